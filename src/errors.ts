@@ -7,8 +7,11 @@
 
 /** The base of every error thrown on purpose by this library. */
 export class VernalError extends Error {
-  /** The class name, so that logs and `instanceof`-less callers can tell errors apart. */
-  override name: string = new.target.name;
+  /** Makes the error; its `name` is the class's, so that logs tell errors apart. */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
 }
 
 /** Shapes, ranks or axes that do not fit together. */

@@ -1,0 +1,307 @@
+/**
+ * The array that users hold: a handle on elements (concrete) or a stand-in inside a trace.
+ *
+ * The class is abstract and knows no operations: `mod.ts` hands the functions that its methods call to
+ * {@linkcode installMethods}, so that this file imports nothing above it.
+ *
+ * @module
+ */
+import { TracerError } from "../errors.ts";
+import { nbytesOf, type Shape, type ShapedArray } from "./aval.ts";
+import type { DType, HostScalar, TypedArray } from "./dtype.ts";
+
+/** What arithmetic takes beside arrays: host scalars, which are weakly typed, and TypedArrays. */
+export type ArrayLike = NDArray | HostScalar | TypedArray;
+
+/** An index that `get` and `at` take; see `numpy/indexing.ts`. */
+export type Index = number | null | "..." | SliceIndex | NDArray | readonly number[] | boolean;
+
+/** A slice along one axis: `null` stands for an absent bound. */
+export interface SliceIndex {
+  readonly start: number | null;
+  readonly stop: number | null;
+  readonly step: number | null;
+  readonly [sliceBrand]: true;
+}
+
+/** Brands what {@linkcode slice} makes. */
+export const sliceBrand: unique symbol = Symbol.for("vernal.slice") as never;
+
+/** `slice(start, stop, step)`: as Python's `start:stop:step`, `null` for an absent bound. */
+export function slice(
+  start: number | null = null,
+  stop: number | null = null,
+  step: number | null = null,
+): SliceIndex {
+  return { start, stop, step, [sliceBrand]: true };
+}
+
+/** The update builder that `x.at(...)` gives, as `jax.numpy.ndarray.at`. */
+export interface IndexUpdate {
+  /** The elements at the index. */
+  get(): NDArray;
+  /** A copy of the array with the indexed elements replaced. */
+  set(value: ArrayLike): NDArray;
+  /** A copy with `value` added; repeated indices accumulate. */
+  add(value: ArrayLike): NDArray;
+  /** A copy with the indexed elements multiplied by `value`. */
+  mul(value: ArrayLike): NDArray;
+  /** A copy with the indexed elements divided by `value`. */
+  div(value: ArrayLike): NDArray;
+  /** A copy with the indexed elements raised to `value`. */
+  pow(value: ArrayLike): NDArray;
+  /** A copy with the minimum of the old and the new elements. */
+  min(value: ArrayLike): NDArray;
+  /** A copy with the maximum of the old and the new elements. */
+  max(value: ArrayLike): NDArray;
+  /** A copy with `fn` applied to the indexed elements. */
+  apply(fn: (x: NDArray) => NDArray): NDArray;
+}
+
+/** Options of reductions called as methods: JAX's `axis` and `keepdims`. */
+export interface ReduceOptions {
+  readonly axis?: number | readonly number[] | null;
+  readonly keepdims?: boolean;
+}
+
+/** The functions behind the methods of {@linkcode NDArray}; filled in once, by `mod.ts`. */
+export interface ArrayMethods {
+  add(x: NDArray, y: ArrayLike): NDArray;
+  sub(x: NDArray, y: ArrayLike): NDArray;
+  mul(x: NDArray, y: ArrayLike): NDArray;
+  div(x: NDArray, y: ArrayLike): NDArray;
+  pow(x: NDArray, y: ArrayLike): NDArray;
+  mod(x: NDArray, y: ArrayLike): NDArray;
+  neg(x: NDArray): NDArray;
+  abs(x: NDArray): NDArray;
+  matmul(x: NDArray, y: ArrayLike): NDArray;
+  equal(x: NDArray, y: ArrayLike): NDArray;
+  notEqual(x: NDArray, y: ArrayLike): NDArray;
+  less(x: NDArray, y: ArrayLike): NDArray;
+  lessEqual(x: NDArray, y: ArrayLike): NDArray;
+  greater(x: NDArray, y: ArrayLike): NDArray;
+  greaterEqual(x: NDArray, y: ArrayLike): NDArray;
+  sum(x: NDArray, options?: ReduceOptions | number): NDArray;
+  prod(x: NDArray, options?: ReduceOptions | number): NDArray;
+  mean(x: NDArray, options?: ReduceOptions | number): NDArray;
+  max(x: NDArray, options?: ReduceOptions | number): NDArray;
+  min(x: NDArray, options?: ReduceOptions | number): NDArray;
+  any(x: NDArray, options?: ReduceOptions | number): NDArray;
+  all(x: NDArray, options?: ReduceOptions | number): NDArray;
+  argmax(x: NDArray, options?: { axis?: number | null; keepdims?: boolean } | number): NDArray;
+  argmin(x: NDArray, options?: { axis?: number | null; keepdims?: boolean } | number): NDArray;
+  reshape(x: NDArray, shape: Shape): NDArray;
+  transpose(x: NDArray, axes?: readonly number[]): NDArray;
+  astype(x: NDArray, dtype: DType): NDArray;
+  get(x: NDArray, index: readonly Index[]): NDArray;
+  at(x: NDArray, index: readonly Index[]): IndexUpdate;
+}
+
+let methods: ArrayMethods | null = null;
+
+/** Gives the methods of {@linkcode NDArray} their functions. */
+export function installMethods(table: ArrayMethods): void {
+  methods = table;
+}
+
+function m(): ArrayMethods {
+  if (methods === null) {
+    throw new TracerError(
+      'array methods need the package\'s main entry: import it once, as in `import * as vn from "@vernal/vernal"`',
+    );
+  }
+  return methods;
+}
+
+/**
+ * An n-dimensional, immutable array: either concrete (elements in memory) or, inside a transformation,
+ * a tracer that stands for one.
+ *
+ * Shape, dtype and weakness are known in both cases; elements only in the first.
+ */
+export abstract class NDArray implements Disposable {
+  /** Shape, dtype and weakness. */
+  abstract readonly aval: ShapedArray;
+
+  /** The sizes of the axes. */
+  get shape(): Shape {
+    return this.aval.shape;
+  }
+  /** The element type. */
+  get dtype(): DType {
+    return this.aval.dtype;
+  }
+  /** Whether the dtype gives way in promotion, as that of a host scalar does. */
+  get weakType(): boolean {
+    return this.aval.weakType;
+  }
+  /** The number of axes. */
+  get ndim(): number {
+    return this.aval.shape.length;
+  }
+  /** The number of elements. */
+  get size(): number {
+    return this.aval.size;
+  }
+  /** The size of the elements, in bytes. */
+  get nbytes(): number {
+    return nbytesOf(this.aval);
+  }
+  /** The length of axis 0. */
+  get length(): number {
+    if (this.ndim === 0) throw new TracerError("length: a 0-d array has no length");
+    return this.shape[0]!;
+  }
+  /** The transpose, axes reversed. */
+  get T(): NDArray {
+    return m().transpose(this);
+  }
+
+  /** A copy of the elements in row-major order, from any device. */
+  abstract data(): Promise<TypedArray>;
+  /** A copy of the elements in row-major order, at once. */
+  abstract dataSync(): TypedArray;
+  /** The elements as nested lists (a bare scalar for a 0-d array). */
+  abstract tolist(): NestedList;
+  /** The only element of a one-element array. */
+  abstract item(): number;
+  /** Whether {@linkcode delete} or a donation has taken the elements away. */
+  abstract readonly isDeleted: boolean;
+  /** Frees the elements now; any later use throws a `DonatedError`. */
+  abstract delete(): void;
+
+  /** As {@linkcode delete}, but idempotent and allowed on tracers: `using y = f(x)`. */
+  [Symbol.dispose](): void {
+    if (!this.isDeleted) this.delete();
+  }
+
+  /** `x + y`. */
+  add(y: ArrayLike): NDArray {
+    return m().add(this, y);
+  }
+  /** `x - y`. */
+  sub(y: ArrayLike): NDArray {
+    return m().sub(this, y);
+  }
+  /** `x * y`, elementwise. */
+  mul(y: ArrayLike): NDArray {
+    return m().mul(this, y);
+  }
+  /** `x / y`, always floating. */
+  div(y: ArrayLike): NDArray {
+    return m().div(this, y);
+  }
+  /** `x ** y`. */
+  pow(y: ArrayLike): NDArray {
+    return m().pow(this, y);
+  }
+  /** `x % y`, with the sign of `y`. */
+  mod(y: ArrayLike): NDArray {
+    return m().mod(this, y);
+  }
+  /** `-x`. */
+  neg(): NDArray {
+    return m().neg(this);
+  }
+  /** `|x|`. */
+  abs(): NDArray {
+    return m().abs(this);
+  }
+  /** Matrix product, as `numpy.matmul`. */
+  matmul(y: ArrayLike): NDArray {
+    return m().matmul(this, y);
+  }
+  /** `x == y`, elementwise. */
+  equal(y: ArrayLike): NDArray {
+    return m().equal(this, y);
+  }
+  /** `x != y`, elementwise. */
+  notEqual(y: ArrayLike): NDArray {
+    return m().notEqual(this, y);
+  }
+  /** `x < y`, elementwise. */
+  less(y: ArrayLike): NDArray {
+    return m().less(this, y);
+  }
+  /** `x <= y`, elementwise. */
+  lessEqual(y: ArrayLike): NDArray {
+    return m().lessEqual(this, y);
+  }
+  /** `x > y`, elementwise. */
+  greater(y: ArrayLike): NDArray {
+    return m().greater(this, y);
+  }
+  /** `x >= y`, elementwise. */
+  greaterEqual(y: ArrayLike): NDArray {
+    return m().greaterEqual(this, y);
+  }
+  /** The sum over `axis` (all axes unless given). */
+  sum(options?: ReduceOptions | number): NDArray {
+    return m().sum(this, options);
+  }
+  /** The product over `axis`. */
+  prod(options?: ReduceOptions | number): NDArray {
+    return m().prod(this, options);
+  }
+  /** The mean over `axis`. */
+  mean(options?: ReduceOptions | number): NDArray {
+    return m().mean(this, options);
+  }
+  /** The maximum over `axis`. */
+  max(options?: ReduceOptions | number): NDArray {
+    return m().max(this, options);
+  }
+  /** The minimum over `axis`. */
+  min(options?: ReduceOptions | number): NDArray {
+    return m().min(this, options);
+  }
+  /** Whether any element is nonzero. */
+  any(options?: ReduceOptions | number): NDArray {
+    return m().any(this, options);
+  }
+  /** Whether all elements are nonzero. */
+  all(options?: ReduceOptions | number): NDArray {
+    return m().all(this, options);
+  }
+  /** The index of the first maximum. */
+  argmax(options?: { axis?: number | null; keepdims?: boolean } | number): NDArray {
+    return m().argmax(this, options);
+  }
+  /** The index of the first minimum. */
+  argmin(options?: { axis?: number | null; keepdims?: boolean } | number): NDArray {
+    return m().argmin(this, options);
+  }
+  /** The same elements in another shape; one size may be -1. */
+  reshape(...shape: number[] | [Shape]): NDArray {
+    return m().reshape(this, (Array.isArray(shape[0]) ? shape[0] : shape) as Shape);
+  }
+  /** The axes permuted (reversed unless given). */
+  transpose(...axes: number[] | [readonly number[]]): NDArray {
+    const list = (Array.isArray(axes[0]) ? axes[0] : axes) as readonly number[];
+    return list.length === 0 ? m().transpose(this) : m().transpose(this, list);
+  }
+  /** All elements in one axis. */
+  ravel(): NDArray {
+    return m().reshape(this, [-1]);
+  }
+  /** The elements converted to `dtype`. */
+  astype(dtype: DType): NDArray {
+    return m().astype(this, dtype);
+  }
+  /** `x[index]`: numbers, `slice(...)`, `null` (new axis), `"..."`, integer and boolean arrays. */
+  get(...index: Index[]): NDArray {
+    return m().get(this, index);
+  }
+  /** `x.at[index]`: gives `.set`, `.add`, … which return updated copies. */
+  at(...index: Index[]): IndexUpdate {
+    return m().at(this, index);
+  }
+  /** The sub-arrays along axis 0. */
+  *[Symbol.iterator](): Iterator<NDArray> {
+    if (this.ndim === 0) throw new TracerError("cannot iterate over a 0-d array");
+    for (let i = 0; i < this.shape[0]!; i++) yield this.get(i);
+  }
+}
+
+/** Nested lists of host scalars. */
+export type NestedList = HostScalar | NestedList[];
