@@ -1,0 +1,113 @@
+/**
+ * How a primitive says what it computes, element by element.
+ *
+ * A rule gets its operands as functions from an index to a scalar expression, and gives its results in the same form. The
+ * scheduler decides which results become memory and which are substituted into their consumers by calling
+ * the function at the consumer's index: that is all that fusion is.
+ *
+ * @module
+ */
+import type { ShapedArray } from "./aval.ts";
+import type { Expr } from "../loopnest/expr.ts";
+import type { KernelArg, ReduceOp } from "../loopnest/ir.ts";
+
+/** Reads one element: an int32 expression for each axis gives the element's value. Indices must be in bounds. */
+export type Access = (index: readonly Expr[]) => Expr;
+
+/** How one result is computed. */
+export type Lowered =
+  | {
+    /** Each element on its own. */
+    readonly kind: "map";
+    readonly at: Access;
+  }
+  | {
+    /** The operand's elements in the same row-major order, in another shape (or a same-width dtype). */
+    readonly kind: "alias";
+    readonly operand: number;
+  }
+  | {
+    /** Each element combines `at(index, r)` over all `r` in the box `sizes`; an empty box gives the identity of `op`. */
+    readonly kind: "reduce";
+    readonly op: ReduceOp;
+    readonly sizes: readonly number[];
+    readonly at: (index: readonly Expr[], r: readonly Expr[]) => Expr;
+  }
+  | {
+    /** The int32 position of the first extreme of `at(index, r)` over `0 ≤ r < size`; NaN counts as extreme. */
+    readonly kind: "argReduce";
+    readonly op: "max" | "min";
+    readonly size: number;
+    readonly at: (index: readonly Expr[], r: Expr) => Expr;
+  }
+  | {
+    /**
+     * A copy of an operand (in place where it is dead) in which, for all `u` in the box `sizes`, in row-major order, the element
+     * at `index(u)` is replaced by, or combined with, `value(u)`, where `guard(u)` allows it (an index that the guard
+     * refuses need not be in bounds).
+     */
+    readonly kind: "update";
+    readonly operand: number;
+    readonly sizes: readonly number[];
+    readonly index: (u: readonly Expr[]) => readonly Expr[];
+    readonly guard?: (u: readonly Expr[]) => Expr;
+    readonly value: (u: readonly Expr[]) => Expr;
+    readonly combine?: ReduceOp;
+    /** Whether no index occurs twice, so that updates may run in any order. */
+    readonly unique: boolean;
+  }
+  | {
+    /** The result is a box put together from smaller ones, which cover it without overlap (concatenate, pad). */
+    readonly kind: "pieces";
+    readonly pieces: readonly {
+      readonly offsets: readonly number[];
+      readonly sizes: readonly number[];
+      /** Distance between neighbours in the result, for each axis (interior padding); 1 unless given. */
+      readonly steps?: readonly number[];
+      readonly at: Access;
+    }[];
+    /** The value of what no piece covers; absent where they cover all. */
+    readonly background?: Expr;
+  }
+  | {
+    /** A contraction of two operands; see `DotSpec`. */
+    readonly kind: "dot";
+    readonly spec: DotSpec;
+  }
+  | {
+    /** A library kernel over whole buffers; shared by all results of the equation (`result` tells which this one is). */
+    readonly kind: "kernel";
+    readonly call: LoweredKernel;
+    readonly result: number;
+  };
+
+/** A `dot_general`, by axes: the result is batch axes, then free axes of lhs, then free axes of rhs. */
+export interface DotSpec {
+  readonly lhs: number;
+  readonly rhs: number;
+  readonly lhsContract: readonly number[];
+  readonly rhsContract: readonly number[];
+  readonly lhsBatch: readonly number[];
+  readonly rhsBatch: readonly number[];
+}
+
+/** An argument of a kernel call before buffers have numbers. */
+export type LoweredKernelArg =
+  | { readonly kind: "operand"; readonly operand: number }
+  | { readonly kind: "result"; readonly result: number }
+  | { readonly kind: "scratch"; readonly bytes: number }
+  | (KernelArg & { readonly kind: "number" });
+
+/** A kernel call before buffers have numbers. */
+export interface LoweredKernel {
+  readonly name: string;
+  readonly args: readonly LoweredKernelArg[];
+}
+
+/** A primitive's lowering rule: one {@linkcode Lowered} for each result. */
+export type LoweringRule<P> = (
+  operands: readonly Access[],
+  ins: readonly ShapedArray[],
+  outs: readonly ShapedArray[],
+  params: P,
+) => readonly Lowered[];

@@ -1,0 +1,121 @@
+/**
+ * What a primitive operation is: a name and one rule for each thing that can be done to it.
+ *
+ * All that is known of an operation stands in one literal of this type (see `src/ops/`); the
+ * interpreters in `src/transform/` read the rules and name no operation.
+ *
+ * @module
+ */
+import type { NDArray } from "./array.ts";
+import type { ShapedArray } from "./aval.ts";
+import type { LoweringRule } from "./lowering.ts";
+
+/** A tangent or cotangent known to be zero without looking: costs nothing and is handed on as such. */
+export class Zero {
+  /** @param aval What the zero would be as an array. */
+  constructor(readonly aval: ShapedArray) {}
+}
+
+/** A tangent: an array, or a symbolic zero. */
+export type Tangent = NDArray | Zero;
+
+/** A linear operand whose value is not known, in a transpose rule. */
+export class UndefinedPrimal {
+  /** @param aval Shape and dtype of the operand. */
+  constructor(readonly aval: ShapedArray) {}
+}
+
+/** Whether a tangent is a symbolic zero. */
+export function isZero(tangent: unknown): tangent is Zero {
+  return tangent instanceof Zero;
+}
+
+/** Whether an operand of a transpose rule is the linear one. */
+export function isUndefinedPrimal(x: unknown): x is UndefinedPrimal {
+  return x instanceof UndefinedPrimal;
+}
+
+/** Forward mode: outputs and their tangents, from inputs and theirs. At least one tangent is not a `Zero`. */
+export type JvpRule<P> = (
+  primals: readonly NDArray[],
+  tangents: readonly Tangent[],
+  params: P,
+) => readonly [outs: readonly NDArray[], tangents: readonly Tangent[]];
+
+/** Reverse mode, for an operation linear in its undefined operands: their cotangents, `null` for all others. */
+export type TransposeRule<P> = (
+  cotangents: readonly Tangent[],
+  operands: readonly (NDArray | UndefinedPrimal)[],
+  params: P,
+) => readonly (Tangent | null)[];
+
+/** Batching: `dims[i]` is the mapped axis of operand `i`, or `null`; gives outputs and their mapped axes. */
+export type BatchRule<P> = (
+  operands: readonly NDArray[],
+  dims: readonly (number | null)[],
+  params: P,
+  axisSize: number,
+) => readonly [outs: readonly NDArray[], dims: readonly (number | null)[]];
+
+/**
+ * A primitive operation over arrays. `P` is the type of its parameters: static data, part of a program's
+ * identity; values compare by structure, functions and jaxprs by identity.
+ */
+export interface Primitive<P = unknown> {
+  /** JAX's name for it. */
+  readonly name: string;
+  /** Shapes and dtypes of the results; throws where the operands do not fit. */
+  readonly abstractEval: (operands: readonly ShapedArray[], params: P) => readonly ShapedArray[];
+  /** What it computes; absent for the primitives that are inlined or refused before lowering. */
+  readonly lower?: LoweringRule<P>;
+  readonly jvp?: JvpRule<P>;
+  readonly transpose?: TransposeRule<P>;
+  readonly batch?: BatchRule<P>;
+  /** Evaluates on concrete arrays at once, for the primitives that are not lowered alone (`jit`, control flow). */
+  readonly evaluate?: (operands: readonly NDArray[], params: P) => readonly NDArray[];
+  /** For primitives that contain jaxprs: `transform/partial_eval.ts` tells what they need. */
+  readonly higherOrder?: HigherOrderRules<P>;
+  /** Whether the operation has an effect, and stays though its results are unused. */
+  readonly effect?: boolean;
+}
+
+/** Any primitive: the one place where parameter types are forgotten. */
+// deno-lint-ignore no-explicit-any -- rules are contravariant in P; a list of primitives needs one type
+export type AnyPrimitive = Primitive<any>;
+
+/** Rules of primitives that hold jaxprs. */
+export interface HigherOrderRules<P> {
+  /**
+   * Splits the operation where only some operands are known. `known[i]` tells which; the rule evaluates what it can
+   * with `operands` (unknown ones are `null`) and returns what {@linkcode PartialResult} asks for.
+   */
+  readonly partialEval?: (
+    known: readonly boolean[],
+    operands: readonly (NDArray | null)[],
+    avals: readonly ShapedArray[],
+    params: P,
+  ) => PartialResult;
+  /** Replaces the equation by those of an inner jaxpr, before lowering. */
+  readonly inline?: (params: P) => InlineTarget;
+  /** Drops results that nobody uses: gives new parameters and which operands remain. */
+  readonly dce?: (
+    usedOuts: readonly boolean[],
+    params: P,
+  ) => { readonly usedIns: readonly boolean[]; readonly params: P };
+}
+
+/** The jaxpr that stands for an equation; typed in `core/jaxpr.ts` (here opaque, to keep the layers). */
+export type InlineTarget = unknown;
+
+/** What a partial evaluation gives back. */
+export interface PartialResult {
+  /** For each output of the operation: its value where known, else `null`. */
+  readonly knownOuts: readonly (NDArray | null)[];
+  /** The operation left to do on the unknown operands. */
+  readonly primitive: AnyPrimitive;
+  readonly params: unknown;
+  /** Values that the rest needs, put before the unknown operands. */
+  readonly residuals: readonly NDArray[];
+  /** Avals of the outputs that stay unknown, in order. */
+  readonly unknownAvals: readonly ShapedArray[];
+}

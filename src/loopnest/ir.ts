@@ -1,0 +1,169 @@
+/**
+ * The loop nest: what the scheduler writes and both code generators read.
+ *
+ * A {@linkcode Program} is a list of steps over numbered buffers. Most steps are {@linkcode Nest}s, i.e. explicit
+ * loops around stores; the others call a library kernel (matrix product, sort, …) on whole buffers. All of it is
+ * plain data and travels to the compile worker as it is.
+ *
+ * A nest means what running its statements in order, one iteration after the other, means, with one licence:
+ * the terms of an `accumulate` may be combined in any order and grouping.
+ *
+ * @module
+ */
+import type { DType } from "../core/dtype.ts";
+import type { Expr, Var } from "./expr.ts";
+
+/** How a reduction combines its terms. */
+export type ReduceOp = "add" | "mul" | "max" | "min" | "and" | "or" | "xor";
+
+/** A statement of a nest. */
+export type Stmt = For | Let | Store | Accumulator | Accumulate | ArgAccumulator | ArgAccumulate;
+
+/** `for (v = 0; v < extent; v++) body`. */
+export interface For {
+  readonly kind: "for";
+  readonly v: Var;
+  readonly extent: number;
+  /**
+   * `parallel`: iterations are independent and may run in chunks, in any order, on several threads (outermost
+   * loops only). `vector`: iterations are independent but for accumulators declared outside of the loop, and the backend
+   * is advised to run several at once (the innermost contiguous axis, or the axis of independent columns). `serial`: in order.
+   */
+  readonly mode: "serial" | "parallel" | "vector";
+  readonly body: readonly Stmt[];
+}
+
+/** Names a value for the rest of the enclosing body. */
+export interface Let {
+  readonly kind: "let";
+  readonly v: Var;
+  readonly value: Expr;
+}
+
+/** `buffer[index] = value`, or with `combine`, `buffer[index] = combine(buffer[index], value)`. */
+export interface Store {
+  readonly kind: "store";
+  readonly buffer: number;
+  readonly index: Expr;
+  readonly value: Expr;
+  readonly combine?: ReduceOp;
+  /** Where given, the store happens only if this is true (`bool`). The index need not be in bounds otherwise. */
+  readonly guard?: Expr;
+}
+
+/** Declares a reduction variable, set to the identity of `op`; readable after the loops that feed it. */
+export interface Accumulator {
+  readonly kind: "accumulator";
+  readonly v: Var;
+  readonly op: ReduceOp;
+}
+
+/** Adds a term to an accumulator declared in an enclosing body. */
+export interface Accumulate {
+  readonly kind: "accumulate";
+  readonly v: Var;
+  readonly value: Expr;
+}
+
+/** Declares a search for the first extreme value: `value` starts at the worst value, `at` at 0. NaN counts as extreme. */
+export interface ArgAccumulator {
+  readonly kind: "argAccumulator";
+  readonly value: Var;
+  /** An int32. */
+  readonly at: Var;
+  readonly op: "max" | "min";
+}
+
+/** Offers a value and its position; the first of equals stays. */
+export interface ArgAccumulate {
+  readonly kind: "argAccumulate";
+  readonly v: Var;
+  readonly value: Expr;
+  readonly position: Expr;
+}
+
+/** A set of loops that runs as one piece of code. */
+export interface Nest {
+  readonly kind: "nest";
+  /** From the primitives it came from, for people. */
+  readonly name: string;
+  readonly body: readonly Stmt[];
+}
+
+/** A contraction `c[b,i,j] = Σ_k lhs[b,i,k] · rhs[b,k,j]` over strided operands; strides in elements. */
+export interface Dot {
+  readonly kind: "dot";
+  readonly name: string;
+  readonly dtype: DType;
+  readonly batch: number;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly lhs: DotOperand;
+  readonly rhs: DotOperand;
+  /** Row-major `[batch, m, n]`. */
+  readonly out: number;
+}
+
+/** Where a dot finds an operand: `buffer[offset + b·batchStride + row·rowStride + col·colStride]`. */
+export interface DotOperand {
+  readonly buffer: number;
+  readonly offset: number;
+  readonly batchStride: number;
+  readonly rowStride: number;
+  readonly colStride: number;
+}
+
+/** A call of a library kernel on whole, contiguous buffers. */
+export interface KernelCall {
+  readonly kind: "kernel";
+  /** A name in the table of `loopnest/kernels.ts`. */
+  readonly name: string;
+  readonly args: readonly KernelArg[];
+}
+
+/** An argument of a kernel: a buffer's address, or a number. */
+export type KernelArg =
+  | { readonly kind: "buffer"; readonly buffer: number }
+  | { readonly kind: "number"; readonly value: number };
+
+/** Copies `size` elements between buffers of one dtype. */
+export interface Copy {
+  readonly kind: "copy";
+  readonly from: number;
+  readonly to: number;
+}
+
+/** One step of a program. */
+export type Step = Nest | Dot | KernelCall | Copy;
+
+/** A block of elements. */
+export interface BufferDecl {
+  readonly id: number;
+  readonly dtype: DType;
+  /** In elements. */
+  readonly size: number;
+  /**
+   * `input`: the caller's, position `position` of the call's arguments (captured constants included); `output`: allocated by the caller,
+   * position `position` of the results; `temp`: at byte `offset` of the program's scratch block.
+   */
+  readonly role: "input" | "output" | "temp";
+  readonly position: number;
+  /** For `temp`: the byte offset in scratch, planned from lifetimes, 64-byte aligned. */
+  readonly offset: number;
+  /**
+   * For an `output`: the position of the donated input whose memory it takes over, or -1. Such an output and its input
+   * have the same address.
+   */
+  readonly donor: number;
+}
+
+/** All of a compiled function. */
+export interface Program {
+  readonly name: string;
+  /** Indexed by id. */
+  readonly buffers: readonly BufferDecl[];
+  readonly steps: readonly Step[];
+  /** Bytes that temporaries need together. */
+  readonly scratchBytes: number;
+}
