@@ -1,0 +1,223 @@
+/**
+ * Builds the kernels: AssemblyScript in, two checked-in TypeScript modules out. `module.ts` holds the
+ * whole WASM, for direct use; `text.ts` holds each function as text, so that the runtime
+ * compiler links only what a program needs.
+ *
+ * `deno task kernels` builds everything. `deno run -A kernels/build.ts --entry math/index.ts --out DIR`
+ * builds a part elsewhere, for work in progress; `--baseline` leaves out relaxed SIMD.
+ *
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+import { hashSources, kernelSources } from "./source_hash.ts";
+
+const ROOT = new URL("./", import.meta.url);
+
+/** What the table says of one function. */
+interface KernelFunction {
+  readonly params: readonly string[];
+  readonly result: string;
+  readonly wat: string;
+  readonly deps: readonly string[];
+  readonly exported: boolean;
+}
+
+/** Compiles the entry with asc; function names stay in the binary for the table. */
+async function compile(entry: string, relaxed: boolean): Promise<Uint8Array> {
+  const { default: asc } = await import("assemblyscript/asc");
+  const files = new Map<string, string>();
+  for (const { path, text } of await kernelSources(ROOT)) files.set(path, text);
+  let binary: Uint8Array | undefined;
+  const features = relaxed ? "simd,relaxed-simd,threads" : "simd,threads";
+  const { error, stderr } = await asc.main(
+    [
+      entry,
+      ...["--outFile", "kernels.wasm", "-O3", "--debug", "--noAssert", "--runtime", "stub"],
+      ...["--enable", features, "--importMemory", "--noExportMemory", "--sharedMemory"],
+      ...["--initialMemory", "1", "--maximumMemory", "65536", "--use", "abort="],
+    ],
+    {
+      readFile: (name: string) => files.get(name) ?? null,
+      writeFile: (name: string, contents: Uint8Array | string) => {
+        if (name.endsWith(".wasm") && typeof contents !== "string") binary = contents;
+      },
+      listFiles: () => [],
+    },
+  );
+  if (error || !binary) throw new Error(`asc failed: ${error?.message ?? ""}\n${stderr}`);
+  return binary;
+}
+
+/** Cuts the top-level forms out of the text of a module. */
+function topLevelForms(wat: string): string[] {
+  const forms: string[] = [];
+  let depth = 0;
+  let start = 0;
+  let inString = false;
+  for (let i = 0; i < wat.length; i++) {
+    const c = wat[i];
+    if (inString) {
+      if (c === "\\") i++;
+      else if (c === '"') inString = false;
+    } else if (c === '"') inString = true;
+    else if (c === "(" && ++depth === 2) start = i;
+    else if (c === ")" && depth-- === 2) forms.push(wat.slice(start, i + 1));
+  }
+  return forms;
+}
+
+/** Shortens the text: one blank between words, no type uses (the parser infers them). */
+function compact(wat: string): string {
+  return wat.replace(/\(type \$\S+\) ?/g, "").replace(/\s+/g, " ").replace(/ \)/g, ")")
+    .replace(/\) \(/g, ")(");
+}
+
+/** Refuses whatever would tie a kernel to state outside its arguments and the shared memory. */
+function checkForms(forms: readonly string[]): void {
+  for (const form of forms) {
+    const kind = /^\((\S+)/.exec(form)?.[1];
+    const allowed = kind === "func" || kind === "export" || kind === "type" ||
+      (kind === "import" && form.includes("(memory ")) ||
+      (kind === "global" && !form.includes("(mut "));
+    if (!allowed) {
+      throw new Error(`kernels may not contain this; keep constants inline: ${form.slice(0, 200)}`);
+    }
+  }
+}
+
+/** Takes the module apart: one entry for each function, under its exported (or a short) name. */
+function dismember(wat: string): Record<string, KernelFunction> {
+  const forms = topLevelForms(wat);
+  checkForms(forms);
+  const names = new Map<string, string>();
+  for (const form of forms) {
+    const match = /^\(export "([^"]+)" \(func \$([^\s)]+)\)\)/.exec(form);
+    if (match) names.set(match[2]!, match[1]!);
+  }
+  const exported = new Set(names.values());
+  const funcs = forms.filter((f) => f.startsWith("(func "));
+  for (const func of funcs) {
+    const long = /^\(func \$([^\s)]+)/.exec(func)![1]!;
+    if (!names.has(long)) {
+      const short = "_" + long.replace(/^.*\//, "").replace(/[^\w.]/g, "_");
+      if ([...names.values()].includes(short)) throw new Error(`two functions named ${short}`);
+      names.set(long, short);
+    }
+  }
+  const table: Record<string, KernelFunction> = {};
+  for (const func of funcs) {
+    const deps = new Set<string>();
+    const long = /^\(func \$([^\s)]+)/.exec(func)![1]!;
+    const name = names.get(long)!;
+    const text = func.replace(
+      /\((func|call|return_call|ref\.func) \$([^\s)]+)/g,
+      (_, kind, callee) => {
+        const target = names.get(callee);
+        if (target === undefined) {
+          throw new Error(`${name} uses ${callee}, which is not in the module`);
+        }
+        if (kind !== "func" && target !== name) deps.add(target);
+        return `(${kind} $${target}`;
+      },
+    );
+    if (/\bglobal\.|call_indirect|\btable\.|\bmemory\.init/.test(text)) {
+      throw new Error(`${name} uses a global, a table or a data segment`);
+    }
+    const head = func.slice(0, func.indexOf("\n"));
+    table[name] = {
+      params: [...head.matchAll(/\(param (?:\$\S+ )?([^)]+)\)/g)].map((m) => m[1]!),
+      result: /\(result ([^)]+)\)/.exec(head)?.[1] ?? "none",
+      wat: compact(text),
+      deps: [...deps].sort(),
+      exported: exported.has(name),
+    };
+  }
+  return table;
+}
+
+const TS_TYPES: Record<string, string> = {
+  i32: "number",
+  i64: "bigint",
+  f32: "number",
+  f64: "number",
+  none: "void",
+};
+
+function parameterList(params: readonly string[]): string {
+  return params.map((type, i) => `a${i}: ${TS_TYPES[type]}`).join(", ");
+}
+
+/** The text of a generated TypeScript module. */
+function generated(doc: string, body: string): string {
+  return `// Generated by \`deno task kernels\`; do not edit.\n// deno-fmt-ignore-file\n` +
+    `/**\n * ${doc}\n *\n * @module\n */\n${body}`;
+}
+
+/** Builds the entry and writes `module.ts` and `text.ts` to the folder; tells the sizes. */
+export async function build(entry: string, out: URL, relaxed: boolean): Promise<void> {
+  const hash = await hashSources(await kernelSources(ROOT));
+  const named = await compile(entry, relaxed);
+  const { default: binaryen } = await import("binaryen");
+  const module = binaryen.readBinary(named);
+  module.setFeatures(binaryen.Features.All);
+  const table = dismember(module.emitText());
+  // Emitting afresh drops the names, which only the table needs.
+  const binary = module.emitBinary();
+  module.dispose();
+
+  const sorted = Object.entries(table).sort(([a], [b]) => (a < b ? -1 : 1));
+  // JavaScript cannot pass a v128, so functions that take one are only for linking.
+  const signatures = sorted.filter(([, f]) =>
+    f.exported && ![...f.params, f.result].includes("v128")
+  )
+    .map(([name, f]) => `  ${name}(${parameterList(f.params)}): ${TS_TYPES[f.result]};`);
+  await Deno.mkdir(out, { recursive: true });
+  await Deno.writeTextFile(
+    new URL("module.ts", out),
+    generated(
+      "All kernels as one WASM module.",
+      `/** SHA-256 of the kernel sources this was built from. */\n` +
+        `export const SOURCE_HASH: string = "${hash}";\n\n` +
+        `/** The module in base64; it imports \`env.memory\`, shared, and nothing else. */\n` +
+        `export const KERNELS_BASE64: string =\n  "${binary.toBase64()}";\n\n` +
+        `/** The exports that JavaScript can call. */\n` +
+        `export interface KernelExports {\n${signatures.join("\n")}\n}\n`,
+    ),
+  );
+  const rows = sorted
+    .map(([name, { params, result, wat, deps }]) =>
+      `  ${name}: ${JSON.stringify({ params, result, deps, wat })},`
+    );
+  await Deno.writeTextFile(
+    new URL("text.ts", out),
+    generated(
+      "Every kernel function as text, for linking into generated modules.",
+      `/** One function: WASM types, the functions it calls, its \`(func …)\` form. */\n` +
+        `export interface KernelText {\n  readonly params: readonly string[];\n` +
+        `  readonly result: string;\n  readonly deps: readonly string[];\n` +
+        `  readonly wat: string;\n}\n\n` +
+        `/** The functions by name. */\n` +
+        `export const KERNEL_TEXT: Record<string, KernelText> = {\n${rows.join("\n")}\n};\n`,
+    ),
+  );
+  const textBytes = Object.values(table).reduce((n, f) => n + f.wat.length, 0);
+  console.log(
+    `${sorted.length} functions, ${signatures.length} callable from JavaScript: ` +
+      `${binary.length} bytes of WASM, ${textBytes} of text`,
+  );
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: {
+      entry: { type: "string", default: "index.ts" },
+      out: { type: "string" },
+      baseline: { type: "boolean", default: false },
+    },
+  });
+  const out = values.out === undefined
+    ? new URL("build/", ROOT)
+    : new URL(`${values.out}/`, `file://${Deno.cwd()}/`);
+  await build(values.entry, out, !values.baseline);
+}

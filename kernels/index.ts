@@ -1,0 +1,2 @@
+// The kernels that are built: every function that this file exports ends up in the artefact.
+export * from "./math";
