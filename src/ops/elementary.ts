@@ -1,0 +1,516 @@
+/**
+ * The elementary functions. The comment above each primitive tells the derivative that its `jvp` computes.
+ *
+ * @module
+ */
+import type { NDArray } from "../core/array.ts";
+import type { Primitive } from "../core/primitive.ts";
+import { bind1 } from "../core/trace.ts";
+import { add, div, integerPow, mul, neg, reciprocal, sub } from "./arith.ts";
+import {
+  batchElementwise,
+  elementwiseAval,
+  lit,
+  type NoParams,
+  noParams,
+  type Operand,
+  operand,
+} from "./common.ts";
+import { eq, select } from "./logic.ts";
+import { binaryJvp, binaryLowering, unaryBatch, unaryJvp, unaryLowering } from "./rules.ts";
+import { axisTools, fullLike } from "./shape.ts";
+
+/** `sqrt`: the square root. Its tangent is `t / (2 √x)`. */
+export const sqrtP: Primitive<NoParams> = {
+  name: "sqrt",
+  abstractEval: (ins) => elementwiseAval("sqrt", "floating", ins),
+  lower: (reads, ins) => unaryLowering("sqrt", reads, ins),
+  batch: (xs, dims) => unaryBatch(sqrtP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    const out = sqrt(x);
+    return unaryJvp(out, t, (t) => div(mul(t, 0.5), out));
+  },
+};
+
+/** The square root. */
+export function sqrt(x: NDArray): NDArray {
+  return bind1(sqrtP, [x], noParams);
+}
+
+/** `rsqrt`: the reciprocal of the square root. Its tangent is `-t / (2 x √x)`. */
+export const rsqrtP: Primitive<NoParams> = {
+  name: "rsqrt",
+  abstractEval: (ins) => elementwiseAval("rsqrt", "floating", ins),
+  lower: (reads, ins) => unaryLowering("rsqrt", reads, ins),
+  batch: (xs, dims) => unaryBatch(rsqrtP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    const out = rsqrt(x);
+    return unaryJvp(out, t, (t) => mul(t, mul(lit(x, -0.5), div(out, x))));
+  },
+};
+
+/** The reciprocal of the square root. */
+export function rsqrt(x: NDArray): NDArray {
+  return bind1(rsqrtP, [x], noParams);
+}
+
+/** `cbrt`: the cube root. Its tangent is `t · ∛x / (3 x)`. */
+export const cbrtP: Primitive<NoParams> = {
+  name: "cbrt",
+  abstractEval: (ins) => elementwiseAval("cbrt", "floating", ins),
+  lower: (reads, ins) => unaryLowering("cbrt", reads, ins),
+  batch: (xs, dims) => unaryBatch(cbrtP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    const out = cbrt(x);
+    return unaryJvp(out, t, (t) => mul(t, mul(lit(x, 1 / 3), integerPow(out, -2))));
+  },
+};
+
+/** The cube root. */
+export function cbrt(x: NDArray): NDArray {
+  return bind1(cbrtP, [x], noParams);
+}
+
+/** `exp`: the exponential. Its tangent is `t · exp(x)`. */
+export const expP: Primitive<NoParams> = {
+  name: "exp",
+  abstractEval: (ins) => elementwiseAval("exp", "floating", ins),
+  lower: (reads, ins) => unaryLowering("exp", reads, ins),
+  batch: (xs, dims) => unaryBatch(expP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    const out = exp(x);
+    return unaryJvp(out, t, (t) => mul(t, out));
+  },
+};
+
+/** The exponential. */
+export function exp(x: NDArray): NDArray {
+  return bind1(expP, [x], noParams);
+}
+
+/** `exp2`: 2 to the power `x`. Its tangent is `t · log(2) · 2^x`. */
+export const exp2P: Primitive<NoParams> = {
+  name: "exp2",
+  abstractEval: (ins) => elementwiseAval("exp2", "floating", ins),
+  lower: (reads, ins) => unaryLowering("exp2", reads, ins),
+  batch: (xs, dims) => unaryBatch(exp2P, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    const out = exp2(x);
+    return unaryJvp(out, t, (t) => mul(t, mul(lit(x, Math.LN2), out)));
+  },
+};
+
+/** 2 to the power `x`. */
+export function exp2(x: NDArray): NDArray {
+  return bind1(exp2P, [x], noParams);
+}
+
+/** `expm1`: `exp(x) - 1`, exact near 0. Its tangent is `t · (out + 1)`. */
+export const expm1P: Primitive<NoParams> = {
+  name: "expm1",
+  abstractEval: (ins) => elementwiseAval("expm1", "floating", ins),
+  lower: (reads, ins) => unaryLowering("expm1", reads, ins),
+  batch: (xs, dims) => unaryBatch(expm1P, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    const out = expm1(x);
+    return unaryJvp(out, t, (t) => mul(t, add(out, 1)));
+  },
+};
+
+/** `exp(x) - 1`, exact near 0. */
+export function expm1(x: NDArray): NDArray {
+  return bind1(expm1P, [x], noParams);
+}
+
+/** `log`: the natural logarithm. Its tangent is `t / x`. */
+export const logP: Primitive<NoParams> = {
+  name: "log",
+  abstractEval: (ins) => elementwiseAval("log", "floating", ins),
+  lower: (reads, ins) => unaryLowering("log", reads, ins),
+  batch: (xs, dims) => unaryBatch(logP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    return unaryJvp(log(x), t, (t) => div(t, x));
+  },
+};
+
+/** The natural logarithm. */
+export function log(x: NDArray): NDArray {
+  return bind1(logP, [x], noParams);
+}
+
+/** `log1p`: `log(1 + x)`, exact near 0. Its tangent is `t / (1 + x)`. */
+export const log1pP: Primitive<NoParams> = {
+  name: "log1p",
+  abstractEval: (ins) => elementwiseAval("log1p", "floating", ins),
+  lower: (reads, ins) => unaryLowering("log1p", reads, ins),
+  batch: (xs, dims) => unaryBatch(log1pP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    return unaryJvp(log1p(x), t, (t) => div(t, add(x, 1)));
+  },
+};
+
+/** `log(1 + x)`, exact near 0. */
+export function log1p(x: NDArray): NDArray {
+  return bind1(log1pP, [x], noParams);
+}
+
+/** `sin`: the sine. Its tangent is `t · cos(x)`. */
+export const sinP: Primitive<NoParams> = {
+  name: "sin",
+  abstractEval: (ins) => elementwiseAval("sin", "floating", ins),
+  lower: (reads, ins) => unaryLowering("sin", reads, ins),
+  batch: (xs, dims) => unaryBatch(sinP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    return unaryJvp(sin(x), t, (t) => mul(t, cos(x)));
+  },
+};
+
+/** The sine. */
+export function sin(x: NDArray): NDArray {
+  return bind1(sinP, [x], noParams);
+}
+
+/** `cos`: the cosine. Its tangent is `-t · sin(x)`. */
+export const cosP: Primitive<NoParams> = {
+  name: "cos",
+  abstractEval: (ins) => elementwiseAval("cos", "floating", ins),
+  lower: (reads, ins) => unaryLowering("cos", reads, ins),
+  batch: (xs, dims) => unaryBatch(cosP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    return unaryJvp(cos(x), t, (t) => neg(mul(t, sin(x))));
+  },
+};
+
+/** The cosine. */
+export function cos(x: NDArray): NDArray {
+  return bind1(cosP, [x], noParams);
+}
+
+/** `tan`: the tangent. Its tangent is `t · (1 + tan²(x))`. */
+export const tanP: Primitive<NoParams> = {
+  name: "tan",
+  abstractEval: (ins) => elementwiseAval("tan", "floating", ins),
+  lower: (reads, ins) => unaryLowering("tan", reads, ins),
+  batch: (xs, dims) => unaryBatch(tanP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    const out = tan(x);
+    return unaryJvp(out, t, (t) => mul(t, add(mul(out, out), 1)));
+  },
+};
+
+/** The tangent. */
+export function tan(x: NDArray): NDArray {
+  return bind1(tanP, [x], noParams);
+}
+
+/** `asin`: the inverse sine. Its tangent is `t / √(1 - x²)`. */
+export const asinP: Primitive<NoParams> = {
+  name: "asin",
+  abstractEval: (ins) => elementwiseAval("asin", "floating", ins),
+  lower: (reads, ins) => unaryLowering("asin", reads, ins),
+  batch: (xs, dims) => unaryBatch(asinP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    return unaryJvp(asin(x), t, (t) => mul(t, rsqrt(sub(lit(x, 1), mul(x, x)))));
+  },
+};
+
+/** The inverse sine. */
+export function asin(x: NDArray): NDArray {
+  return bind1(asinP, [x], noParams);
+}
+
+/** `acos`: the inverse cosine. Its tangent is `-t / √(1 - x²)`. */
+export const acosP: Primitive<NoParams> = {
+  name: "acos",
+  abstractEval: (ins) => elementwiseAval("acos", "floating", ins),
+  lower: (reads, ins) => unaryLowering("acos", reads, ins),
+  batch: (xs, dims) => unaryBatch(acosP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    return unaryJvp(acos(x), t, (t) => neg(mul(t, rsqrt(sub(lit(x, 1), mul(x, x))))));
+  },
+};
+
+/** The inverse cosine. */
+export function acos(x: NDArray): NDArray {
+  return bind1(acosP, [x], noParams);
+}
+
+/** `atan`: the inverse tangent. Its tangent is `t / (1 + x²)`. */
+export const atanP: Primitive<NoParams> = {
+  name: "atan",
+  abstractEval: (ins) => elementwiseAval("atan", "floating", ins),
+  lower: (reads, ins) => unaryLowering("atan", reads, ins),
+  batch: (xs, dims) => unaryBatch(atanP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    return unaryJvp(atan(x), t, (t) => div(t, add(mul(x, x), 1)));
+  },
+};
+
+/** The inverse tangent. */
+export function atan(x: NDArray): NDArray {
+  return bind1(atanP, [x], noParams);
+}
+
+/** `sinh`: the hyperbolic sine. Its tangent is `t · cosh(x)`. */
+export const sinhP: Primitive<NoParams> = {
+  name: "sinh",
+  abstractEval: (ins) => elementwiseAval("sinh", "floating", ins),
+  lower: (reads, ins) => unaryLowering("sinh", reads, ins),
+  batch: (xs, dims) => unaryBatch(sinhP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    return unaryJvp(sinh(x), t, (t) => mul(t, cosh(x)));
+  },
+};
+
+/** The hyperbolic sine. */
+export function sinh(x: NDArray): NDArray {
+  return bind1(sinhP, [x], noParams);
+}
+
+/** `cosh`: the hyperbolic cosine. Its tangent is `t · sinh(x)`. */
+export const coshP: Primitive<NoParams> = {
+  name: "cosh",
+  abstractEval: (ins) => elementwiseAval("cosh", "floating", ins),
+  lower: (reads, ins) => unaryLowering("cosh", reads, ins),
+  batch: (xs, dims) => unaryBatch(coshP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    return unaryJvp(cosh(x), t, (t) => mul(t, sinh(x)));
+  },
+};
+
+/** The hyperbolic cosine. */
+export function cosh(x: NDArray): NDArray {
+  return bind1(coshP, [x], noParams);
+}
+
+/** `tanh`: the hyperbolic tangent. Its tangent is `t · (1 - tanh²(x))`. */
+export const tanhP: Primitive<NoParams> = {
+  name: "tanh",
+  abstractEval: (ins) => elementwiseAval("tanh", "floating", ins),
+  lower: (reads, ins) => unaryLowering("tanh", reads, ins),
+  batch: (xs, dims) => unaryBatch(tanhP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    const out = tanh(x);
+    return unaryJvp(out, t, (t) => mul(t, sub(lit(x, 1), mul(out, out))));
+  },
+};
+
+/** The hyperbolic tangent. */
+export function tanh(x: NDArray): NDArray {
+  return bind1(tanhP, [x], noParams);
+}
+
+/** `asinh`: the inverse hyperbolic sine. Its tangent is `t / √(x² + 1)`. */
+export const asinhP: Primitive<NoParams> = {
+  name: "asinh",
+  abstractEval: (ins) => elementwiseAval("asinh", "floating", ins),
+  lower: (reads, ins) => unaryLowering("asinh", reads, ins),
+  batch: (xs, dims) => unaryBatch(asinhP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    return unaryJvp(asinh(x), t, (t) => mul(t, rsqrt(add(mul(x, x), 1))));
+  },
+};
+
+/** The inverse hyperbolic sine. */
+export function asinh(x: NDArray): NDArray {
+  return bind1(asinhP, [x], noParams);
+}
+
+/** `acosh`: the inverse hyperbolic cosine. Its tangent is `t / √((x - 1)(x + 1))`. */
+export const acoshP: Primitive<NoParams> = {
+  name: "acosh",
+  abstractEval: (ins) => elementwiseAval("acosh", "floating", ins),
+  lower: (reads, ins) => unaryLowering("acosh", reads, ins),
+  batch: (xs, dims) => unaryBatch(acoshP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    return unaryJvp(acosh(x), t, (t) => mul(t, mul(rsqrt(sub(x, 1)), rsqrt(add(x, 1)))));
+  },
+};
+
+/** The inverse hyperbolic cosine. */
+export function acosh(x: NDArray): NDArray {
+  return bind1(acoshP, [x], noParams);
+}
+
+/** `atanh`: the inverse hyperbolic tangent. Its tangent is `t / (1 - x²)`. */
+export const atanhP: Primitive<NoParams> = {
+  name: "atanh",
+  abstractEval: (ins) => elementwiseAval("atanh", "floating", ins),
+  lower: (reads, ins) => unaryLowering("atanh", reads, ins),
+  batch: (xs, dims) => unaryBatch(atanhP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    return unaryJvp(atanh(x), t, (t) => div(t, mul(add(x, 1), sub(lit(x, 1), x))));
+  },
+};
+
+/** The inverse hyperbolic tangent. */
+export function atanh(x: NDArray): NDArray {
+  return bind1(atanhP, [x], noParams);
+}
+
+/** `logistic`: the logistic function `1 / (1 + exp(-x))`. Its tangent is `t · out · (1 - out)`. */
+export const logisticP: Primitive<NoParams> = {
+  name: "logistic",
+  abstractEval: (ins) => elementwiseAval("logistic", "floating", ins),
+  lower: (reads, ins) => unaryLowering("logistic", reads, ins),
+  batch: (xs, dims) => unaryBatch(logisticP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    const out = logistic(x);
+    return unaryJvp(out, t, (t) => mul(t, mul(out, sub(lit(x, 1), out))));
+  },
+};
+
+/** The logistic function `1 / (1 + exp(-x))`. */
+export function logistic(x: NDArray): NDArray {
+  return bind1(logisticP, [x], noParams);
+}
+
+/** `erf`: the error function. Its tangent is `t · 2/√π · exp(-x²)`. */
+export const erfP: Primitive<NoParams> = {
+  name: "erf",
+  abstractEval: (ins) => elementwiseAval("erf", "floating", ins),
+  lower: (reads, ins) => unaryLowering("erf", reads, ins),
+  batch: (xs, dims) => unaryBatch(erfP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    return unaryJvp(
+      erf(x),
+      t,
+      (t) => mul(lit(x, 2 / Math.sqrt(Math.PI)), mul(t, exp(neg(mul(x, x))))),
+    );
+  },
+};
+
+/** The error function. */
+export function erf(x: NDArray): NDArray {
+  return bind1(erfP, [x], noParams);
+}
+
+/** `erfc`: the complementary error function. Its tangent is `-t · 2/√π · exp(-x²)`. */
+export const erfcP: Primitive<NoParams> = {
+  name: "erfc",
+  abstractEval: (ins) => elementwiseAval("erfc", "floating", ins),
+  lower: (reads, ins) => unaryLowering("erfc", reads, ins),
+  batch: (xs, dims) => unaryBatch(erfcP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    return unaryJvp(
+      erfc(x),
+      t,
+      (t) => mul(lit(x, -2 / Math.sqrt(Math.PI)), mul(t, exp(neg(mul(x, x))))),
+    );
+  },
+};
+
+/** The complementary error function. */
+export function erfc(x: NDArray): NDArray {
+  return bind1(erfcP, [x], noParams);
+}
+
+/** `erf_inv`: the inverse of the error function. Its tangent is `t · √π/2 · exp(out²)`. */
+export const erfInvP: Primitive<NoParams> = {
+  name: "erf_inv",
+  abstractEval: (ins) => elementwiseAval("erfInv", "floating", ins),
+  lower: (reads, ins) => unaryLowering("erfInv", reads, ins),
+  batch: (xs, dims) => unaryBatch(erfInvP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    const out = erfInv(x);
+    return unaryJvp(out, t, (t) => mul(lit(x, Math.sqrt(Math.PI) / 2), mul(t, exp(mul(out, out)))));
+  },
+};
+
+/** The inverse of the error function. */
+export function erfInv(x: NDArray): NDArray {
+  return bind1(erfInvP, [x], noParams);
+}
+
+/** `lgamma`: the logarithm of the absolute gamma function. Its tangent is `t · digamma(x)`. */
+export const lgammaP: Primitive<NoParams> = {
+  name: "lgamma",
+  abstractEval: (ins) => elementwiseAval("lgamma", "floating", ins),
+  lower: (reads, ins) => unaryLowering("lgamma", reads, ins),
+  batch: (xs, dims) => unaryBatch(lgammaP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    return unaryJvp(lgamma(x), t, (t) => mul(t, digamma(x)));
+  },
+};
+
+/** The logarithm of the absolute gamma function. */
+export function lgamma(x: NDArray): NDArray {
+  return bind1(lgammaP, [x], noParams);
+}
+
+/** `digamma`: the derivative of `lgamma`. Its own derivative (trigamma) is not available yet. */
+export const digammaP: Primitive<NoParams> = {
+  name: "digamma",
+  abstractEval: (ins) => elementwiseAval("digamma", "floating", ins),
+  lower: (reads, ins) => unaryLowering("digamma", reads, ins),
+  batch: (xs, dims) => unaryBatch(digammaP, xs, dims, noParams),
+};
+
+/** The derivative of `lgamma`. */
+export function digamma(x: NDArray): NDArray {
+  return bind1(digammaP, [x], noParams);
+}
+
+/** `pow`: `x` to the power `y`. Its tangent is `y x^(y-1) tx + log(x) x^y ty`, with the limits taken where `x` or `y` is 0. */
+export const powP: Primitive<NoParams> = {
+  name: "pow",
+  abstractEval: (ins) => elementwiseAval("pow", "floating", ins),
+  lower: (reads, ins) => binaryLowering("pow", reads, ins),
+  batch: (xs, dims) => batchElementwise(axisTools, powP, xs, dims, noParams),
+  jvp: ([x, y], ts) => {
+    const out = pow(x, y);
+    return binaryJvp(
+      out,
+      ts,
+      (t) => {
+        const zero = eq(y, lit(y, 0));
+        const exponent = select(zero, fullLike(lit(y, 1), y.shape), sub(y, 1));
+        return mul(t, mul(y, pow(x, exponent)));
+      },
+      (t) => {
+        const base = select(eq(x, lit(x, 0)), fullLike(lit(x, 1), x.shape), x);
+        return mul(t, mul(log(base), out));
+      },
+    );
+  },
+};
+
+/** `x ** y`, floating. */
+export function pow(x: NDArray, y: Operand): NDArray {
+  return bind1(powP, [x, operand(y, x)], noParams);
+}
+
+/** `atan2`: the angle of the point `(y, x)`. Its tangent is `(x ty - y tx) / (x² + y²)`. */
+export const atan2P: Primitive<NoParams> = {
+  name: "atan2",
+  abstractEval: (ins) => elementwiseAval("atan2", "floating", ins),
+  lower: (reads, ins) => binaryLowering("atan2", reads, ins),
+  batch: (xs, dims) => batchElementwise(axisTools, atan2P, xs, dims, noParams),
+  jvp: ([y, x], ts) => {
+    const scale = reciprocal(add(mul(x, x), mul(y, y)));
+    return binaryJvp(
+      atan2(y, x),
+      ts,
+      (t) => mul(t, mul(x, scale)),
+      (t) => mul(t, neg(mul(y, scale))),
+    );
+  },
+};
+
+/** The angle of the point `(y, x)`, in (-π, π]. */
+export function atan2(y: NDArray, x: NDArray): NDArray {
+  return bind1(atan2P, [y, x], noParams);
+}
+
+/** `nextafter`: the next representable value after `x` towards `y`. Not differentiable. */
+export const nextafterP: Primitive<NoParams> = {
+  name: "nextafter",
+  abstractEval: (ins) => elementwiseAval("nextafter", "floating", ins),
+  lower: (reads, ins) => binaryLowering("nextafter", reads, ins),
+  batch: (xs, dims) => batchElementwise(axisTools, nextafterP, xs, dims, noParams),
+};
+
+/** The next representable value after `x` towards `y`. */
+export function nextafter(x: NDArray, y: NDArray): NDArray {
+  return bind1(nextafterP, [x, y], noParams);
+}
