@@ -1,0 +1,128 @@
+// The blocked product: K in blocks that keep a panel of B and one of A in the first cache, A in blocks of rows
+// for the second. No loop here is hot by itself: V8 never replaces a running function by its optimised
+// form, so that all the work is in the tiles, which are called often.
+import { gemm_tile12_f32, gemm_tile4_f32, gemm_tile6_f32 } from "./tile_f32";
+import { gemm_tile12_f64, gemm_tile4_f64, gemm_tile6_f64 } from "./tile_f64";
+import { packA, packB, packColumns, sixes } from "./pack";
+
+// The same numbers are in src/backends/wasm/gemm_plan.ts, which computes the scratch space.
+/** Bytes of one row of a block of A: K blocks are at most this / sizeof<T>() long. */
+const K_BYTES: i32 = 1024;
+/** Rows of a block of A; a multiple of 6. */
+const M_BLOCK: i32 = 192;
+/** Columns of a block of B; a multiple of 16. */
+const N_BLOCK: i32 = 1024;
+/** Bytes for one tile at an edge. */
+const TILE_BYTES: usize = 192;
+
+@inline
+function tile6<T>(kc: i32, a: usize, b: usize, bk: usize, c: usize, cr: usize, acc: i32): void {
+  if (sizeof<T>() == 4) gemm_tile6_f32(kc, a, b, bk, c, cr, acc);
+  else gemm_tile6_f64(kc, a, b, bk, c, cr, acc);
+}
+
+@inline
+function tile4<T>(kc: i32, a: usize, b: usize, bk: usize, c: usize, cr: usize, acc: i32): void {
+  if (sizeof<T>() == 4) gemm_tile4_f32(kc, a, b, bk, c, cr, acc);
+  else gemm_tile4_f64(kc, a, b, bk, c, cr, acc);
+}
+
+/** Stores or adds the present part of a tile, to a C of any strides. */
+function merge<T>(
+  d: usize, dr: usize, mr: i32, nr: i32, c: usize, crs: usize, ccs: usize, acc: i32,
+): void {
+  for (let i = 0; i < mr; i++) {
+    let s = d, t = c;
+    for (let j = 0; j < nr; j++) {
+      let x = load<T>(s);
+      if (acc) x += load<T>(t);
+      store<T>(t, x);
+      s += sizeof<T>();
+      t += ccs;
+    }
+    d += dr;
+    c += crs;
+  }
+}
+
+/** All rows of a packed block of A times one panel of B. */
+function strip<T>(
+  mc: i32, kc: i32, a: usize, b: usize, bk: usize, nr: i32,
+  c: usize, crs: usize, ccs: usize, tile: usize, acc: i32,
+): void {
+  const NR = i32(32 / sizeof<T>());
+  const straight = nr == NR && ccs == sizeof<T>();
+  const a6 = 6 * sizeof<T>() * usize(kc), a4 = 4 * sizeof<T>() * usize(kc);
+  const end6 = 6 * sixes(mc);
+  let i = 0;
+  if (nr <= NR / 2) {
+    for (; i + 12 <= end6; i += 12) {
+      if (sizeof<T>() == 4) gemm_tile12_f32(kc, a, a + a6, b, bk, tile);
+      else gemm_tile12_f64(kc, a, a + a6, b, bk, tile);
+      merge<T>(tile, 16, min(12, mc - i), nr, c, crs, ccs, acc);
+      a += 2 * a6;
+      c += 12 * crs;
+    }
+  }
+  for (; i < end6; i += 6) {
+    if (straight && i + 6 <= mc) {
+      tile6<T>(kc, a, b, bk, c, crs, acc);
+    } else {
+      tile6<T>(kc, a, b, bk, tile, 32, 0);
+      merge<T>(tile, 32, min(6, mc - i), nr, c, crs, ccs, acc);
+    }
+    a += a6;
+    c += 6 * crs;
+  }
+  for (; i < mc; i += 4) {
+    if (straight && i + 4 <= mc) {
+      tile4<T>(kc, a, b, bk, c, crs, acc);
+    } else {
+      tile4<T>(kc, a, b, bk, tile, 32, 0);
+      merge<T>(tile, 32, min(4, mc - i), nr, c, crs, ccs, acc);
+    }
+    a += a4;
+    c += 4 * crs;
+  }
+}
+
+/** C (+)= A · B for k > 0; all strides in bytes; C of any strides. */
+export function blocked<T>(
+  m: i32, n: i32, k: i32, a: usize, ars: usize, acs: usize, b: usize, brs: usize, bcs: usize,
+  c: usize, crs: usize, ccs: usize, scratch: usize, acc: i32,
+): void {
+  const NR = i32(32 / sizeof<T>());
+  const kMax = K_BYTES / i32(sizeof<T>());
+  const parts = (k + kMax - 1) / kMax;
+  const kStep = ((k + parts - 1) / parts + 3) & ~3;
+  // Few rows, or a small B: reading B where it lies beats copying it.
+  const direct = bcs == sizeof<T>() && (m <= 12 || k * n <= 4096);
+  const tile = scratch;
+  const pa = scratch + TILE_BYTES;
+  const pb = pa + usize(min(M_BLOCK, m + 5)) * usize(min(kStep, k)) * sizeof<T>();
+  for (let pc = 0; pc < k; pc += kStep) {
+    const kc = min(kStep, k - pc);
+    for (let jc = 0; jc < n; jc += N_BLOCK) {
+      const nc = min(N_BLOCK, n - jc);
+      const full = nc & ~(NR - 1);
+      const bBlock = b + usize(pc) * brs + usize(jc) * bcs;
+      if (!direct) packB<T>(kc, nc, bBlock, brs, bcs, pb);
+      else if (full < nc) packColumns<T>(kc, bBlock + usize(full) * bcs, brs, bcs, nc - full, pb);
+      for (let ic = 0; ic < m; ic += M_BLOCK) {
+        const mc = min(M_BLOCK, m - ic);
+        packA<T>(mc, kc, a + usize(ic) * ars + usize(pc) * acs, ars, acs, pa);
+        const cBlock = c + usize(ic) * crs + usize(jc) * ccs;
+        const more = acc | i32(pc > 0);
+        for (let j = 0; j < nc; j += NR) {
+          const cj = cBlock + usize(j) * ccs;
+          if (direct && j < full) {
+            strip<T>(mc, kc, pa, bBlock + usize(j) * bcs, brs, NR, cj, crs, ccs, tile, more);
+          } else {
+            const bj = direct ? pb : pb + 32 * usize(kc) * usize(j / NR);
+            strip<T>(mc, kc, pa, bj, 32, min(NR, nc - j), cj, crs, ccs, tile, more);
+          }
+        }
+      }
+    }
+  }
+}

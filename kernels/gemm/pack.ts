@@ -1,0 +1,208 @@
+// Packing: copies a block of A or B into panels that the tiles read in order. Any strides (in bytes),
+// so transposed operands cost nothing more; the two common layouts have vector paths. What a panel has
+// beyond the matrix is zero; the tiles' results there are never stored, so that 0 * Inf does no harm.
+
+/** Copies 4 rows x kc (rows `rs` apart, elements contiguous) into steps of `ds` bytes, k after k. */
+@inline
+function transpose4<T>(kc: i32, src: usize, rs: usize, dst: usize, ds: usize): void {
+  const s1 = src + rs, s2 = s1 + rs, s3 = s2 + rs;
+  let p: usize = 0;
+  if (sizeof<T>() == 4) {
+    for (const end = usize(kc & ~3) << 2; p < end; p += 16) {
+      const r0 = v128.load(src + p), r1 = v128.load(s1 + p);
+      const r2 = v128.load(s2 + p), r3 = v128.load(s3 + p);
+      const t0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5), t1 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
+      const t2 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5), t3 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
+      v128.store(dst, v128.shuffle<i64>(t0, t2, 0, 2));
+      dst += ds;
+      v128.store(dst, v128.shuffle<i64>(t0, t2, 1, 3));
+      dst += ds;
+      v128.store(dst, v128.shuffle<i64>(t1, t3, 0, 2));
+      dst += ds;
+      v128.store(dst, v128.shuffle<i64>(t1, t3, 1, 3));
+      dst += ds;
+    }
+  } else {
+    for (const end = usize(kc & ~1) << 3; p < end; p += 16) {
+      const r0 = v128.load(src + p), r1 = v128.load(s1 + p);
+      const r2 = v128.load(s2 + p), r3 = v128.load(s3 + p);
+      v128.store(dst, v128.shuffle<i64>(r0, r1, 0, 2));
+      v128.store(dst, v128.shuffle<i64>(r2, r3, 0, 2), 16);
+      dst += ds;
+      v128.store(dst, v128.shuffle<i64>(r0, r1, 1, 3));
+      v128.store(dst, v128.shuffle<i64>(r2, r3, 1, 3), 16);
+      dst += ds;
+    }
+  }
+  for (const end = usize(kc) * sizeof<T>(); p < end; p += sizeof<T>()) {
+    store<T>(dst, load<T>(src + p));
+    store<T>(dst, load<T>(s1 + p), sizeof<T>());
+    store<T>(dst, load<T>(s2 + p), 2 * sizeof<T>());
+    store<T>(dst, load<T>(s3 + p), 3 * sizeof<T>());
+    dst += ds;
+  }
+}
+
+/** As transpose4, for 2 rows. */
+@inline
+function transpose2<T>(kc: i32, src: usize, rs: usize, dst: usize, ds: usize): void {
+  const s1 = src + rs;
+  let p: usize = 0;
+  if (sizeof<T>() == 4) {
+    for (const end = usize(kc & ~3) << 2; p < end; p += 16) {
+      const r0 = v128.load(src + p), r1 = v128.load(s1 + p);
+      const t0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5), t1 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
+      v128.store64_lane(dst, t0, 0);
+      dst += ds;
+      v128.store64_lane(dst, t0, 1);
+      dst += ds;
+      v128.store64_lane(dst, t1, 0);
+      dst += ds;
+      v128.store64_lane(dst, t1, 1);
+      dst += ds;
+    }
+  } else {
+    for (const end = usize(kc & ~1) << 3; p < end; p += 16) {
+      const r0 = v128.load(src + p), r1 = v128.load(s1 + p);
+      v128.store(dst, v128.shuffle<i64>(r0, r1, 0, 2));
+      dst += ds;
+      v128.store(dst, v128.shuffle<i64>(r0, r1, 1, 3));
+      dst += ds;
+    }
+  }
+  for (const end = usize(kc) * sizeof<T>(); p < end; p += sizeof<T>()) {
+    store<T>(dst, load<T>(src + p));
+    store<T>(dst, load<T>(s1 + p), sizeof<T>());
+    dst += ds;
+  }
+}
+
+/** Any strides, `count` of `width` lanes present, the rest zero. */
+function packAny<T>(
+  kc: i32, src: usize, lane: usize, step: usize, count: i32, width: i32, dst: usize,
+): void {
+  for (let p = 0; p < kc; p++) {
+    let s = src;
+    let i = 0;
+    for (; i < count; i++) {
+      store<T>(dst, load<T>(s));
+      s += lane;
+      dst += sizeof<T>();
+    }
+    for (; i < width; i++) {
+      store<T>(dst, 0);
+      dst += sizeof<T>();
+    }
+    src += step;
+  }
+}
+
+/** One panel of 6 rows. */
+function packRows6<T>(kc: i32, src: usize, rs: usize, ks: usize, dst: usize): void {
+  if (ks == sizeof<T>()) {
+    transpose4<T>(kc, src, rs, dst, 6 * sizeof<T>());
+    transpose2<T>(kc, src + 4 * rs, rs, dst + 4 * sizeof<T>(), 6 * sizeof<T>());
+  } else if (rs == sizeof<T>()) {
+    for (let p = 0; p < kc; p++) {
+      v128.store(dst, v128.load(src));
+      if (sizeof<T>() == 4) {
+        store<i64>(dst, load<i64>(src, 16), 16);
+      } else {
+        v128.store(dst, v128.load(src, 16), 16);
+        v128.store(dst, v128.load(src, 32), 32);
+      }
+      src += ks;
+      dst += 6 * sizeof<T>();
+    }
+  } else {
+    packAny<T>(kc, src, rs, ks, 6, 6, dst);
+  }
+}
+
+/** One panel of 4 rows. */
+function packRows4<T>(kc: i32, src: usize, rs: usize, ks: usize, dst: usize): void {
+  if (ks == sizeof<T>()) {
+    transpose4<T>(kc, src, rs, dst, 4 * sizeof<T>());
+  } else if (rs == sizeof<T>()) {
+    for (let p = 0; p < kc; p++) {
+      v128.store(dst, v128.load(src));
+      if (sizeof<T>() == 8) v128.store(dst, v128.load(src, 16), 16);
+      src += ks;
+      dst += 4 * sizeof<T>();
+    }
+  } else {
+    packAny<T>(kc, src, rs, ks, 4, 4, dst);
+  }
+}
+
+/** How many panels of 6 rows cover `m` rows best; the rest is covered by panels of 4. */
+@inline
+export function sixes(m: i32): i32 {
+  const q = m / 6, r = m - 6 * q;
+  // 7 = 4 + 3 and 8 = 4 + 4 waste less than 6 + 1 and 6 + 2.
+  return r == 5 ? q + 1 : (r == 1 || r == 2) && q > 0 ? q - 1 : q;
+}
+
+/** Packs `mc` rows of A in panels of 6, then of 4. */
+export function packA<T>(mc: i32, kc: i32, src: usize, rs: usize, ks: usize, dst: usize): void {
+  const n6 = sixes(mc);
+  let i = 0;
+  for (let q = 0; q < n6; q++, i += 6) {
+    if (mc - i >= 6) packRows6<T>(kc, src, rs, ks, dst);
+    else packAny<T>(kc, src, rs, ks, mc - i, 6, dst);
+    src += 6 * rs;
+    dst += 6 * sizeof<T>() * usize(kc);
+  }
+  for (; i < mc; i += 4) {
+    if (mc - i >= 4) packRows4<T>(kc, src, rs, ks, dst);
+    else packAny<T>(kc, src, rs, ks, mc - i, 4, dst);
+    src += 4 * rs;
+    dst += 4 * sizeof<T>() * usize(kc);
+  }
+}
+
+/** One panel of 32 bytes of columns, `nr` of them present. */
+export function packColumns<T>(kc: i32, src: usize, ks: usize, cs: usize, nr: i32, dst: usize): void {
+  const full = nr == i32(32 / sizeof<T>());
+  if (full && cs == sizeof<T>()) {
+    for (let p = 0; p < kc; p++) {
+      v128.store(dst, v128.load(src));
+      v128.store(dst, v128.load(src, 16), 16);
+      src += ks;
+      dst += 32;
+    }
+  } else if (full && ks == sizeof<T>()) {
+    transpose4<T>(kc, src, cs, dst, 32);
+    if (sizeof<T>() == 4) transpose4<T>(kc, src + 4 * cs, cs, dst + 16, 32);
+  } else {
+    packAny<T>(kc, src, cs, ks, nr, 32 / sizeof<T>(), dst);
+  }
+}
+
+/** Packs `nc` columns of B in panels of 32 bytes. */
+export function packB<T>(kc: i32, nc: i32, src: usize, ks: usize, cs: usize, dst: usize): void {
+  const NR = i32(32 / sizeof<T>());
+  let j = 0;
+  if (cs == sizeof<T>()) {
+    // Two panels at once use the whole of each cache line.
+    for (; j + 2 * NR <= nc; j += 2 * NR) {
+      let s = src, d = dst, e = dst + 32 * usize(kc);
+      for (let p = 0; p < kc; p++) {
+        v128.store(d, v128.load(s));
+        v128.store(d, v128.load(s, 16), 16);
+        v128.store(e, v128.load(s, 32));
+        v128.store(e, v128.load(s, 48), 16);
+        s += ks;
+        d += 32;
+        e += 32;
+      }
+      src += 64;
+      dst += 64 * usize(kc);
+    }
+  }
+  for (; j < nc; j += NR) {
+    packColumns<T>(kc, src, ks, cs, min(NR, nc - j), dst);
+    src += usize(NR) * cs;
+    dst += 32 * usize(kc);
+  }
+}
