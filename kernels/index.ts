@@ -1,2 +1,3 @@
 // The kernels that are built: every function that this file exports ends up in the artefact.
+export * from "./gemm";
 export * from "./math";

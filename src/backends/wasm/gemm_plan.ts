@@ -1,0 +1,38 @@
+/**
+ * Sizes that callers of the `gemm_f32` and `gemm_f64` kernels must know. The block sizes are
+ * those of `kernels/gemm/blocked.ts`; a test runs the kernels against guard bytes around the scratch space.
+ *
+ * @module
+ */
+
+/** Bytes of one row of a block of A: the k axis is cut into blocks of at most this length. */
+const K_BYTES = 1024;
+/** Rows of a block of A. */
+const M_BLOCK = 192;
+/** Columns of a block of B. */
+const N_BLOCK = 1024;
+/** Bytes that one register tile takes at the edge of C. */
+const TILE_BYTES = 192;
+
+/** Longest block of the k axis for k steps of `size`-byte elements, as the kernel cuts it. */
+function kBlock(k: number, size: number): number {
+  const most = K_BYTES / size;
+  const parts = Math.max(1, Math.ceil(k / most));
+  return (Math.ceil(k / parts) + 3) & ~3;
+}
+
+/** Scratch bytes of the blocked form with `m` rows packed in fours and sixes and `n` in vectors. */
+function blockedBytes(m: number, n: number, k: number, size: number): number {
+  const panels = Math.ceil(Math.min(n, N_BLOCK) * size / 32);
+  return TILE_BYTES + kBlock(k, size) * (Math.min(M_BLOCK, m + 5) * size + panels * 32);
+}
+
+/**
+ * Scratch bytes that `gemm_f32` (`size` 4) or `gemm_f64` (`size` 8) may touch for the product of an
+ * [m, k] and a [k, n] matrix, whatever their strides. The space need not be aligned or cleared.
+ */
+export function gemmScratchBytes(m: number, n: number, k: number, size: 4 | 8): number {
+  // A thin product is computed transposed or by dot products of packed columns, hence the maximum.
+  const blocked = Math.max(blockedBytes(m, n, k, size), blockedBytes(n, m, k, size));
+  return Math.max(blocked, (Math.min(m, n, 16) * k + 16) * size);
+}
