@@ -1,0 +1,77 @@
+/**
+ * One contender, one row, one process: prints the result as a line of JSON that starts with `@@`.
+ *
+ * A process of their own keeps contenders from sharing an optimiser, a heap or a thread pool.
+ *
+ * @module
+ */
+import { measure, type Plan, type Timing } from "./measure.ts";
+import { measureLimit } from "./limits.ts";
+import { rows } from "./rows.ts";
+import type { Contender } from "./work.ts";
+
+/** What one process reports. */
+export interface Report {
+  /** Whether the contender can do the work at all. */
+  readonly able: boolean;
+  /** Seconds per call, of a warm row. */
+  readonly timing?: Timing;
+  /** Seconds of the first call, of a row that measures it. */
+  readonly seconds?: number;
+  /** The bound, in its unit. */
+  readonly limit?: number;
+  readonly facts?: Record<string, number | string>;
+}
+
+/** Where each contender is. Not written as imports: only the one that runs can be resolved. */
+const contenders: Record<string, { file: string; name: string }> = {
+  "vernal": { file: "ours.ts", name: "ours" },
+  "jax-js": { file: "peers/jax_js.ts", name: "jaxJs" },
+  "tfjs-wasm": { file: "peers/tfjs.ts", name: "tfjs" },
+  "ort-web": { file: "peers/ort_web.ts", name: "ortWeb" },
+};
+
+async function report(contender: string, rowId: string, plan: Plan): Promise<Report> {
+  const row = rows.find((r) => r.id === rowId)!;
+  if (contender === "limit") {
+    return { able: true, limit: await measureLimit(row.limit!, plan) };
+  }
+  const before = performance.now();
+  const { file, name } = contenders[contender]!;
+  const module = await import(new URL(file, import.meta.url).href) as Record<string, Contender>;
+  const contend = module[name]!;
+  const loaded = performance.now();
+  const work = await contend(row.work);
+  if (work === null) return { able: false };
+  if (row.mode !== "first") {
+    return {
+      able: true,
+      timing: await measure(() => work.run(), plan),
+      facts: await work.facts(),
+    };
+  }
+  const ready = performance.now();
+  const times: number[] = [];
+  for (let i = 0; i < 2; i++) {
+    const from = performance.now();
+    await work.run();
+    times.push((performance.now() - from) / 1000);
+  }
+  return {
+    able: true,
+    seconds: times[0]!,
+    facts: {
+      importMs: loaded - before,
+      inputsMs: ready - loaded,
+      secondCallMs: times[1]! * 1000,
+      ...await work.facts(),
+    },
+  };
+}
+
+if (import.meta.main) {
+  const [contender, rowId, plan] = Deno.args as [string, string, string];
+  console.log("@@" + JSON.stringify(await report(contender, rowId, JSON.parse(plan))));
+  // jax-js keeps the process alive after an asynchronous read.
+  Deno.exit(0);
+}

@@ -1,0 +1,153 @@
+/**
+ * The work in `@jax-js/jax`, on its WebAssembly backend, one thread.
+ *
+ * @module
+ */
+import type * as Jax from "@jax-js/jax";
+import {
+  epsilon,
+  fusedError,
+  learningRate,
+  matmulError,
+  type Prepared,
+  rowsError,
+  trainingData,
+  uniform,
+  type Work,
+} from "../work.ts";
+
+/** Its arrays are counted: every use takes one reference, `.ref` makes another. */
+type Arr = Jax.Array;
+
+/** Prepares the work. */
+export async function jaxJs(work: Work): Promise<Prepared | null> {
+  // It starts as many workers as there are processors, unless there are no workers.
+  // deno-lint-ignore no-explicit-any -- hiding a global is no typed business
+  delete (globalThis as any).Worker;
+  const jax = await import("@jax-js/jax");
+  await jax.init("wasm");
+  jax.defaultDevice("wasm");
+  const { numpy: np, nn } = jax;
+  const arr = (x: Float32Array, shape: number[]): Arr =>
+    np.array(x as Float32Array<ArrayBuffer>).reshape(shape);
+  const done = async (y: Arr): Promise<void> => {
+    await jax.blockUntilReady(y.ref);
+    y.dispose();
+  };
+
+  switch (work.kind) {
+    case "matmul": {
+      if (work.dtype === "float64") return null;
+      const { m, k, n, transposed } = work;
+      const b = work.batch === null ? [] : [work.batch];
+      const hx = uniform((work.batch ?? 1) * m * k, 1);
+      const hy = uniform((work.batch ?? 1) * k * n, 2);
+      const x = arr(hx, [...b, ...(transposed ? [k, m] : [m, k])]);
+      const y = arr(hy, [...b, ...(transposed ? [n, k] : [k, n])]);
+      const f = jax.jit((x: Arr, y: Arr) =>
+        transposed ? np.matmul(x.transpose(), y.transpose()) : np.matmul(x, y)
+      );
+      return {
+        run: () => done(f(x.ref, y.ref)),
+        facts: async () => ({
+          error: matmulError(work, hx, hy, await f(x.ref, y.ref).data() as Float32Array),
+        }),
+      };
+    }
+    case "fused": {
+      const [hx, hy, hz] = [1, 2, 3].map((s) => uniform(work.size, s)) as [
+        Float32Array,
+        Float32Array,
+        Float32Array,
+      ];
+      const [x, y, z] = [hx, hy, hz].map((h) => arr(h, [work.size])) as [Arr, Arr, Arr];
+      const f = jax.jit((x: Arr, y: Arr, z: Arr) => np.tanh(x.ref.mul(y).add(z)).mul(x).sum());
+      return {
+        run: () => done(f(x.ref, y.ref, z.ref)),
+        facts: async () => ({
+          error: fusedError(hx, hy, hz, (await f(x.ref, y.ref, z.ref).data())[0]!),
+        }),
+      };
+    }
+    case "softmax":
+    case "layerNorm": {
+      const hx = uniform(work.rows * work.cols, 1);
+      const x = arr(hx, [work.rows, work.cols]);
+      const f = jax.jit((x: Arr) =>
+        work.kind === "softmax" ? nn.softmax(x, -1) : nn.standardize(x, -1, { epsilon })
+      );
+      return {
+        run: () => done(f(x.ref)),
+        facts: async () => ({
+          error: rowsError(work.kind, work.cols, hx, await f(x.ref).data() as Float32Array),
+        }),
+      };
+    }
+    case "sum": {
+      const x = arr(new Float32Array(work.size).fill(0.1), [work.size]);
+      const f = jax.jit((x: Arr) => x.sum());
+      const truth = work.size * Math.fround(0.1);
+      return {
+        run: () => done(f(x.ref)),
+        facts: async () => ({ error: Math.abs((await f(x.ref).data())[0]! / truth - 1) }),
+      };
+    }
+    case "train": {
+      const data = trainingData(work.sizes, work.batch);
+      const x = arr(data.x, [work.batch, work.sizes[0]!]);
+      const onehot = nn.oneHot(
+        np.array(data.labels as Int32Array<ArrayBuffer>),
+        work.sizes.at(-1)!,
+      );
+      let params = data.weights.flatMap((w, i) => [
+        arr(w, [work.sizes[i + 1]!, work.sizes[i]!]),
+        arr(data.biases[i]!, [work.sizes[i + 1]!]),
+      ]);
+      const loss = (params: Arr[], x: Arr, onehot: Arr): Arr => {
+        let h = x;
+        for (let i = 0; i < params.length; i += 2) {
+          h = np.matmul(h, params[i]!.transpose()).add(params[i + 1]!);
+          if (i + 2 < params.length) h = nn.relu(h);
+        }
+        return nn.logSoftmax(h, -1).mul(onehot).sum().mul(-1 / work.batch);
+      };
+      const step = jax.jit((params: Arr[], x: Arr, onehot: Arr) => {
+        const [value, grads] = jax.valueAndGrad(loss)(
+          params.map((p) => p.ref),
+          x,
+          onehot,
+        ) as unknown as [Arr, Arr[]];
+        return [value, params.map((p, i) => p.sub(grads[i]!.mul(learningRate)))];
+      }) as unknown as (params: Arr[], x: Arr, onehot: Arr) => [Arr, Arr[]];
+      let [first, last] = [NaN, NaN];
+      const run = async (): Promise<void> => {
+        const [value, next] = step(params, x.ref, onehot.ref);
+        params = next;
+        await jax.blockUntilReady(next.map((p) => p.ref));
+        next.forEach((p) => p.dispose());
+        last = (await value.data())[0]!;
+        if (Number.isNaN(first)) first = last;
+      };
+      return { run, facts: () => ({ firstLoss: first, lastLoss: last }) };
+    }
+    case "increment": {
+      const x = np.array([1, 2, 3, 4]);
+      const f = jax.jit((x: Arr) => x.add(1));
+      // Read at once: calls left unread pile up, and each then costs more than the last.
+      return { run: () => f(x.ref).dataSync(), facts: () => ({ note: "read each time" }) };
+    }
+    case "leaves": {
+      const model = Array.from({ length: work.count / 2 }, () => ({
+        w: np.array([1, 1, 1, 1]),
+        b: np.array([0, 0, 0, 0]),
+      }));
+      const f = jax.jit((model: { w: Arr; b: Arr }[], x: Arr) => {
+        for (const { w, b } of model) x = x.mul(w).add(b);
+        return x;
+      });
+      const x = np.array([1, 2, 3, 4]);
+      const run = () => f(model.map(({ w, b }) => ({ w: w.ref, b: b.ref })), x.ref).dataSync();
+      return { run, facts: () => ({ result: Array.from(run()).join(" ") }) };
+    }
+  }
+}

@@ -1,0 +1,192 @@
+"""The work in JAX and Equinox, compiled by XLA for the processor, one thread.
+
+Called as `python jax_peer.py WORK PLAN MODE`, the first two in JSON; prints one line of JSON, as the TypeScript
+contenders do. The arithmetic is native AVX-512 or AVX2 here, so it is no like for like: it is there to
+show how far WebAssembly is from the machine.
+"""
+
+import json
+import os
+import sys
+import time
+
+os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+os.environ["JAX_PLATFORMS"] = "cpu"
+
+import numpy as np  # noqa: E402
+
+
+def uniform(n, seed):
+    """The numbers of `uniform` in work.ts: a linear congruential generator, jumped in numpy."""
+    a, c, mask = 1664525, 1013904223, 0xFFFFFFFF
+    out = np.empty(n, np.uint64)
+    state = (seed * 2654435761 + 12345) & mask
+    block = min(n, 4096)
+    for i in range(block):
+        state = (state * a + c) & mask
+        out[i] = state
+    # One jump of `block` steps is again of the form a x + c.
+    ja, jc = 1, 0
+    for _ in range(block):
+        ja, jc = (ja * a) & mask, (jc * a + c) & mask
+    for start in range(block, n, block):
+        stop = min(start + block, n)
+        prev = out[start - block : start - block + stop - start]
+        out[start:stop] = (prev * ja + jc) & mask
+    return ((out >> np.uint64(8)).astype(np.float64) / 8388608 - 1).astype(np.float32)
+
+
+def measure(run, plan):
+    start = time.perf_counter()
+    calls = 0
+    while True:
+        run()
+        calls += 1
+        if time.perf_counter() - start >= plan["warm"]:
+            break
+    per_call = (time.perf_counter() - start) / calls
+    n = max(1, int(np.ceil(plan["sample"] / per_call)))
+    seconds = []
+    begin = time.perf_counter()
+    while len(seconds) < plan["samples"] or (
+        len(seconds) < 101 and time.perf_counter() - begin < plan["most"]
+    ):
+        t = time.perf_counter()
+        for _ in range(n):
+            run()
+        seconds.append((time.perf_counter() - t) / n)
+    q = np.quantile(seconds, [0, 0.25, 0.5, 0.75])
+    return {
+        "median": q[2],
+        "least": q[0],
+        "quartiles": [q[1], q[3]],
+        "samples": len(seconds),
+        "callsPerSample": n,
+    }
+
+
+def prepare(work):
+    import equinox as eqx
+    import jax
+    import jax.numpy as jnp
+
+    kind = work["kind"]
+    if kind == "matmul":
+        m, k, n, t = work["m"], work["k"], work["n"], work["transposed"]
+        if work["dtype"] == "float64":
+            jax.config.update("jax_enable_x64", True)
+        b = [] if work["batch"] is None else [work["batch"]]
+        size = work["batch"] or 1
+        x = uniform(size * m * k, 1).reshape(b + ([k, m] if t else [m, k])).astype(work["dtype"])
+        y = uniform(size * k * n, 2).reshape(b + ([n, k] if t else [k, n])).astype(work["dtype"])
+        f = jax.jit((lambda x, y: x.T @ y.T) if t else jnp.matmul)
+        truth = (x.T.astype(float) @ y.T.astype(float)) if t else x.astype(float) @ y.astype(float)
+        x, y = jnp.asarray(x), jnp.asarray(y)
+        return (
+            lambda: f(x, y).block_until_ready(),
+            lambda: {"error": float(np.abs(f(x, y) - truth).max() / k)},
+        )
+    if kind == "fused":
+        h = [uniform(work["size"], s) for s in (1, 2, 3)]
+        d = [v.astype(np.float64) for v in h]
+        terms = np.tanh(d[0] * d[1] + d[2]) * d[0]
+        truth, size = float(terms.sum()), float(np.abs(terms).sum())
+        x, y, z = map(jnp.asarray, h)
+        f = jax.jit(lambda x, y, z: (jnp.tanh(x * y + z) * x).sum())
+        return (
+            lambda: f(x, y, z).block_until_ready(),
+            lambda: {"error": abs(float(f(x, y, z)) - truth) / size},
+        )
+    if kind in ("softmax", "layerNorm"):
+        h = uniform(work["rows"] * work["cols"], 1).reshape(work["rows"], work["cols"])
+
+        def norm(x):
+            mean = x.mean(1, keepdims=True)
+            var = ((x - mean) ** 2).mean(1, keepdims=True)
+            return (x - mean) / jnp.sqrt(var + 1e-5)
+
+        f = jax.jit(jax.nn.softmax if kind == "softmax" else norm)
+        x = jnp.asarray(h)
+        return lambda: f(x).block_until_ready(), lambda: {}
+    if kind == "sum":
+        x = jnp.full(work["size"], 0.1, jnp.float32)
+        f = jax.jit(jnp.sum)
+        truth = work["size"] * float(np.float32(0.1))
+        return lambda: f(x).block_until_ready(), lambda: {"error": abs(float(f(x)) / truth - 1)}
+    if kind == "train":
+        sizes, batch = work["sizes"], work["batch"]
+        x = jnp.asarray(uniform(batch * sizes[0], 1).reshape(batch, sizes[0]))
+        labels = jnp.arange(batch) * 7 % sizes[-1]
+        model = eqx.nn.MLP(sizes[0], sizes[-1], sizes[1], len(sizes) - 2, key=jax.random.PRNGKey(0))
+        for i in range(len(sizes) - 1):
+            bound = np.float64(1 / np.sqrt(sizes[i]))
+            w = (uniform(sizes[i] * sizes[i + 1], 2 + i) * bound).astype(np.float32)
+            b = (uniform(sizes[i + 1], 20 + i) * bound).astype(np.float32)
+            model = eqx.tree_at(
+                lambda m: (m.layers[i].weight, m.layers[i].bias),
+                model,
+                (jnp.asarray(w.reshape(sizes[i + 1], sizes[i])), jnp.asarray(b)),
+            )
+
+        def loss(model, x, labels):
+            logits = jax.vmap(model)(x)
+            return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1).mean()
+
+        @eqx.filter_jit(donate="all-except-first")
+        def step(batch, model):
+            value, grads = eqx.filter_value_and_grad(loss)(model, *batch)
+            updates = jax.tree.map(lambda g: -0.01 * g, grads)
+            return value, eqx.apply_updates(model, updates)
+
+        state = {"model": model, "first": None, "last": None}
+
+        def run():
+            value, state["model"] = step((x, labels), state["model"])
+            state["last"] = float(value)
+            jax.block_until_ready(state["model"].layers[0].weight)
+            if state["first"] is None:
+                state["first"] = state["last"]
+
+        return run, lambda: {"firstLoss": state["first"], "lastLoss": state["last"]}
+    if kind == "increment":
+        x = jnp.arange(1.0, 5.0)
+        f = jax.jit(lambda x: x + 1)
+        g = eqx.filter_jit(lambda x: x + 1)
+        note = {"note": "jax.jit; eqx.filter_jit in `equinox`"}
+
+        def facts():
+            once = measure(lambda: g(x).block_until_ready(), {**plan, "warm": 0.2})
+            return {**note, "equinox": once["median"]}
+
+        return lambda: f(x).block_until_ready(), facts
+    if kind == "leaves":
+        model = [{"w": jnp.ones(4), "b": jnp.zeros(4)} for _ in range(work["count"] // 2)]
+
+        def apply(model, x):
+            for layer in model:
+                x = x * layer["w"] + layer["b"]
+            return x
+
+        f = jax.jit(apply)
+        x = jnp.arange(1.0, 5.0)
+        return lambda: f(model, x).block_until_ready(), lambda: {}
+    return None
+
+
+work, plan = (json.loads(a) for a in sys.argv[1:3])
+mode = sys.argv[3]
+if mode == "import":
+    import equinox  # noqa: F401
+
+    sys.exit(0)
+ready = prepare(work)
+if ready is None:
+    print("@@" + json.dumps({"able": False}))
+elif mode == "first":
+    t = time.perf_counter()
+    ready[0]()
+    print("@@" + json.dumps({"able": True, "seconds": time.perf_counter() - t, "facts": ready[1]()}))
+else:
+    timing = measure(ready[0], plan)
+    print("@@" + json.dumps({"able": True, "timing": timing, "facts": ready[1]()}))

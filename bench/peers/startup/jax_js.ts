@@ -1,0 +1,2 @@
+/** Only the import. @module */
+import "@jax-js/jax";

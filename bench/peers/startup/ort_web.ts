@@ -1,0 +1,2 @@
+/** Only the import. @module */
+import "onnxruntime-web";

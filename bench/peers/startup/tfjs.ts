@@ -1,0 +1,3 @@
+/** Only the import. @module */
+import "@tensorflow/tfjs";
+import "@tensorflow/tfjs-backend-wasm";

@@ -1,0 +1,105 @@
+/**
+ * Starting the processes that measure: which contenders there are, and how each is run.
+ *
+ * @module
+ */
+import type { Plan } from "./measure.ts";
+import { quantile } from "./measure.ts";
+import type { Report } from "./one.ts";
+import type { Row } from "./rows.ts";
+
+const here = (path: string): string => new URL(path, import.meta.url).pathname;
+
+/** Who runs: ours first, then the peers, then native JAX where a Python has it. */
+export const contenders = ["vernal", "jax-js", "tfjs-wasm", "ort-web", "JAX"] as const;
+
+/** The name of a contender. */
+export type ContenderName = typeof contenders[number];
+
+const startupFiles: Record<Exclude<ContenderName, "JAX">, string> = {
+  "vernal": "startup/vernal.ts",
+  "jax-js": "peers/startup/jax_js.ts",
+  "tfjs-wasm": "peers/startup/tfjs.ts",
+  "ort-web": "peers/startup/ort_web.ts",
+};
+
+/** Deno's arguments before the script: the peers have a configuration and a lock file of their own. */
+function denoRun(contender: string): string[] {
+  const ours = contender === "vernal" || contender === "limit";
+  return ["run", "--quiet", "-A", ...(ours ? [] : ["--config", here("peers/deno.json")])];
+}
+
+/** A Python that has JAX and Equinox, by `VERNAL_BENCH_PYTHON` or as `python3`; null where there is none. */
+export async function findPython(): Promise<string | null> {
+  for (const python of [Deno.env.get("VERNAL_BENCH_PYTHON"), "python3"]) {
+    if (!python) continue;
+    try {
+      const { success } = await new Deno.Command(python, {
+        args: ["-c", "import jax, equinox"],
+        stdout: "null",
+        stderr: "null",
+      }).output();
+      if (success) return python;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+  return null;
+}
+
+/** Runs one contender on one row and gives what it reports, or the last lines that it wrote while failing. */
+export async function runOne(
+  contender: ContenderName | "limit",
+  row: Row,
+  plan: Plan,
+  python: string | null,
+): Promise<Report | string> {
+  const [command, args] = contender === "JAX"
+    ? [
+      python!,
+      [here("peers/jax_peer.py"), JSON.stringify(row.work), JSON.stringify(plan), row.mode],
+    ]
+    : [
+      Deno.execPath(),
+      [...denoRun(contender), here("one.ts"), contender, row.id, JSON.stringify(plan)],
+    ];
+  // A contender that hangs is a failed one.
+  const signal = AbortSignal.timeout(300_000);
+  const { stdout, stderr, code } = await new Deno.Command(command, { args, signal }).output();
+  const decoder = new TextDecoder();
+  const line = decoder.decode(stdout).split("\n").find((l) => l.startsWith("@@"));
+  if (line !== undefined) return JSON.parse(line.slice(2)) as Report;
+  return `exit code ${code}: ${decoder.decode(stderr).trim().split("\n").slice(-12).join("\n")}`;
+}
+
+/** Seconds that a process with the import takes over one without, the median of alternating runs. */
+export async function importSeconds(
+  contender: ContenderName,
+  times: number,
+  python: string | null,
+): Promise<number> {
+  const [command, withImport, without] = contender === "JAX"
+    ? [python!, ["-c", "import equinox"], ["-c", "pass"]]
+    : [
+      Deno.execPath(),
+      [...denoRun(contender), here(startupFiles[contender])],
+      [...denoRun(contender), here("startup/empty.ts")],
+    ];
+  const differences: number[] = [];
+  for (let i = 0; i < times + 1; i++) {
+    const base = await wall(command, without);
+    const full = await wall(command, withImport);
+    // The first pair fills the caches of files and of compiled code.
+    if (i > 0) differences.push(full - base);
+  }
+  return quantile(differences.sort((a, b) => a - b), 0.5);
+}
+
+async function wall(command: string, args: string[]): Promise<number> {
+  const from = performance.now();
+  const { success, stderr } = await new Deno.Command(command, { args, stdout: "null" }).output();
+  if (!success) {
+    throw new Error(new TextDecoder().decode(stderr).trim().split("\n").slice(-5).join("\n"));
+  }
+  return (performance.now() - from) / 1000;
+}

@@ -1,0 +1,191 @@
+/**
+ * The rows of the table: what is measured, in which unit, and what is to be reached.
+ *
+ * @module
+ */
+import type { LimitName } from "./limits.ts";
+import { matmulFlops, type MatmulWork, trainFlops, type Work } from "./work.ts";
+
+/** The unit of a row; a rate is better when larger, a time when smaller. */
+export type Unit = "GFLOP/s" | "GB/s" | "ns/element" | "ms" | "µs";
+
+/** How a row is run. */
+export type Mode =
+  /** Warmed, the median of several samples. */
+  | "warm"
+  /** The first call in a fresh process, the median over processes. */
+  | "first"
+  /** The wall time of a process that only imports, over that of an empty script. */
+  | "import";
+
+/** One row. */
+export interface Row {
+  readonly id: string;
+  readonly title: string;
+  readonly mode: Mode;
+  readonly work: Work;
+  readonly unit: Unit;
+  /** Multiplications and additions, bytes, or elements in one call: what turns its time into the unit. */
+  readonly amount: number;
+  /** The loop whose rate bounds this work on this machine. */
+  readonly limit?: LimitName;
+  /** What is to be reached: a share of the limit, or a figure in the unit, or the named contender's. */
+  readonly reach:
+    | { readonly shareOfLimit: number }
+    | { readonly atMost: number }
+    | { readonly notOver: string };
+}
+
+function matmul(
+  name: string,
+  share: number,
+  work: Partial<MatmulWork> & { m: number; k: number; n: number },
+): Row {
+  const full: MatmulWork = {
+    kind: "matmul",
+    batch: null,
+    transposed: false,
+    dtype: "float32",
+    ...work,
+  };
+  return {
+    id: `matmul_${name}`,
+    title: matmulTitle(full),
+    mode: "warm",
+    work: full,
+    unit: "GFLOP/s",
+    amount: matmulFlops(full),
+    limit: full.dtype === "float32" ? "madd32" : "madd64",
+    reach: { shareOfLimit: share },
+  };
+}
+
+function matmulTitle({ m, k, n, batch, transposed, dtype }: MatmulWork): string {
+  const type = dtype === "float32" ? "f32" : "f64";
+  if (batch !== null) return `${type} matmul, batched [${batch},${m},${k}]·[${batch},${k},${n}]`;
+  if (transposed) return `${type} matmul AᵀBᵀ, n = ${n}`;
+  if (m === n && n === k) return `${type} matmul, n = ${n}`;
+  return `${type} matmul [${m},${k}]·[${k},${n}]`;
+}
+
+const square = (n: number) => ({ m: n, k: n, n });
+
+const mlp = { kind: "train", sizes: [784, 512, 512, 10], batch: 128 } as const;
+
+/** Every row, in the order of the table. */
+export const rows: readonly Row[] = [
+  matmul("128", 0.85, square(128)),
+  matmul("256", 0.85, square(256)),
+  matmul("512", 0.85, square(512)),
+  matmul("1024", 0.85, square(1024)),
+  matmul("511", 0.7, square(511)),
+  matmul("513", 0.7, square(513)),
+  matmul("transposed", 0.7, { ...square(512), transposed: true }),
+  matmul("thin", 0.7, { m: 512, k: 512, n: 10 }),
+  matmul("batched", 0.7, { ...square(128), batch: 16 }),
+  matmul("f64", 0.75, { ...square(512), dtype: "float64" }),
+  {
+    id: "fused",
+    title: "sum(tanh(x·y+z)·x), 10⁶",
+    mode: "warm",
+    work: { kind: "fused", size: 1_000_000 },
+    unit: "ns/element",
+    amount: 1_000_000,
+    reach: { atMost: 1 },
+  },
+  {
+    id: "softmax",
+    title: "softmax [1024,1024]",
+    mode: "warm",
+    work: { kind: "softmax", rows: 1024, cols: 1024 },
+    unit: "ms",
+    amount: 1,
+    reach: { atMost: 2.5 },
+  },
+  {
+    id: "layer_norm",
+    title: "layer norm [1024,1024]",
+    mode: "warm",
+    work: { kind: "layerNorm", rows: 1024, cols: 1024 },
+    unit: "ms",
+    amount: 1,
+    reach: { atMost: 2.5 },
+  },
+  {
+    id: "sum",
+    title: "sum of 10⁷ × 0.1",
+    mode: "warm",
+    work: { kind: "sum", size: 10_000_000 },
+    unit: "GB/s",
+    amount: 40_000_000,
+    limit: "read",
+    reach: { shareOfLimit: 0.8 },
+  },
+  {
+    id: "train",
+    title: "MLP 784-512-512-10, batch 128: loss, gradients, SGD",
+    mode: "warm",
+    work: mlp,
+    unit: "ms",
+    amount: trainFlops(mlp.sizes, mlp.batch),
+    limit: "madd32",
+    // 9 ms where the limit is 6.9: the same share on a machine with another limit.
+    reach: { shareOfLimit: 6.9 / 9 },
+  },
+  {
+    id: "train_first",
+    title: "the same, first call in a fresh process",
+    mode: "first",
+    work: mlp,
+    unit: "ms",
+    amount: 1,
+    reach: { notOver: "jax-js" },
+  },
+  {
+    id: "increment",
+    title: "jitted x + 1 on [4], per call",
+    mode: "warm",
+    work: { kind: "increment" },
+    unit: "µs",
+    amount: 1,
+    reach: { atMost: 2 },
+  },
+  {
+    id: "leaves",
+    title: "a jitted call with a model of 500 leaves",
+    mode: "warm",
+    work: { kind: "leaves", count: 500 },
+    unit: "µs",
+    amount: 1,
+    reach: { atMost: 60 },
+  },
+  {
+    id: "import",
+    title: "import of the package, over an empty script",
+    mode: "import",
+    work: { kind: "increment" },
+    unit: "ms",
+    amount: 1,
+    reach: { atMost: 60 },
+  },
+];
+
+/** Seconds per call in the row's unit. */
+export function inUnit(row: Row, seconds: number): number {
+  switch (row.unit) {
+    case "GFLOP/s":
+    case "GB/s":
+      return row.amount / seconds / 1e9;
+    case "ns/element":
+      return seconds / row.amount * 1e9;
+    case "ms":
+      return seconds * 1e3;
+    case "µs":
+      return seconds * 1e6;
+  }
+}
+
+/** Whether larger figures are better. */
+export function isRate(unit: Unit): boolean {
+  return unit === "GFLOP/s" || unit === "GB/s";
+}

@@ -1,0 +1,2 @@
+/** Nothing: what every process costs. @module */
+export {};

@@ -1,0 +1,225 @@
+/**
+ * The results as a page of Markdown.
+ *
+ * @module
+ */
+import { limits } from "./limits.ts";
+import { type ContenderName, contenders } from "./processes.ts";
+import { isRate, type Row, rows } from "./rows.ts";
+
+/** One figure, in its row's unit. */
+export interface Figure {
+  readonly value: number;
+  /** The quartiles of the samples. */
+  readonly spread?: readonly [number, number];
+  readonly facts?: Readonly<Record<string, number | string>>;
+}
+
+/** What was measured of a row. */
+export interface Result {
+  readonly id: string;
+  readonly figures: Partial<Record<ContenderName, Figure>>;
+  /** What contenders wrote that failed. */
+  readonly failures: Partial<Record<ContenderName, string>>;
+  /** The machine's limit, in its own unit. */
+  readonly limit?: number;
+}
+
+/** On what, and when. */
+export interface Machine {
+  readonly date: string;
+  readonly commit: string;
+  readonly cpu: string;
+  readonly cores: number;
+  readonly os: string;
+  readonly deno: string;
+  readonly v8: string;
+  readonly load: number;
+  readonly jax: string | null;
+}
+
+/** Describes this machine. */
+export function machine(python: string | null): Machine {
+  const read = (command: string, args: string[]): string => {
+    try {
+      const { stdout } = new Deno.Command(command, { args, stderr: "null" }).outputSync();
+      return new TextDecoder().decode(stdout).trim();
+    } catch {
+      return "";
+    }
+  };
+  let cpu = "unknown";
+  try {
+    cpu = Deno.readTextFileSync("/proc/cpuinfo").match(/model name\s*:\s*(.*)/)?.[1] ?? cpu;
+  } catch {
+    cpu = read("sysctl", ["-n", "machdep.cpu.brand_string"]) || cpu;
+  }
+  return {
+    date: new Date().toISOString().slice(0, 19),
+    commit: read("git", ["rev-parse", "--short", "HEAD"]),
+    cpu,
+    cores: navigator.hardwareConcurrency,
+    os: `${Deno.build.os} ${Deno.build.arch}`,
+    deno: Deno.version.deno,
+    v8: Deno.version.v8,
+    load: Deno.loadavg()[0],
+    jax: python &&
+      read(python, [
+        "-c",
+        "import jax, equinox; print(f'jax {jax.__version__}, equinox {equinox.__version__}')",
+      ]),
+  };
+}
+
+const titles: Record<ContenderName, string> = {
+  "vernal": "Vernal",
+  "jax-js": "jax-js",
+  "tfjs-wasm": "tfjs wasm",
+  "ort-web": "ort-web",
+  "JAX": "JAX, native",
+};
+
+/** Three digits, no exponent where none is needed. */
+export function digits(x: number): string {
+  if (x === 0 || !Number.isFinite(x)) return String(x);
+  const size = Math.floor(Math.log10(Math.abs(x)));
+  return size >= 2 ? x.toFixed(0) : x.toFixed(Math.min(6, 2 - size));
+}
+
+/** The limit in the row's unit: a time where the row is a time. */
+function limitInUnit(row: Row, limit: number): number {
+  return isRate(row.unit) ? limit : row.amount / (limit * 1e9) * 1e3;
+}
+
+/** How near the figure is to the limit, as a share of what is possible. */
+export function shareOfLimit(row: Row, value: number, limit: number): number {
+  const best = limitInUnit(row, limit);
+  return isRate(row.unit) ? value / best : best / value;
+}
+
+/** Whether the row's aim is reached; null where it was not measured. */
+export function reached(row: Row, result: Result): boolean | null {
+  const ours = result.figures.vernal?.value;
+  if (ours === undefined) return null;
+  if ("shareOfLimit" in row.reach) {
+    return result.limit === undefined
+      ? null
+      : shareOfLimit(row, ours, result.limit) >= row.reach.shareOfLimit;
+  }
+  if ("atMost" in row.reach) return ours <= row.reach.atMost;
+  const other = result.figures[row.reach.notOver as ContenderName]?.value;
+  return other === undefined ? null : ours <= other;
+}
+
+function aim(row: Row): string {
+  if ("shareOfLimit" in row.reach) return `≥ ${row.reach.shareOfLimit.toFixed(2)} of the limit`;
+  if ("atMost" in row.reach) return `≤ ${row.reach.atMost} ${row.unit}`;
+  return `≤ ${row.reach.notOver}'s`;
+}
+
+function tableOf(header: string[], lines: string[][]): string {
+  const line = (cells: string[]): string => `| ${cells.join(" | ")} |`;
+  return [line(header), line(header.map((_, i) => i === 0 ? "---" : "---:")), ...lines.map(line)]
+    .join("\n");
+}
+
+/** The whole page. */
+export function toMarkdown(results: readonly Result[], about: Machine): string {
+  const rowOf = (result: Result): Row => rows.find((row) => row.id === result.id)!;
+  const present = contenders.filter((name) => results.some((r) => r.figures[name] !== undefined));
+  const peers = present.filter((name) => name !== "vernal");
+
+  const main = results.map((result) => {
+    const row = rowOf(result);
+    const ours = result.figures.vernal;
+    const limit = result.limit;
+    return [
+      row.title,
+      row.unit,
+      limit === undefined ? "" : digits(limitInUnit(row, limit)),
+      ours === undefined ? "–" : `**${digits(ours.value)}**`,
+      ours === undefined || limit === undefined
+        ? ""
+        : shareOfLimit(row, ours.value, limit).toFixed(2),
+      aim(row),
+      { true: "yes", false: "no", null: "" }[String(reached(row, result))]!,
+      ...peers.map((name) => {
+        const figure = result.figures[name];
+        return figure === undefined ? "–" : digits(figure.value);
+      }),
+    ];
+  });
+
+  const errors = results
+    .filter((r) => present.some((name) => typeof r.figures[name]?.facts?.error === "number"))
+    .map((r) => [
+      rowOf(r).title,
+      ...present.map((name) => {
+        const error = r.figures[name]?.facts?.error;
+        return typeof error === "number" ? error.toExponential(1) : "–";
+      }),
+    ]);
+
+  const first = results.find((r) => r.id === "train_first");
+  const stages = first === undefined
+    ? []
+    : present.flatMap((name) =>
+      Object.entries(first.figures[name]?.facts ?? {})
+        .filter(([key, value]) => key.endsWith("Ms") && typeof value === "number")
+        .map(([key, value]) => [titles[name], key.slice(0, -2), digits(value as number)])
+    );
+
+  const used = [...new Set(results.flatMap((r) => r.limit === undefined ? [] : rowOf(r).limit!))];
+  const failures = results.flatMap((r) =>
+    Object.entries(r.failures).map(([name, text]) =>
+      `- ${rowOf(r).title}, ${titles[name as ContenderName]}: ${text.split("\n")[0]}`
+    )
+  );
+
+  return [
+    "# Benchmarks",
+    "",
+    "Written by `deno task bench`; not to be edited by hand. One thread. Every figure is the median of at",
+    "least 7 samples after 1.5 s of warming, in a process of its own; ours and the machine's limit are",
+    "measured in turns, three times each. A limit is what a bare WebAssembly loop reaches in the same run:",
+    ...used.map((name) => `${limits[name].title};`),
+    "it bounds everything that runs on WebAssembly, and native JAX, which has wider vectors, goes beyond it.",
+    "",
+    `${about.cpu}, ${about.cores} cores, ${about.os}; Deno ${about.deno}, V8 ${about.v8}` +
+    `${about.jax === null ? "" : `; ${about.jax}`}; ${about.date.slice(0, 10)}, commit ` +
+    `${about.commit}; load average at the end ${about.load.toFixed(2)}.`,
+    "",
+    tableOf(
+      [
+        "work",
+        "unit",
+        "limit",
+        "Vernal",
+        "of limit",
+        "to reach",
+        "reached",
+        ...peers.map((n) => titles[n]),
+      ],
+      main,
+    ),
+    "",
+    ...(errors.length === 0 ? [] : [
+      "## Errors",
+      "",
+      "The largest error found against arithmetic in double precision: of products and sums relative to the",
+      "size of their terms, of softmax and layer norm absolute.",
+      "",
+      tableOf(["work", ...present.map((n) => titles[n])], errors),
+      "",
+    ]),
+    ...(stages.length === 0 ? [] : [
+      "## Where a first call's time goes",
+      "",
+      "Milliseconds, of the training step in a fresh process.",
+      "",
+      tableOf(["contender", "stage", "ms"], stages),
+      "",
+    ]),
+    ...(failures.length === 0 ? [] : ["## Failed", "", ...failures, ""]),
+  ].join("\n");
+}
