@@ -8,6 +8,8 @@
  */
 import type { NDArray } from "./array.ts";
 import type { ShapedArray } from "./aval.ts";
+import type { AxisName } from "./axis_env.ts";
+import type { ClosedJaxpr } from "./jaxpr.ts";
 import type { LoweringRule } from "./lowering.ts";
 
 /** A tangent or cotangent known to be zero without looking: costs nothing and is handed on as such. */
@@ -55,6 +57,7 @@ export type BatchRule<P> = (
   dims: readonly (number | null)[],
   params: P,
   axisSize: number,
+  axisName: AxisName | null,
 ) => readonly [outs: readonly NDArray[], dims: readonly (number | null)[]];
 
 /**
@@ -71,6 +74,16 @@ export interface Primitive<P = unknown> {
   readonly jvp?: JvpRule<P>;
   readonly transpose?: TransposeRule<P>;
   readonly batch?: BatchRule<P>;
+  /** For collectives: the axis they reduce over, and what becomes of them when that axis is batched. */
+  readonly collective?: {
+    readonly axisName: (params: P) => AxisName;
+    readonly batch: (
+      operands: readonly NDArray[],
+      dims: readonly (number | null)[],
+      params: P,
+      axisSize: number,
+    ) => readonly [outs: readonly NDArray[], dims: readonly (number | null)[]];
+  };
   /** Evaluates on concrete arrays at once, for the primitives that are not lowered alone (`jit`, control flow). */
   readonly evaluate?: (operands: readonly NDArray[], params: P) => readonly NDArray[];
   /** For primitives that contain jaxprs: `transform/partial_eval.ts` tells what they need. */
@@ -96,16 +109,13 @@ export interface HigherOrderRules<P> {
     params: P,
   ) => PartialResult;
   /** Replaces the equation by those of an inner jaxpr, before lowering. */
-  readonly inline?: (params: P) => InlineTarget;
+  readonly inline?: (params: P) => ClosedJaxpr;
   /** Drops results that nobody uses: gives new parameters and which operands remain. */
   readonly dce?: (
     usedOuts: readonly boolean[],
     params: P,
   ) => { readonly usedIns: readonly boolean[]; readonly params: P };
 }
-
-/** The jaxpr that stands for an equation; typed in `core/jaxpr.ts` (here opaque, to keep the layers). */
-export type InlineTarget = unknown;
 
 /** What a partial evaluation gives back. */
 export interface PartialResult {
