@@ -1,0 +1,325 @@
+/**
+ * Checks a program of loop nests: dtypes, scopes, buffers, and the bounds of the indices whose range is known.
+ * The scheduler's output is verified under test; backends trust what has passed here.
+ *
+ * @module
+ */
+import { dtypeInfo, isFloating } from "../core/dtype.ts";
+import { InternalError } from "../errors.ts";
+import { type Expr, forEachOperand, type Var } from "./expr.ts";
+import type { Dot, KernelCall, Nest, Program, Stmt } from "./ir.ts";
+import { findKernel } from "./kernels.ts";
+import { printExpr, printNest } from "./print.ts";
+
+/** Whole numbers from `low` to `high`, both included. */
+interface Range {
+  readonly low: number;
+  readonly high: number;
+}
+
+/**
+ * Checks a program.
+ *
+ * @throws {InternalError} Where it breaks a rule of `ir.ts` or `expr.ts`; the message shows the nest.
+ */
+export function verifyProgram(program: Program): void {
+  program.buffers.forEach((buffer, id) => {
+    if (buffer.id !== id) throw new InternalError(`verify: buffer ${id} has id ${buffer.id}`);
+    if (!Number.isInteger(buffer.size) || buffer.size < 0) {
+      throw new InternalError(`verify: b${id} has size ${buffer.size}`);
+    }
+    if (buffer.role !== "temp") return;
+    const end = buffer.offset + buffer.size * dtypeInfo(buffer.dtype).bytes;
+    if (buffer.offset % 64 !== 0 || buffer.offset < 0 || end > program.scratchBytes) {
+      throw new InternalError(
+        `verify: temp b${id} at ${buffer.offset}..${end} of ${program.scratchBytes} scratch bytes`,
+      );
+    }
+  });
+  for (const step of program.steps) {
+    switch (step.kind) {
+      case "nest":
+        new NestVerifier(program, step).verify();
+        break;
+      case "dot":
+        verifyDot(program, step);
+        break;
+      case "kernel":
+        verifyKernel(program, step);
+        break;
+      case "copy": {
+        const [from, to] = [program.buffers[step.from], program.buffers[step.to]];
+        if (!from || !to || from.size !== to.size || from.dtype !== to.dtype) {
+          throw new InternalError(`verify: copy b${step.to} = b${step.from}`);
+        }
+        break;
+      }
+      default: {
+        const never: never = step;
+        return never;
+      }
+    }
+  }
+}
+
+function verifyDot(program: Program, dot: Dot): void {
+  const fail = (what: string) => {
+    throw new InternalError(`verify: dot ${dot.name}: ${what}`);
+  };
+  const operands = [
+    { ...dot.lhs, rows: dot.m, cols: dot.k, name: "lhs" },
+    { ...dot.rhs, rows: dot.k, cols: dot.n, name: "rhs" },
+  ];
+  for (const o of operands) {
+    const buffer = program.buffers[o.buffer];
+    if (buffer?.dtype !== dot.dtype) fail(`${o.name} is ${buffer?.dtype}, not ${dot.dtype}`);
+    if (dot.batch * o.rows * o.cols === 0) continue;
+    let [low, high] = [o.offset, o.offset];
+    const steps: [number, number][] = [
+      [dot.batch, o.batchStride],
+      [o.rows, o.rowStride],
+      [o.cols, o.colStride],
+    ];
+    for (const [extent, stride] of steps) {
+      if (stride < 0) low += (extent - 1) * stride;
+      else high += (extent - 1) * stride;
+    }
+    if (low < 0 || high >= buffer!.size) {
+      fail(`${o.name} reads ${low}..${high} of ${buffer!.size}`);
+    }
+  }
+  const out = program.buffers[dot.out];
+  if (out?.dtype !== dot.dtype || out.size !== dot.batch * dot.m * dot.n) fail("wrong output");
+}
+
+function verifyKernel(program: Program, call: KernelCall): void {
+  const spec = findKernel(call.name);
+  if (spec === undefined) throw new InternalError(`verify: no kernel ${call.name}`);
+  const kinds = call.args.map((a) => a.kind).join();
+  const wanted = spec.params.map((p) => p === "number" ? "number" : "buffer").join();
+  if (kinds !== wanted) {
+    throw new InternalError(`verify: kernel ${call.name}(${wanted}) called with (${kinds})`);
+  }
+  for (const arg of call.args) {
+    if (arg.kind === "buffer" && !program.buffers[arg.buffer]) {
+      throw new InternalError(`verify: kernel ${call.name}: no b${arg.buffer}`);
+    }
+  }
+}
+
+/** Walks one nest with the variables in scope and what is known of their ranges. */
+class NestVerifier {
+  readonly #program: Program;
+  readonly #nest: Nest;
+  readonly #scope = new Map<number, Range | null>();
+  readonly #accumulators = new Map<number, "sum" | "arg">();
+  readonly #checked = new Map<number, Range | null>();
+
+  constructor(program: Program, nest: Nest) {
+    this.#program = program;
+    this.#nest = nest;
+  }
+
+  verify(): void {
+    this.#body(this.#nest.body);
+  }
+
+  #fail(what: string): never {
+    throw new InternalError(`verify: ${what}\n${printNest(this.#nest)}`);
+  }
+
+  #declare(v: Var, range: Range | null): void {
+    if (this.#scope.has(v.id)) this.#fail(`${v.name} is declared twice`);
+    this.#scope.set(v.id, range);
+  }
+
+  #body(body: readonly Stmt[]): void {
+    const declared: number[] = [];
+    for (const stmt of body) {
+      switch (stmt.kind) {
+        case "for":
+          if (stmt.v.dtype !== "int32") this.#fail(`loop over ${stmt.v.name} of ${stmt.v.dtype}`);
+          if (!Number.isInteger(stmt.extent) || stmt.extent < 0) {
+            this.#fail(`loop over ${stmt.v.name} of extent ${stmt.extent}`);
+          }
+          // A loop that never runs proves nothing about its body, and need not be in bounds.
+          if (stmt.extent === 0) break;
+          this.#declare(stmt.v, { low: 0, high: stmt.extent - 1 });
+          this.#body(stmt.body);
+          this.#scope.delete(stmt.v.id);
+          this.#checked.clear(); // because what was seen inside may name the loop's variables
+          break;
+        case "let": {
+          const range = this.#expr(stmt.value);
+          if (stmt.value.dtype !== stmt.v.dtype) this.#fail(`let ${stmt.v.name}: dtypes differ`);
+          this.#declare(stmt.v, range);
+          declared.push(stmt.v.id);
+          break;
+        }
+        case "store": {
+          const buffer = this.#program.buffers[stmt.buffer];
+          if (buffer === undefined) this.#fail(`store to b${stmt.buffer}, which there is not`);
+          if (buffer.dtype !== stmt.value.dtype) {
+            this.#fail(`store of ${stmt.value.dtype} to b${stmt.buffer} of ${buffer.dtype}`);
+          }
+          if (stmt.guard !== undefined && stmt.guard.dtype !== "bool") this.#fail("guard not bool");
+          if (stmt.guard !== undefined) this.#expr(stmt.guard);
+          this.#expr(stmt.value);
+          this.#index(stmt.index, stmt.guard === undefined ? buffer.size : Infinity, stmt.buffer);
+          break;
+        }
+        case "accumulator":
+          this.#accumulators.set(stmt.v.id, "sum");
+          this.#declare(stmt.v, null);
+          declared.push(stmt.v.id);
+          break;
+        case "accumulate":
+          if (this.#accumulators.get(stmt.v.id) !== "sum" || !this.#scope.has(stmt.v.id)) {
+            this.#fail(`accumulate into ${stmt.v.name}, which is no accumulator here`);
+          }
+          if (stmt.value.dtype !== stmt.v.dtype) this.#fail(`accumulate ${stmt.v.name}: dtypes`);
+          this.#expr(stmt.value);
+          break;
+        case "argAccumulator":
+          if (stmt.at.dtype !== "int32") this.#fail(`position ${stmt.at.name} is not int32`);
+          this.#accumulators.set(stmt.value.id, "arg");
+          this.#declare(stmt.value, null);
+          this.#declare(stmt.at, null);
+          declared.push(stmt.value.id, stmt.at.id);
+          break;
+        case "argAccumulate":
+          if (this.#accumulators.get(stmt.v.id) !== "arg" || !this.#scope.has(stmt.v.id)) {
+            this.#fail(`argAccumulate into ${stmt.v.name}, which is no argAccumulator here`);
+          }
+          if (stmt.value.dtype !== stmt.v.dtype || stmt.position.dtype !== "int32") {
+            this.#fail(`argAccumulate ${stmt.v.name}: dtypes`);
+          }
+          this.#expr(stmt.value);
+          this.#expr(stmt.position);
+          break;
+        default: {
+          const never: never = stmt;
+          return never;
+        }
+      }
+    }
+    for (const id of declared) this.#scope.delete(id);
+  }
+
+  #index(index: Expr, size: number, buffer: number): void {
+    if (index.dtype !== "int32") this.#fail(`index of dtype ${index.dtype} into b${buffer}`);
+    const range = this.#expr(index);
+    if (range !== null && (range.low < 0 || range.high >= size) && size !== Infinity) {
+      this.#fail(
+        `index ${printExpr(index)} is ${range.low}..${range.high} in b${buffer} of size ${size}`,
+      );
+    }
+  }
+
+  /** Checks an expression; gives the range of an int32 where it can be told. */
+  #expr(expr: Expr): Range | null {
+    const known = this.#checked.get(expr.id);
+    if (known !== undefined) return known;
+    const range = this.#exprAfresh(expr);
+    this.#checked.set(expr.id, range);
+    return range;
+  }
+
+  #exprAfresh(expr: Expr): Range | null {
+    switch (expr.kind) {
+      case "var": {
+        const range = this.#scope.get(expr.id);
+        if (range === undefined) this.#fail(`${expr.name} is used out of its scope`);
+        return range;
+      }
+      case "const":
+        return expr.dtype === "int32"
+          ? { low: expr.value as number, high: expr.value as number }
+          : null;
+      case "load": {
+        const buffer = this.#program.buffers[expr.buffer];
+        if (buffer === undefined) this.#fail(`load from b${expr.buffer}, which there is not`);
+        if (buffer.dtype !== expr.dtype) {
+          this.#fail(`load of ${expr.dtype} from b${expr.buffer} of ${buffer.dtype}`);
+        }
+        this.#index(expr.index, buffer.size, expr.buffer);
+        return null;
+      }
+      case "select": {
+        this.#expr(expr.condition);
+        const [x, y] = [this.#expr(expr.x), this.#expr(expr.y)];
+        if (expr.condition.dtype !== "bool" || expr.x.dtype !== expr.y.dtype) {
+          this.#fail(
+            `select of dtypes ${expr.condition.dtype} ? ${expr.x.dtype} : ${expr.y.dtype}`,
+          );
+        }
+        return x && y && { low: Math.min(x.low, y.low), high: Math.max(x.high, y.high) };
+      }
+      case "bitcast":
+        if (dtypeInfo(expr.x.dtype).bytes !== dtypeInfo(expr.dtype).bytes) {
+          this.#fail(`bitcast of ${expr.x.dtype} to ${expr.dtype}`);
+        }
+        this.#expr(expr.x);
+        return null;
+      case "binary": {
+        const [x, y] = [this.#expr(expr.x), this.#expr(expr.y)];
+        if (expr.x.dtype !== expr.y.dtype) {
+          this.#fail(`${expr.op} of ${expr.x.dtype} and ${expr.y.dtype}`);
+        }
+        if (expr.dtype !== "int32" || x === null || y === null) return null;
+        return rangeOf(expr.op, x, y);
+      }
+      case "unary":
+        this.#expr(expr.x);
+        if (onlyFloating.has(expr.op) && !isFloating(expr.x.dtype)) {
+          this.#fail(`${expr.op} of ${expr.x.dtype}`);
+        }
+        return null;
+      case "cast":
+        forEachOperand(expr, (x) => this.#expr(x));
+        return null;
+      default: {
+        const never: never = expr;
+        return never;
+      }
+    }
+  }
+}
+
+const onlyFloating: ReadonlySet<string> = new Set(
+  ("rsqrt sqrt cbrt exp exp2 expm1 log log1p logistic sin cos tan asin acos atan sinh cosh tanh asinh " +
+    "acosh atanh erf erfc erfInv lgamma digamma").split(" "),
+);
+
+const [int32Low, int32High] = [-(2 ** 31), 2 ** 31 - 1];
+
+function rangeOf(op: string, x: Range, y: Range): Range | null {
+  let corners: number[];
+  switch (op) {
+    case "add":
+      corners = [x.low + y.low, x.high + y.high];
+      break;
+    case "sub":
+      corners = [x.low - y.high, x.high - y.low];
+      break;
+    case "mul":
+      corners = [x.low * y.low, x.low * y.high, x.high * y.low, x.high * y.high];
+      break;
+    case "div":
+      if (y.low !== y.high || y.low <= 0) return null;
+      corners = [Math.trunc(x.low / y.low), Math.trunc(x.high / y.low)];
+      break;
+    case "rem":
+      if (y.low !== y.high || y.low <= 0 || x.low < 0) return null;
+      corners = x.high < y.low ? [x.low, x.high] : [0, y.low - 1];
+      break;
+    case "min":
+      return { low: Math.min(x.low, y.low), high: Math.min(x.high, y.high) };
+    case "max":
+      return { low: Math.max(x.low, y.low), high: Math.max(x.high, y.high) };
+    default:
+      return null;
+  }
+  const [low, high] = [Math.min(...corners), Math.max(...corners)];
+  return low < int32Low || high > int32High ? null : { low, high };
+}
