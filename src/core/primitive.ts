@@ -14,6 +14,8 @@ import type { LoweringRule } from "./lowering.ts";
 
 /** A tangent or cotangent known to be zero without looking: costs nothing and is handed on as such. */
 export class Zero {
+  /** Makes the type nominal. */
+  declare private readonly zero: void;
   /** @param aval What the zero would be as an array. */
   constructor(readonly aval: ShapedArray) {}
 }
@@ -23,6 +25,8 @@ export type Tangent = NDArray | Zero;
 
 /** A linear operand whose value is not known, in a transpose rule. */
 export class UndefinedPrimal {
+  /** Makes the type nominal. */
+  declare private readonly undefinedPrimal: void;
   /** @param aval Shape and dtype of the operand. */
   constructor(readonly aval: ShapedArray) {}
 }
