@@ -35,7 +35,7 @@ export function page(
     grid: true,
     color: { legend: true },
     x: { label: "epoch" },
-    y: { type: "log", label: "training loss" },
+    y: { type: "log", label: "training loss", tickFormat: "~g" },
     marks: [Plot.lineY(points, { x: "epoch", y: "loss", stroke: "seed" })],
   });
   const accuracy = Plot.plot({
@@ -64,15 +64,15 @@ export function page(
   );
   const gallery = Plot.plot({
     document,
-    width: 1120,
-    height: 130,
+    width: 100 * misread.length,
+    height: 118,
     marginTop: 24,
     marginLeft: 4,
     marginRight: 4,
     marginBottom: 4,
     color: { scheme: "greys", domain: [-1, 1] },
-    x: { axis: null },
-    y: { axis: null },
+    x: { axis: null, padding: 0 },
+    y: { axis: null, padding: 0 },
     fx: {
       label: null,
       axis: "top",
