@@ -1,0 +1,366 @@
+/**
+ * The concrete array: what users hold when nothing is being traced.
+ *
+ * @module
+ */
+import { NDArray, type NestedList } from "../core/array.ts";
+import { formatAval, nbytesOf, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
+import {
+  type DType,
+  dtypeInfo,
+  dtypeOfTypedArray,
+  type HostScalar,
+  type TypedArray,
+  typedArrayClass,
+} from "../core/dtype.ts";
+import { ArgumentError, DonatedError, DTypeError, ShapeError } from "../errors.ts";
+import { type Device, theCpu } from "./device.ts";
+import { formatArray } from "./format.ts";
+import { type Heap, heap } from "./memory.ts";
+import { enterScope } from "./scope_stack.ts";
+import {
+  addressOf,
+  allocateStorage,
+  type Cells,
+  freeStorage,
+  type Guard,
+  Storage,
+  writeCells,
+} from "./storage.ts";
+
+/** Arrays of up to this many elements are kept as host scalars: see `docs/memory.md`. */
+export const MAX_CELLS = 16;
+
+/** An array whose elements are in memory. Immutable; handles on it are cheap. */
+export class ConcreteArray extends NDArray {
+  override readonly aval: ShapedArray;
+  /** Its elements, or `null` once they were deleted or donated. */
+  storage: Storage | null;
+  /** Keeps the allocation alive as long as this handle lives; `null` where the collector need not know. */
+  guard: Guard | null;
+  /** The scalar that a trace may write into equations in place of this array. */
+  literal: HostScalar | undefined = undefined;
+  /** What took the elements away, for messages. */
+  #gone = "";
+
+  /** For the runtime: wraps elements. Users call `numpy.array`. */
+  constructor(aval: ShapedArray, storage: Storage, guard: Guard | null) {
+    super();
+    this.aval = aval;
+    this.storage = storage;
+    this.guard = guard;
+    enterScope(this);
+  }
+
+  /** Where the array is. */
+  get device(): Device {
+    return theCpu();
+  }
+
+  override get isDeleted(): boolean {
+    return this.storage === null;
+  }
+
+  override delete(): void {
+    this.release("delete() or the end of a using block");
+  }
+
+  /** Gives the elements up; `how` says by what, for the message of a later use. Does nothing the second time. */
+  release(how: string): void {
+    const storage = this.storage;
+    if (storage === null) return;
+    if (--storage.handles === 0) freeStorage(storage, this.guard);
+    this.forget(how);
+  }
+
+  /** As {@linkcode release}, but leaves the storage to whom it was handed over. */
+  forget(how: string): void {
+    this.storage = null;
+    this.guard = null;
+    this.#gone = how;
+  }
+
+  /**
+   * The storage.
+   *
+   * @throws {DonatedError} Where the elements are gone.
+   */
+  live(): Storage {
+    const storage = this.storage;
+    if (storage === null) throw this.#goneError();
+    return storage;
+  }
+
+  /** The address of the elements in the shared memory; brings them there if they are elsewhere. */
+  address(): number {
+    const storage = this.live();
+    if (storage.lease === null) {
+      this.guard = allocateStorage(this.aval, storage);
+      writeCells(storage.cells!, this.aval, storage.address);
+      return storage.address;
+    }
+    return addressOf(storage);
+  }
+
+  /** The elements of an array of few elements, as host scalars. Not to be written to. */
+  cells(): Cells {
+    const storage = this.live();
+    return storage.cells ?? Array.from(this.dataSync() as Float32Array);
+  }
+
+  override dataSync(): TypedArray {
+    const storage = this.live();
+    const { dtype, size } = this.aval;
+    const Class = typedArrayClass(dtype);
+    if (storage.cells !== null) {
+      return (Class as typeof Float32Array).from(storage.cells as number[]);
+    }
+    if (storage.spilled !== null) return new Class(storage.spilled.slice().buffer);
+    const { bytes } = dtypeInfo(dtype);
+    const from = Math.floor(addressOf(storage) / bytes);
+    return viewFor(heap(), dtype).slice(from, from + size);
+  }
+
+  // deno-lint-ignore require-await -- other devices wait; a bad array must reject, not throw
+  override async data(): Promise<TypedArray> {
+    return this.dataSync();
+  }
+
+  /** A view of the elements in the shared memory: read it at once, since it may move or go away. */
+  view(): TypedArray {
+    const address = this.address();
+    const Class = typedArrayClass(this.aval.dtype);
+    return new Class(heap().memory.buffer as ArrayBuffer, address, this.aval.size);
+  }
+
+  override tolist(): NestedList {
+    const { dtype, shape } = this.aval;
+    if (dtype === "key<fry>") throw keyHasNoNumbers("tolist");
+    const data = this.storage?.cells ?? this.dataSync();
+    return nest(data, dtype === "bool", shape);
+  }
+
+  override item(): number {
+    if (this.aval.size !== 1) {
+      throw new ShapeError(
+        `item: needs an array of one element, got ${
+          formatAval(this.aval)
+        }; index it first, as in x.get(0).item()`,
+      );
+    }
+    if (this.aval.dtype === "key<fry>") throw keyHasNoNumbers("item");
+    return Number((this.storage?.cells ?? this.dataSync())[0]);
+  }
+
+  /** As NumPy prints it, long arrays cut short: `Array([1., 2.], dtype=float32)`. */
+  override toString(): string {
+    return formatArray(
+      this.aval,
+      this.isDeleted ? null : () => this.storage!.cells ?? this.dataSync(),
+    );
+  }
+
+  /** The number of a one-element array, its text where text is wanted; everything else throws. */
+  [Symbol.toPrimitive](hint: string): number | string {
+    if (hint === "string") return this.toString();
+    if (this.aval.size === 1 && this.aval.dtype !== "key<fry>") return this.item();
+    throw new ArgumentError(
+      `an array (${
+        formatAval(this.aval)
+      }) has no single number to compute or compare with: JavaScript's operators do not ` +
+        "work on arrays; use methods such as x.add(y) and x.less(y)",
+    );
+  }
+
+  /** Nested lists of numbers; 64-bit integers become numbers too. */
+  toJSON(): NestedList {
+    if (this.aval.dtype !== "int64") return this.tolist();
+    return nest(Array.from(this.dataSync(), Number), false, this.aval.shape);
+  }
+
+  /** For `console.log`. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+
+  /** For `console.log` in Node. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+
+  #goneError(): DonatedError {
+    return new DonatedError(
+      `an array (${
+        formatAval(this.aval)
+      }) was used after its elements had been taken away by ${this.#gone}. ` +
+        "Use the result of that call instead, or keep a copy, made before it by np.copy(x)",
+    );
+  }
+}
+
+function keyHasNoNumbers(where: string): DTypeError {
+  return new DTypeError(
+    `${where}: an array of keys has no host value; use random.keyData(key) for its bits`,
+  );
+}
+
+function nest(
+  data: { readonly length: number; readonly [index: number]: number | bigint },
+  isBool: boolean,
+  shape: Shape,
+): NestedList {
+  let at = 0;
+  const level = (axis: number): NestedList => {
+    if (axis === shape.length) {
+      const value = data[at++];
+      return isBool ? value !== 0 : value;
+    }
+    const list: NestedList[] = [];
+    for (let i = 0; i < shape[axis]; i++) list.push(level(axis + 1));
+    return list;
+  };
+  return level(0);
+}
+
+/** The view of the whole memory in which elements of `dtype` are read. */
+export function viewFor(memory: Heap, dtype: DType): TypedArray {
+  switch (dtype) {
+    case "float32":
+      return memory.f32;
+    case "float64":
+      return memory.f64;
+    case "int32":
+      return memory.i32;
+    case "uint32":
+      return memory.u32;
+    case "int64":
+      return memory.i64;
+    case "key<fry>":
+      return memory.u64;
+    case "uint8":
+    case "bool":
+      return memory.u8;
+    default: {
+      const never: never = dtype;
+      return never;
+    }
+  }
+}
+
+/** An array of few elements, made of host scalars that are already values of the dtype. `cells` is kept, not copied. */
+export function fromCells(aval: ShapedArray, cells: Cells): ConcreteArray {
+  const storage = new Storage();
+  storage.cells = cells;
+  return new ConcreteArray(aval, storage, null);
+}
+
+/** An array in the shared memory whose elements are yet to be written, at its `address()`. */
+export function emptyArray(aval: ShapedArray): ConcreteArray {
+  const storage = new Storage();
+  return new ConcreteArray(aval, storage, allocateStorage(aval, storage));
+}
+
+/** The same elements under another aval of the same size and width: no copy. */
+export function aliasArray(x: ConcreteArray, aval: ShapedArray): ConcreteArray {
+  const storage = x.live();
+  // Cells belong to one array, so that each may have its own copy in the shared memory.
+  if (storage.cells !== null && sameCells(x.aval.dtype, aval.dtype)) {
+    return fromCells(aval, storage.cells);
+  }
+  x.address();
+  storage.cells = null;
+  storage.handles++;
+  return new ConcreteArray(aval, storage, x.guard);
+}
+
+function sameCells(a: DType, b: DType): boolean {
+  return a === b;
+}
+
+/**
+ * An array with a copy of a TypedArray's elements.
+ *
+ * @param dtype The TypedArray's own unless given; `bool` and keys are stored as `Uint8Array` and `BigUint64Array`.
+ * @throws {ShapeError} Where the shape has another number of elements.
+ */
+export function arrayFromTypedArray(
+  data: TypedArray,
+  shape: Shape = [data.length],
+  dtype: DType = dtypeOfTypedArray(data, "arrayFromTypedArray"),
+  weakType = false,
+): ConcreteArray {
+  const aval = shapedArray(shape, dtype, weakType);
+  if (aval.size !== data.length) {
+    throw new ShapeError(
+      `array: ${data.length} elements do not fill the shape [${shape.join(", ")}]`,
+    );
+  }
+  if (!(data instanceof typedArrayClass(dtype))) {
+    throw new DTypeError(
+      `array: a ${(data as TypedArray).constructor.name} does not hold elements of ${dtype}`,
+    );
+  }
+  if (aval.size <= MAX_CELLS) return fromCells(aval, Array.from(data as Float32Array));
+  const x = emptyArray(aval);
+  const { bytes } = dtypeInfo(dtype);
+  (viewFor(heap(), dtype) as Float32Array).set(
+    data as Float32Array,
+    Math.floor(x.address() / bytes),
+  );
+  return x;
+}
+
+/** An array with one value everywhere. */
+export function fullArray(aval: ShapedArray, value: HostScalar): ConcreteArray {
+  const cell = toCell(value, aval.dtype);
+  if (aval.size <= MAX_CELLS) return fromCells(aval, new Array(aval.size).fill(cell));
+  const x = emptyArray(aval);
+  const from = Math.floor(x.address() / dtypeInfo(aval.dtype).bytes);
+  (viewFor(heap(), aval.dtype) as Float32Array).fill(cell as number, from, from + aval.size);
+  return x;
+}
+
+/** A host scalar as a dtype holds it: rounded, wrapped, or 0 and 1; `bigint` for 64-bit integers and keys. */
+export function toCell(value: HostScalar, dtype: DType): number | bigint {
+  switch (dtype) {
+    case "float32":
+      return Math.fround(Number(value));
+    case "float64":
+      return Number(value);
+    case "bool":
+      return value ? 1 : 0; // NaN is true in NumPy; the caller decides before
+    case "int32":
+      return typeof value === "bigint" ? Number(BigInt.asIntN(32, value)) : Number(value) | 0;
+    case "uint32":
+      return typeof value === "bigint" ? Number(BigInt.asUintN(32, value)) : Number(value) >>> 0;
+    case "uint8":
+      return typeof value === "bigint" ? Number(BigInt.asUintN(8, value)) : Number(value) & 255;
+    case "int64":
+      return BigInt.asIntN(64, wholeOf(value));
+    case "key<fry>":
+      return BigInt.asUintN(64, wholeOf(value));
+    default: {
+      const never: never = dtype;
+      return never;
+    }
+  }
+}
+
+function wholeOf(value: HostScalar): bigint {
+  if (typeof value === "bigint") return value;
+  const number = Math.trunc(Number(value));
+  return Number.isFinite(number) ? BigInt(number) : 0n;
+}
+
+/** A 0-d constant that traces may write into equations. */
+export function literalArray(value: HostScalar, dtype: DType, weakType: boolean): ConcreteArray {
+  const cell = toCell(value, dtype);
+  const x = fromCells(shapedArray([], dtype, weakType), [cell] as Cells);
+  x.literal = dtype === "bool" ? cell === 1 : cell;
+  return x;
+}
+
+/** Bytes of an array's elements, for reports. */
+export function bytesOf(x: ConcreteArray): number {
+  return nbytesOf(x.aval);
+}

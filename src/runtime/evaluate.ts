@@ -1,0 +1,97 @@
+/**
+ * The evaluator: computes one primitive on concrete arrays, at once and without loading the compiler.
+ *
+ * For each primitive, parameters and operand avals, a plan is made once: a direct one where `eager_kernels.ts` knows the primitive,
+ * else the primitive's own lowering, scheduled as a program of one equation.
+ *
+ * @module
+ */
+import type { NDArray } from "../core/array.ts";
+import type { ShapedArray } from "../core/aval.ts";
+import type { DType, HostScalar, TypedArray } from "../core/dtype.ts";
+import { paramsKey } from "../core/params_key.ts";
+import type { AnyPrimitive } from "../core/primitive.ts";
+import { type Evaluator, installEvaluator } from "../core/trace.ts";
+import { InternalError } from "../errors.ts";
+import { arrayFromTypedArray, ConcreteArray, literalArray } from "./concrete.ts";
+import { eagerPlan } from "./eager_kernels.ts";
+import { programPlan } from "./eager_program.ts";
+
+/** Computes a primitive on operands of the avals it was made for. */
+export type Plan = (operands: readonly ConcreteArray[]) => readonly ConcreteArray[];
+
+/** The plans of one primitive. */
+interface Plans {
+  /** Without parameters, for one or two operands: by the avals' numbers. */
+  readonly plain: Map<number, Plan>;
+  readonly keyed: Map<string, Plan>;
+}
+
+/** Plans kept per primitive; with more, all are forgotten and made anew as needed. */
+const MAX_PLANS = 2048;
+
+const plansOf = new Map<AnyPrimitive, Plans>();
+
+function evaluate(
+  primitive: AnyPrimitive,
+  operands: readonly NDArray[],
+  params: unknown,
+): readonly NDArray[] {
+  return planFor(primitive, operands, params)(operands as readonly ConcreteArray[]);
+}
+
+function planFor(primitive: AnyPrimitive, operands: readonly NDArray[], params: unknown): Plan {
+  let plans = plansOf.get(primitive);
+  if (plans === undefined) plansOf.set(primitive, plans = { plain: new Map(), keyed: new Map() });
+  const text = paramsKey(params);
+  if (text === "" && operands.length <= 2 && operands.length > 0) {
+    const first = operands[0].aval.id;
+    const key = operands.length === 1 ? first : (operands[1].aval.id + 1) * 2 ** 26 + first;
+    const plan = plans.plain.get(key);
+    if (plan !== undefined) return plan;
+    return remember(plans.plain, key, makePlan(primitive, operands, params));
+  }
+  let key = text;
+  for (const x of operands) key += "|" + x.aval.id;
+  const plan = plans.keyed.get(key);
+  if (plan !== undefined) return plan;
+  return remember(plans.keyed, key, makePlan(primitive, operands, params));
+}
+
+function remember<K>(plans: Map<K, Plan>, key: K, plan: Plan): Plan {
+  if (plans.size >= MAX_PLANS) plans.clear();
+  plans.set(key, plan);
+  return plan;
+}
+
+function makePlan(primitive: AnyPrimitive, operands: readonly NDArray[], params: unknown): Plan {
+  for (const x of operands) {
+    if (!(x instanceof ConcreteArray)) {
+      throw new InternalError(`${primitive.name}: an operand is not concrete`);
+    }
+  }
+  const ins: ShapedArray[] = operands.map((x) => x.aval);
+  const outs = primitive.abstractEval(ins, params);
+  return eagerPlan(primitive, ins, outs, params) ?? programPlan(primitive, ins, outs, params);
+}
+
+/** Forgets all plans, for tests. */
+export function clearPlans(): void {
+  plansOf.clear();
+}
+
+/** What this module puts into the slot of `core/trace.ts`. */
+export const evaluator: Evaluator = {
+  evaluate,
+  literal: (value: HostScalar, dtype: DType, weakType: boolean): NDArray =>
+    literalArray(value, dtype, weakType),
+  literalValue: (x: NDArray): HostScalar | undefined =>
+    x instanceof ConcreteArray ? x.literal : undefined,
+  fromTypedArray: (data: TypedArray, shape: readonly number[], dtype: DType): NDArray =>
+    arrayFromTypedArray(data, shape, dtype),
+};
+
+/** Makes concrete arrays computable. `mod.ts` calls it; calling it again does nothing. */
+export function installRuntime(): void {
+  installEvaluator(evaluator);
+}
