@@ -39,7 +39,7 @@ export {
   type UnflattenFn,
 } from "./registry.ts";
 export { type NodeKind, TreeDef } from "./treedef.ts";
-export { isKwargs, type Kwargs, kwargs } from "./kwargs.ts";
+export { isKwargs, type Kwargs, kwargs, kwargsBrand, type KwargsBranded } from "./kwargs.ts";
 export { type Field, field, type FieldOptions } from "./field.ts";
 export { checked, fieldsOf, isModule, Module } from "./module.ts";
 export { BoundMethod, method, type MethodName, Partial, Static } from "./partial.ts";

@@ -189,6 +189,18 @@ export function sameStatic(known: unknown, value: unknown, codec: NodeCodec): bo
     if (!Array.isArray(value) || value.length !== known.length) return false;
     return known.every((part, i) => sameStatic(part, value[i], codec));
   }
+  if (Object.getPrototypeOf(known) === Object.prototype && !(equalsKey in known)) {
+    if (nodeTypeOf(value).kind !== "dict") return false;
+    const keys = Object.keys(known);
+    const given = Object.keys(value);
+    return keys.length === given.length && keys.every((key, i) =>
+      key === given[i] && sameStatic(
+        (known as Record<string, unknown>)[key],
+        (value as Record<string, unknown>)[key],
+        codec,
+      )
+    );
+  }
   if (typeof known === "function" && typeof value === "function" && !(equalsKey in known)) {
     return nodeTypeOf(known).kind !== "leaf" && canonicalStatic(value, codec) === known;
   }
