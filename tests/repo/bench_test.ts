@@ -1,0 +1,64 @@
+/**
+ * That the bench measures what it says: every piece of work is done, and done rightly. No times.
+ *
+ * @module
+ */
+import { assert, assertAlmostEquals, assertEquals, assertLess } from "@std/assert";
+import { ours } from "../../bench/ours.ts";
+import { type Row, rows } from "../../bench/rows.ts";
+import { digits, shareOfLimit } from "../../bench/table.ts";
+import type { Facts } from "../../bench/work.ts";
+
+const row = (id: string): Row => rows.find((row) => row.id === id)!;
+
+async function factsOf(id: string): Promise<Facts> {
+  const prepared = await ours(row(id).work);
+  assert(prepared !== null);
+  await prepared.run();
+  return await prepared.facts();
+}
+
+const tolerances: Record<string, number> = {
+  matmul_128: 1e-6,
+  matmul_513: 1e-6,
+  matmul_transposed: 1e-6,
+  matmul_thin: 1e-6,
+  matmul_batched: 1e-6,
+  matmul_f64: 1e-14,
+  fused: 1e-7,
+  softmax: 1e-8,
+  layer_norm: 2e-6,
+  sum: 1e-6,
+};
+
+for (const [id, tolerance] of Object.entries(tolerances)) {
+  Deno.test(`the bench's ${id} is right`, async () => {
+    assertLess((await factsOf(id)).error as number, tolerance);
+  });
+}
+
+Deno.test("the bench's training step starts at JAX's loss", async () => {
+  // By `bench/peers/jax_peer.py`, from the same weights and data.
+  assertAlmostEquals((await factsOf("train")).firstLoss as number, 2.307895, 2e-6);
+});
+
+Deno.test("the bench's call with many leaves uses them all", async () => {
+  assertEquals((await factsOf("leaves")).result, "1 2 3 4");
+});
+
+Deno.test("a share of the limit is above 1 only for what is faster than the limit", () => {
+  const train = row("train"); // 411 million operations: 6.85 ms at 60 GFLOP/s
+  assertAlmostEquals(shareOfLimit(train, 6.85, 60), 1, 0.01);
+  assertAlmostEquals(shareOfLimit(train, 13.7, 60), 0.5, 0.01);
+  assertAlmostEquals(shareOfLimit(row("matmul_512"), 30, 60), 0.5);
+});
+
+Deno.test("figures are printed with three digits", () => {
+  assertEquals([1234.5, 12.345, 1.2345, 0.012345, 0].map(digits), [
+    "1235",
+    "12.3",
+    "1.23",
+    "0.0123",
+    "0",
+  ]);
+});
