@@ -22,18 +22,65 @@ export interface JitParams {
   readonly jaxpr: ClosedJaxpr;
 }
 
-/** Compiles (once per jaxpr) and runs. Set by `runtime/`. */
-export type JitRunner = (
-  jaxpr: ClosedJaxpr,
-  name: string,
-  operands: readonly NDArray[],
-) => NDArray[];
+/** A program, ready to run. */
+export interface CompiledProgram {
+  /** Runs it on concrete arrays. Donated inputs whose memory an output took over are deleted. */
+  run(inputs: readonly NDArray[]): NDArray[];
+  /** For each input, whether it was donated and an output takes over its memory. */
+  readonly takenOver: readonly boolean[];
+  /** For each input, whether the program reads it at all. */
+  readonly used: readonly boolean[];
+}
 
-let runner: JitRunner | null = null;
+/** How a program is to be compiled. */
+export interface CompileOptions {
+  readonly name: string;
+  /** Which inputs the caller gives up; none unless given. */
+  readonly donated?: readonly boolean[];
+}
 
-/** Sets what runs a jitted jaxpr on concrete arrays. */
-export function installJitRunner(run: JitRunner): void {
-  runner = run;
+/** The stages of a compilation, as text. */
+export interface LoweredText {
+  /** The simplified jaxpr. */
+  simplified(): string;
+  /** The scheduled loop nests. */
+  nests(): string;
+  /** The compiled module, disassembled. */
+  wat(): string;
+}
+
+/** What compiles jaxprs (without constants). Set by `compile/`. */
+export interface JitBackend {
+  compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram;
+  lower(closed: ClosedJaxpr, options: CompileOptions): LoweredText;
+  /** Starts loading the compiler, in the background. */
+  prepare(): void;
+}
+
+let backend: JitBackend | null = null;
+
+/** Sets what compiles. */
+export function installJitBackend(b: JitBackend): void {
+  backend = b;
+}
+
+/** What compiles. */
+export function jitBackend(): JitBackend {
+  if (backend === null) {
+    throw new InternalError(
+      'no compiler: import the package\'s main entry once, as in `import * as vn from "@vernal/vernal"`',
+    );
+  }
+  return backend;
+}
+
+const programs: WeakMap<ClosedJaxpr, CompiledProgram> = new WeakMap();
+
+/** The program of a jaxpr, compiled once and kept as long as the jaxpr. */
+export function programOf(closed: ClosedJaxpr, name: string): CompiledProgram {
+  let program = programs.get(closed);
+  if (program === undefined) programs.set(closed, program = jitBackend().compile(closed, { name }));
+  return program;
 }
 
 const isPresent = (t: Tangent): t is NDArray => !(t instanceof Zero);
@@ -42,10 +89,7 @@ const isPresent = (t: Tangent): t is NDArray => !(t instanceof Zero);
 export const jitP: Primitive<JitParams> = {
   name: "jit",
   abstractEval: (_ins, { jaxpr }) => jaxpr.outAvals,
-  evaluate: (operands, { jaxpr, name }) => {
-    if (runner === null) throw new InternalError("no runner for jitted calls is installed");
-    return runner(jaxpr, name, operands);
-  },
+  evaluate: (operands, { jaxpr, name }) => programOf(jaxpr, name).run(operands),
   jvp: (primals, tangents, { jaxpr, name }) => {
     const { closed, nonzeroOuts } = jvpJaxpr(jaxpr, tangents.map(isPresent));
     const results = bind(jitP, [...primals, ...tangents.filter(isPresent)], {

@@ -1,0 +1,169 @@
+/**
+ * One compiled specialisation of a function, and the table of them.
+ *
+ * @module
+ */
+import { NDArray } from "../core/array.ts";
+import { formatAval, type ShapedArray } from "../core/aval.ts";
+import { type ClosedJaxpr, hoistConsts } from "../core/jaxpr.ts";
+import { Tracer } from "../core/trace.ts";
+import { stage } from "../transform/stage.ts";
+import { flatten, flattenInto, leafPaths, unflatten } from "../tree/flatten.ts";
+import { keystr, type Path } from "../tree/path.ts";
+import { equalsKey, type Equatable } from "../tree/static_value.ts";
+import type { TreeDef } from "../tree/treedef.ts";
+import { isArrayLeaf, isTypedArray, splitLeaves, toNDArray } from "./leaves.ts";
+import { invoke } from "./wrapper.ts";
+
+/** What one leaf of a call must be for an entry to serve it: an array of this aval, or this very value. */
+export type LeafSpec =
+  | { readonly kind: "array"; readonly aval: ShapedArray }
+  | { readonly kind: "static"; readonly value: unknown };
+
+/** A function traced for one structure of arguments, one set of avals, and one set of static leaves. */
+export interface JitEntry {
+  /** The structure of `[fun, args]`. */
+  readonly treedef: TreeDef;
+  readonly specs: readonly LeafSpec[];
+  /** The traced function: inputs are the consts, then the dynamic leaves in order. */
+  readonly jaxpr: ClosedJaxpr;
+  /** What the function closed over. */
+  readonly consts: readonly NDArray[];
+  readonly outDef: TreeDef;
+  /** The static leaves of the output; arrays are missing. */
+  readonly outLeaves: readonly unknown[];
+  /** Where the output's arrays go. */
+  readonly outPlaces: readonly number[];
+}
+
+/** Whether two static leaves are the same. */
+export function staticEqual(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  if (typeof a !== "object" || a === null) return false;
+  const equals = (a as Partial<Equatable>)[equalsKey];
+  return typeof equals === "function" && equals.call(a, b);
+}
+
+/**
+ * Checks whether an entry serves a call, collecting its arrays on the way.
+ *
+ * @param leaves Scratch; holds the call's leaves if the structure fits.
+ * @param arrays Gets the dynamic leaves.
+ */
+export function matches(
+  entry: JitEntry,
+  call: unknown,
+  leaves: unknown[],
+  arrays: NDArray[],
+): boolean {
+  leaves.length = 0;
+  arrays.length = 0;
+  if (!flattenInto(entry.treedef, call, leaves)) return false;
+  const { specs } = entry;
+  for (let i = 0; i < specs.length; i++) {
+    const spec = specs[i];
+    const leaf = leaves[i];
+    if (spec.kind === "array") {
+      if (leaf instanceof NDArray) {
+        if (leaf.aval !== spec.aval) return false;
+        arrays.push(leaf);
+      } else {
+        if (!isTypedArray(leaf)) return false;
+        const array = toNDArray(leaf, "filterJit");
+        if (array.aval !== spec.aval) return false;
+        arrays.push(array);
+      }
+    } else if (
+      !Object.is(leaf, spec.value) && (isArrayLeaf(leaf) || !staticEqual(spec.value, leaf))
+    ) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/** The path of a leaf of `[fun, args]`, as messages write it: `args[0].weight`, `fun.weight`. */
+export function callPath(path: Path): string {
+  const [head, ...rest] = path;
+  const isFun = head?.kind === "index" && head.index === 0;
+  return keystr(rest, isFun ? "fun" : "args");
+}
+
+/** Traces a function for a call. */
+export function traceEntry(fun: unknown, args: unknown[], name: string): JitEntry {
+  const [leaves, treedef] = flatten([fun, args]);
+  const split = splitLeaves(leaves, isArrayLeaf, name);
+  const paths = leafPaths(treedef);
+  const dynamicPaths = paths.filter((_, i) => isArrayLeaf(leaves[i])).map(callPath);
+  let outDef: TreeDef | null = null;
+  let outLeaves: unknown[] = [];
+  let outPlaces: number[] = [];
+  const closed = stage(
+    (inputs) => {
+      const [tracedFun, tracedArgs] = unflatten(treedef, split.fill(inputs)) as [
+        unknown,
+        unknown[],
+      ];
+      const out = invoke(tracedFun, tracedArgs);
+      const [values, def] = flatten(out);
+      outDef = def;
+      outPlaces = values.flatMap((v, i) => isArrayLeaf(v) ? [i] : []);
+      outLeaves = values.map((v) => isArrayLeaf(v) ? null : v);
+      return splitLeaves(values, isArrayLeaf, `${name}: output`).arrays;
+    },
+    split.arrays.map((x) => x.aval),
+    dynamicPaths,
+  );
+  return {
+    treedef,
+    specs: leaves.map((leaf) =>
+      isArrayLeaf(leaf)
+        ? { kind: "array", aval: toNDArray(leaf, name).aval }
+        : { kind: "static", value: leaf }
+    ),
+    jaxpr: hoistConsts(closed),
+    consts: closed.consts,
+    outDef: outDef!,
+    outLeaves,
+    outPlaces,
+  };
+}
+
+/** Puts a call's result together. */
+export function assemble(entry: JitEntry, outs: readonly NDArray[]): unknown {
+  if (entry.outPlaces.length === 1 && entry.outDef.kind === "leaf") return outs[0];
+  const leaves = [...entry.outLeaves];
+  entry.outPlaces.forEach((place, i) => leaves[place] = outs[i]);
+  return unflatten(entry.outDef, leaves);
+}
+
+/** Whether an entry may be kept: not if the function closed over a value of a transformation in progress. */
+export function isReusable(entry: JitEntry): boolean {
+  return !entry.consts.some((x) => x instanceof Tracer);
+}
+
+/** Why an entry does not serve a call: the first difference, as `path: was …, is …`. */
+export function difference(entry: JitEntry, fun: unknown, args: unknown[]): string {
+  const [leaves, treedef] = flatten([fun, args]);
+  if (treedef !== entry.treedef) {
+    return `the structure of the arguments: was ${entry.treedef}, is ${treedef}`;
+  }
+  const paths = leafPaths(treedef);
+  for (let i = 0; i < leaves.length; i++) {
+    const spec = entry.specs[i];
+    const leaf = leaves[i];
+    const was = spec.kind === "array" ? formatAval(spec.aval) : describeStatic(spec.value);
+    const is = isArrayLeaf(leaf) ? formatAval(toNDArray(leaf, "").aval) : describeStatic(leaf);
+    const same = spec.kind === "array"
+      ? isArrayLeaf(leaf) && toNDArray(leaf, "").aval === spec.aval
+      : !isArrayLeaf(leaf) && staticEqual(spec.value, leaf);
+    if (!same) return `${callPath(paths[i])}: was ${was}, is ${is}`;
+  }
+  return "nothing that is visible";
+}
+
+function describeStatic(x: unknown): string {
+  if (typeof x === "function") return `the function ${x.name === "" ? "(anonymous)" : x.name}`;
+  if (typeof x === "object" && x !== null) return `a ${x.constructor?.name ?? "object"}`;
+  return typeof x === "string" ? JSON.stringify(x) : String(x);
+}

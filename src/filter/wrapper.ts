@@ -1,0 +1,153 @@
+/**
+ * Transformed functions: JavaScript functions that are trees too.
+ *
+ * `filterGrad(model)` can be called, and flattens to the leaves of `model`; two wrappers of the same function with
+ * equal options have equal structures, so that compiling a freshly made one finds what was compiled before.
+ *
+ * @module
+ */
+import { ArgumentError } from "../errors.ts";
+import { callableOf, isCallable } from "../tree/callable.ts";
+import { registerPytreeNode } from "../tree/registry.ts";
+
+/** A transformation: what calling a wrapped function does. */
+export interface Transformation {
+  /** The public name, for messages. */
+  readonly name: string;
+  /** Calls `fun`, transformed, on `args`. `self` is the wrapper. */
+  readonly call: (
+    fun: unknown,
+    options: readonly unknown[],
+    args: unknown[],
+    self: object,
+  ) => unknown;
+}
+
+interface WrapperState {
+  readonly transformation: Transformation;
+  readonly fun: unknown;
+  readonly options: readonly unknown[];
+}
+
+const states: WeakMap<object, WrapperState> = new WeakMap();
+
+/** The class of transformed functions, as trees see it: the wrapped function is the only child. */
+abstract class Transformed {}
+Object.setPrototypeOf(Transformed.prototype, Function.prototype);
+
+let registered = false;
+
+function register(): void {
+  registered = true;
+  registerPytreeNode(
+    Transformed,
+    (wrapper) => {
+      const { transformation, fun, options } = states.get(wrapper)!;
+      return [[fun], [transformation, ...options]];
+    },
+    ([transformation, ...options]: [Transformation, ...unknown[]], [fun]) =>
+      makeWrapper(transformation, fun, options),
+    {
+      flattenWithKeys: (wrapper) => {
+        const { transformation, fun, options } = states.get(wrapper)!;
+        return [[["fun", fun]], [transformation, ...options]];
+      },
+    },
+  );
+}
+
+/** Wraps a callable; the result is a function and a tree. */
+export function makeWrapper(
+  transformation: Transformation,
+  fun: unknown,
+  options: readonly unknown[],
+): (...args: unknown[]) => unknown {
+  if (!registered) register();
+  const wrapper = (...args: unknown[]) => transformation.call(fun, options, args, wrapper);
+  Object.setPrototypeOf(wrapper, Transformed.prototype);
+  const name = (fun as { name?: unknown } | null)?.name;
+  Object.defineProperty(wrapper, "name", {
+    value: typeof name === "string" && name !== "" ? name : transformation.name,
+  });
+  states.set(wrapper, { transformation, fun, options });
+  return wrapper;
+}
+
+/** What a wrapper wraps, or `undefined` for anything else. */
+export function wrapped(fun: unknown): unknown {
+  return typeof fun === "function" ? states.get(fun)?.fun : undefined;
+}
+
+/** Whether `x` is the context that a method decorator is called with. */
+function isMethodContext(x: unknown): x is ClassMethodDecoratorContext {
+  return typeof x === "object" && x !== null && (x as { kind?: unknown }).kind === "method";
+}
+
+/**
+ * The three spellings of a transformation: `T(fun, options)`, `T(options)` as a decorator to be, and `@T` or
+ * `@T(options)` on a method, which gets its instance as first argument.
+ */
+export function transform(
+  transformation: Transformation,
+  readOptions: (options: object) => readonly unknown[],
+  first: unknown,
+  second: unknown,
+): unknown {
+  const { name } = transformation;
+  if (isMethodContext(second)) return decorateMethod(transformation, readOptions({}), first);
+  if (isCallable(first)) {
+    return makeWrapper(transformation, first, readOptions(optionsObject(name, second)));
+  }
+  if (first !== undefined && (typeof first !== "object" || first === null)) {
+    throw new ArgumentError(
+      `${name}: expected a function, or a Module with a call method; got ${String(first)}`,
+    );
+  }
+  const options = readOptions(optionsObject(name, first));
+  return (fun: unknown, context?: unknown) => {
+    if (isMethodContext(context)) return decorateMethod(transformation, options, fun);
+    if (!isCallable(fun)) {
+      throw new ArgumentError(
+        `${name}: expected a function, or a Module with a call method; got ${String(fun)}`,
+      );
+    }
+    return makeWrapper(transformation, fun, options);
+  };
+}
+
+function optionsObject(name: string, options: unknown): object {
+  if (options === undefined) return {};
+  if (typeof options !== "object" || options === null) {
+    throw new ArgumentError(`${name}: options must be an object; got ${String(options)}`);
+  }
+  return options;
+}
+
+/** A method whose instance becomes the first argument of the transformed function. */
+function decorateMethod(
+  transformation: Transformation,
+  options: readonly unknown[],
+  method: unknown,
+): unknown {
+  const plain = method as (...args: unknown[]) => unknown;
+  const unbound = (self: unknown, ...args: unknown[]) => plain.apply(self, args);
+  Object.defineProperty(unbound, "name", { value: plain.name });
+  const wrapper = makeWrapper(transformation, unbound, options);
+  return function (this: unknown, ...args: unknown[]): unknown {
+    return wrapper(this, ...args);
+  };
+}
+
+/** Checks that an options object has only known keys. */
+export function checkOptions(name: string, options: object, known: readonly string[]): void {
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) {
+      throw new ArgumentError(`${name}: unknown option ${key}; it takes ${known.join(", ")}`);
+    }
+  }
+}
+
+/** Calls a function, a class (with `new`), or a Module. */
+export function invoke(fun: unknown, args: readonly unknown[]): unknown {
+  return callableOf(fun)(...args);
+}
