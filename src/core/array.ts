@@ -7,6 +7,7 @@
  * @module
  */
 import { TracerError } from "../errors.ts";
+import { arrayBrand, equalsKey } from "../tree/brands.ts";
 import { nbytesOf, type Shape, type ShapedArray } from "./aval.ts";
 import type { DType, HostScalar, TypedArray } from "./dtype.ts";
 
@@ -27,13 +28,29 @@ export interface SliceIndex {
 /** Brands what {@linkcode slice} makes. */
 export const sliceBrand: unique symbol = Symbol.for("vernal.slice") as never;
 
+// A class, not a plain object: a slice is one leaf of a tree, and two equal ones are the same static value.
+class Slice implements SliceIndex {
+  constructor(
+    readonly start: number | null,
+    readonly stop: number | null,
+    readonly step: number | null,
+  ) {}
+  get [sliceBrand](): true {
+    return true;
+  }
+  [equalsKey](other: unknown): boolean {
+    return other instanceof Slice && other.start === this.start && other.stop === this.stop &&
+      other.step === this.step;
+  }
+}
+
 /** `slice(start, stop, step)`: as Python's `start:stop:step`, `null` for an absent bound. */
 export function slice(
   start: number | null = null,
   stop: number | null = null,
   step: number | null = null,
 ): SliceIndex {
-  return { start, stop, step, [sliceBrand]: true };
+  return new Slice(start, stop, step);
 }
 
 /** The update builder that `x.at(...)` gives, as `jax.numpy.ndarray.at`. */
@@ -122,6 +139,11 @@ function m(): ArrayMethods {
 export abstract class NDArray implements Disposable {
   /** Shape, dtype and weakness. */
   abstract readonly aval: ShapedArray;
+
+  /** By which trees know an array from other leaves. */
+  get [arrayBrand](): true {
+    return true;
+  }
 
   /** The sizes of the axes. */
   get shape(): Shape {

@@ -4,7 +4,7 @@
  * @module
  */
 import { ArgumentError } from "../errors.ts";
-import { transformedBrand } from "./finish.ts";
+import { transformedBrand } from "./brands.ts";
 import { moduleMark } from "./layout.ts";
 import { describeNode } from "./mismatch.ts";
 

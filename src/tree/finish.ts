@@ -4,16 +4,8 @@
  * @module
  */
 import { ModuleError, warn } from "../errors.ts";
+import { arrayBrand, boundBrand, transformedBrand } from "./brands.ts";
 import type { ModuleClass } from "./layout.ts";
-
-/** Arrays carry this on their prototype: trees know no arrays, but must warn about static ones. */
-export const arrayBrand: unique symbol = Symbol.for("vernal.array") as never;
-
-/** Functions made by the unfiltered transformations carry this, with the function that they wrap. */
-export const transformedBrand: unique symbol = Symbol.for("vernal.transformed") as never;
-
-/** Bound methods carry this: the object that they are bound to. */
-export const boundBrand: unique symbol = Symbol.for("vernal.bound") as never;
 
 /**
  * Checks that every field is set, runs the converters, warns of likely mistakes, and runs every `checkInit`

@@ -4,6 +4,7 @@
  * @module
  */
 import { TreeError } from "../errors.ts";
+import { arrayBrand } from "./brands.ts";
 import { unguarded } from "./guard.ts";
 import { kwargsPrototype } from "./kwargs.ts";
 import { type Layout, layoutWithKeys, type ModuleClass } from "./layout.ts";
@@ -275,7 +276,10 @@ export function flattenUpToInto(treedef: TreeDef, tree: unknown, subtrees: unkno
 function isLeafNode(node: unknown): boolean {
   const kind = typeof node;
   if (kind !== "object" && kind !== "function") return kind !== "undefined";
-  return node !== null && isLeafPrototype(Object.getPrototypeOf(node));
+  if (node === null) return false;
+  // Arrays make up nearly all leaves; reading the brand costs less than asking for the prototype.
+  return (node as { [arrayBrand]?: boolean })[arrayBrand] === true ||
+    isLeafPrototype(Object.getPrototypeOf(node));
 }
 
 function walk(def: TreeDef, node: unknown, out: unknown[], upTo: boolean): boolean {

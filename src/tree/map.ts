@@ -4,7 +4,7 @@
  * @module
  */
 import { ArgumentError, TreeError } from "../errors.ts";
-import { arrayBrand } from "./finish.ts";
+import { arrayBrand } from "./brands.ts";
 import { flatten, flattenUpToInto, type IsLeafOption, leafPaths, unflatten } from "./flatten.ts";
 import { isKwargs } from "./kwargs.ts";
 import { describeMismatch } from "./mismatch.ts";

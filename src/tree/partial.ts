@@ -6,7 +6,7 @@
 import { ArgumentError, ModuleError } from "../errors.ts";
 import { callableOf } from "./callable.ts";
 import { type Field, field } from "./field.ts";
-import { boundBrand } from "./finish.ts";
+import { boundBrand } from "./brands.ts";
 import { settle } from "./guard.ts";
 import { isKwargs, type Kwargs, kwargs, splitKwargs } from "./kwargs.ts";
 import { Module } from "./module.ts";

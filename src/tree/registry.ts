@@ -84,7 +84,7 @@ let lastLeafPrototype: object | null = null;
 
 /** Whether objects with this prototype are leaves. */
 export function isLeafPrototype(proto: object | null): boolean {
-  // One class, that of arrays, makes up nearly all leaves.
+  // Neighbouring leaves are mostly of one class.
   if (proto === lastLeafPrototype && proto !== null) return true;
   if (nodeTypeOfPrototype(proto).kind !== "leaf") return false;
   lastLeafPrototype = proto;

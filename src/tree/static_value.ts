@@ -11,13 +11,11 @@
  *
  * @module
  */
+import { equalsKey, hashKey } from "./brands.ts";
 import { objectId, WeakInterner } from "./interner.ts";
 import { nodeTypeOf } from "./registry.ts";
 
-/** A value with this method decides itself what it equals. */
-export const equalsKey: unique symbol = Symbol.for("vernal.equals") as never;
-/** A value with {@linkcode equalsKey} may return a string or number here, the same for equal values. */
-export const hashKey: unique symbol = Symbol.for("vernal.hash") as never;
+export { equalsKey, hashKey };
 
 /** Something with an equality of its own. */
 export interface Equatable {
