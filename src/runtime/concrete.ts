@@ -4,7 +4,7 @@
  * @module
  */
 import { NDArray, type NestedList } from "../core/array.ts";
-import { formatAval, nbytesOf, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
+import { formatAval, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
 import {
   type DType,
   dtypeInfo,
@@ -24,6 +24,7 @@ import {
   type Cells,
   freeStorage,
   type Guard,
+  readCells,
   Storage,
   writeCells,
 } from "./storage.ts";
@@ -40,6 +41,8 @@ export class ConcreteArray extends NDArray {
   guard: Guard | null;
   /** The scalar that a trace may write into equations in place of this array. */
   literal: HostScalar | undefined = undefined;
+  /** Whether scopes leave it alone, because a cache holds it. */
+  isKept = false;
   /** What took the elements away, for messages. */
   #gone = "";
 
@@ -105,7 +108,7 @@ export class ConcreteArray extends NDArray {
   /** The elements of an array of few elements, as host scalars. Not to be written to. */
   cells(): Cells {
     const storage = this.live();
-    return storage.cells ?? Array.from(this.dataSync() as Float32Array);
+    return storage.cells ?? readCells(this.aval, this.address());
   }
 
   override dataSync(): TypedArray {
@@ -358,9 +361,4 @@ export function literalArray(value: HostScalar, dtype: DType, weakType: boolean)
   const x = fromCells(shapedArray([], dtype, weakType), [cell] as Cells);
   x.literal = dtype === "bool" ? cell === 1 : cell;
   return x;
-}
-
-/** Bytes of an array's elements, for reports. */
-export function bytesOf(x: ConcreteArray): number {
-  return nbytesOf(x.aval);
 }

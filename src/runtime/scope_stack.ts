@@ -10,6 +10,8 @@ import type { ConcreteArray } from "./concrete.ts";
 /** Arrays made since a scope was entered. */
 export interface OpenScope {
   readonly arrays: ConcreteArray[];
+  /** Whether it still frees what is made: a task that a scope started may outlive it. */
+  isOpen: boolean;
 }
 
 let current: OpenScope | null = null;
@@ -25,7 +27,8 @@ export function enterScope(x: ConcreteArray): void {
 
 /** The scope that new arrays belong to. */
 export function openScope(): OpenScope | null {
-  return current ?? lookUp?.() ?? null;
+  const scope = current ?? lookUp?.() ?? null;
+  return scope !== null && scope.isOpen ? scope : null;
 }
 
 /** Makes `scope` the one that new arrays belong to; gives what {@linkcode setOpenScope} must be called with afterwards. */

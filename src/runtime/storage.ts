@@ -55,6 +55,8 @@ export class Storage {
   handles = 1;
   /** How often the cells were copied into the shared memory for a call. */
   staged = 0;
+  /** Of use during a call: whether it occurs more than once among the inputs. */
+  mark = 0;
 }
 
 /** An allocation in the shared memory. */
@@ -406,6 +408,45 @@ function fill(
   at: number,
 ): void {
   for (let i = 0; i < cells.length; i++) view[at + i] = cells[i];
+}
+
+/** Reads elements of `aval.dtype` from the shared memory as host scalars. */
+export function readCells(aval: ShapedArray, address: number): Cells {
+  const memory = heap();
+  const { size } = aval;
+  switch (aval.dtype) {
+    case "float32":
+      return take(memory.f32, size, address >>> 2);
+    case "int32":
+      return take(memory.i32, size, address >>> 2);
+    case "uint32":
+      return take(memory.u32, size, address >>> 2);
+    case "float64":
+      return take(memory.f64, size, Math.floor(address / 8));
+    case "bool":
+    case "uint8":
+      return take(memory.u8, size, address);
+    case "int64":
+      return takeBig(memory.i64, size, Math.floor(address / 8));
+    case "key<fry>":
+      return takeBig(memory.u64, size, Math.floor(address / 8));
+    default: {
+      const never: never = aval.dtype;
+      return never;
+    }
+  }
+}
+
+function take(view: { readonly [index: number]: number }, size: number, at: number): number[] {
+  const cells = new Array<number>(size);
+  for (let i = 0; i < size; i++) cells[i] = view[at + i];
+  return cells;
+}
+
+function takeBig(view: { readonly [index: number]: bigint }, size: number, at: number): bigint[] {
+  const cells = new Array<bigint>(size);
+  for (let i = 0; i < size; i++) cells[i] = view[at + i];
+  return cells;
 }
 
 /** Refuses to spill more than the host can be expected to hold. Dead arrays that wait for the collector do not count. */

@@ -1,0 +1,318 @@
+/**
+ * A compiled program, ready to be called on concrete arrays.
+ *
+ * A call writes addresses into a table (inputs, outputs, scratch) and makes one WebAssembly call. Arrays of few elements, which
+ * live as host scalars, pass through slots beside the table, so that scalars such as a loss or a step count
+ * never need memory of their own.
+ *
+ * @module
+ */
+import { interpret } from "../backends/interp/mod.ts";
+import { nbytesOf, type ShapedArray } from "../core/aval.ts";
+import type { TypedArray } from "../core/dtype.ts";
+import { ArgumentError, InternalError } from "../errors.ts";
+import type { Program } from "../loopnest/ir.ts";
+import type { Block } from "./allocator.ts";
+import {
+  arrayFromTypedArray,
+  ConcreteArray,
+  emptyArray,
+  fromCells,
+  MAX_CELLS,
+} from "./concrete.ts";
+import { heap } from "./memory.ts";
+import {
+  addressOf,
+  beginOperation,
+  giveScratch,
+  ledger,
+  type Owner,
+  readCells,
+  takeScratch,
+  writeCells,
+} from "./storage.ts";
+
+/** What can be called with arrays. */
+export interface Callable {
+  /** What it computes. */
+  readonly program: Program;
+  /**
+   * Runs the program.
+   *
+   * @param inputs One array for each input position.
+   * @param donated Which inputs are given away: they are deleted, and their memory used for outputs where the program says so.
+   * @returns A fresh array for each output position.
+   * @throws {DonatedError} Where an input is deleted.
+   */
+  run(
+    inputs: readonly ConcreteArray[],
+    donated?: readonly boolean[] | null,
+  ): ConcreteArray[];
+}
+
+/** A program as a WebAssembly module. */
+export class Executable implements Callable {
+  readonly program: Program;
+  readonly #run: (table: number) => void;
+  readonly #outAvals: readonly ShapedArray[];
+  readonly #donors: readonly number[];
+  readonly #hasDonors: boolean;
+  readonly #layout: FrameLayout;
+  readonly #frames: Block[] = [];
+  readonly #owner: Owner;
+
+  /**
+   * Instantiates the module.
+   *
+   * @param module Imports `env.memory`, exports `run(table)`.
+   * @param outAvals The outputs' shapes and weakness, which a program does not know.
+   */
+  constructor(program: Program, module: WebAssembly.Module, outAvals: readonly ShapedArray[]) {
+    this.program = program;
+    this.#outAvals = outAvals;
+    this.#donors = donorsOf(program, outAvals);
+    this.#hasDonors = this.#donors.some((d) => d >= 0);
+    const instance = new WebAssembly.Instance(module, { env: { memory: heap().memory } });
+    this.#run = instance.exports.run as (table: number) => void;
+    this.#layout = layOut(program);
+    this.#owner = ledger().ownerOf(program.name);
+    executables().register(this, this.#frames);
+  }
+
+  run(
+    inputs: readonly ConcreteArray[],
+    donated: readonly boolean[] | null = null,
+  ): ConcreteArray[] {
+    const { inputSlots } = this.#layout;
+    if (inputs.length !== inputSlots.length) throw wrongCount(this.program, inputs.length);
+    // Whatever is touched from here on stays in place until the call is over.
+    beginOperation();
+    const state = ledger();
+    const previousOwner = state.owner;
+    state.owner = this.#owner;
+    let frame: Block | null = null;
+    let scratch: Block | null = null;
+    try {
+      // A frame of its own for each call in progress, because a program may call the host, which may call it again.
+      frame = this.#frames.pop() ?? takeScratch(this.#layout.bytes, this.program.name);
+      for (let i = 0; i < inputs.length; i++) bringIn(inputs[i], inputSlots[i]);
+      const outs = this.#prepareOutputs(inputs, donated, frame);
+      const { scratchBytes } = this.program;
+      if (scratchBytes > 0) scratch = takeScratch(scratchBytes, `scratch of ${this.program.name}`);
+      this.#writeTable(inputs, outs, frame, scratch);
+      this.#run(frame.address);
+      return this.#collect(inputs, outs, donated, frame);
+    } finally {
+      state.owner = previousOwner;
+      if (scratch !== null) giveScratch(scratch);
+      if (frame !== null) this.#frames.push(frame);
+    }
+  }
+
+  /** Outputs that need memory of their own; `null` for those in slots and those that take an input's over. */
+  #prepareOutputs(
+    inputs: readonly ConcreteArray[],
+    donated: readonly boolean[] | null,
+    frame: Block,
+  ): (ConcreteArray | null)[] {
+    const outAvals = this.#outAvals;
+    const outs = new Array<ConcreteArray | null>(outAvals.length);
+    if (this.#hasDonors) markShared(inputs, frame.unit);
+    for (let o = 0; o < outAvals.length; o++) {
+      const donor = this.#donors[o];
+      if (donor < 0) {
+        outs[o] = this.#layout.outputSlots[o] > 0 ? null : emptyArray(outAvals[o]);
+        continue;
+      }
+      const storage = inputs[donor].storage!;
+      const isOurs = donated !== null && donated[donor] && storage.handles === 1 &&
+        storage.mark >= 0;
+      const isStaged = storage.address === 0;
+      outs[o] = isOurs || isStaged ? null : emptyArray(outAvals[o]);
+    }
+    return outs;
+  }
+
+  #writeTable(
+    inputs: readonly ConcreteArray[],
+    outs: readonly (ConcreteArray | null)[],
+    frame: Block,
+    scratch: Block | null,
+  ): void {
+    const { inputSlots, outputSlots } = this.#layout;
+    const memory = heap();
+    const { i32 } = memory; // nothing allocates from here on
+    const base = frame.address;
+    let at = base >>> 2;
+    const firstInput = at;
+    for (let i = 0; i < inputs.length; i++) {
+      const x = inputs[i];
+      const { address, cells } = x.storage!;
+      if (address !== 0) i32[at++] = address;
+      else {
+        const slot = base + inputSlots[i];
+        writeCells(cells!, x.aval, slot);
+        i32[at++] = slot;
+      }
+    }
+    for (let o = 0; o < outs.length; o++) {
+      const out = outs[o];
+      const donor = this.#donors[o];
+      if (out === null) {
+        i32[at++] = donor < 0 ? base + outputSlots[o] : i32[firstInput + donor];
+        continue;
+      }
+      const address = out.storage!.address;
+      i32[at++] = address;
+      if (donor >= 0) {
+        // The donor's memory is not ours to overwrite: the program works on a copy.
+        const from = i32[firstInput + donor] >>> 0;
+        memory.u8.copyWithin(address, from, from + nbytesOf(out.aval));
+        i32[firstInput + donor] = address;
+      }
+    }
+    i32[at] = scratch === null ? 0 : scratch.address;
+  }
+
+  #collect(
+    inputs: readonly ConcreteArray[],
+    outs: (ConcreteArray | null)[],
+    donated: readonly boolean[] | null,
+    frame: Block,
+  ): ConcreteArray[] {
+    const { inputSlots, outputSlots } = this.#layout;
+    for (let o = 0; o < outs.length; o++) {
+      if (outs[o] !== null) continue;
+      const aval = this.#outAvals[o];
+      const donor = this.#donors[o];
+      if (donor < 0) {
+        outs[o] = fromCells(aval, readCells(aval, frame.address + outputSlots[o]));
+        continue;
+      }
+      const x = inputs[donor];
+      const storage = x.storage!;
+      if (storage.address === 0) {
+        const out = fromCells(aval, readCells(aval, frame.address + inputSlots[donor]));
+        out.storage!.staged = storage.staged;
+        outs[o] = out;
+        continue;
+      }
+      storage.cells = null; // they are the old elements
+      storage.lease!.aval = aval;
+      outs[o] = new ConcreteArray(aval, storage, x.guard);
+      x.forget(this.#donation());
+    }
+    if (donated !== null) {
+      for (let i = 0; i < inputs.length; i++) if (donated[i]) inputs[i].release(this.#donation());
+    }
+    return outs as ConcreteArray[];
+  }
+
+  #donation(): string {
+    return `donation to ${this.program.name}`;
+  }
+}
+
+/** A program run by the interpreter: slow, needs no compiler, and defines what the other must give. */
+export class InterpretedExecutable implements Callable {
+  /**
+   * @param program What to run.
+   * @param outAvals The outputs' shapes and weakness.
+   */
+  constructor(
+    readonly program: Program,
+    private readonly outAvals: readonly ShapedArray[],
+  ) {
+    donorsOf(program, outAvals);
+  }
+
+  run(
+    inputs: readonly ConcreteArray[],
+    donated: readonly boolean[] | null = null,
+  ): ConcreteArray[] {
+    beginOperation();
+    const data: TypedArray[] = inputs.map((x) => x.dataSync());
+    const outs = interpret(this.program, data).map((out, i) => {
+      const { shape, dtype, weakType } = this.outAvals[i];
+      return arrayFromTypedArray(out, shape, dtype, weakType);
+    });
+    if (donated !== null) {
+      inputs.forEach((x, i) => donated[i] && x.release(`donation to ${this.program.name}`));
+    }
+    return outs;
+  }
+}
+
+/** Where the table and the slots lie in a frame: byte offsets, 0 for what has no slot. */
+interface FrameLayout {
+  readonly bytes: number;
+  readonly inputSlots: readonly number[];
+  readonly outputSlots: readonly number[];
+}
+
+function layOut(program: Program): FrameLayout {
+  const inputs = program.buffers.filter((b) => b.role === "input");
+  const outputs = program.buffers.filter((b) => b.role === "output");
+  let bytes = 4 * (inputs.length + outputs.length + 1);
+  const slotOf = (size: number): number => {
+    if (size > MAX_CELLS) return 0;
+    bytes = Math.ceil(bytes / 16) * 16;
+    const slot = bytes;
+    bytes += MAX_CELLS * 8;
+    return slot;
+  };
+  const inputSlots = new Array<number>(inputs.length);
+  const outputSlots = new Array<number>(outputs.length);
+  for (const b of inputs) inputSlots[b.position] = slotOf(b.size);
+  for (const b of outputs) outputSlots[b.position] = slotOf(b.size);
+  return { bytes, inputSlots, outputSlots };
+}
+
+function donorsOf(program: Program, outAvals: readonly ShapedArray[]): number[] {
+  const donors = new Array<number>(outAvals.length).fill(-1);
+  let outputs = 0;
+  for (const buffer of program.buffers) {
+    if (buffer.role !== "output") continue;
+    outputs++;
+    const aval = outAvals[buffer.position];
+    if (aval === undefined || aval.size !== buffer.size || aval.dtype !== buffer.dtype) {
+      throw new InternalError(
+        `${program.name}: output ${buffer.position} is not ${buffer.dtype}[${buffer.size}]`,
+      );
+    }
+    donors[buffer.position] = buffer.donor;
+  }
+  if (outputs !== outAvals.length) {
+    throw new InternalError(`${program.name}: ${outputs} outputs, ${outAvals.length} avals`);
+  }
+  return donors;
+}
+
+/** Calls after which an array of a few elements gets memory of its own, so that it need not be copied again. */
+const STAGED_OFTEN = 8;
+
+function bringIn(x: ConcreteArray, slot: number): void {
+  const storage = x.live();
+  if (storage.lease !== null) addressOf(storage);
+  else if (slot === 0 || (x.aval.size > 1 && ++storage.staged > STAGED_OFTEN)) x.address();
+}
+
+/** Marks storages that occur once among the inputs with `call`, others with -1: only the former may be overwritten. */
+function markShared(inputs: readonly ConcreteArray[], call: number): void {
+  for (const x of inputs) x.storage!.mark = 0;
+  for (const x of inputs) x.storage!.mark = x.storage!.mark === 0 ? call : -1;
+}
+
+function wrongCount(program: Program, got: number): ArgumentError {
+  const expected = program.buffers.filter((b) => b.role === "input").length;
+  return new ArgumentError(`${program.name}: takes ${expected} arrays, got ${got}`);
+}
+
+let registry: FinalizationRegistry<Block[]> | null = null;
+
+/** Frees the frames of programs that nobody can call any more. */
+function executables(): FinalizationRegistry<Block[]> {
+  return registry ??= new FinalizationRegistry((frames) => {
+    for (const frame of frames) giveScratch(frame);
+  });
+}

@@ -1,0 +1,112 @@
+/**
+ * `scope`: frees what a function made and did not return.
+ *
+ * @module
+ */
+import type { NDArray } from "../core/array.ts";
+import { leaves } from "../tree/mod.ts";
+import { ConcreteArray } from "./concrete.ts";
+import { type OpenScope, openScope, setOpenScope, setScopeLookup } from "./scope_stack.ts";
+
+/** What is used of Node's `AsyncLocalStorage`. */
+interface TaskLocal {
+  run<T>(store: OpenScope, fn: () => T): T;
+  getStore(): OpenScope | undefined;
+}
+
+let tasks: TaskLocal | null = null;
+let openAsync = 0;
+
+/**
+ * Calls `fn` and frees every array that was made meanwhile, except those in the tree that it returns.
+ *
+ * Without it, too, arrays that nobody holds are freed, but later. Arrays that `fn` stored elsewhere are
+ * freed like the others: a later use throws a `DonatedError`. Where `fn` throws, all are freed.
+ *
+ * `fn` may be asynchronous; what other tasks make while it waits is left alone. (Where the host has no
+ * `AsyncLocalStorage`, what `fn` makes after its first `await` is left to the garbage collector.)
+ *
+ * @returns What `fn` returned; arrays in it belong to the scope outside, if there is one.
+ *
+ * @example
+ * ```ts
+ * import { numpy as np, scope } from "@vernal/vernal";
+ *
+ * const norm = scope(() => {
+ *   const x = np.ones([1000, 1000]);
+ *   return np.sqrt(np.sum(x.mul(x))); // x and x·x are freed on return
+ * });
+ * console.log(norm.item()); // 1000
+ * ```
+ */
+export function scope<T>(fn: () => T): T {
+  const outer = openScope();
+  const inner: OpenScope = { arrays: [], isOpen: true };
+  const previous = setOpenScope(inner);
+  let result: T;
+  let local: TaskLocal | null = null;
+  try {
+    local = taskLocal();
+    result = local === null ? fn() : local.run(inner, fn);
+  } catch (error) {
+    close(inner, outer, null);
+    throw error;
+  } finally {
+    setOpenScope(previous);
+  }
+  if (!isPromise(result)) {
+    close(inner, outer, result);
+    return result;
+  }
+  if (local !== null && openAsync++ === 0) setScopeLookup(() => local.getStore());
+  const leave = (value: unknown): void => {
+    if (local !== null && --openAsync === 0) setScopeLookup(null);
+    close(inner, outer, value);
+  };
+  return result.then((value) => {
+    leave(value);
+    return value;
+  }, (error) => {
+    leave(null);
+    throw error;
+  }) as T;
+}
+
+/**
+ * Takes an array out of every scope: for arrays that a cache keeps, such as a program's constants.
+ *
+ * @returns The array.
+ */
+export function keepAlive<T extends NDArray>(x: T): T {
+  if (x instanceof ConcreteArray) x.isKept = true;
+  return x;
+}
+
+function close(inner: OpenScope, outer: OpenScope | null, result: unknown): void {
+  inner.isOpen = false;
+  if (inner.arrays.length === 0) return;
+  const kept = new Set<unknown>(leaves(result));
+  for (const x of inner.arrays) {
+    if (kept.has(x) || x.isKept) {
+      if (outer !== null) outer.arrays.push(x);
+    } else x.release("the end of a scope()");
+  }
+  inner.arrays.length = 0;
+}
+
+function isPromise(x: unknown): x is PromiseLike<unknown> {
+  return typeof x === "object" && x !== null && "then" in x && typeof x.then === "function";
+}
+
+/** Node's `AsyncLocalStorage`, which Deno, Bun and workerd have too; `null` in browsers. */
+function taskLocal(): TaskLocal | null {
+  if (tasks !== null) return tasks;
+  const host = globalThis as {
+    process?: {
+      getBuiltinModule?: (name: string) => { AsyncLocalStorage: new () => TaskLocal } | undefined;
+    };
+  };
+  const hooks = host.process?.getBuiltinModule?.("node:async_hooks");
+  if (hooks !== undefined) tasks = new hooks.AsyncLocalStorage();
+  return tasks;
+}
