@@ -97,29 +97,33 @@ export function blocked<T>(
   const kStep = ((k + parts - 1) / parts + 3) & ~3;
   // Few rows, or a small B: reading B where it lies beats copying it.
   const direct = bcs == sizeof<T>() && (m <= 12 || k * n <= 4096);
+  // Panels of B are packed just before their use (then they are in the first cache) unless they are used again.
+  const jStep = m > M_BLOCK ? N_BLOCK : 2 * NR;
   const tile = scratch;
   const pa = scratch + TILE_BYTES;
   const pb = pa + usize(min(M_BLOCK, m + 5)) * usize(min(kStep, k)) * sizeof<T>();
   for (let pc = 0; pc < k; pc += kStep) {
     const kc = min(kStep, k - pc);
-    for (let jc = 0; jc < n; jc += N_BLOCK) {
-      const nc = min(N_BLOCK, n - jc);
+    const ap = a + usize(pc) * acs, bp = b + usize(pc) * brs;
+    const more = acc | i32(pc > 0);
+    if (m <= M_BLOCK) packA<T>(m, kc, ap, ars, acs, pa);
+    for (let jc = 0; jc < n; jc += jStep) {
+      const nc = min(jStep, n - jc);
       const full = nc & ~(NR - 1);
-      const bBlock = b + usize(pc) * brs + usize(jc) * bcs;
-      if (!direct) packB<T>(kc, nc, bBlock, brs, bcs, pb);
-      else if (full < nc) packColumns<T>(kc, bBlock + usize(full) * bcs, brs, bcs, nc - full, pb);
+      const bj = bp + usize(jc) * bcs, cj = c + usize(jc) * ccs;
+      if (!direct) packB<T>(kc, nc, bj, brs, bcs, pb);
+      else if (full < nc) packColumns<T>(kc, bj + usize(full) * bcs, brs, bcs, nc - full, pb);
       for (let ic = 0; ic < m; ic += M_BLOCK) {
         const mc = min(M_BLOCK, m - ic);
-        packA<T>(mc, kc, a + usize(ic) * ars + usize(pc) * acs, ars, acs, pa);
-        const cBlock = c + usize(ic) * crs + usize(jc) * ccs;
-        const more = acc | i32(pc > 0);
+        if (m > M_BLOCK) packA<T>(mc, kc, ap + usize(ic) * ars, ars, acs, pa);
+        const ci = cj + usize(ic) * crs;
         for (let j = 0; j < nc; j += NR) {
-          const cj = cBlock + usize(j) * ccs;
+          const cc = ci + usize(j) * ccs;
           if (direct && j < full) {
-            strip<T>(mc, kc, pa, bBlock + usize(j) * bcs, brs, NR, cj, crs, ccs, tile, more);
+            strip<T>(mc, kc, pa, bj + usize(j) * bcs, brs, NR, cc, crs, ccs, tile, more);
           } else {
-            const bj = direct ? pb : pb + 32 * usize(kc) * usize(j / NR);
-            strip<T>(mc, kc, pa, bj, 32, min(NR, nc - j), cj, crs, ccs, tile, more);
+            const from = direct ? pb : pb + 32 * usize(kc) * usize(j / NR);
+            strip<T>(mc, kc, pa, from, 32, min(NR, nc - j), cc, crs, ccs, tile, more);
           }
         }
       }

@@ -43,37 +43,50 @@ function transpose4<T>(kc: i32, src: usize, rs: usize, dst: usize, ds: usize): v
   }
 }
 
-/** As transpose4, for 2 rows. */
+/** Copies 6 rows x kc (rows `rs` apart, elements contiguous), k after k. */
 @inline
-function transpose2<T>(kc: i32, src: usize, rs: usize, dst: usize, ds: usize): void {
-  const s1 = src + rs;
+function transpose6<T>(kc: i32, src: usize, rs: usize, dst: usize): void {
+  const s1 = src + rs, s2 = s1 + rs, s3 = s2 + rs, s4 = s3 + rs, s5 = s4 + rs;
   let p: usize = 0;
   if (sizeof<T>() == 4) {
     for (const end = usize(kc & ~3) << 2; p < end; p += 16) {
       const r0 = v128.load(src + p), r1 = v128.load(s1 + p);
+      const r2 = v128.load(s2 + p), r3 = v128.load(s3 + p);
       const t0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5), t1 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
-      v128.store64_lane(dst, t0, 0);
-      dst += ds;
-      v128.store64_lane(dst, t0, 1);
-      dst += ds;
-      v128.store64_lane(dst, t1, 0);
-      dst += ds;
-      v128.store64_lane(dst, t1, 1);
-      dst += ds;
+      const t2 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5), t3 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
+      const r4 = v128.load(s4 + p), r5 = v128.load(s5 + p);
+      const q0 = v128.shuffle<i32>(r4, r5, 0, 4, 1, 5), q1 = v128.shuffle<i32>(r4, r5, 2, 6, 3, 7);
+      const k1 = v128.shuffle<i64>(t0, t2, 1, 3), k3 = v128.shuffle<i64>(t1, t3, 1, 3);
+      v128.store(dst, v128.shuffle<i64>(t0, t2, 0, 2));
+      v128.store(dst, v128.shuffle<i64>(q0, k1, 0, 2), 16);
+      v128.store(dst, v128.shuffle<i64>(k1, q0, 1, 3), 32);
+      v128.store(dst, v128.shuffle<i64>(t1, t3, 0, 2), 48);
+      v128.store(dst, v128.shuffle<i64>(q1, k3, 0, 2), 64);
+      v128.store(dst, v128.shuffle<i64>(k3, q1, 1, 3), 80);
+      dst += 96;
     }
   } else {
     for (const end = usize(kc & ~1) << 3; p < end; p += 16) {
       const r0 = v128.load(src + p), r1 = v128.load(s1 + p);
+      const r2 = v128.load(s2 + p), r3 = v128.load(s3 + p);
+      const r4 = v128.load(s4 + p), r5 = v128.load(s5 + p);
       v128.store(dst, v128.shuffle<i64>(r0, r1, 0, 2));
-      dst += ds;
-      v128.store(dst, v128.shuffle<i64>(r0, r1, 1, 3));
-      dst += ds;
+      v128.store(dst, v128.shuffle<i64>(r2, r3, 0, 2), 16);
+      v128.store(dst, v128.shuffle<i64>(r4, r5, 0, 2), 32);
+      v128.store(dst, v128.shuffle<i64>(r0, r1, 1, 3), 48);
+      v128.store(dst, v128.shuffle<i64>(r2, r3, 1, 3), 64);
+      v128.store(dst, v128.shuffle<i64>(r4, r5, 1, 3), 80);
+      dst += 96;
     }
   }
   for (const end = usize(kc) * sizeof<T>(); p < end; p += sizeof<T>()) {
     store<T>(dst, load<T>(src + p));
     store<T>(dst, load<T>(s1 + p), sizeof<T>());
-    dst += ds;
+    store<T>(dst, load<T>(s2 + p), 2 * sizeof<T>());
+    store<T>(dst, load<T>(s3 + p), 3 * sizeof<T>());
+    store<T>(dst, load<T>(s4 + p), 4 * sizeof<T>());
+    store<T>(dst, load<T>(s5 + p), 5 * sizeof<T>());
+    dst += 6 * sizeof<T>();
   }
 }
 
@@ -100,8 +113,7 @@ function packAny<T>(
 /** One panel of 6 rows. */
 function packRows6<T>(kc: i32, src: usize, rs: usize, ks: usize, dst: usize): void {
   if (ks == sizeof<T>()) {
-    transpose4<T>(kc, src, rs, dst, 6 * sizeof<T>());
-    transpose2<T>(kc, src + 4 * rs, rs, dst + 4 * sizeof<T>(), 6 * sizeof<T>());
+    transpose6<T>(kc, src, rs, dst);
   } else if (rs == sizeof<T>()) {
     for (let p = 0; p < kc; p++) {
       v128.store(dst, v128.load(src));
@@ -116,6 +128,21 @@ function packRows6<T>(kc: i32, src: usize, rs: usize, ks: usize, dst: usize): vo
     }
   } else {
     packAny<T>(kc, src, rs, ks, 6, 6, dst);
+  }
+}
+
+/** Two panels of 6 rows of f32, rows contiguous: each cache line serves both. */
+function packRows12(kc: i32, src: usize, ks: usize, dst: usize): void {
+  let e = dst + 24 * usize(kc);
+  for (let p = 0; p < kc; p++) {
+    const x = v128.load(src), y = v128.load(src, 16), z = v128.load(src, 32);
+    v128.store(dst, x);
+    v128.store64_lane(dst, y, 0, 16);
+    v128.store(e, v128.shuffle<i64>(y, z, 1, 2));
+    v128.store64_lane(e, z, 1, 16);
+    src += ks;
+    dst += 24;
+    e += 24;
   }
 }
 
@@ -146,8 +173,15 @@ export function sixes(m: i32): i32 {
 /** Packs `mc` rows of A in panels of 6, then of 4. */
 export function packA<T>(mc: i32, kc: i32, src: usize, rs: usize, ks: usize, dst: usize): void {
   const n6 = sixes(mc);
-  let i = 0;
-  for (let q = 0; q < n6; q++, i += 6) {
+  let i = 0, q = 0;
+  if (sizeof<T>() == 4 && rs == 4 && ks != 4) {
+    for (; q + 2 <= n6 && i + 12 <= mc; q += 2, i += 12) {
+      packRows12(kc, src, ks, dst);
+      src += 48;
+      dst += 48 * usize(kc);
+    }
+  }
+  for (; q < n6; q++, i += 6) {
     if (mc - i >= 6) packRows6<T>(kc, src, rs, ks, dst);
     else packAny<T>(kc, src, rs, ks, mc - i, 6, dst);
     src += 6 * rs;

@@ -32,7 +32,10 @@ function blockedBytes(m: number, n: number, k: number, size: number): number {
  * [m, k] and a [k, n] matrix, whatever their strides. The space need not be aligned or cleared.
  */
 export function gemmScratchBytes(m: number, n: number, k: number, size: 4 | 8): number {
-  // A thin product is computed transposed or by dot products of packed columns, hence the maximum.
-  const blocked = Math.max(blockedBytes(m, n, k, size), blockedBytes(n, m, k, size));
-  return Math.max(blocked, (Math.min(m, n, 16) * k + 16) * size);
+  if (m === 0 || n === 0 || k === 0) return 0;
+  // A matrix times a vector copies the vectors that are not contiguous.
+  if (m === 1 || n === 1) return (m + n + k) * size;
+  // A thin product is computed transposed, or as dot products with packed pairs of columns.
+  const thin = Math.min(m, n) < 16 ? 96 + 16 * (Math.min(k, 2048 / size) + 4) * size : 0;
+  return Math.max(blockedBytes(m, n, k, size), blockedBytes(n, m, k, size), thin);
 }
