@@ -4,7 +4,7 @@
  * @module
  */
 import { ArgumentError, ShapeError, TreeError } from "../errors.ts";
-import { NDArray } from "../core/array.ts";
+import type { NDArray } from "../core/array.ts";
 import type { AxisName } from "../core/axis_env.ts";
 import { literal } from "../ops/common.ts";
 import { placeAxis, vmapFlat } from "../transform/vmap.ts";
