@@ -1,0 +1,657 @@
+/**
+ * Elementwise functions: promote, broadcast, apply one primitive or a few.
+ *
+ * @module
+ */
+import { DTypeError } from "../errors.ts";
+import type { ArrayLike, NDArray } from "../core/array.ts";
+import { isFloating, isInteger } from "../core/dtype.ts";
+import * as arith from "../ops/arith.ts";
+import { lit } from "../ops/common.ts";
+import { bitcastConvertType, convertElementType } from "../ops/convert.ts";
+import * as el from "../ops/elementary.ts";
+import * as logic from "../ops/logic.ts";
+import { fullLike } from "../ops/shape.ts";
+import { asArray, broadcastOperands, promote, promoteInexact } from "./promote.ts";
+
+/** Promotes and broadcasts two operands. */
+function pair(x: ArrayLike, y: ArrayLike, where: string): [NDArray, NDArray] {
+  return broadcastOperands(promote([x, y], where), where) as [NDArray, NDArray];
+}
+
+/** As {@linkcode pair}, to a floating dtype. */
+function floatPair(x: ArrayLike, y: ArrayLike, where: string): [NDArray, NDArray] {
+  return broadcastOperands(promoteInexact([x, y], where), where) as [NDArray, NDArray];
+}
+
+/** One operand of a floating dtype. */
+function float(x: ArrayLike, where: string): NDArray {
+  return promoteInexact([x], where)[0];
+}
+
+/** Comparison with zero: what truth means. */
+function truth(x: ArrayLike, where: string): NDArray {
+  const array = asArray(x, where);
+  return array.dtype === "bool" ? array : logic.ne(array, lit(array, 0));
+}
+
+/** `x + y`, elementwise, with promotion and broadcasting; logical or for bools. */
+export function add(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.add");
+  if (a.dtype === "bool") return logic.or(a, b);
+  return arith.add(a, b);
+}
+
+/** `x - y`, elementwise. */
+export function subtract(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.subtract");
+  if (a.dtype === "bool") {
+    throw new DTypeError(
+      'numpy.subtract: does not accept bools; use numpy.logicalXor, or x.astype("int32")',
+    );
+  }
+  return arith.sub(a, b);
+}
+
+/** `x - y`: {@linkcode subtract}. */
+export const sub = subtract;
+
+/** `x * y`, elementwise; logical and for bools. */
+export function multiply(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.multiply");
+  if (a.dtype === "bool") return logic.and(a, b);
+  return arith.mul(a, b);
+}
+
+/** `x * y`: {@linkcode multiply}. */
+export const mul = multiply;
+
+/** `x / y`, elementwise and floating, also for integers. */
+export function divide(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = floatPair(x, y, "numpy.divide");
+  return arith.div(a, b);
+}
+
+/** `x / y`: {@linkcode divide}. */
+export const div = divide;
+/** `x / y`: {@linkcode divide}. */
+export const trueDivide = divide;
+
+/** The largest whole number not above `x / y`; integers stay integers. */
+export function floorDivide(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.floorDivide");
+  if (isFloating(a.dtype)) {
+    // As Python's divmod: exact, where floor(x / y) would round the quotient first.
+    const modulus = arith.rem(a, b);
+    let quotient = arith.div(arith.sub(a, modulus), b);
+    const zero = lit(a, 0);
+    const wrong = logic.and(logic.ne(modulus, zero), logic.ne(arith.sign(modulus), arith.sign(b)));
+    const shape = quotient.shape;
+    quotient = logic.select(fullLike(wrong, shape), arith.sub(quotient, 1), quotient);
+    return arith.round(quotient, 1);
+  }
+  const quotient = arith.div(a, b);
+  if (a.dtype === "uint8" || a.dtype === "uint32") return quotient;
+  const inexact = logic.and(
+    logic.ne(arith.sign(fullLike(a, quotient.shape)), arith.sign(fullLike(b, quotient.shape))),
+    logic.ne(arith.rem(a, b), lit(a, 0)),
+  );
+  return logic.select(inexact, arith.sub(quotient, 1), quotient);
+}
+
+/** The remainder of `x / y`, with the sign of `y`, as Python's `%`. */
+export function remainder(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.remainder");
+  const truncated = arith.rem(a, b);
+  const shape = truncated.shape;
+  const zero = lit(a, 0);
+  const differs = logic.ne(logic.lt(truncated, zero), fullLike(logic.lt(b, zero), shape));
+  const fix = logic.and(differs, logic.ne(truncated, zero));
+  return logic.select(fix, arith.add(truncated, b), truncated);
+}
+
+/** The remainder with the sign of `y`: {@linkcode remainder}. */
+export const mod = remainder;
+
+/** The remainder of `x / y`, with the sign of `x`, as C's `fmod`. */
+export function fmod(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.fmod");
+  return arith.rem(a, b);
+}
+
+/** `[floorDivide(x, y), remainder(x, y)]`. */
+export function divmod(x: ArrayLike, y: ArrayLike): [NDArray, NDArray] {
+  return [floorDivide(x, y), remainder(x, y)];
+}
+
+/**
+ * `x ** y`, elementwise. Two integers give an integer (a negative exponent wraps, as in JAX); a host integer
+ * exponent is a chain of multiplications.
+ */
+export function power(x: ArrayLike, y: ArrayLike): NDArray {
+  const where = "numpy.power";
+  if (typeof y === "number" && Number.isInteger(y) && Math.abs(y) <= 2 ** 31) {
+    const base = asArray(x, where);
+    const numeric = base.dtype === "bool" ? convertElementType(base, "int32", true) : base;
+    if (isFloating(numeric.dtype) || y >= 0) return arith.integerPow(numeric, y);
+  }
+  const [a, b] = pair(x, y, where);
+  if (isFloating(a.dtype)) return el.pow(fullLike(a, b.shape), b);
+  return integerPower(a, b);
+}
+
+/** `x ** y`: {@linkcode power}. */
+export const pow = power;
+
+/** Integer powers of integers by squaring, 6 bits at a time never needed: the exponent has 32 or 64 of them. */
+function integerPower(x: NDArray, y: NDArray): NDArray {
+  const shape = x.ndim >= y.ndim ? x.shape : y.shape;
+  let base = fullLike(x, shape);
+  let exponent = fullLike(y, shape);
+  let result = fullLike(lit(x, 1), shape);
+  const one = lit(y, 1);
+  for (let bit = 0; bit < 6; bit++) {
+    const odd = logic.eq(logic.and(exponent, fullLike(one, shape)), one);
+    result = logic.select(odd, arith.mul(result, base), result);
+    base = arith.mul(base, base);
+    exponent = logic.shiftRightLogical(exponent, fullLike(one, shape));
+  }
+  return result;
+}
+
+/** The larger of `x` and `y`, elementwise; NaN if either is. */
+export function maximum(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.maximum");
+  return arith.max(a, b);
+}
+
+/** The smaller of `x` and `y`, elementwise; NaN if either is. */
+export function minimum(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.minimum");
+  return arith.min(a, b);
+}
+
+/** The larger of `x` and `y`, elementwise; of a number and NaN, the number. */
+export function fmax(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.fmax");
+  const best = arith.max(a, b);
+  if (!isFloating(a.dtype)) return best;
+  const shape = best.shape;
+  const keepA = logic.ne(b, b);
+  const keepB = logic.ne(a, a);
+  const pickA = logic.select(fullLike(keepA, shape), fullLike(a, shape), best);
+  return logic.select(fullLike(keepB, shape), fullLike(b, shape), pickA);
+}
+
+/** The smaller of `x` and `y`, elementwise; of a number and NaN, the number. */
+export function fmin(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.fmin");
+  const best = arith.min(a, b);
+  if (!isFloating(a.dtype)) return best;
+  const shape = best.shape;
+  const keepA = logic.ne(b, b);
+  const keepB = logic.ne(a, a);
+  const pickA = logic.select(fullLike(keepA, shape), fullLike(a, shape), best);
+  return logic.select(fullLike(keepB, shape), fullLike(b, shape), pickA);
+}
+
+/** The angle of the point `(y, x)`, in (-π, π]. */
+export function arctan2(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = floatPair(x, y, "numpy.arctan2");
+  const shape = a.ndim >= b.ndim ? a.shape : b.shape;
+  return el.atan2(fullLike(a, shape), fullLike(b, shape));
+}
+
+/** `√(x² + y²)`, without overflow of the squares. */
+export function hypot(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = floatPair(x, y, "numpy.hypot").map((v) => arith.abs(v));
+  const large = arith.max(a, b);
+  const small = arith.min(a, b);
+  const safe = logic.select(
+    logic.eq(large, lit(large, 0)),
+    fullLike(lit(large, 1), large.shape),
+    large,
+  );
+  const ratio = arith.div(small, safe);
+  return arith.mul(large, el.sqrt(arith.add(arith.mul(ratio, ratio), 1)));
+}
+
+/** The next representable value after `x` towards `y`. */
+export function nextafter(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = floatPair(x, y, "numpy.nextafter");
+  const shape = a.ndim >= b.ndim ? a.shape : b.shape;
+  return el.nextafter(fullLike(a, shape), fullLike(b, shape));
+}
+
+/** The angle of the point `(y, x)`: {@linkcode arctan2}. */
+export const atan2 = arctan2;
+
+/** `x = y`, elementwise, as bool. */
+export function equal(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.equal");
+  return logic.eq(a, b);
+}
+
+/** `x ≠ y`, elementwise, as bool. */
+export function notEqual(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.notEqual");
+  return logic.ne(a, b);
+}
+
+/** `x < y`, elementwise, as bool. */
+export function less(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.less");
+  return logic.lt(a, b);
+}
+
+/** `x ≤ y`, elementwise, as bool. */
+export function lessEqual(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.lessEqual");
+  return logic.le(a, b);
+}
+
+/** `x > y`, elementwise, as bool. */
+export function greater(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.greater");
+  return logic.gt(a, b);
+}
+
+/** `x ≥ y`, elementwise, as bool. */
+export function greaterEqual(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.greaterEqual");
+  return logic.ge(a, b);
+}
+
+/** Logical `and` of the truth of `x` and `y`. */
+export function logicalAnd(x: ArrayLike, y: ArrayLike): NDArray {
+  const where = "numpy.logicalAnd";
+  const [a, b] = broadcastOperands([truth(x, where), truth(y, where)], where);
+  return logic.and(a, b);
+}
+
+/** Logical `or` of the truth of `x` and `y`. */
+export function logicalOr(x: ArrayLike, y: ArrayLike): NDArray {
+  const where = "numpy.logicalOr";
+  const [a, b] = broadcastOperands([truth(x, where), truth(y, where)], where);
+  return logic.or(a, b);
+}
+
+/** Logical `xor` of the truth of `x` and `y`. */
+export function logicalXor(x: ArrayLike, y: ArrayLike): NDArray {
+  const where = "numpy.logicalXor";
+  const [a, b] = broadcastOperands([truth(x, where), truth(y, where)], where);
+  return logic.xor(a, b);
+}
+
+/** Whether `x` is zero or false. */
+export function logicalNot(x: ArrayLike): NDArray {
+  return logic.not(truth(x, "numpy.logicalNot"));
+}
+
+/** Bitwise `and` of integers; logical for bools. */
+export function bitwiseAnd(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.bitwiseAnd");
+  return logic.and(a, b);
+}
+
+/** Bitwise `or` of integers; logical for bools. */
+export function bitwiseOr(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.bitwiseOr");
+  return logic.or(a, b);
+}
+
+/** Bitwise `xor` of integers; logical for bools. */
+export function bitwiseXor(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.bitwiseXor");
+  return logic.xor(a, b);
+}
+
+/** The bitwise complement; logical for bools. */
+export function bitwiseNot(x: ArrayLike): NDArray {
+  return logic.not(asArray(x, "numpy.bitwiseNot"));
+}
+
+/** The bitwise complement: {@linkcode bitwiseNot}. */
+export const invert = bitwiseNot;
+
+/** `x << y` for integers. */
+export function leftShift(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.leftShift");
+  return logic.shiftLeft(a, b);
+}
+
+/** `x >> y` for integers: keeps the sign of signed ones. */
+export function rightShift(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = pair(x, y, "numpy.rightShift");
+  const signed = a.dtype === "int32" || a.dtype === "int64";
+  return signed ? logic.shiftRightArithmetic(a, b) : logic.shiftRightLogical(a, b);
+}
+
+/** The number of one bits of the absolute value. */
+export function bitwiseCount(x: ArrayLike): NDArray {
+  const a = asArray(x, "numpy.bitwiseCount");
+  const positive = a.dtype === "int32" || a.dtype === "int64" ? arith.abs(a) : a;
+  return convertElementType(logic.populationCount(positive), "uint8");
+}
+
+/** `-x`. */
+export function negative(x: ArrayLike): NDArray {
+  return arith.neg(asArray(x, "numpy.negative"));
+}
+
+/** `-x`: {@linkcode negative}. */
+export const neg = negative;
+
+/** `x` itself. */
+export function positive(x: ArrayLike): NDArray {
+  return asArray(x, "numpy.positive");
+}
+
+/** `|x|`. */
+export function abs(x: ArrayLike): NDArray {
+  const a = asArray(x, "numpy.abs");
+  return a.dtype === "bool" || a.dtype === "uint8" || a.dtype === "uint32" ? a : arith.abs(a);
+}
+
+/** `|x|`: {@linkcode abs}. */
+export const absolute = abs;
+
+/** `|x|`, floating. */
+export function fabs(x: ArrayLike): NDArray {
+  return arith.abs(float(x, "numpy.fabs"));
+}
+
+/** -1, 0 or 1, by the sign of `x`; NaN for NaN. */
+export function sign(x: ArrayLike): NDArray {
+  const a = asArray(x, "numpy.sign");
+  return arith.sign(a);
+}
+
+/** `x · x`. */
+export function square(x: ArrayLike): NDArray {
+  const a = asArray(x, "numpy.square");
+  return a.dtype === "bool" ? a : arith.square(a);
+}
+
+/** The largest whole number not above `x`. */
+export function floor(x: ArrayLike): NDArray {
+  const a = asArray(x, "numpy.floor");
+  if (isInteger(a.dtype)) return a;
+  return arith.floor(float(a, "numpy.floor"));
+}
+
+/** The smallest whole number not below `x`. */
+export function ceil(x: ArrayLike): NDArray {
+  const a = asArray(x, "numpy.ceil");
+  if (isInteger(a.dtype)) return a;
+  return arith.ceil(float(a, "numpy.ceil"));
+}
+
+/** `x` without its fraction. */
+export function trunc(x: ArrayLike): NDArray {
+  const a = asArray(x, "numpy.trunc");
+  if (isInteger(a.dtype)) return a;
+  const b = float(a, "numpy.trunc");
+  return logic.select(logic.lt(b, lit(b, 0)), arith.ceil(b), arith.floor(b));
+}
+
+/** `x` without its fraction: {@linkcode trunc}. */
+export const fix = trunc;
+
+/** The nearest whole number, halves to even. */
+export function rint(x: ArrayLike): NDArray {
+  return arith.round(float(x, "numpy.rint"), 1);
+}
+
+/** Options of {@linkcode round}. */
+export interface RoundOptions {
+  /** How many decimals to keep; 0 unless given, negative to round to tens, hundreds, … */
+  readonly decimals?: number;
+}
+
+/** Rounds to some decimals, halves to even. Integers are rounded only if `decimals` is negative. */
+export function round(x: ArrayLike, options: RoundOptions | number = {}): NDArray {
+  const decimals = typeof options === "number" ? options : options.decimals ?? 0;
+  const a = asArray(x, "numpy.round");
+  if (!isFloating(a.dtype)) {
+    if (decimals >= 0) return a;
+    const scaled = round(float(a, "numpy.round"), { decimals });
+    return convertElementType(scaled, a.dtype);
+  }
+  if (decimals === 0) return arith.round(a, 1);
+  const factor = 10 ** decimals;
+  return arith.div(arith.round(arith.mul(a, lit(a, factor)), 1), lit(a, factor));
+}
+
+/** The exponential. Integers become floating. */
+export function exp(x: ArrayLike): NDArray {
+  return el.exp(float(x, "numpy.exp"));
+}
+
+/** 2 to the power `x`. Integers become floating. */
+export function exp2(x: ArrayLike): NDArray {
+  return el.exp2(float(x, "numpy.exp2"));
+}
+
+/** `exp(x) - 1`, exact near 0. Integers become floating. */
+export function expm1(x: ArrayLike): NDArray {
+  return el.expm1(float(x, "numpy.expm1"));
+}
+
+/** The natural logarithm. Integers become floating. */
+export function log(x: ArrayLike): NDArray {
+  return el.log(float(x, "numpy.log"));
+}
+
+/** `log(1 + x)`, exact near 0. Integers become floating. */
+export function log1p(x: ArrayLike): NDArray {
+  return el.log1p(float(x, "numpy.log1p"));
+}
+
+/** The square root. Integers become floating. */
+export function sqrt(x: ArrayLike): NDArray {
+  return el.sqrt(float(x, "numpy.sqrt"));
+}
+
+/** The cube root. Integers become floating. */
+export function cbrt(x: ArrayLike): NDArray {
+  return el.cbrt(float(x, "numpy.cbrt"));
+}
+
+/** The sine, of radians. Integers become floating. */
+export function sin(x: ArrayLike): NDArray {
+  return el.sin(float(x, "numpy.sin"));
+}
+
+/** The cosine, of radians. Integers become floating. */
+export function cos(x: ArrayLike): NDArray {
+  return el.cos(float(x, "numpy.cos"));
+}
+
+/** The tangent, of radians. Integers become floating. */
+export function tan(x: ArrayLike): NDArray {
+  return el.tan(float(x, "numpy.tan"));
+}
+
+/** The inverse sine, in radians. Integers become floating. */
+export function arcsin(x: ArrayLike): NDArray {
+  return el.asin(float(x, "numpy.arcsin"));
+}
+
+/** The inverse cosine, in radians. Integers become floating. */
+export function arccos(x: ArrayLike): NDArray {
+  return el.acos(float(x, "numpy.arccos"));
+}
+
+/** The inverse tangent, in radians. Integers become floating. */
+export function arctan(x: ArrayLike): NDArray {
+  return el.atan(float(x, "numpy.arctan"));
+}
+
+/** The hyperbolic sine. Integers become floating. */
+export function sinh(x: ArrayLike): NDArray {
+  return el.sinh(float(x, "numpy.sinh"));
+}
+
+/** The hyperbolic cosine. Integers become floating. */
+export function cosh(x: ArrayLike): NDArray {
+  return el.cosh(float(x, "numpy.cosh"));
+}
+
+/** The hyperbolic tangent. Integers become floating. */
+export function tanh(x: ArrayLike): NDArray {
+  return el.tanh(float(x, "numpy.tanh"));
+}
+
+/** The inverse hyperbolic sine. Integers become floating. */
+export function arcsinh(x: ArrayLike): NDArray {
+  return el.asinh(float(x, "numpy.arcsinh"));
+}
+
+/** The inverse hyperbolic cosine. Integers become floating. */
+export function arccosh(x: ArrayLike): NDArray {
+  return el.acosh(float(x, "numpy.arccosh"));
+}
+
+/** The inverse hyperbolic tangent. Integers become floating. */
+export function arctanh(x: ArrayLike): NDArray {
+  return el.atanh(float(x, "numpy.arctanh"));
+}
+
+/** {@linkcode arcsin}. */
+export const asin = arcsin;
+
+/** {@linkcode arccos}. */
+export const acos = arccos;
+
+/** {@linkcode arctan}. */
+export const atan = arctan;
+
+/** {@linkcode arcsinh}. */
+export const asinh = arcsinh;
+
+/** {@linkcode arccosh}. */
+export const acosh = arccosh;
+
+/** {@linkcode arctanh}. */
+export const atanh = arctanh;
+
+/** The logarithm to base 2. */
+export function log2(x: ArrayLike): NDArray {
+  const a = float(x, "numpy.log2");
+  return arith.div(el.log(a), el.log(lit(a, 2)));
+}
+
+/** The logarithm to base 10. */
+export function log10(x: ArrayLike): NDArray {
+  const a = float(x, "numpy.log10");
+  return arith.div(el.log(a), el.log(lit(a, 10)));
+}
+
+/** `1 / x`, floating. */
+export function reciprocal(x: ArrayLike): NDArray {
+  const a = float(x, "numpy.reciprocal");
+  return arith.div(lit(a, 1), a);
+}
+
+/** Degrees to radians. */
+export function deg2rad(x: ArrayLike): NDArray {
+  const a = float(x, "numpy.deg2rad");
+  return arith.mul(a, lit(a, Math.PI / 180));
+}
+
+/** Radians to degrees. */
+export function rad2deg(x: ArrayLike): NDArray {
+  const a = float(x, "numpy.rad2deg");
+  return arith.mul(a, lit(a, 180 / Math.PI));
+}
+
+/** {@linkcode deg2rad}. */
+export const radians = deg2rad;
+/** {@linkcode rad2deg}. */
+export const degrees = rad2deg;
+
+/** Whether `x` is neither infinite nor NaN. */
+export function isfinite(x: ArrayLike): NDArray {
+  const a = asArray(x, "numpy.isfinite");
+  return isFloating(a.dtype) ? logic.isFinite(a) : logic.eq(a, a);
+}
+
+/** Whether `x` is NaN. */
+export function isnan(x: ArrayLike): NDArray {
+  const a = asArray(x, "numpy.isnan");
+  return logic.ne(a, a);
+}
+
+/** Whether `x` is infinite. */
+export function isinf(x: ArrayLike): NDArray {
+  const a = asArray(x, "numpy.isinf");
+  if (!isFloating(a.dtype)) return logic.ne(a, a);
+  return logic.eq(arith.abs(a), lit(a, Infinity));
+}
+
+/** Whether `x` is +∞. */
+export function isposinf(x: ArrayLike): NDArray {
+  const a = float(x, "numpy.isposinf");
+  return logic.eq(a, lit(a, Infinity));
+}
+
+/** Whether `x` is -∞. */
+export function isneginf(x: ArrayLike): NDArray {
+  const a = float(x, "numpy.isneginf");
+  return logic.eq(a, lit(a, -Infinity));
+}
+
+/** Whether the sign bit is set: true for -0 and negative NaN too. */
+export function signbit(x: ArrayLike): NDArray {
+  const a = asArray(x, "numpy.signbit");
+  if (!isFloating(a.dtype)) return logic.lt(a, lit(a, 0));
+  const bits = bitcastConvertType(a, a.dtype === "float32" ? "int32" : "int64");
+  return logic.lt(bits, lit(bits, 0));
+}
+
+/** `|x|` with the sign of `y`. */
+export function copysign(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = floatPair(x, y, "numpy.copysign");
+  const shape = a.ndim >= b.ndim ? a.shape : b.shape;
+  const magnitude = fullLike(arith.abs(a), shape);
+  return logic.select(fullLike(signbit(b), shape), arith.neg(magnitude), magnitude);
+}
+
+/** 0 for negative `x`, 1 for positive, `y` at zero. */
+export function heaviside(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = floatPair(x, y, "numpy.heaviside");
+  const shape = a.ndim >= b.ndim ? a.shape : b.shape;
+  const xs = fullLike(a, shape);
+  const zero = lit(a, 0);
+  const step = logic.select(logic.lt(xs, zero), fullLike(zero, shape), fullLike(lit(a, 1), shape));
+  const atZero = logic.select(logic.eq(xs, zero), fullLike(b, shape), step);
+  return logic.select(logic.ne(xs, xs), xs, atZero);
+}
+
+/** `log(exp(x) + exp(y))`, without overflow. */
+export function logaddexp(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = floatPair(x, y, "numpy.logaddexp");
+  const largest = arith.max(a, b);
+  const delta = arith.sub(a, b);
+  const stable = arith.add(largest, el.log1p(el.exp(arith.neg(arith.abs(delta)))));
+  return logic.select(logic.ne(delta, delta), arith.add(a, b), stable);
+}
+
+/** `log2(2^x + 2^y)`, without overflow. */
+export function logaddexp2(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = floatPair(x, y, "numpy.logaddexp2");
+  const largest = arith.max(a, b);
+  const delta = arith.sub(a, b);
+  const tail = arith.div(el.log1p(el.exp2(arith.neg(arith.abs(delta)))), lit(a, Math.LN2));
+  return logic.select(logic.ne(delta, delta), arith.add(a, b), arith.add(largest, tail));
+}
+
+/** `sin(πx) / (πx)`, 1 at 0. */
+export function sinc(x: ArrayLike): NDArray {
+  const a = float(x, "numpy.sinc");
+  const atZero = logic.eq(a, lit(a, 0));
+  const one = fullLike(lit(a, 1), a.shape);
+  const scaled = arith.mul(lit(a, Math.PI), logic.select(atZero, one, a));
+  return logic.select(atZero, one, arith.div(el.sin(scaled), scaled));
+}
