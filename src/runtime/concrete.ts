@@ -14,6 +14,7 @@ import {
   typedArrayClass,
 } from "../core/dtype.ts";
 import { ArgumentError, DonatedError, DTypeError, ShapeError } from "../errors.ts";
+import { cellsToTypedArray, readCells, toCell, typedArrayToCells, writeCells } from "./cells.ts";
 import { type Device, theCpu } from "./device.ts";
 import { formatArray } from "./format.ts";
 import { type Heap, heap } from "./memory.ts";
@@ -24,9 +25,7 @@ import {
   type Cells,
   freeStorage,
   type Guard,
-  readCells,
   Storage,
-  writeCells,
 } from "./storage.ts";
 
 /** Arrays of up to this many elements are kept as host scalars: see `docs/memory.md`. */
@@ -114,11 +113,10 @@ export class ConcreteArray extends NDArray {
   override dataSync(): TypedArray {
     const storage = this.live();
     const { dtype, size } = this.aval;
-    const Class = typedArrayClass(dtype);
-    if (storage.cells !== null) {
-      return (Class as typeof Float32Array).from(storage.cells as number[]);
+    if (storage.cells !== null) return cellsToTypedArray(storage.cells, dtype);
+    if (storage.spilled !== null) {
+      return new (typedArrayClass(dtype))(storage.spilled.slice().buffer);
     }
-    if (storage.spilled !== null) return new Class(storage.spilled.slice().buffer);
     const { bytes } = dtypeInfo(dtype);
     const from = Math.floor(addressOf(storage) / bytes);
     return viewFor(heap(), dtype).slice(from, from + size);
@@ -139,8 +137,7 @@ export class ConcreteArray extends NDArray {
   override tolist(): NestedList {
     const { dtype, shape } = this.aval;
     if (dtype === "key<fry>") throw keyHasNoNumbers("tolist");
-    const data = this.storage?.cells ?? this.dataSync();
-    return nest(data, dtype === "bool", shape);
+    return nest(this.storage?.cells ?? this.dataSync(), dtype === "bool", shape);
   }
 
   override item(): number {
@@ -208,7 +205,7 @@ function keyHasNoNumbers(where: string): DTypeError {
 }
 
 function nest(
-  data: { readonly length: number; readonly [index: number]: number | bigint },
+  data: { readonly [index: number]: HostScalar },
   isBool: boolean,
   shape: Shape,
 ): NestedList {
@@ -216,7 +213,7 @@ function nest(
   const level = (axis: number): NestedList => {
     if (axis === shape.length) {
       const value = data[at++];
-      return isBool ? value !== 0 : value;
+      return isBool ? Boolean(value) : value;
     }
     const list: NestedList[] = [];
     for (let i = 0; i < shape[axis]; i++) list.push(level(axis + 1));
@@ -267,17 +264,11 @@ export function emptyArray(aval: ShapedArray): ConcreteArray {
 export function aliasArray(x: ConcreteArray, aval: ShapedArray): ConcreteArray {
   const storage = x.live();
   // Cells belong to one array, so that each may have its own copy in the shared memory.
-  if (storage.cells !== null && sameCells(x.aval.dtype, aval.dtype)) {
-    return fromCells(aval, storage.cells);
-  }
+  if (storage.cells !== null && x.aval.dtype === aval.dtype) return fromCells(aval, storage.cells);
   x.address();
   storage.cells = null;
   storage.handles++;
   return new ConcreteArray(aval, storage, x.guard);
-}
-
-function sameCells(a: DType, b: DType): boolean {
-  return a === b;
 }
 
 /**
@@ -303,7 +294,7 @@ export function arrayFromTypedArray(
       `array: a ${(data as TypedArray).constructor.name} does not hold elements of ${dtype}`,
     );
   }
-  if (aval.size <= MAX_CELLS) return fromCells(aval, Array.from(data as Float32Array));
+  if (aval.size <= MAX_CELLS) return fromCells(aval, typedArrayToCells(data, dtype));
   const x = emptyArray(aval);
   const { bytes } = dtypeInfo(dtype);
   (viewFor(heap(), dtype) as Float32Array).set(
@@ -316,49 +307,22 @@ export function arrayFromTypedArray(
 /** An array with one value everywhere. */
 export function fullArray(aval: ShapedArray, value: HostScalar): ConcreteArray {
   const cell = toCell(value, aval.dtype);
-  if (aval.size <= MAX_CELLS) return fromCells(aval, new Array(aval.size).fill(cell));
+  if (aval.size <= MAX_CELLS) return fromCells(aval, new Array(aval.size).fill(cell) as Cells);
   const x = emptyArray(aval);
   const from = Math.floor(x.address() / dtypeInfo(aval.dtype).bytes);
-  (viewFor(heap(), aval.dtype) as Float32Array).fill(cell as number, from, from + aval.size);
+  (viewFor(heap(), aval.dtype) as Float32Array).fill(
+    // A key's view is unsigned.
+    (aval.dtype === "key<fry>" ? BigInt.asUintN(64, cell as bigint) : cell) as number,
+    from,
+    from + aval.size,
+  );
   return x;
-}
-
-/** A host scalar as a dtype holds it: rounded, wrapped, or 0 and 1; `bigint` for 64-bit integers and keys. */
-export function toCell(value: HostScalar, dtype: DType): number | bigint {
-  switch (dtype) {
-    case "float32":
-      return Math.fround(Number(value));
-    case "float64":
-      return Number(value);
-    case "bool":
-      return value ? 1 : 0; // NaN is true in NumPy; the caller decides before
-    case "int32":
-      return typeof value === "bigint" ? Number(BigInt.asIntN(32, value)) : Number(value) | 0;
-    case "uint32":
-      return typeof value === "bigint" ? Number(BigInt.asUintN(32, value)) : Number(value) >>> 0;
-    case "uint8":
-      return typeof value === "bigint" ? Number(BigInt.asUintN(8, value)) : Number(value) & 255;
-    case "int64":
-      return BigInt.asIntN(64, wholeOf(value));
-    case "key<fry>":
-      return BigInt.asUintN(64, wholeOf(value));
-    default: {
-      const never: never = dtype;
-      return never;
-    }
-  }
-}
-
-function wholeOf(value: HostScalar): bigint {
-  if (typeof value === "bigint") return value;
-  const number = Math.trunc(Number(value));
-  return Number.isFinite(number) ? BigInt(number) : 0n;
 }
 
 /** A 0-d constant that traces may write into equations. */
 export function literalArray(value: HostScalar, dtype: DType, weakType: boolean): ConcreteArray {
   const cell = toCell(value, dtype);
   const x = fromCells(shapedArray([], dtype, weakType), [cell] as Cells);
-  x.literal = dtype === "bool" ? cell === 1 : cell;
+  x.literal = cell;
   return x;
 }

@@ -13,6 +13,7 @@ import type { TypedArray } from "../core/dtype.ts";
 import { ArgumentError, InternalError } from "../errors.ts";
 import type { Program } from "../loopnest/ir.ts";
 import type { Block } from "./allocator.ts";
+import { readCells, writeCells } from "./cells.ts";
 import {
   arrayFromTypedArray,
   ConcreteArray,
@@ -27,9 +28,7 @@ import {
   giveScratch,
   ledger,
   type Owner,
-  readCells,
   takeScratch,
-  writeCells,
 } from "./storage.ts";
 
 /** What can be called with arrays. */

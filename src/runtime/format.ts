@@ -4,9 +4,9 @@
  * @module
  */
 import { formatAval, type ShapedArray } from "../core/aval.ts";
-import type { DType } from "../core/dtype.ts";
+import type { DType, HostScalar } from "../core/dtype.ts";
 
-type Elements = { readonly length: number; readonly [index: number]: number | bigint };
+type Elements = { readonly length: number; readonly [index: number]: HostScalar };
 
 /** Above this many elements the middle of each long axis is left out. */
 const THRESHOLD = 1000;
@@ -78,7 +78,7 @@ function formatElements(data: Elements, aval: ShapedArray, indent: number): stri
   return level(0, indent);
 }
 
-function formatScalars(values: readonly (number | bigint)[], dtype: DType): string[] {
+function formatScalars(values: readonly HostScalar[], dtype: DType): string[] {
   switch (dtype) {
     case "bool":
       return values.map((v) => v ? "true" : "false");
@@ -86,7 +86,10 @@ function formatScalars(values: readonly (number | bigint)[], dtype: DType): stri
     case "float64":
       return formatFloats(values as number[], dtype === "float32" ? 9 : 17);
     case "key<fry>":
-      return values.map((v) => `0x${v.toString(16).padStart(16, "0")}`);
+      return values.map((v) => {
+        const bits = BigInt.asUintN(64, v as bigint);
+        return `0x${bits.toString(16).padStart(16, "0")}`;
+      });
     default:
       return values.map(String);
   }

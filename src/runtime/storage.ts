@@ -25,11 +25,15 @@ import type { ShapedArray } from "../core/aval.ts";
 import { formatAval, nbytesOf } from "../core/aval.ts";
 import { OutOfMemoryError } from "../errors.ts";
 import type { Block } from "./allocator.ts";
+import { writeCells } from "./cells.ts";
 import { heap } from "./memory.ts";
 import { ResidentSet } from "./resident.ts";
 
-/** Elements held as host scalars: `bigint` for int64 and keys, else `number`. */
-export type Cells = number[] | bigint[];
+/**
+ * Elements held as host scalars: signed `bigint` for int64 and keys, `boolean` for bool, else `number`, as
+ * the interpreter has them.
+ */
+export type Cells = number[] | bigint[] | boolean[];
 
 /** Whom bytes are accounted to, for `memory()` and out-of-memory messages. */
 export class Owner {
@@ -374,79 +378,6 @@ function bringBack(storage: Storage, lease: Lease): void {
   state.spilledBuffers--;
   state.movedIn += lease.nbytes;
   settle(state, lease, storage, block);
-}
-
-/** Writes host scalars into the shared memory as elements of `aval.dtype`. */
-export function writeCells(cells: Cells, aval: ShapedArray, address: number): void {
-  const memory = heap();
-  switch (aval.dtype) {
-    case "float32":
-      return fill(memory.f32, cells as number[], address >>> 2);
-    case "int32":
-      return fill(memory.i32, cells as number[], address >>> 2);
-    case "uint32":
-      return fill(memory.u32, cells as number[], address >>> 2);
-    case "float64":
-      return fill(memory.f64, cells as number[], Math.floor(address / 8));
-    case "bool":
-    case "uint8":
-      return fill(memory.u8, cells as number[], address);
-    case "int64":
-      return memory.i64.set(cells as bigint[], Math.floor(address / 8));
-    case "key<fry>":
-      return memory.u64.set(cells as bigint[], Math.floor(address / 8));
-    default: {
-      const never: never = aval.dtype;
-      return never;
-    }
-  }
-}
-
-function fill(
-  view: { [index: number]: number },
-  cells: readonly number[],
-  at: number,
-): void {
-  for (let i = 0; i < cells.length; i++) view[at + i] = cells[i];
-}
-
-/** Reads elements of `aval.dtype` from the shared memory as host scalars. */
-export function readCells(aval: ShapedArray, address: number): Cells {
-  const memory = heap();
-  const { size } = aval;
-  switch (aval.dtype) {
-    case "float32":
-      return take(memory.f32, size, address >>> 2);
-    case "int32":
-      return take(memory.i32, size, address >>> 2);
-    case "uint32":
-      return take(memory.u32, size, address >>> 2);
-    case "float64":
-      return take(memory.f64, size, Math.floor(address / 8));
-    case "bool":
-    case "uint8":
-      return take(memory.u8, size, address);
-    case "int64":
-      return takeBig(memory.i64, size, Math.floor(address / 8));
-    case "key<fry>":
-      return takeBig(memory.u64, size, Math.floor(address / 8));
-    default: {
-      const never: never = aval.dtype;
-      return never;
-    }
-  }
-}
-
-function take(view: { readonly [index: number]: number }, size: number, at: number): number[] {
-  const cells = new Array<number>(size);
-  for (let i = 0; i < size; i++) cells[i] = view[at + i];
-  return cells;
-}
-
-function takeBig(view: { readonly [index: number]: bigint }, size: number, at: number): bigint[] {
-  const cells = new Array<bigint>(size);
-  for (let i = 0; i < size; i++) cells[i] = view[at + i];
-  return cells;
 }
 
 /** Refuses to spill more than the host can be expected to hold. Dead arrays that wait for the collector do not count. */

@@ -1,0 +1,124 @@
+/**
+ * Elements as host scalars, in the shared memory and in TypedArrays.
+ *
+ * @module
+ */
+import type { ShapedArray } from "../core/aval.ts";
+import { type DType, type HostScalar, type TypedArray, typedArrayClass } from "../core/dtype.ts";
+import { heap } from "./memory.ts";
+import type { Cells } from "./storage.ts";
+
+/** Writes host scalars into the shared memory as elements of `aval.dtype`. */
+export function writeCells(cells: Cells, aval: ShapedArray, address: number): void {
+  const memory = heap();
+  switch (aval.dtype) {
+    case "float32":
+      return put(memory.f32, cells as number[], address >>> 2);
+    case "int32":
+      return put(memory.i32, cells as number[], address >>> 2);
+    case "uint32":
+      return put(memory.u32, cells as number[], address >>> 2);
+    case "float64":
+      return put(memory.f64, cells as number[], Math.floor(address / 8));
+    case "uint8":
+      return put(memory.u8, cells as number[], address);
+    case "bool":
+      for (let i = 0; i < cells.length; i++) memory.u8[address + i] = cells[i] ? 1 : 0;
+      return;
+    case "int64":
+    case "key<fry>":
+      return memory.i64.set(cells as bigint[], Math.floor(address / 8));
+    default: {
+      const never: never = aval.dtype;
+      return never;
+    }
+  }
+}
+
+function put(view: { [index: number]: number }, cells: readonly number[], at: number): void {
+  for (let i = 0; i < cells.length; i++) view[at + i] = cells[i];
+}
+
+/** Reads elements of `aval.dtype` from the shared memory as host scalars. */
+export function readCells(aval: ShapedArray, address: number): Cells {
+  const memory = heap();
+  const { size } = aval;
+  switch (aval.dtype) {
+    case "float32":
+      return take(memory.f32, size, address >>> 2);
+    case "int32":
+      return take(memory.i32, size, address >>> 2);
+    case "uint32":
+      return take(memory.u32, size, address >>> 2);
+    case "float64":
+      return take(memory.f64, size, Math.floor(address / 8));
+    case "uint8":
+      return take(memory.u8, size, address);
+    case "bool":
+      return take(memory.u8, size, address).map(Boolean);
+    case "int64":
+    case "key<fry>":
+      return takeBig(memory.i64, size, Math.floor(address / 8));
+    default: {
+      const never: never = aval.dtype;
+      return never;
+    }
+  }
+}
+
+function take(view: { readonly [index: number]: number }, size: number, at: number): number[] {
+  const cells = new Array<number>(size);
+  for (let i = 0; i < size; i++) cells[i] = view[at + i];
+  return cells;
+}
+
+function takeBig(view: { readonly [index: number]: bigint }, size: number, at: number): bigint[] {
+  const cells = new Array<bigint>(size);
+  for (let i = 0; i < size; i++) cells[i] = view[at + i];
+  return cells;
+}
+
+/** Host scalars as a TypedArray holds them. */
+export function cellsToTypedArray(cells: Cells, dtype: DType): TypedArray {
+  const Class = typedArrayClass(dtype) as typeof Float32Array;
+  // Typed arrays take booleans for 0 and 1, and wrap bigints.
+  return Class.from(cells as number[]);
+}
+
+/** A TypedArray's elements as host scalars. */
+export function typedArrayToCells(data: TypedArray, dtype: DType): Cells {
+  if (dtype === "bool") return Array.from(data as Uint8Array, Boolean);
+  if (dtype === "key<fry>") return Array.from(data as BigUint64Array, (x) => BigInt.asIntN(64, x));
+  return Array.from(data as Float32Array);
+}
+
+/** A host scalar as a dtype holds it: rounded, wrapped, or made a boolean. */
+export function toCell(value: HostScalar, dtype: DType): HostScalar {
+  switch (dtype) {
+    case "float32":
+      return Math.fround(Number(value));
+    case "float64":
+      return Number(value);
+    case "bool":
+      return Boolean(value);
+    case "int32":
+      return typeof value === "bigint" ? Number(BigInt.asIntN(32, value)) : Number(value) | 0;
+    case "uint32":
+      return typeof value === "bigint" ? Number(BigInt.asUintN(32, value)) : Number(value) >>> 0;
+    case "uint8":
+      return typeof value === "bigint" ? Number(BigInt.asUintN(8, value)) : Number(value) & 255;
+    case "int64":
+    case "key<fry>":
+      return BigInt.asIntN(64, wholeOf(value));
+    default: {
+      const never: never = dtype;
+      return never;
+    }
+  }
+}
+
+function wholeOf(value: HostScalar): bigint {
+  if (typeof value === "bigint") return value;
+  const number = Math.trunc(Number(value));
+  return Number.isFinite(number) ? BigInt(number) : 0n;
+}
