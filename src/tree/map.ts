@@ -235,7 +235,8 @@ export function transpose<T = unknown>(outer: TreeDef, inner: TreeDef, tree: unk
   return unflatten(inner, columns) as T;
 }
 
-function splitIsLeaf(tree: unknown, rest: readonly unknown[]): [unknown[], IsLeafOption] {
+/** Takes a trailing `{ isLeaf }` off a list of trees that follow `tree`. */
+export function splitIsLeaf(tree: unknown, rest: readonly unknown[]): [unknown[], IsLeafOption] {
   const last = rest[rest.length - 1];
   // A dictionary { isLeaf } that is data has a companion of the same keys as first tree.
   if (isOptions(last, ["isLeaf"]) && (isKwargs(last) || !isOptions(tree, ["isLeaf"]))) {
