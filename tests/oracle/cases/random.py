@@ -1,0 +1,104 @@
+"""``random``: bit for bit where the result is integer or plain arithmetic on bits, else within a few ulp.
+
+``normal``, ``truncatedNormal`` go through ``erf_inv``, ``gumbel`` and ``exponential`` through ``log``:
+there the tolerance says how far an implementation of those functions may stray from XLA's, which is
+itself some ulp off the truth.
+"""
+
+import numpy as onp
+
+from cases.inputs import uniform
+from record import close, np, random, ulp
+
+SHAPES = [(), (1,), (2,), (3,), (5,), (8,), (2, 3), (0,), (3, 0), (1, 1, 4), (1000,)]
+SEEDS = [0, 1, 42, 2**31 - 1, 2**32 - 1, 123456789]
+
+
+def write(file):
+    file.tol = ulp(0)
+    add = file.add
+    normal = {"float32": ulp(24, 3e-7), "float64": ulp(64, 1e-15)}
+    for seed in SEEDS + [-1, 2**40 + 3]:
+        add(f"random.keyData/key {seed}", lambda: random.key_data(random.key(seed)), x64=seed > 2**33)
+        add(f"random.PRNGKey/{seed}", lambda: random.PRNGKey(seed), x64=seed > 2**33)
+    for seed in SEEDS:
+        add(f"random.split/{seed}", lambda: random.key_data(random.split(random.key(seed))), jit=seed == 42)
+        add(f"random.split/{seed} of 5", lambda: random.key_data(random.split(random.key(seed), num=5)))
+        add(f"random.foldIn/{seed}", lambda: [random.key_data(random.fold_in(random.key(seed), n)) for n in (0, 1, 7, 123456)])
+        add(f"random.bits/{seed}", lambda: random.bits(random.key(seed), (7,)), jit=True)
+        add(f"random.uniform/{seed}", lambda: random.uniform(random.key(seed), (7,)), jit=True)
+        add(f"random.normal/{seed}", lambda: random.normal(random.key(seed), (7,)), tol=normal["float32"], jit=True)
+        add(f"random.randint/{seed}", lambda: random.randint(random.key(seed), (7,), 0, 10), jit=True)
+        add(f"random.bernoulli/{seed}", lambda: random.bernoulli(random.key(seed), shape=(9,)), jit=True)
+        add(f"random.permutation/{seed}", lambda: random.permutation(random.key(seed), 10), jit=True)
+        add(f"random.choice/{seed}", lambda: random.choice(random.key(seed), 10, shape=(6,)), jit=True)
+    add("random.split/shape", lambda: random.key_data(random.split(random.key(3), num=(2, 3))))
+    add("random.split/old keys", lambda: random.split(random.PRNGKey(3), num=3))
+    add("random.foldIn/old keys", lambda: random.fold_in(random.PRNGKey(3), 5))
+    add("random.foldIn/array", lambda d: random.key_data(random.fold_in(random.key(3), d)), onp.array(9, "int32"), jit=True)
+    add("random.wrapKeyData", lambda d: random.normal(random.wrap_key_data(d), (3,)), onp.array([7, 9], "uint32"), tol=normal["float32"])
+    add("random.split/index", lambda: random.normal(random.split(random.key(3))[1], (3,)), tol=normal["float32"])
+    for shape in SHAPES:
+        for dtype in ("uint32", "uint8"):
+            add(f"random.bits/{shape} {dtype}", lambda: random.bits(random.key(5), shape, dtype=dtype))
+        add(f"random.uniform/{shape}", lambda: random.uniform(random.key(5), shape), jit=shape in ((2, 3), (1000,)))
+        add(f"random.uniform/{shape} float64", lambda: random.uniform(random.key(5), shape, dtype="float64"), x64=True)
+        add(f"random.normal/{shape}", lambda: random.normal(random.key(5), shape), tol=normal["float32"], jit=shape in ((2, 3), (1000,)))
+        add(f"random.normal/{shape} float64", lambda: random.normal(random.key(5), shape, dtype="float64"), tol=normal["float64"], x64=True)
+        add(f"random.randint/{shape}", lambda: random.randint(random.key(5), shape, -5, 100))
+    add("random.uniform/no shape", lambda: random.uniform(random.key(5)))
+    add("random.uniform/range", lambda: random.uniform(random.key(5), (9,), minval=-3.0, maxval=7.5), tol=ulp(1), jit=True)
+    add("random.uniform/range float64", lambda: random.uniform(random.key(5), (9,), minval=-3.0, maxval=7.5, dtype="float64"), tol=ulp(1), x64=True)
+    add("random.uniform/array range", lambda a, b: random.uniform(random.key(5), (2, 3), minval=a, maxval=b), uniform(3, lo=-2, hi=0), uniform((2, 1), lo=1, hi=2), tol=ulp(1))
+    add("random.uniform/int32", lambda: random.uniform(random.key(5), (3,), dtype="int32"), throws=True)
+    add("random.uniform/old key", lambda: random.uniform(random.PRNGKey(5), (3,)))
+    for dtype in ("int32", "uint32", "uint8", "int64"):
+        for lo, hi in [(0, 10), (3, 4), (0, 256), (0, 255), (5, 5), (7, 3), (0, 1)]:
+            if dtype == "uint8" and hi == 256:
+                continue
+            add(f"random.randint/{dtype} {lo} {hi}", lambda: random.randint(random.key(8), (9,), lo, hi, dtype=dtype), x64=dtype == "int64")
+    add("random.randint/whole int32", lambda: random.randint(random.key(8), (9,), -(2**31), 2**31 - 1))
+    add("random.randint/large int64", lambda: random.randint(random.key(8), (9,), -(2**50), 2**50, dtype="int64"), x64=True)
+    add("random.randint/arrays", lambda a, b: random.randint(random.key(8), (3, 2), a, b), onp.array([0, 50], "int32"), onp.array([10, 1000], "int32"))
+    add("random.randint/uint8 overflow", lambda: random.randint(random.key(8), (9,), 250, 256, dtype="uint8"))
+    for p in (0.0, 0.1, 0.5, 0.9, 1.0):
+        add(f"random.bernoulli/p {p}", lambda: random.bernoulli(random.key(6), p=p, shape=(4, 5)))
+    add("random.bernoulli/array", lambda p: random.bernoulli(random.key(6), p=p), uniform((4, 5), lo=0, hi=1), jit=True)
+    add("random.bernoulli/array and shape", lambda p: random.bernoulli(random.key(6), p=p, shape=(4, 5)), uniform((5,), lo=0, hi=1))
+    for n in (0, 1, 2, 3, 17, 100, 1000):
+        add(f"random.permutation/of {n}", lambda: random.permutation(random.key(9), n))
+    for dtype in ("float32", "int32", "uint8"):
+        add(f"random.permutation/array {dtype}", lambda x: random.permutation(random.key(9), x), uniform((7,), dtype))
+    add("random.permutation/rows", lambda x: random.permutation(random.key(9), x), uniform((5, 3)), jit=True)
+    add("random.permutation/columns", lambda x: random.permutation(random.key(9), x, axis=1), uniform((3, 5)))
+    add("random.permutation/independent", lambda x: random.permutation(random.key(9), x, axis=1, independent=True), uniform((3, 5)))
+    p5 = onp.array([0.1, 0.0, 0.4, 0.3, 0.2], "float32")
+    for replace in (True, False):
+        add(f"random.choice/{replace}", lambda: random.choice(random.key(4), 5, shape=(4,), replace=replace))
+        add(f"random.choice/{replace} 2-d", lambda: random.choice(random.key(4), 50, shape=(4, 3), replace=replace))
+        add(f"random.choice/{replace} scalar", lambda: random.choice(random.key(4), 5, replace=replace))
+        add(f"random.choice/{replace} array", lambda x: random.choice(random.key(4), x, shape=(4,), replace=replace), uniform(5))
+        add(f"random.choice/{replace} rows", lambda x: random.choice(random.key(4), x, shape=(2,), replace=replace), uniform((5, 3)))
+        add(f"random.choice/{replace} p", lambda p: random.choice(random.key(4), 5, shape=(4,), replace=replace, p=p), p5, jit=True)
+        add(f"random.choice/{replace} array p", lambda x, p: random.choice(random.key(4), x, shape=(3,), replace=replace, p=p), uniform(5), p5)
+    add("random.choice/axis", lambda x: random.choice(random.key(4), x, shape=(2,), axis=1), uniform((3, 5)))
+    add("random.choice/too many", lambda: random.choice(random.key(4), 3, shape=(4,), replace=False), throws=True)
+    logits = uniform((4, 6))
+    add("random.categorical", lambda x: random.categorical(random.key(2), x), logits, jit=True)
+    add("random.categorical/axis", lambda x: random.categorical(random.key(2), x, axis=0), logits)
+    add("random.categorical/shape", lambda x: random.categorical(random.key(2), x, shape=(3, 4)), logits)
+    add("random.categorical/one row", lambda x: random.categorical(random.key(2), x, shape=(20,)), logits[0])
+    add("random.categorical/impossible", lambda x: random.categorical(random.key(2), x, shape=(20,)), onp.array([-onp.inf, 0, -onp.inf, 1], "float32"))
+    for lo, hi in [(-2.0, 2.0), (0.0, 1.0), (-0.5, 5.0), (-onp.inf, 0.5)]:
+        add(f"random.truncatedNormal/{lo} {hi}", lambda: random.truncated_normal(random.key(1), lo, hi, shape=(9,)), tol=close(3e-6, 1e-6), jit=True)
+    add("random.truncatedNormal/float64", lambda: random.truncated_normal(random.key(1), -2.0, 2.0, shape=(9,), dtype="float64"), tol=close(1e-14, 1e-14), x64=True)
+    for shape in [(), (3,), (2, 5)]:
+        add(f"random.gumbel/{shape}", lambda: random.gumbel(random.key(1), shape), tol=ulp(8, 5e-7))
+        add(f"random.exponential/{shape}", lambda: random.exponential(random.key(1), shape), tol=ulp(8))
+        add(f"random.logistic/{shape}", lambda: random.logistic(random.key(1), shape), tol=ulp(16, 1e-6))
+        add(f"random.laplace/{shape}", lambda: random.laplace(random.key(1), shape), tol=ulp(16, 1e-6))
+        add(f"random.cauchy/{shape}", lambda: random.cauchy(random.key(1), shape), tol=close(1e-5, 1e-6))
+        add(f"random.rademacher/{shape}", lambda: random.rademacher(random.key(1), shape, dtype="int32"))
+    add("random.gumbel/float64", lambda: random.gumbel(random.key(1), (5,), dtype="float64"), tol=ulp(16, 1e-15), x64=True)
+    add("random.exponential/float64", lambda: random.exponential(random.key(1), (5,), dtype="float64"), tol=ulp(8), x64=True)
+    add("random.normal/int32", lambda: random.normal(random.key(5), (3,), dtype="int32"), throws=True)

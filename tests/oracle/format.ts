@@ -1,0 +1,110 @@
+/**
+ * The data files of the oracle: their types, reading them, and turning their values into arrays.
+ * `record.py` describes the format.
+ *
+ * @module
+ */
+import * as vn from "../../mod.ts";
+
+/** An encoded value: see `record.py`. */
+export type Encoded =
+  | number
+  | string
+  | boolean
+  | null
+  | readonly Encoded[]
+  | { readonly [tag: string]: Encoded };
+
+/** A recorded function. */
+export interface Program {
+  readonly params: readonly number[];
+  readonly steps: readonly (readonly [number, string, ...Encoded[]])[];
+  readonly out: Encoded;
+}
+
+/** How far a floating result may be from the reference. */
+export interface Tolerance {
+  readonly ulp?: number;
+  readonly rtol?: number;
+  readonly atol?: number;
+}
+
+/** One recorded call with JAX's answer. */
+export interface Case {
+  readonly id: string;
+  readonly fn: string;
+  readonly in: readonly Encoded[];
+  readonly p: Program;
+  readonly out: Encoded;
+  readonly tol?: Tolerance;
+  readonly weak?: boolean;
+  readonly jit?: boolean;
+  readonly throws?: boolean;
+}
+
+/** What is stored of an array. */
+export interface StoredArray {
+  readonly dtype: vn.DType;
+  readonly shape: readonly number[];
+  readonly values: vn.TypedArray;
+}
+
+/** A decoded data file. */
+export interface DataFile {
+  readonly file: string;
+  readonly arrays: readonly StoredArray[];
+  readonly cases: readonly Case[];
+}
+
+/** Reads `data/<name>.json`. */
+export function readDataFile(name: string): DataFile {
+  const text = Deno.readTextFileSync(new URL(`./data/${name}.json`, import.meta.url));
+  const json = JSON.parse(text) as {
+    file: string;
+    arrays: [vn.DType, number[], string][];
+    cases: Case[];
+  };
+  return {
+    file: json.file,
+    cases: json.cases,
+    arrays: json.arrays.map(([dtype, shape, base64]) => ({
+      dtype,
+      shape,
+      values: typed(dtype, Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer),
+    })),
+  };
+}
+
+function typed(dtype: vn.DType, buffer: ArrayBuffer): vn.TypedArray {
+  switch (dtype) {
+    case "float32":
+      return new Float32Array(buffer);
+    case "float64":
+      return new Float64Array(buffer);
+    case "int32":
+      return new Int32Array(buffer);
+    case "int64":
+      return new BigInt64Array(buffer);
+    case "uint32":
+      return new Uint32Array(buffer);
+    default:
+      return new Uint8Array(buffer);
+  }
+}
+
+/** A stored array as one of the library's. */
+export function toArray(stored: StoredArray): vn.NDArray {
+  const flat = vn.numpy.array(stored.values, { dtype: stored.dtype });
+  return stored.shape.length === 1 ? flat : vn.numpy.reshape(flat, stored.shape);
+}
+
+/** The only key of a tagged value, or null for anything else. */
+export function tagOf(value: Encoded): string | null {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
+  return Object.keys(value)[0] ?? null;
+}
+
+/** A number that JSON cannot hold. */
+export function specialNumber(name: string): number {
+  return { nan: NaN, inf: Infinity, "-inf": -Infinity, "-0": -0 }[name]!;
+}
