@@ -5,8 +5,33 @@
  */
 import type { ShapedArray } from "../core/aval.ts";
 import { type DType, type HostScalar, type TypedArray, typedArrayClass } from "../core/dtype.ts";
-import { heap } from "./memory.ts";
+import { type Heap, heap } from "./memory.ts";
 import type { Cells } from "./storage.ts";
+
+/** The view of the whole memory in which elements of `dtype` are read. */
+export function viewFor(memory: Heap, dtype: DType): TypedArray {
+  switch (dtype) {
+    case "float32":
+      return memory.f32;
+    case "float64":
+      return memory.f64;
+    case "int32":
+      return memory.i32;
+    case "uint32":
+      return memory.u32;
+    case "int64":
+      return memory.i64;
+    case "key<fry>":
+      return memory.u64;
+    case "uint8":
+    case "bool":
+      return memory.u8;
+    default: {
+      const never: never = dtype;
+      return never;
+    }
+  }
+}
 
 /** Writes host scalars into the shared memory as elements of `aval.dtype`. */
 export function writeCells(cells: Cells, aval: ShapedArray, address: number): void {

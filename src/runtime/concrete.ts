@@ -14,10 +14,17 @@ import {
   typedArrayClass,
 } from "../core/dtype.ts";
 import { ArgumentError, DonatedError, DTypeError, ShapeError } from "../errors.ts";
-import { cellsToTypedArray, readCells, toCell, typedArrayToCells, writeCells } from "./cells.ts";
+import {
+  cellsToTypedArray,
+  readCells,
+  toCell,
+  typedArrayToCells,
+  viewFor,
+  writeCells,
+} from "./cells.ts";
 import { type Device, theCpu } from "./device.ts";
 import { formatArray } from "./format.ts";
-import { type Heap, heap } from "./memory.ts";
+import { heap } from "./memory.ts";
 import { enterScope } from "./scope_stack.ts";
 import {
   addressOf,
@@ -220,31 +227,6 @@ function nest(
     return list;
   };
   return level(0);
-}
-
-/** The view of the whole memory in which elements of `dtype` are read. */
-export function viewFor(memory: Heap, dtype: DType): TypedArray {
-  switch (dtype) {
-    case "float32":
-      return memory.f32;
-    case "float64":
-      return memory.f64;
-    case "int32":
-      return memory.i32;
-    case "uint32":
-      return memory.u32;
-    case "int64":
-      return memory.i64;
-    case "key<fry>":
-      return memory.u64;
-    case "uint8":
-    case "bool":
-      return memory.u8;
-    default: {
-      const never: never = dtype;
-      return never;
-    }
-  }
 }
 
 /** An array of few elements, made of host scalars that are already values of the dtype. `cells` is kept, not copied. */

@@ -1,8 +1,8 @@
 /**
  * The evaluator: computes one primitive on concrete arrays, at once and without loading the compiler.
  *
- * For each primitive, parameters and operand avals, a plan is made once: a direct one where `eager_kernels.ts` knows the primitive,
- * else the primitive's own lowering, scheduled as a program of one equation.
+ * For each primitive, parameters and operand avals, a plan is made once, from the primitive's own lowering: loops over host scalars
+ * where there are few elements, library kernels where the recipe is simple enough, else a program of one equation.
  *
  * @module
  */
@@ -14,8 +14,9 @@ import type { AnyPrimitive } from "../core/primitive.ts";
 import { type Evaluator, installEvaluator } from "../core/trace.ts";
 import { InternalError } from "../errors.ts";
 import { arrayFromTypedArray, ConcreteArray, literalArray } from "./concrete.ts";
-import { eagerPlan } from "./eager_kernels.ts";
+import { cellsPlan } from "./cells_plan.ts";
 import { programPlan } from "./eager_program.ts";
+import { recipesOf } from "./recipe.ts";
 
 /** Computes a primitive on operands of the avals it was made for. */
 export type Plan = (operands: readonly ConcreteArray[]) => readonly ConcreteArray[];
@@ -72,7 +73,8 @@ function makePlan(primitive: AnyPrimitive, operands: readonly NDArray[], params:
   }
   const ins: ShapedArray[] = operands.map((x) => x.aval);
   const outs = primitive.abstractEval(ins, params);
-  return eagerPlan(primitive, ins, outs, params) ?? programPlan(primitive, ins, outs, params);
+  const recipes = recipesOf(primitive, ins, outs, params);
+  return (recipes && cellsPlan(recipes, outs)) ?? programPlan(primitive, ins, outs, params);
 }
 
 /** Forgets all plans, for tests. */

@@ -1,0 +1,301 @@
+/**
+ * Eager evaluation of few elements, in JavaScript: cheaper than an allocation, let alone one that the garbage collector
+ * must be told of.
+ *
+ * @module
+ */
+import {
+  binaryFunction,
+  bitcastFunction,
+  castFunction,
+  identityOf,
+  unaryFunction,
+  type Value,
+} from "../backends/interp/scalar.ts";
+import { type ShapedArray, sizeOf } from "../core/aval.ts";
+import { type DType, dtypeInfo, isFloating } from "../core/dtype.ts";
+import type { ReduceOp } from "../loopnest/ir.ts";
+import { aliasArray, type ConcreteArray, fromCells, MAX_CELLS } from "./concrete.ts";
+import { viewFor } from "./cells.ts";
+import type { Plan } from "./evaluate.ts";
+import { heap } from "./memory.ts";
+import type { Body, DotRecipe, Node, Recipe, View } from "./recipe.ts";
+import type { Cells } from "./storage.ts";
+
+/** Points of a box, and products of a contraction, up to which JavaScript is the fastest. */
+const MAX_POINTS = 64;
+
+type Values = Value[];
+type Compute = (operands: readonly ConcreteArray[]) => Values;
+type Step = (done: readonly Values[], operands: readonly ConcreteArray[]) => Values;
+
+/** A plan for results of few elements, or `null` where there are more. */
+export function cellsPlan(recipes: readonly Recipe[], outs: readonly ShapedArray[]): Plan | null {
+  const plans: Plan[] = [];
+  for (let i = 0; i < recipes.length; i++) {
+    const plan = outs[i].size <= MAX_CELLS ? planOf(recipes[i], outs[i]) : null;
+    if (plan === null) return null;
+    plans.push(plan);
+  }
+  return plans.length === 1 ? plans[0] : (operands) => plans.flatMap((plan) => plan(operands));
+}
+
+function planOf(recipe: Recipe, out: ShapedArray): Plan | null {
+  if (recipe.kind === "alias") {
+    const { operand } = recipe;
+    return (operands) => [aliasArray(operands[operand], out)];
+  }
+  const compute = computeOf(recipe, out);
+  if (compute === null) return null;
+  return (operands) => [fromCells(out, compute(operands) as Cells)];
+}
+
+function computeOf(
+  recipe: Exclude<Recipe, { kind: "alias" }>,
+  out: ShapedArray,
+): Compute | null {
+  switch (recipe.kind) {
+    case "map":
+      return isSmall(recipe.body) ? bodyCompute(recipe.body) : null;
+    case "reduce":
+      return isSmall(recipe.body) ? reduceCompute(recipe.op, recipe.body, out) : null;
+    case "argReduce":
+      return isSmall(recipe.body) ? argReduceCompute(recipe.op, recipe.body, out) : null;
+    case "pieces": {
+      const parts = recipe.pieces.map(({ body, offset, strides }) => ({
+        compute: bodyCompute(body),
+        at: positions(body.box, offset, strides),
+      }));
+      return (operands) => {
+        const values = new Array<Value>(out.size);
+        for (const { compute, at } of parts) {
+          const part = compute(operands);
+          for (let i = 0; i < at.length; i++) values[at[i]] = part[i];
+        }
+        return values;
+      };
+    }
+    case "dot":
+      return dotCompute(recipe.dot, out);
+    default: {
+      const never: never = recipe;
+      return never;
+    }
+  }
+}
+
+function isSmall(body: Body): boolean {
+  return sizeOf(body.box) <= MAX_POINTS;
+}
+
+/** Where each point of a box lies, in row-major order of the box. */
+function positions(box: readonly number[], offset: number, strides: readonly number[]): number[] {
+  let list = [offset];
+  for (let axis = 0; axis < box.length; axis++) {
+    const next: number[] = [];
+    for (const at of list) {
+      for (let i = 0; i < box[axis]; i++) next.push(at + i * strides[axis]);
+    }
+    list = next;
+  }
+  return list;
+}
+
+function bodyCompute(body: Body): Compute {
+  const steps = body.nodes.map((node) => stepOf(node, body));
+  const { root } = body;
+  return (operands) => {
+    const done: Values[] = [];
+    for (const step of steps) done.push(step(done, operands));
+    return done[root];
+  };
+}
+
+function stepOf(node: Node, { box, views, nodes }: Body): Step {
+  const count = sizeOf(box);
+  switch (node.kind) {
+    case "view":
+      return viewStep(views[node.view], box);
+    case "const": {
+      const values = new Array<Value>(count).fill(node.value);
+      return () => values;
+    }
+    case "axis": {
+      const unit = box.map((_, axis) => axis === node.axis ? 1 : 0);
+      const values = positions(box, 0, unit);
+      return () => values;
+    }
+    case "unary": {
+      const f = unaryFunction(node.op, nodes[node.x].dtype);
+      return mapStep(f, node.x, node.dtype, count);
+    }
+    case "cast":
+    case "bitcast": {
+      const from = nodes[node.x].dtype;
+      const convert = node.kind === "cast" ? castFunction : bitcastFunction;
+      return mapStep(convert(from, node.dtype), node.x, node.dtype, count);
+    }
+    case "binary": {
+      const f = binaryFunction(node.op, nodes[node.x].dtype);
+      return zipStep(f, node.x, node.y, node.dtype, count);
+    }
+    case "select": {
+      const { condition, x, y } = node;
+      return (done) => {
+        const [c, a, b] = [done[condition], done[x], done[y]];
+        const values = new Array<Value>(count);
+        for (let i = 0; i < count; i++) values[i] = c[i] ? a[i] : b[i];
+        return values;
+      };
+    }
+    default: {
+      const never: never = node;
+      return never;
+    }
+  }
+}
+
+function isNumber(dtype: DType): boolean {
+  return dtypeInfo(dtype).kind !== "bool" && dtype !== "int64" && dtype !== "key<fry>";
+}
+
+// The same loop twice, because the engine picks an array's representation by where it is made: numbers
+// are then kept unboxed.
+
+function mapStep(f: (x: Value) => Value, x: number, dtype: DType, count: number): Step {
+  if (isNumber(dtype)) {
+    return (done) => {
+      const a = done[x];
+      const values = new Array<Value>(count);
+      for (let i = 0; i < count; i++) values[i] = f(a[i]);
+      return values;
+    };
+  }
+  return (done) => {
+    const a = done[x];
+    const values = new Array<Value>(count);
+    for (let i = 0; i < count; i++) values[i] = f(a[i]);
+    return values;
+  };
+}
+
+function zipStep(
+  f: (x: Value, y: Value) => Value,
+  x: number,
+  y: number,
+  dtype: DType,
+  count: number,
+): Step {
+  if (isNumber(dtype)) {
+    return (done) => {
+      const [a, b] = [done[x], done[y]];
+      const values = new Array<Value>(count);
+      for (let i = 0; i < count; i++) values[i] = f(a[i], b[i]);
+      return values;
+    };
+  }
+  return (done) => {
+    const [a, b] = [done[x], done[y]];
+    const values = new Array<Value>(count);
+    for (let i = 0; i < count; i++) values[i] = f(a[i], b[i]);
+    return values;
+  };
+}
+
+function viewStep({ operand, dtype, offset, strides }: View, box: readonly number[]): Step {
+  const at = positions(box, offset, strides);
+  const isWhole = at.every((position, i) => position === i);
+  const count = at.length;
+  return (_done, operands) => {
+    const x = operands[operand];
+    const { cells } = x.live();
+    if (cells === null) return readAt(x, dtype, at);
+    if (isWhole && cells.length === count) return cells;
+    const values = new Array<Value>(count);
+    for (let i = 0; i < count; i++) values[i] = cells[at[i]];
+    return values;
+  };
+}
+
+/** Reads single elements of an array in the shared memory. */
+function readAt(x: ConcreteArray, dtype: DType, at: readonly number[]): Values {
+  const start = x.address() / dtypeInfo(dtype).bytes;
+  const values = new Array<Value>(at.length);
+  const view = viewFor(heap(), dtype === "key<fry>" ? "int64" : dtype);
+  for (let i = 0; i < at.length; i++) values[i] = view[start + at[i]];
+  return dtype === "bool" ? values.map(Boolean) : values;
+}
+
+function reduceCompute(op: ReduceOp, body: Body, out: ShapedArray): Compute {
+  const compute = bodyCompute(body);
+  const { dtype, size } = out;
+  const terms = size === 0 ? 0 : sizeOf(body.box) / size;
+  const start = identityOf(op, dtype);
+  // Sums and products of float32 are carried in float64, and rounded once.
+  const combine = binaryFunction(op, dtype === "float32" ? "float64" : dtype);
+  const round = castFunction(isFloating(dtype) ? "float64" : dtype, dtype);
+  return (operands) => {
+    const values = compute(operands);
+    const results = new Array<Value>(size);
+    for (let o = 0, i = 0; o < size; o++) {
+      let sum = start;
+      for (let t = 0; t < terms; t++, i++) sum = combine(sum, values[i]);
+      results[o] = round(sum);
+    }
+    return results;
+  };
+}
+
+function argReduceCompute(op: "max" | "min", body: Body, out: ShapedArray): Compute {
+  const compute = bodyCompute(body);
+  const terms = out.size === 0 ? 0 : sizeOf(body.box) / out.size;
+  return (operands) => {
+    const values = compute(operands);
+    const results = new Array<Value>(out.size);
+    for (let o = 0; o < out.size; o++) {
+      let best = 0;
+      for (let t = 1; t < terms; t++) {
+        const [x, y] = [values[o * terms + t], values[o * terms + best]];
+        // A NaN (the only value unlike itself) beats all but an earlier NaN.
+        if (y === y && (x !== x || (op === "max" ? x > y : x < y))) best = t;
+      }
+      results[o] = best;
+    }
+    return results;
+  };
+}
+
+function dotCompute({ batch, m, n, k, lhs, rhs }: DotRecipe, out: ShapedArray): Compute | null {
+  if (batch * m * n * k > MAX_POINTS || m * k * batch > MAX_POINTS || n * k * batch > MAX_POINTS) {
+    return null;
+  }
+  const { dtype, size } = out;
+  const left = viewStep(
+    { operand: lhs.operand, dtype, offset: 0, strides: [lhs.batch, lhs.free, lhs.contract] },
+    [batch, m, k],
+  );
+  const right = viewStep(
+    { operand: rhs.operand, dtype, offset: 0, strides: [rhs.batch, rhs.free, rhs.contract] },
+    [batch, n, k],
+  );
+  const wide = isFloating(dtype) ? "float64" : dtype;
+  const [mul, add] = [binaryFunction("mul", wide), binaryFunction("add", wide)];
+  const zero = identityOf("add", dtype);
+  const round = castFunction(wide, dtype);
+  return (operands) => {
+    const [a, b] = [left([], operands), right([], operands)];
+    const values = new Array<Value>(size);
+    for (let t = 0, o = 0; t < batch; t++) {
+      for (let i = 0; i < m; i++) {
+        for (let j = 0; j < n; j++, o++) {
+          let sum = zero;
+          for (let p = 0; p < k; p++) {
+            sum = add(sum, mul(a[(t * m + i) * k + p], b[(t * n + j) * k + p]));
+          }
+          values[o] = round(sum);
+        }
+      }
+    }
+    return values;
+  };
+}
