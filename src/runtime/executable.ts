@@ -255,9 +255,8 @@ function layOut(program: Program): FrameLayout {
   let bytes = 4 * (inputs.length + outputs.length + 1);
   const slotOf = (size: number): number => {
     if (size > MAX_CELLS) return 0;
-    bytes = Math.ceil(bytes / 16) * 16;
-    const slot = bytes;
-    bytes += MAX_CELLS * 8;
+    const slot = Math.ceil(bytes / 16) * 16;
+    bytes = slot + Math.max(size, 2) * 8; // whole vectors
     return slot;
   };
   const inputSlots = new Array<number>(inputs.length);
