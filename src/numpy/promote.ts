@@ -115,10 +115,13 @@ export function promote(xs: readonly ArrayLike[], where: string): NDArray[] {
 /** As {@linkcode promote}, at least to a floating dtype. */
 export function promoteInexact(xs: readonly ArrayLike[], where: string): NDArray[] {
   const { dtype, weakType } = resultType(xs, where);
-  const inexact: PromotionType = isFloating(dtype)
-    ? { dtype, weakType }
-    : { dtype: "float32", weakType };
-  return xs.map((x) => toDType(x, inexact.dtype, inexact.weakType, where));
+  return xs.map((x) => toDType(x, inexactDType(dtype), weakType, where));
+}
+
+/** The floating dtype in which functions of another compute: int64 has as many bits as float64. */
+export function inexactDType(dtype: DType): DType {
+  if (isFloating(dtype)) return dtype;
+  return dtype === "int64" ? "float64" : "float32";
 }
 
 /** The shape to which shapes broadcast, by NumPy's rule. */

@@ -17,6 +17,7 @@ import {
   asArray,
   broadcastArray,
   broadcastShapes,
+  inexactDType,
   normalizeAxes,
   normalizeAxis,
 } from "./promote.ts";
@@ -199,7 +200,7 @@ export function mean(x: ArrayLike, options?: AxisOr<MeanOptions>): NDArray {
   const o = readOptions<MeanOptions>(options);
   const a = asArray(x, name);
   const dtype = o.dtype === undefined
-    ? isFloating(a.dtype) ? a.dtype : "float32"
+    ? inexactDType(a.dtype)
     : checkDType(o.dtype, `${name}: options.dtype`);
   const computeIn: DType = isFloating(dtype) ? dtype : "float32";
   const axes = normalizeAxes(o.axis, a.ndim, name);
@@ -234,7 +235,7 @@ export function variance(x: ArrayLike, options?: AxisOr<VarOptions>): NDArray {
   const name = "numpy.var";
   const o = readOptions<VarOptions>(options);
   const a = asArray(x, name);
-  const dtype: DType = o.dtype ?? (isFloating(a.dtype) ? a.dtype : "float32");
+  const dtype: DType = o.dtype ?? inexactDType(a.dtype);
   const b = convertElementType(a, dtype, a.weakType && a.dtype === dtype);
   const axes = normalizeAxes(o.axis, a.ndim, name);
   const part = o.where === undefined ? {} : { where: o.where };
@@ -334,7 +335,7 @@ export function average(x: ArrayLike, options?: AxisOr<AverageOptions>): NDArray
   const shape = broadcastShapes([a.shape, weights.shape], "numpy.average");
   const w = convertElementType(
     broadcastArray(weights, shape),
-    isFloating(a.dtype) ? a.dtype : "float32",
+    inexactDType(a.dtype),
   );
   const v = convertElementType(a, w.dtype);
   return arith.div(sum(arith.mul(v, w), o as SumOptions), sum(w, o as SumOptions));

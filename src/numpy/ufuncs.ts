@@ -5,7 +5,7 @@
  */
 import { DTypeError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
-import { isFloating, isInteger } from "../core/dtype.ts";
+import { isFloating } from "../core/dtype.ts";
 import * as arith from "../ops/arith.ts";
 import { lit } from "../ops/common.ts";
 import { bitcastConvertType, convertElementType } from "../ops/convert.ts";
@@ -22,6 +22,19 @@ function pair(x: ArrayLike, y: ArrayLike, where: string): [NDArray, NDArray] {
 /** As {@linkcode pair}, to a floating dtype. */
 function floatPair(x: ArrayLike, y: ArrayLike, where: string): [NDArray, NDArray] {
   return broadcastOperands(promoteInexact([x, y], where), where) as [NDArray, NDArray];
+}
+
+/** As {@linkcode pair}, bools as integers: for what JAX has no bool arithmetic. */
+function numberPair(x: ArrayLike, y: ArrayLike, where: string): [NDArray, NDArray] {
+  const both = pair(x, y, where);
+  if (both[0].dtype !== "bool") return both;
+  return both.map((v) => convertElementType(v, "int32")) as [NDArray, NDArray];
+}
+
+/** A divisor of the integer remainder: `x % 0` is 0, as in NumPy. */
+function nonzeroDivisor(b: NDArray): NDArray {
+  if (isFloating(b.dtype)) return b;
+  return logic.select(logic.eq(b, lit(b, 0)), fullLike(lit(b, 1), b.shape), b);
 }
 
 /** One operand of a floating dtype. */
@@ -79,7 +92,7 @@ export const trueDivide = divide;
 
 /** The largest whole number not above `x / y`; integers stay integers. */
 export function floorDivide(x: ArrayLike, y: ArrayLike): NDArray {
-  const [a, b] = pair(x, y, "numpy.floorDivide");
+  const [a, b] = numberPair(x, y, "numpy.floorDivide");
   if (isFloating(a.dtype)) {
     // As Python's divmod: exact, where floor(x / y) would round the quotient first.
     const modulus = arith.rem(a, b);
@@ -88,7 +101,9 @@ export function floorDivide(x: ArrayLike, y: ArrayLike): NDArray {
     const wrong = logic.and(logic.ne(modulus, zero), logic.ne(arith.sign(modulus), arith.sign(b)));
     const shape = quotient.shape;
     quotient = logic.select(fullLike(wrong, shape), arith.sub(quotient, 1), quotient);
-    return arith.round(quotient, 1);
+    // The remainder by zero is NaN, but the quotient is infinite.
+    const byZero = fullLike(logic.eq(b, zero), shape);
+    return logic.select(byZero, arith.div(a, b), arith.round(quotient, 1));
   }
   const quotient = arith.div(a, b);
   if (a.dtype === "uint8" || a.dtype === "uint32") return quotient;
@@ -101,7 +116,8 @@ export function floorDivide(x: ArrayLike, y: ArrayLike): NDArray {
 
 /** The remainder of `x / y`, with the sign of `y`, as Python's `%`. */
 export function remainder(x: ArrayLike, y: ArrayLike): NDArray {
-  const [a, b] = pair(x, y, "numpy.remainder");
+  const [a, divisor] = numberPair(x, y, "numpy.remainder");
+  const b = nonzeroDivisor(divisor);
   const truncated = arith.rem(a, b);
   const shape = truncated.shape;
   const zero = lit(a, 0);
@@ -115,8 +131,8 @@ export const mod = remainder;
 
 /** The remainder of `x / y`, with the sign of `x`, as C's `fmod`. */
 export function fmod(x: ArrayLike, y: ArrayLike): NDArray {
-  const [a, b] = pair(x, y, "numpy.fmod");
-  return arith.rem(a, b);
+  const [a, b] = numberPair(x, y, "numpy.fmod");
+  return arith.rem(a, nonzeroDivisor(b));
 }
 
 /** `[floorDivide(x, y), remainder(x, y)]`. */
@@ -135,7 +151,7 @@ export function power(x: ArrayLike, y: ArrayLike): NDArray {
     const numeric = base.dtype === "bool" ? convertElementType(base, "int32", true) : base;
     if (isFloating(numeric.dtype) || y >= 0) return arith.integerPow(numeric, y);
   }
-  const [a, b] = pair(x, y, where);
+  const [a, b] = numberPair(x, y, where);
   if (isFloating(a.dtype)) return el.pow(fullLike(a, b.shape), b);
   return integerPower(a, b);
 }
@@ -213,7 +229,14 @@ export function hypot(x: ArrayLike, y: ArrayLike): NDArray {
     large,
   );
   const ratio = arith.div(small, safe);
-  return arith.mul(large, el.sqrt(arith.add(arith.mul(ratio, ratio), 1)));
+  const finite = arith.mul(large, el.sqrt(arith.add(arith.mul(ratio, ratio), 1)));
+  // One infinite side makes the other, NaN included, irrelevant.
+  const infinity = fullLike(lit(a, Infinity), finite.shape);
+  const infinite = logic.or(
+    logic.eq(fullLike(a, finite.shape), infinity),
+    logic.eq(fullLike(b, finite.shape), infinity),
+  );
+  return logic.select(infinite, infinity, finite);
 }
 
 /** The next representable value after `x` towards `y`. */
@@ -376,21 +399,21 @@ export function square(x: ArrayLike): NDArray {
 /** The largest whole number not above `x`. */
 export function floor(x: ArrayLike): NDArray {
   const a = asArray(x, "numpy.floor");
-  if (isInteger(a.dtype)) return a;
+  if (!isFloating(a.dtype)) return a;
   return arith.floor(float(a, "numpy.floor"));
 }
 
 /** The smallest whole number not below `x`. */
 export function ceil(x: ArrayLike): NDArray {
   const a = asArray(x, "numpy.ceil");
-  if (isInteger(a.dtype)) return a;
+  if (!isFloating(a.dtype)) return a;
   return arith.ceil(float(a, "numpy.ceil"));
 }
 
 /** `x` without its fraction. */
 export function trunc(x: ArrayLike): NDArray {
   const a = asArray(x, "numpy.trunc");
-  if (isInteger(a.dtype)) return a;
+  if (!isFloating(a.dtype)) return a;
   const b = float(a, "numpy.trunc");
   return logic.select(logic.lt(b, lit(b, 0)), arith.ceil(b), arith.floor(b));
 }

@@ -1,0 +1,42 @@
+/**
+ * Vernal: filtered transformations over plain trees, compiled at runtime.
+ *
+ * Write a function over arrays, Modules and anything else; wrap it with {@linkcode filterJit}, {@linkcode filterGrad} or
+ * {@linkcode filterVmap}; call it. Names and results are those of Equinox and JAX, in camelCase.
+ *
+ * @example
+ * ```ts
+ * import * as vn from "@vernal/vernal";
+ *
+ * const model = new vn.nn.MLP(2, 1, 8, 2, { key: vn.random.key(0) });
+ * const loss = (m: vn.nn.MLP, x: vn.NDArray, y: vn.NDArray) =>
+ *   vn.filterVmap((row: vn.NDArray) => m.call(row))(x).sub(y).pow(2).mean();
+ * const step = vn.filterJit(vn.filterValueAndGrad(loss));
+ * const [value, grads] = step(model, vn.numpy.ones([4, 2]), vn.numpy.zeros([4, 1]));
+ * ```
+ *
+ * @module
+ */
+import { installJaxprPrinter } from "./src/core/jaxpr.ts";
+import { printJaxpr } from "./src/core/jaxpr_print.ts";
+import { installArrayMethods } from "./src/numpy/methods.ts";
+import { installRuntime } from "./src/runtime/evaluate.ts";
+import { installJit } from "./src/runtime/jit_backend.ts";
+
+installJaxprPrinter(printJaxpr);
+installArrayMethods();
+installRuntime();
+installJit();
+
+export * from "./src/errors.ts";
+export { type ArrayLike, type Index, NDArray, slice } from "./src/core/array.ts";
+export type { ClosedJaxpr, Jaxpr, JaxprEqn } from "./src/core/jaxpr.ts";
+export * as numpy from "./src/numpy/mod.ts";
+export { filterJit } from "./src/filter/jit.ts";
+export { filterGrad, filterValueAndGrad } from "./src/filter/grad.ts";
+export { filterVmap } from "./src/filter/vmap.ts";
+export { filterEvalShape, filterMakeJaxpr } from "./src/filter/eval_shape.ts";
+export { ShapeDtypeStruct } from "./src/filter/struct.ts";
+export { ifArray } from "./src/filter/if_array.ts";
+export * as tree from "./src/tree/mod.ts";
+export { kwargs, method, Module, field } from "./src/tree/mod.ts";

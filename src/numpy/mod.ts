@@ -1,0 +1,12 @@
+/**
+ * Arrays, as `jax.numpy`.
+ *
+ * @module
+ */
+export * from "./creation.ts";
+export * from "./ufuncs.ts";
+export * from "./reductions.ts";
+export { variance as var } from "./reductions.ts";
+export * from "./shapes.ts";
+export * from "./linalg_basic.ts";
+export { innerProduct as inner } from "./linalg_basic.ts";

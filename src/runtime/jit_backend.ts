@@ -1,0 +1,73 @@
+/**
+ * What runs jitted calls: schedules a jaxpr, compiles it, and wraps the module so that arrays go in and come out.
+ *
+ * @module
+ */
+import {
+  type CompiledProgram,
+  type CompileOptions,
+  installJitBackend,
+  type JitBackend,
+  type LoweredText,
+} from "../control/jit_call.ts";
+import type { NDArray } from "../core/array.ts";
+import { type ClosedJaxpr, JaxprVar } from "../core/jaxpr.ts";
+import { printProgram } from "../loopnest/print.ts";
+import type { Program } from "../loopnest/ir.ts";
+import { compileProgram, disassemble, startCompiler } from "../backends/wasm/compiler.ts";
+import { schedule } from "../schedule/mod.ts";
+import { simplify } from "../schedule/simplify.ts";
+import type { ConcreteArray } from "./concrete.ts";
+import { Executable } from "./executable.ts";
+
+/** Which inputs a jaxpr reads. */
+function usedInputs(closed: ClosedJaxpr): boolean[] {
+  const { invars, outvars, eqns } = closed.jaxpr;
+  const used = new Set<unknown>(outvars);
+  for (const eqn of eqns) {
+    for (const atom of eqn.invars) if (atom instanceof JaxprVar) used.add(atom);
+  }
+  return invars.map((v) => used.has(v));
+}
+
+/** Which inputs an output of the program takes the memory of. */
+function takenOverInputs(program: Program, count: number): boolean[] {
+  const taken = Array<boolean>(count).fill(false);
+  for (const buffer of program.buffers) {
+    if (buffer.role === "output" && buffer.donor >= 0) taken[buffer.donor] = true;
+  }
+  return taken;
+}
+
+/** Compiles for the CPU. */
+export const wasmJitBackend: JitBackend = {
+  compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram {
+    const simplified = simplify(closed);
+    const program = schedule(simplified, options);
+    const { module } = compileProgram(program);
+    const executable = new Executable(program, module, closed.outAvals);
+    const takenOver = takenOverInputs(program, closed.inAvals.length);
+    const donates = takenOver.includes(true);
+    return {
+      takenOver,
+      used: usedInputs(simplified),
+      run: (inputs: readonly NDArray[]): NDArray[] =>
+        executable.run(inputs as readonly ConcreteArray[], donates ? takenOver : null),
+    };
+  },
+  lower(closed: ClosedJaxpr, options: CompileOptions): LoweredText {
+    const simplified = simplify(closed);
+    const program = schedule(simplified, options);
+    return {
+      simplified: () => String(simplified),
+      nests: () => printProgram(program),
+      wat: () => disassemble(compileProgram(program).bytes),
+    };
+  },
+  prepare: startCompiler,
+};
+
+/** Makes jitted calls runnable. `mod.ts` calls it. */
+export function installJit(): void {
+  installJitBackend(wasmJitBackend);
+}
