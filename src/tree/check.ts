@@ -12,7 +12,7 @@ import { nodeTypeOf } from "./registry.ts";
  * Checks that no container object occurs twice in a tree, or within itself.
  *
  * A shared container is cut in two by every transformation, as a tree has no notion of sharing. Leaves, `null`
- * and containers without leaves may occur as often as they like.
+ * and empty containers may occur as often as they like.
  *
  * @throws {TreeError} At the second occurrence, naming both paths.
  *
@@ -28,9 +28,8 @@ import { nodeTypeOf } from "./registry.ts";
 export function treeCheck(tree: unknown): void {
   const seen = new Map<object, Path>();
   const open = new Set<object>();
-  const visit = (node: unknown, path: Path): number => {
-    if (node == null) return 0;
-    if (nodeTypeOf(node).kind === "leaf") return 1;
+  const visit = (node: unknown, path: Path): void => {
+    if (node == null || nodeTypeOf(node).kind === "leaf") return;
     const here = () => keystr(path, "tree");
     if (open.has(node as object)) {
       throw new TreeError(`treeCheck: ${here()} contains itself; trees must end`);
@@ -46,11 +45,9 @@ export function treeCheck(tree: unknown): void {
     }
     open.add(node as object);
     const [children, treedef] = flattenOneLevelUnchecked(node, here);
-    let count = 0;
-    children.forEach((child, i) => count += visit(child, [...path, treedef.childKey(i)]));
+    children.forEach((child, i) => visit(child, [...path, treedef.childKey(i)]));
     open.delete(node as object);
-    if (count > 0 || children.length > 0) seen.set(node as object, path);
-    return count;
+    if (children.length > 0) seen.set(node as object, path);
   };
   visit(tree, []);
 }

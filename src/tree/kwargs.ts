@@ -71,7 +71,7 @@ export function splitKwargs(args: readonly unknown[]): [unknown[], Kwargs | null
  * @returns Those options, and what is left, branded; `null` when nothing is left.
  */
 export function takeOptions<K extends string>(
-  given: Kwargs | null,
+  given: Kwargs<object> | null,
   names: readonly K[],
 ): [Partial<Record<K, unknown>>, Kwargs | null] {
   const own: Partial<Record<K, unknown>> = {};
@@ -79,9 +79,10 @@ export function takeOptions<K extends string>(
   const rest = Object.create(prototype);
   let any = false;
   for (const key of Object.keys(given)) {
-    if ((names as readonly string[]).includes(key)) own[key as K] = given[key];
+    const value = (given as Kwargs)[key];
+    if ((names as readonly string[]).includes(key)) own[key as K] = value;
     else {
-      rest[key] = given[key];
+      rest[key] = value;
       any = true;
     }
   }
