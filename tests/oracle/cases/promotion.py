@@ -4,7 +4,8 @@ JAX has two promotion tables, with 64-bit types on and off. This library's 64-bi
 there while its defaults are 32-bit, so the table with them off (and allowed where named) holds,
 except where that one has no room for the result:
 
-    uint32 with int32 (either order): int64, as with 64-bit types on; int32 with them off
+    uint32 with int32 (either order): int64, and float64 where they are divided, as with 64-bit
+    types on; int32 and float32 with them off
 
 ``write`` checks that this is the only pair of strong dtypes on which the two tables differ.
 With scalars the default float stays float32: ``int64 + 2.5`` is a weak float32 here, as with
@@ -59,12 +60,10 @@ def write(file):
                 for x64 in (False, True):
                     with jax.enable_x64(x64):
                         outs.append(replay(record(lambda x, y: f(x, y)), [array(x), array(y)]).dtype)
-                differs = {a, b} == {"uint32", "int32"} and outs[0] != outs[1]
                 both32 = not {"float64", "int64"} & {a, b}
                 if outs[0] != outs[1] and not widens(a, b) and not (both32 and str(outs[0]) == "float32"):
                     print(f"note: promotion: {f.ts} {a} {b}: {outs[0]} or, with 64-bit types on, {outs[1]}")
-                x64 = widens(a, b) and str(outs[1]) == "int64"
-                file.add(f"{f.ts}/{a} {b}", lambda x, y: f(x, y), x, y, x64=x64,
+                file.add(f"{f.ts}/{a} {b}", lambda x, y: f(x, y), x, y, x64=widens(a, b),
                          jit=name in ("np.add", "np.less") and (ALL.index(a) + ALL.index(b)) % 3 == 0)
     for a in ALL:
         for b in ALL:
@@ -81,7 +80,8 @@ def write(file):
                     continue
                 if name in ("np.subtract",) and a == "bool" and scalar is True:
                     continue
-                file.add(f"{f.ts}/{a} with {scalar}", lambda x: f(x, scalar), left(a), jit=name == "np.multiply")
+                file.add(f"{f.ts}/{a} with {scalar}", lambda x: f(x, scalar), left(a), jit=name == "np.multiply",
+                         weak=(name, a) != ("np.power", "bool"))
                 if name in ("np.subtract", "np.divide"):
                     file.add(f"{f.ts}/{scalar} with {a}", lambda x: f(scalar, x), right(a) if a != "bool" else onp.array([True]))
         file.add(f".add/{a} weak float array", lambda x: x + np.add(np.multiply(2.5, 1.5), 0.25), left(a))
