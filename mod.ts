@@ -39,4 +39,30 @@ export { filterEvalShape, filterMakeJaxpr } from "./src/filter/eval_shape.ts";
 export { ShapeDtypeStruct } from "./src/filter/struct.ts";
 export { ifArray } from "./src/filter/if_array.ts";
 export * as tree from "./src/tree/mod.ts";
-export { kwargs, method, Module, field } from "./src/tree/mod.ts";
+export {
+  type Callable,
+  checked,
+  type Field,
+  field,
+  type FieldOptions,
+  isKwargs,
+  type Kwargs,
+  kwargs,
+  method,
+  Module,
+  Partial,
+  Static,
+  type TreeDef,
+} from "./src/tree/mod.ts";
+export {
+  isArray,
+  isArrayLike,
+  isInexactArray,
+  isInexactArrayLike,
+} from "./src/filter/predicates.ts";
+export { combine, filter, partition } from "./src/filter/filters.ts";
+export { treeAt } from "./src/filter/tree_at.ts";
+export { treeEqual } from "./src/filter/tree_equal.ts";
+export { applyUpdates } from "./src/filter/update.ts";
+export { type PformatOptions, treePformat, treePprint } from "./src/filter/pformat.ts";
+export type { AxesSpec, Axis, Grad, PyTree } from "./src/filter/types.ts";

@@ -67,8 +67,8 @@ interface Group {
   readonly open: string;
   readonly parts: readonly { readonly label: string; readonly value: Doc }[];
   readonly close: string;
-  /** What separates the brackets from the parts on one line: a space inside braces. */
-  readonly pad: string;
+  /** The whole on one line. */
+  readonly line: string;
 }
 
 interface Context extends PformatOptions {
@@ -199,6 +199,7 @@ function className(node: unknown): string {
   return (node as object).constructor?.name ?? "object";
 }
 
+/** A group; `pad` separates the brackets from the parts on one line: a space inside braces. */
 function group(
   open: string,
   parts: readonly (readonly [string, Doc])[],
@@ -206,14 +207,15 @@ function group(
   pad: string,
 ): Doc {
   if (parts.length === 0) return open + close;
-  return { open, parts: parts.map(([label, value]) => ({ label, value })), close, pad };
+  const list = parts.map(([label, value]) => ({ label, value }));
+  const line = open + pad + list.map(({ label, value }) => label + flat(value)).join(", ") + pad +
+    close;
+  return { open, parts: list, close, line };
 }
 
 /** On one line. */
 function flat(doc: Doc): string {
-  if (typeof doc === "string") return doc;
-  const parts = doc.parts.map(({ label, value }) => label + flat(value)).join(", ");
-  return doc.open + doc.pad + parts + doc.pad + doc.close;
+  return typeof doc === "string" ? doc : doc.line;
 }
 
 function render(doc: Doc, width: number, indent: number): string {
