@@ -17,7 +17,7 @@ import {
 import type { DType, HostScalar } from "../core/dtype.ts";
 import type { Access, Lowered } from "../core/lowering.ts";
 import { type Primitive, type Tangent, Zero } from "../core/primitive.ts";
-import { bind1, getEvaluator } from "../core/trace.ts";
+import { bind, getEvaluator } from "../core/trace.ts";
 import type { Expr } from "../loopnest/expr.ts";
 
 /** Parameters of a primitive that has none. */
@@ -163,7 +163,7 @@ export function batchElementwise<P>(
     x.ndim === 0 || (dims[i] === dim && shapesEqual(x.shape, shape))
   );
   if (aligned && operands.every((x, i) => x.ndim > 0 || dims[i] === null)) {
-    return [[bind1(primitive, operands, params)], [dim]];
+    return [bind(primitive, operands, params), [dim]];
   }
   const rank = Math.max(...operands.map((x, i) => x.ndim - (dims[i] === null ? 0 : 1)));
   const size = shape[dim];
@@ -182,5 +182,5 @@ export function batchElementwise<P>(
     if (front.ndim === full.length) return front;
     return tools.broadcastInDim(front, full, [0]); // a mapped 0-d operand beside a larger one
   });
-  return [[bind1(primitive, moved, params)], [0]];
+  return [bind(primitive, moved, params), [0]];
 }

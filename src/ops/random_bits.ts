@@ -1,0 +1,283 @@
+/**
+ * Counter-based random bits: the threefry2x32 block cipher, and typed PRNG keys.
+ *
+ * Bit for bit JAX's (its "partitionable" form): element `i` of an array of random bits is the hash of `i`, so that any part of the
+ * array can be computed alone. A key is one 64-bit element: the first word of the pair in the low half. Salmon et al., "Parallel
+ * Random Numbers: As Easy as 1, 2, 3", SC 2011.
+ *
+ * @module
+ */
+import { DTypeError, ShapeError } from "../errors.ts";
+import type { NDArray } from "../core/array.ts";
+import { formatShape, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
+import type { Primitive } from "../core/primitive.ts";
+import { bind, bind1 } from "../core/trace.ts";
+import {
+  binary,
+  bitcast,
+  cast,
+  constant,
+  type Expr,
+  index as indexConst,
+} from "../loopnest/expr.ts";
+import {
+  axisToFront,
+  batchElementwise,
+  elementwiseShape,
+  mapLowering,
+  type NoParams,
+  noParams,
+} from "./common.ts";
+import { unaryBatch } from "./rules.ts";
+import { axisTools } from "./shape.ts";
+
+const u32 = (value: number) => constant(value >>> 0, "uint32");
+
+function rotate(x: Expr, by: number): Expr {
+  return binary("or", binary("shl", x, u32(by)), binary("shrLogical", x, u32(32 - by)));
+}
+
+const rotations = [[13, 15, 26, 6], [17, 29, 16, 24]];
+
+/** The threefry2x32 hash: 20 rounds over a pair of words, keyed by a pair. */
+export function threefryExpr(k0: Expr, k1: Expr, c0: Expr, c1: Expr): [Expr, Expr] {
+  const parity = binary("xor", binary("xor", k0, k1), u32(0x1bd11bda));
+  const keys = [k0, k1, parity];
+  let x0 = binary("add", c0, k0);
+  let x1 = binary("add", c1, k1);
+  for (let round = 0; round < 5; round++) {
+    for (const by of rotations[round % 2]) {
+      x0 = binary("add", x0, x1);
+      x1 = binary("xor", rotate(x1, by), x0);
+    }
+    x0 = binary("add", x0, keys[(round + 1) % 3]);
+    x1 = binary("add", binary("add", x1, keys[(round + 2) % 3]), u32(round + 1));
+  }
+  return [x0, x1];
+}
+
+/** The two words of a key. */
+function words(key: Expr): [Expr, Expr] {
+  const bits = bitcast(key, "int64");
+  const high = binary("shrLogical", bits, constant(32n, "int64"));
+  return [cast(bits, "uint32"), cast(high, "uint32")];
+}
+
+/** A key of two words. */
+function keyOf(low: Expr, high: Expr): Expr {
+  const shifted = binary("shl", cast(high, "int64"), constant(32n, "int64"));
+  return bitcast(binary("or", cast(low, "int64"), shifted), "key<fry>");
+}
+
+/** `threefry2x32`: the hash, elementwise over four arrays of uint32 words. */
+export const threefry2x32P: Primitive<NoParams> = {
+  name: "threefry2x32",
+  abstractEval: (ins) => {
+    for (const a of ins) {
+      if (a.dtype !== "uint32") {
+        throw new DTypeError(`random.threefry2x32: operands must be uint32; got ${a.dtype}`);
+      }
+    }
+    const aval = shapedArray(elementwiseShape("threefry2x32", ins), "uint32");
+    return [aval, aval];
+  },
+  lower: (reads, ins) =>
+    [0, 1].flatMap((which) =>
+      mapLowering(reads, ins, ([k0, k1, c0, c1]) => threefryExpr(k0, k1, c0, c1)[which])
+    ),
+  batch: (xs, dims) => {
+    const [outs, at] = batchElementwise(axisTools, threefry2x32P, xs, dims, noParams);
+    return [outs, [at[0], at[0]]];
+  },
+};
+
+/** Checks that an operand is an array of keys. */
+function checkKey(name: string, aval: ShapedArray): void {
+  if (aval.dtype !== "key<fry>") {
+    throw new DTypeError(
+      `random.${name}: expected an array of keys, as random.key(seed) makes; got ${aval.dtype}`,
+    );
+  }
+}
+
+/** Parameters of {@linkcode randomSeedP}. */
+export interface SeedParams {
+  /** As JAX prints it: always `fry`. */
+  readonly impl: string;
+}
+
+/** `random_seed`: a key of an integer: its low word last, its high word (or 0) first. */
+export const randomSeedP: Primitive<SeedParams> = {
+  name: "random_seed",
+  abstractEval: ([seed]) => {
+    if (!["int32", "uint32", "int64", "uint8"].includes(seed.dtype)) {
+      throw new DTypeError(`random.key: the seed must be an integer; got ${seed.dtype}`);
+    }
+    return [shapedArray(seed.shape, "key<fry>")];
+  },
+  lower: (reads, ins) =>
+    mapLowering(reads, ins, ([seed]) => {
+      if (seed.dtype !== "int64") return keyOf(u32(0), cast(seed, "uint32"));
+      const high = binary("shrLogical", seed, constant(32n, "int64"));
+      return keyOf(cast(high, "uint32"), cast(seed, "uint32"));
+    }),
+  batch: (xs, dims, p) => unaryBatch(randomSeedP, xs, dims, p),
+};
+
+/** A key of an integer array. */
+export function randomSeed(seed: NDArray): NDArray {
+  return bind1(randomSeedP, [seed], { impl: "fry" });
+}
+
+/** `random_wrap`: keys of pairs of words along the last axis. */
+export const randomWrapP: Primitive<SeedParams> = {
+  name: "random_wrap",
+  abstractEval: ([x]) => {
+    if (x.dtype !== "uint32" || x.shape.at(-1) !== 2) {
+      throw new ShapeError(
+        `random.wrapKeyData: expected uint32 words with a last axis of size 2; got ${x.dtype}${
+          formatShape(x.shape)
+        }`,
+      );
+    }
+    return [shapedArray(x.shape.slice(0, -1), "key<fry>")];
+  },
+  lower: ([read]) => [{
+    kind: "map",
+    at: (i) => keyOf(read([...i, indexConst(0)]), read([...i, indexConst(1)])),
+  }],
+  batch: ([x], [dim], p) => [[bind1(randomWrapP, [axisToFront(axisTools, x, dim!)], p)], [0]],
+};
+
+/** Keys of pairs of words. */
+export function randomWrap(x: NDArray): NDArray {
+  return bind1(randomWrapP, [x], { impl: "fry" });
+}
+
+/** `random_unwrap`: the words of keys, along a new last axis. */
+export const randomUnwrapP: Primitive<NoParams> = {
+  name: "random_unwrap",
+  abstractEval: ([x]) => {
+    checkKey("keyData", x);
+    return [shapedArray([...x.shape, 2], "uint32")];
+  },
+  lower: ([read]) => [{
+    kind: "map",
+    at: (i) => {
+      const bits = bitcast(read(i.slice(0, -1)), "int64");
+      const shift = binary("mul", cast(i[i.length - 1], "int64"), constant(32n, "int64"));
+      return cast(binary("shrLogical", bits, shift), "uint32");
+    },
+  }],
+  batch: (xs, dims) => unaryBatch(randomUnwrapP, xs, dims, noParams),
+};
+
+/** The words of keys. */
+export function randomUnwrap(x: NDArray): NDArray {
+  return bind1(randomUnwrapP, [x], noParams);
+}
+
+/** The row-major number of an index, as a pair of words. */
+function counter(i: readonly Expr[], shape: Shape): [Expr, Expr] {
+  let linear: Expr = indexConst(0);
+  shape.forEach((n, axis) => linear = binary("add", binary("mul", linear, indexConst(n)), i[axis]));
+  return [u32(0), cast(linear, "uint32")]; // arrays have fewer than 2^32 elements
+}
+
+/** Parameters of {@linkcode randomSplitP}. */
+export interface ShapeParams {
+  readonly shape: Shape;
+}
+
+/** `random_split`: new keys, of a shape that follows the operand's. */
+export const randomSplitP: Primitive<ShapeParams> = {
+  name: "random_split",
+  abstractEval: ([key], { shape }) => {
+    checkKey("split", key);
+    return [shapedArray([...key.shape, ...shape], "key<fry>")];
+  },
+  lower: ([read], [key], _outs, { shape }) => [{
+    kind: "map",
+    at: (i) => {
+      const [k0, k1] = words(read(i.slice(0, key.shape.length)));
+      const [c0, c1] = counter(i.slice(key.shape.length), shape);
+      return keyOf(...threefryExpr(k0, k1, c0, c1));
+    },
+  }],
+  batch: ([x], [dim], p) => [[bind1(randomSplitP, [axisToFront(axisTools, x, dim!)], p)], [0]],
+};
+
+/** New keys of a shape. */
+export function randomSplit(key: NDArray, shape: Shape): NDArray {
+  return bind1(randomSplitP, [key], { shape });
+}
+
+/** `random_fold_in`: keys mixed with integers, elementwise. */
+export const randomFoldInP: Primitive<NoParams> = {
+  name: "random_fold_in",
+  abstractEval: ([key, data]) => {
+    checkKey("foldIn", key);
+    if (data.dtype !== "uint32") {
+      throw new DTypeError(`random.foldIn: data must be uint32; got ${data.dtype}`);
+    }
+    return [shapedArray(elementwiseShape("foldIn", [key, data]), "key<fry>")];
+  },
+  lower: (reads, ins) =>
+    mapLowering(reads, ins, ([key, data]) => keyOf(...threefryExpr(...words(key), u32(0), data))),
+  batch: (xs, dims) => batchElementwise(axisTools, randomFoldInP, xs, dims, noParams),
+};
+
+/** A key mixed with an integer. */
+export function randomFoldIn(key: NDArray, data: NDArray): NDArray {
+  return bind1(randomFoldInP, [key, data], noParams);
+}
+
+/** Parameters of {@linkcode randomBitsP}. */
+export interface BitsParams {
+  /** 8, 32, or 64 (which comes as int64, for want of an unsigned type). */
+  readonly bitWidth: 8 | 32 | 64;
+  readonly shape: Shape;
+}
+
+/** `random_bits`: uniform bits, of a shape that follows the keys'. */
+export const randomBitsP: Primitive<BitsParams> = {
+  name: "random_bits",
+  abstractEval: ([key], { bitWidth, shape }) => {
+    checkKey("bits", key);
+    const dtype = bitWidth === 8 ? "uint8" : bitWidth === 32 ? "uint32" : "int64";
+    return [shapedArray([...key.shape, ...shape], dtype)];
+  },
+  lower: ([read], [key], _outs, { bitWidth, shape }) => [{
+    kind: "map",
+    at: (i) => {
+      const [k0, k1] = words(read(i.slice(0, key.shape.length)));
+      const [c0, c1] = counter(i.slice(key.shape.length), shape);
+      const [high, low] = threefryExpr(k0, k1, c0, c1);
+      if (bitWidth === 64) {
+        return binary(
+          "or",
+          binary("shl", cast(high, "int64"), constant(32n, "int64")),
+          cast(low, "int64"),
+        );
+      }
+      const mixed = binary("xor", high, low);
+      return bitWidth === 8 ? cast(mixed, "uint8") : mixed;
+    },
+  }],
+  batch: ([x], [dim], p) => [[bind1(randomBitsP, [axisToFront(axisTools, x, dim!)], p)], [0]],
+};
+
+/** Uniform bits of a shape. */
+export function randomBits(key: NDArray, bitWidth: BitsParams["bitWidth"], shape: Shape): NDArray {
+  return bind1(randomBitsP, [key], { bitWidth, shape });
+}
+
+/** The hash of pairs of words. */
+export function threefry2x32(
+  k0: NDArray,
+  k1: NDArray,
+  c0: NDArray,
+  c1: NDArray,
+): readonly NDArray[] {
+  return bind(threefry2x32P, [k0, k1, c0, c1], noParams);
+}
