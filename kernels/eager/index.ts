@@ -1,0 +1,7 @@
+export * from "./argreduce";
+export * from "./binary";
+export * from "./compare";
+export * from "./convert";
+export * from "./copy";
+export * from "./reduce";
+export * from "./unary";

@@ -1,0 +1,260 @@
+// One operand, contiguous, to a contiguous result, which may be the operand itself. One function for each operation, so that
+// the engine compiles what is used. The elementary functions are those of ../math.
+import { loadTail, storeTail } from "./tail";
+import {
+  exp2_f32x4, exp_f32x4, expm1_f32x4, log_f32x4, logistic_f32x4, tanh_f32x4,
+} from "../math";
+import {
+  ABS, CEIL, CLZ, EXP, EXP2, EXPM1, FLOOR, LOG, LOGISTIC, NEG, NOT, POPCOUNT, ROUND, RSQRT, SIGN,
+  SQRT, TANH,
+} from "./opcodes";
+
+/** Elements for one call of a loop. */
+const CHUNK: i32 = 4096;
+
+/** `op` is a constant at each use, so that one branch remains. */
+@inline
+function vector1<T>(op: i32, x: v128): v128 {
+  if (op == NEG) return v128.neg<T>(x);
+  if (op == NOT) return v128.not(x);
+  if (op == ABS) {
+    return v128.abs<T>(x);
+  }
+  if (isInteger<T>()) {
+    // SIGN: -(x > 0) is 1 where it is true, (x < 0) is -1.
+    const zero = i32x4.splat(0);
+    return v128.sub<T>(v128.lt<T>(x, zero), v128.gt<T>(x, zero));
+  }
+  if (op == SIGN) {
+    // 1 with the sign of x; zeros and NaN stay.
+    const bit = v128.splat<T>(<T> -0.0);
+    const one = v128.or(v128.and(x, bit), v128.splat<T>(1));
+    return v128.bitselect(one, x, v128.gt<T>(v128.abs<T>(x), v128.splat<T>(0)));
+  }
+  if (op == FLOOR) return v128.floor<T>(x);
+  if (op == CEIL) return v128.ceil<T>(x);
+  if (op == ROUND) return v128.nearest<T>(x);
+  if (op == SQRT) return v128.sqrt<T>(x);
+  if (op == RSQRT) return v128.div<T>(v128.splat<T>(1), v128.sqrt<T>(x));
+  if (op == EXP) return exp_f32x4(x);
+  if (op == EXP2) return exp2_f32x4(x);
+  if (op == EXPM1) return expm1_f32x4(x);
+  if (op == LOG) return log_f32x4(x);
+  if (op == LOGISTIC) return logistic_f32x4(x);
+  if (op == TANH) return tanh_f32x4(x);
+  return x;
+}
+
+@inline
+function loop<T>(op: i32, n: i32, x: usize, out: usize): void {
+  const V = i32(16 / sizeof<T>());
+  for (; n >= V; n -= V, x += 16, out += 16) v128.store(out, vector1<T>(op, v128.load(x)));
+  if (n > 0) storeTail<T>(out, vector1<T>(op, loadTail<T>(x, n)), n);
+}
+
+@inline
+function bitLoop<T>(op: i32, n: i32, x: usize, out: usize): void {
+  for (; n > 0; n--, x += sizeof<T>(), out += sizeof<T>()) {
+    const v = load<T>(x);
+    if (op == POPCOUNT) store<T>(out, sizeof<T>() == 8 ? <T> popcnt<u64>(<u64> v) : <T> popcnt<u32>(<u32> v));
+    else if (sizeof<T>() == 8) store<T>(out, <T> clz<u64>(<u64> v));
+    else store<T>(out, <T> (clz<u32>(<u32> v) - (32 - 8 * i32(sizeof<T>()))));
+  }
+}
+
+function mapNeg<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(NEG, n, x, out);
+}
+function mapAbs<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(ABS, n, x, out);
+}
+function mapSign<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(SIGN, n, x, out);
+}
+function mapFloor<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(FLOOR, n, x, out);
+}
+function mapCeil<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(CEIL, n, x, out);
+}
+function mapRound<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(ROUND, n, x, out);
+}
+function mapNot<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(NOT, n, x, out);
+}
+function mapSqrt<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(SQRT, n, x, out);
+}
+function mapRsqrt<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(RSQRT, n, x, out);
+}
+function mapExp<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(EXP, n, x, out);
+}
+function mapExp2<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(EXP2, n, x, out);
+}
+function mapExpm1<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(EXPM1, n, x, out);
+}
+function mapLog<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(LOG, n, x, out);
+}
+function mapLogistic<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(LOGISTIC, n, x, out);
+}
+function mapTanh<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(TANH, n, x, out);
+}
+function mapPopcount<T>(n: i32, x: usize, out: usize): void {
+  bitLoop<T>(POPCOUNT, n, x, out);
+}
+function mapClz<T>(n: i32, x: usize, out: usize): void {
+  bitLoop<T>(CLZ, n, x, out);
+}
+
+/** Two uses of it keep binaryen from inlining every loop into one huge function. */
+@inline
+function floats<T>(op: i32, n: i32, x: usize, out: usize): i32 {
+  switch (op) {
+    case NEG: mapNeg<T>(n, x, out); return 1;
+    case ABS: mapAbs<T>(n, x, out); return 1;
+    case SIGN: mapSign<T>(n, x, out); return 1;
+    case FLOOR: mapFloor<T>(n, x, out); return 1;
+    case CEIL: mapCeil<T>(n, x, out); return 1;
+    case ROUND: mapRound<T>(n, x, out); return 1;
+    case SQRT: mapSqrt<T>(n, x, out); return 1;
+    case RSQRT: mapRsqrt<T>(n, x, out); return 1;
+    case EXP: if (sizeof<T>() != 4) return 0; mapExp<T>(n, x, out); return 1;
+    case EXP2: if (sizeof<T>() != 4) return 0; mapExp2<T>(n, x, out); return 1;
+    case EXPM1: if (sizeof<T>() != 4) return 0; mapExpm1<T>(n, x, out); return 1;
+    case LOG: if (sizeof<T>() != 4) return 0; mapLog<T>(n, x, out); return 1;
+    case LOGISTIC: if (sizeof<T>() != 4) return 0; mapLogistic<T>(n, x, out); return 1;
+    case TANH: if (sizeof<T>() != 4) return 0; mapTanh<T>(n, x, out); return 1;
+    default: return 0;
+  }
+}
+
+@inline
+function integers<T>(op: i32, n: i32, x: usize, out: usize): i32 {
+  switch (op) {
+    case NEG: mapNeg<T>(n, x, out); return 1;
+    case NOT: mapNot<T>(n, x, out); return 1;
+    case POPCOUNT: mapPopcount<T>(n, x, out); return 1;
+    case CLZ: mapClz<T>(n, x, out); return 1;
+    default: break;
+  }
+  if (!isSigned<T>()) return 0;
+  switch (op) {
+    case ABS: mapAbs<T>(n, x, out); return 1;
+    case SIGN: mapSign<T>(n, x, out); return 1;
+    default: return 0;
+  }
+}
+
+/**
+ * out[i] = op(x[i]) for 0 <= i < n. Returns 0, having done nothing, where the dtype has no such operation here (floor of an
+ * integer, abs and sign of an unsigned one, which change nothing or little).
+ */
+export function unary_f32(op: i32, n: i32, x: usize, out: usize): i32 {
+  for (; n > CHUNK; n -= CHUNK, x += 4 * CHUNK, out += 4 * CHUNK) {
+    if (!floats<f32>(op, CHUNK, x, out)) return 0;
+  }
+  return n <= 0 ? 1 : floats<f32>(op, n, x, out);
+}
+
+/** As unary_f32. */
+export function unary_f64(op: i32, n: i32, x: usize, out: usize): i32 {
+  for (; n > CHUNK; n -= CHUNK, x += 8 * CHUNK, out += 8 * CHUNK) {
+    if (!floats<f64>(op, CHUNK, x, out)) return 0;
+  }
+  return n <= 0 ? 1 : floats<f64>(op, n, x, out);
+}
+
+/** As unary_f32. */
+export function unary_i32(op: i32, n: i32, x: usize, out: usize): i32 {
+  for (; n > CHUNK; n -= CHUNK, x += 4 * CHUNK, out += 4 * CHUNK) {
+    if (!integers<i32>(op, CHUNK, x, out)) return 0;
+  }
+  return n <= 0 ? 1 : integers<i32>(op, n, x, out);
+}
+
+/** As unary_f32. */
+export function unary_u32(op: i32, n: i32, x: usize, out: usize): i32 {
+  for (; n > CHUNK; n -= CHUNK, x += 4 * CHUNK, out += 4 * CHUNK) {
+    if (!integers<u32>(op, CHUNK, x, out)) return 0;
+  }
+  return n <= 0 ? 1 : integers<u32>(op, n, x, out);
+}
+
+/** As unary_f32. */
+export function unary_i64(op: i32, n: i32, x: usize, out: usize): i32 {
+  for (; n > CHUNK; n -= CHUNK, x += 8 * CHUNK, out += 8 * CHUNK) {
+    if (!integers<i64>(op, CHUNK, x, out)) return 0;
+  }
+  return n <= 0 ? 1 : integers<i64>(op, n, x, out);
+}
+
+/** As unary_f32. */
+export function unary_u8(op: i32, n: i32, x: usize, out: usize): i32 {
+  for (; n > CHUNK; n -= CHUNK, x += 1 * CHUNK, out += 1 * CHUNK) {
+    if (!integers<u8>(op, CHUNK, x, out)) return 0;
+  }
+  return n <= 0 ? 1 : integers<u8>(op, n, x, out);
+}
+
+/** out[i] = 1 - x[i], of bools. */
+export function not_bool(n: i32, x: usize, out: usize): void {
+  for (; n >= 16; n -= 16, x += 16, out += 16) {
+    v128.store(out, v128.xor(v128.load(x), i8x16.splat(1)));
+  }
+  for (; n > 0; n--, x++, out++) store<u8>(out, load<u8>(x) ^ 1);
+}
+
+/** out[i] = 1 where x[i] is neither NaN nor infinite, else 0; bytes. */
+export function is_finite_f32(n: i32, x: usize, out: usize): void {
+  for (; n > 0; n--, x += 4, out++) store<u8>(out, u8(abs(load<f32>(x)) < f32.POSITIVE_INFINITY));
+}
+
+/** As is_finite_f32. */
+export function is_finite_f64(n: i32, x: usize, out: usize): void {
+  for (; n > 0; n--, x += 8, out++) store<u8>(out, u8(abs(load<f64>(x)) < f64.POSITIVE_INFINITY));
+}
+
+@inline
+function powers<T>(n: i32, y: i32, x: usize, out: usize): void {
+  const V = i32(16 / sizeof<T>());
+  const one = v128.splat<T>(1);
+  for (; n > 0; n -= V, x += 16, out += 16) {
+    let base = n >= V ? v128.load(x) : loadTail<T>(x, n);
+    let r = one;
+    for (let e = u32(abs(y)); e; e >>= 1) {
+      if (e & 1) r = v128.mul<T>(r, base);
+      base = v128.mul<T>(base, base);
+    }
+    if (isFloat<T>() && y < 0) r = v128.div<T>(one, r);
+    if (n >= V) v128.store(out, r);
+    else storeTail<T>(out, r, n);
+  }
+}
+
+/** out[i] = x[i] ** y by repeated squaring; a negative y takes the reciprocal. */
+export function integer_pow_f32(n: i32, y: i32, x: usize, out: usize): void {
+  powers<f32>(n, y, x, out);
+}
+
+/** As integer_pow_f32. */
+export function integer_pow_f64(n: i32, y: i32, x: usize, out: usize): void {
+  powers<f64>(n, y, x, out);
+}
+
+/** As integer_pow_f32, for y >= 0; wraps. Serves u32 too. */
+export function integer_pow_i32(n: i32, y: i32, x: usize, out: usize): void {
+  powers<i32>(n, y, x, out);
+}
+
+/** As integer_pow_i32. */
+export function integer_pow_i64(n: i32, y: i32, x: usize, out: usize): void {
+  powers<i64>(n, y, x, out);
+}
