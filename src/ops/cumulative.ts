@@ -1,0 +1,222 @@
+/**
+ * Running sums, products and extremes along an axis.
+ *
+ * @module
+ */
+import type { NDArray } from "../core/array.ts";
+import type { ShapedArray } from "../core/aval.ts";
+import type { Lowered } from "../core/lowering.ts";
+import { type AnyPrimitive, type Primitive, type Tangent, Zero } from "../core/primitive.ts";
+import { bind1 } from "../core/trace.ts";
+
+import { checkAccepts, lit } from "./common.ts";
+import { exp, log1p } from "./elementary.ts";
+import * as arith from "./arith.ts";
+import { eq, ge, le, select } from "./logic.ts";
+import { addAny } from "./rules.ts";
+import { checkAxes, fullLike, instantiate } from "./shape.ts";
+import { pad, slice } from "./slicing.ts";
+
+/** Parameters of the cumulative operations. */
+export interface CumulativeParams {
+  readonly axis: number;
+  /** Whether to run from the end. */
+  readonly reverse: boolean;
+}
+
+function cumulativeAval(
+  name: string,
+  [x]: readonly ShapedArray[],
+  { axis }: CumulativeParams,
+): readonly ShapedArray[] {
+  checkAccepts(name, x.dtype, "number");
+  checkAxes(name, x.shape, [axis]);
+  return [x];
+}
+
+function cumulativeLowering(
+  name: string,
+  [x]: readonly ShapedArray[],
+  p: CumulativeParams,
+): readonly Lowered[] {
+  const n = x.shape[p.axis];
+  const inner = x.shape.slice(p.axis + 1).reduce((a, b) => a * b, 1);
+  const outer = x.shape.slice(0, p.axis).reduce((a, b) => a * b, 1);
+  return [{
+    kind: "kernel",
+    result: 0,
+    call: {
+      name: `${name}_${x.dtype}`,
+      args: [
+        { kind: "number", value: outer },
+        { kind: "number", value: n },
+        { kind: "number", value: inner },
+        { kind: "number", value: p.reverse ? 1 : 0 },
+        { kind: "operand", operand: 0 },
+        { kind: "result", result: 0 },
+      ],
+    },
+  }];
+}
+
+function cumulativeBatch(
+  primitive: AnyPrimitive,
+  [x]: readonly NDArray[],
+  [dim]: readonly (number | null)[],
+  { axis, reverse }: CumulativeParams,
+): readonly [readonly NDArray[], readonly (number | null)[]] {
+  return [[bind1(primitive, [x], { axis: axis < dim! ? axis : axis + 1, reverse })], [dim]];
+}
+
+/** `x` moved by `by` places along the axis of a cumulation, `fill` coming in. */
+function shifted(
+  x: NDArray,
+  { axis, reverse }: CumulativeParams,
+  by: number,
+  fill: number,
+): NDArray {
+  const n = x.shape[axis];
+  const start = x.shape.map((_, i) => i === axis && reverse ? by : 0);
+  const limit = x.shape.map((size, i) => i === axis ? (reverse ? n : n - by) : size);
+  const kept = slice(x, start, limit);
+  return pad(
+    kept,
+    lit(x, fill),
+    x.shape.map((_, i) => i !== axis ? [0, 0, 0] : reverse ? [0, by, 0] : [by, 0, 0]),
+  );
+}
+
+/** Value and tangent of a cumulation by doubling: log₂(n) steps of elementwise work on the whole array. */
+function doubling(
+  x: NDArray,
+  t: NDArray,
+  p: CumulativeParams,
+  identity: number,
+  combine: (x: NDArray, t: NDArray, y: NDArray, u: NDArray) => [NDArray, NDArray],
+): [NDArray, NDArray] {
+  let [value, tangent] = [x, t];
+  for (let by = 1; by < x.shape[p.axis]; by *= 2) {
+    [value, tangent] = combine(
+      value,
+      tangent,
+      shifted(value, p, by, identity),
+      shifted(tangent, p, by, 0),
+    );
+  }
+  return [value, tangent];
+}
+
+function cumulativeJvp(
+  primitive: AnyPrimitive,
+  [x]: readonly NDArray[],
+  [t]: readonly Tangent[],
+  p: CumulativeParams,
+  tangentOf: (t: NDArray) => NDArray,
+): readonly [readonly NDArray[], readonly Tangent[]] {
+  const out = bind1(primitive, [x], p);
+  return [[out], [t instanceof Zero ? new Zero(out.aval) : tangentOf(instantiate(t))]];
+}
+
+/** `cumsum`: running sums. Linear; its transpose runs the other way. */
+export const cumsumP: Primitive<CumulativeParams> = {
+  name: "cumsum",
+  abstractEval: (ins, p) => cumulativeAval("cumsum", ins, p),
+  lower: (_reads, ins, _outs, p) => cumulativeLowering("cumsum", ins, p),
+  jvp: (xs, ts, p) => cumulativeJvp(cumsumP, xs, ts, p, (t) => bind1(cumsumP, [t], p)),
+  transpose: ([ct], [x], { axis, reverse }) => [
+    ct instanceof Zero ? new Zero(x.aval) : bind1(cumsumP, [ct], { axis, reverse: !reverse }),
+  ],
+  batch: (xs, dims, p) => cumulativeBatch(cumsumP, xs, dims, p),
+};
+
+/** Running sums along `axis`. */
+export function cumsum(x: NDArray, axis: number, reverse = false): NDArray {
+  return bind1(cumsumP, [x], { axis, reverse });
+}
+
+/** `cumprod`: running products. */
+export const cumprodP: Primitive<CumulativeParams> = {
+  name: "cumprod",
+  abstractEval: (ins, p) => cumulativeAval("cumprod", ins, p),
+  lower: (_reads, ins, _outs, p) => cumulativeLowering("cumprod", ins, p),
+  jvp: (xs, ts, p) =>
+    cumulativeJvp(
+      cumprodP,
+      xs,
+      ts,
+      p,
+      (t) =>
+        doubling(
+          xs[0],
+          t,
+          p,
+          1,
+          (a, ta, b, tb) => [arith.mul(a, b), addAny(arith.mul(ta, b), arith.mul(a, tb))],
+        )[1],
+    ),
+  batch: (xs, dims, p) => cumulativeBatch(cumprodP, xs, dims, p),
+};
+
+/** Running products along `axis`. */
+export function cumprod(x: NDArray, axis: number, reverse = false): NDArray {
+  return bind1(cumprodP, [x], { axis, reverse });
+}
+
+function extremeTangent(
+  x: NDArray,
+  t: NDArray,
+  p: CumulativeParams,
+  identity: number,
+  better: (x: NDArray, y: NDArray) => NDArray,
+): NDArray {
+  return doubling(x, t, p, identity, (a, ta, b, tb) => {
+    const keep = better(a, b);
+    const tie = eq(a, b);
+    const mean = arith.mul(addAny(ta, tb), fullLike(lit(ta, 0.5), ta.shape));
+    return [select(keep, a, b), select(tie, mean, select(keep, ta, tb))];
+  })[1];
+}
+
+/** `cummax`: running maxima. */
+export const cummaxP: Primitive<CumulativeParams> = {
+  name: "cummax",
+  abstractEval: (ins, p) => cumulativeAval("cummax", ins, p),
+  lower: (_reads, ins, _outs, p) => cumulativeLowering("cummax", ins, p),
+  jvp: (xs, ts, p) =>
+    cumulativeJvp(cummaxP, xs, ts, p, (t) => extremeTangent(xs[0], t, p, -Infinity, ge)),
+  batch: (xs, dims, p) => cumulativeBatch(cummaxP, xs, dims, p),
+};
+
+/** Running maxima along `axis`. */
+export function cummax(x: NDArray, axis: number, reverse = false): NDArray {
+  return bind1(cummaxP, [x], { axis, reverse });
+}
+
+/** `cummin`: running minima. */
+export const cumminP: Primitive<CumulativeParams> = {
+  name: "cummin",
+  abstractEval: (ins, p) => cumulativeAval("cummin", ins, p),
+  lower: (_reads, ins, _outs, p) => cumulativeLowering("cummin", ins, p),
+  jvp: (xs, ts, p) =>
+    cumulativeJvp(cumminP, xs, ts, p, (t) => extremeTangent(xs[0], t, p, Infinity, le)),
+  batch: (xs, dims, p) => cumulativeBatch(cumminP, xs, dims, p),
+};
+
+/** Running minima along `axis`. */
+export function cummin(x: NDArray, axis: number, reverse = false): NDArray {
+  return bind1(cumminP, [x], { axis, reverse });
+}
+
+/** Running `log(sum(exp(x)))` along `axis`, by doubling. */
+export function cumlogsumexp(x: NDArray, axis: number, reverse = false): NDArray {
+  const p = { axis, reverse };
+  let value = x;
+  for (let by = 1; by < x.shape[axis]; by *= 2) {
+    const other = shifted(value, p, by, -Infinity);
+    const largest = arith.max(value, other);
+    const gap = arith.sub(arith.min(value, other), largest);
+    const both = arith.add(largest, log1p(exp(gap)));
+    value = select(eq(largest, lit(largest, -Infinity)), largest, both);
+  }
+  return value;
+}
