@@ -16,6 +16,7 @@ import { InternalError } from "../errors.ts";
 import { arrayFromTypedArray, ConcreteArray, literalArray } from "./concrete.ts";
 import { cellsPlan } from "./cells_plan.ts";
 import { programPlan } from "./eager_program.ts";
+import { kernelPlan } from "./kernel_plan.ts";
 import { recipesOf } from "./recipe.ts";
 
 /** Computes a primitive on operands of the avals it was made for. */
@@ -74,7 +75,8 @@ function makePlan(primitive: AnyPrimitive, operands: readonly NDArray[], params:
   const ins: ShapedArray[] = operands.map((x) => x.aval);
   const outs = primitive.abstractEval(ins, params);
   const recipes = recipesOf(primitive, ins, outs, params);
-  return (recipes && cellsPlan(recipes, outs)) ?? programPlan(primitive, ins, outs, params);
+  return (recipes && (cellsPlan(recipes, outs) ?? kernelPlan(recipes, ins, outs))) ??
+    programPlan(primitive, ins, outs, params);
 }
 
 /** Forgets all plans, for tests. */

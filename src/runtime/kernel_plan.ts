@@ -1,0 +1,277 @@
+/**
+ * Eager evaluation by library kernels: no compiler is loaded, and nothing is interpreted.
+ *
+ * @module
+ */
+import { gemmScratchBytes } from "../backends/wasm/gemm_plan.ts";
+import { nbytesOf, type ShapedArray, sizeOf } from "../core/aval.ts";
+import { dtypeInfo } from "../core/dtype.ts";
+import type { Block } from "./allocator.ts";
+import { readCells, writeCells } from "./cells.ts";
+import { aliasArray, type ConcreteArray, emptyArray, fromCells, MAX_CELLS } from "./concrete.ts";
+import type { Plan } from "./evaluate.ts";
+import { bodyTask, CopyTask, type KernelTask, Layout, moveTask } from "./kernel_body.ts";
+import { argReduceKernel, copyKernel, gemmKernel, reduceKernel } from "./kernel_ops.ts";
+import { heap } from "./memory.ts";
+import type { Body, DotRecipe, Piece, Recipe } from "./recipe.ts";
+import { stridesOf } from "./recipe.ts";
+import { beginOperation, giveScratch, takeScratch } from "./storage.ts";
+import type { ReduceOp } from "../loopnest/ir.ts";
+
+/** A plan that calls kernels, or `null` where some result needs what they cannot do. */
+export function kernelPlan(
+  recipes: readonly Recipe[],
+  ins: readonly ShapedArray[],
+  outs: readonly ShapedArray[],
+): Plan | null {
+  const first = recipes[0];
+  if (recipes.length === 1 && first.kind === "alias") {
+    return (operands) => [aliasArray(operands[first.operand], outs[0])];
+  }
+  const tasks: (KernelTask | null)[] = [];
+  for (let i = 0; i < recipes.length; i++) {
+    const recipe = recipes[i];
+    const task = recipe.kind === "alias" ? null : taskOf(recipe, ins, outs[i]);
+    if (task === null && recipe.kind !== "alias") return null;
+    tasks.push(task);
+  }
+  const layout = new Layout();
+  const inSlots = ins.map((aval) => slotFor(layout, aval));
+  const outSlots = outs.map((aval) => slotFor(layout, aval));
+  const work = layout.bytes;
+  const bytes = work + Math.max(0, ...tasks.map((task) => task?.scratchBytes ?? 0));
+
+  return (operands) => {
+    beginOperation();
+    for (let i = 0; i < operands.length; i++) {
+      const x = operands[i];
+      // Few elements are copied beside; all others must be in the shared memory, and stay while this runs.
+      if (inSlots[i] < 0 || x.live().lease !== null) x.address();
+    }
+    const results = outs.map((aval, o) =>
+      tasks[o] === null || outSlots[o] >= 0 ? null : emptyArray(aval)
+    );
+    const block = bytes <= ARENA_BYTES ? arena() : takeScratch(bytes, "an eager operation");
+    try {
+      const scratch = block.address;
+      const addresses = operands.map((x, i) => {
+        const { address, cells } = x.storage!;
+        if (address !== 0) return address;
+        writeCells(cells!, ins[i], scratch + inSlots[i]);
+        return scratch + inSlots[i];
+      });
+      return outs.map((aval, o): ConcreteArray => {
+        const task = tasks[o];
+        if (task === null) {
+          return aliasArray(operands[(recipes[o] as { operand: number }).operand], aval);
+        }
+        const result = results[o];
+        const out = result === null ? scratch + outSlots[o] : result.storage!.address;
+        task.run(addresses, out, scratch + work);
+        return result ?? fromCells(aval, readCells(aval, out));
+      });
+    } finally {
+      if (block !== theArena) giveScratch(block);
+    }
+  };
+}
+
+function slotFor(layout: Layout, aval: ShapedArray): number {
+  return aval.size <= MAX_CELLS ? layout.take(Math.max(16, nbytesOf(aval))) : -1;
+}
+
+/** Scratch that is always there; kernels never call back, so one for all is enough. */
+const ARENA_BYTES = 256 << 10;
+let theArena: Block | null = null;
+
+function arena(): Block {
+  return theArena ??= takeScratch(ARENA_BYTES, "eager operations");
+}
+
+function taskOf(
+  recipe: Exclude<Recipe, { kind: "alias" }>,
+  ins: readonly ShapedArray[],
+  out: ShapedArray,
+): KernelTask | null {
+  switch (recipe.kind) {
+    case "map":
+      return bodyTask(recipe.body);
+    case "reduce":
+      return reduceTask(recipe.op, recipe.body, recipe.kept, ins, out);
+    case "argReduce":
+      return argReduceTask(recipe.op, recipe.body, out);
+    case "pieces":
+      return piecesTask(recipe.pieces, out);
+    case "dot":
+      return dotTask(recipe.dot, out);
+    default: {
+      const never: never = recipe;
+      return never;
+    }
+  }
+}
+
+/** Puts the values of a body into scratch, and hands them on. */
+function afterBody(
+  body: Body,
+  then: (layout: Layout) => ((values: number, out: number, scratch: number) => void) | null,
+): KernelTask | null {
+  const task = bodyTask(body);
+  if (task === null) return null;
+  const layout = new Layout();
+  const root = body.nodes[body.root];
+  const values = layout.take(sizeOf(body.box) * dtypeInfo(root.dtype).bytes);
+  const run = then(layout);
+  if (run === null) return null;
+  const rest = layout.bytes;
+  return {
+    scratchBytes: rest + task.scratchBytes,
+    run: (operands, out, scratch) => {
+      task.run(operands, scratch + values, scratch + rest);
+      run(scratch + values, out, scratch);
+    },
+  };
+}
+
+function reduceTask(
+  op: ReduceOp,
+  body: Body,
+  kept: number,
+  ins: readonly ShapedArray[],
+  out: ShapedArray,
+): KernelTask | null {
+  const kernel = reduceKernel(op, out.dtype);
+  if (kernel === null) return null;
+  return directReduce(op, body, kept, ins, out) ?? afterBody(body, () => {
+    const terms = sizeOf(body.box.slice(kept));
+    return (values, result) => kernel(out.size, terms, 1, values, result);
+  });
+}
+
+/** Reduces an operand where it lies, a group of neighbouring axes at a time, the last group first. */
+function directReduce(
+  op: ReduceOp,
+  body: Body,
+  kept: number,
+  ins: readonly ShapedArray[],
+  out: ShapedArray,
+): KernelTask | null {
+  const root = body.nodes[body.root];
+  if (root.kind !== "view" || out.size === 0) return null;
+  const view = body.views[root.view];
+  const { operand } = view;
+  const kernel = reduceKernel(op, out.dtype);
+  if (kernel === null || view.offset !== 0 || sizeOf(body.box) !== ins[operand].size) return null;
+  if (ins[operand].size === 0) return null;
+  // The box's axes in the order in which they lie in memory.
+  const axes = body.box.map((size, axis) => ({
+    size,
+    stride: view.strides[axis],
+    isKept: axis < kept,
+    axis,
+  })).filter(({ size }) => size !== 1).sort((a, b) => b.stride - a.stride);
+  let expected = 1;
+  let lastKept = Infinity;
+  for (let i = axes.length - 1; i >= 0; i--) {
+    if (axes[i].stride !== expected) return null;
+    expected *= axes[i].size;
+    if (!axes[i].isKept) continue;
+    if (axes[i].axis > lastKept) return null; // the result is transposed as well
+    lastKept = axes[i].axis;
+  }
+  const groups: { size: number; isKept: boolean }[] = [];
+  for (const { size, isKept } of axes) {
+    const last = groups[groups.length - 1];
+    if (last !== undefined && last.isKept === isKept) last.size *= size;
+    else groups.push({ size, isKept });
+  }
+  const passes: { outer: number; n: number; inner: number }[] = [];
+  let inner = 1;
+  for (let i = groups.length - 1; i >= 0; i--) {
+    if (groups[i].isKept) {
+      inner *= groups[i].size;
+      continue;
+    }
+    const outer = sizeOf(groups.slice(0, i).map((g) => g.size));
+    passes.push({ outer, n: groups[i].size, inner });
+  }
+  if (passes.length === 0) return null; // nothing but a copy
+  const layout = new Layout();
+  const { bytes } = dtypeInfo(out.dtype);
+  const temps = passes.slice(0, -1).map(({ outer, inner }) => layout.take(outer * inner * bytes));
+  return {
+    scratchBytes: layout.bytes,
+    run: (operands, result, scratch) => {
+      let from = operands[operand];
+      passes.forEach(({ outer, n, inner }, i) => {
+        const to = i < temps.length ? scratch + temps[i] : result;
+        kernel(outer, n, inner, from, to);
+        from = to;
+      });
+    },
+  };
+}
+
+function argReduceTask(op: "max" | "min", body: Body, out: ShapedArray): KernelTask | null {
+  const kernel = argReduceKernel(op, body.nodes[body.root].dtype);
+  const n = body.box[body.box.length - 1];
+  if (kernel === null || n === 0) return null;
+  // The axis that is searched is the box's last, wherever it lies in the operand; the values are put in order first.
+  return afterBody(body, () => (values, result) => kernel(out.size, n, 1, values, result));
+}
+
+function piecesTask(pieces: readonly Piece[], out: ShapedArray): KernelTask | null {
+  const tasks: KernelTask[] = [];
+  for (const { body, offset, strides } of pieces) {
+    const task = moveTask(body, strides, offset) ?? afterBody(body, (layout) => {
+      const kernel = copyKernel(out.dtype);
+      if (kernel === null) return null;
+      const source = { offset: 0, strides: stridesOf(body.box) };
+      const copy = new CopyTask(kernel, layout, out.dtype, body.box, source, { offset, strides });
+      return (values, result, scratch) => copy.run(values, result, scratch);
+    });
+    if (task === null) return null;
+    tasks.push(task);
+  }
+  return {
+    scratchBytes: Math.max(0, ...tasks.map((task) => task.scratchBytes)),
+    run: (operands, result, scratch) => {
+      for (const task of tasks) task.run(operands, result, scratch);
+    },
+  };
+}
+
+function dotTask(dot: DotRecipe, out: ShapedArray): KernelTask | null {
+  const kernel = gemmKernel(out.dtype);
+  if (kernel === null) return null;
+  const { batch, m, n, k, lhs, rhs } = dot;
+  const { bytes } = dtypeInfo(out.dtype);
+  return {
+    scratchBytes: gemmScratchBytes(m, n, k, bytes as 4 | 8),
+    run: (operands, result, scratch) => {
+      if (out.size === 0) return;
+      if (k === 0) {
+        const { u8 } = heap();
+        u8.fill(0, result, result + out.size * bytes);
+        return;
+      }
+      for (let t = 0; t < batch; t++) {
+        kernel(
+          m,
+          n,
+          k,
+          operands[lhs.operand] + t * lhs.batch * bytes,
+          lhs.free,
+          lhs.contract,
+          operands[rhs.operand] + t * rhs.batch * bytes,
+          rhs.contract,
+          rhs.free,
+          result + t * m * n * bytes,
+          n,
+          scratch,
+          0,
+        );
+      }
+    },
+  };
+}
