@@ -1,12 +1,23 @@
 /**
  * From a jaxpr to a program of loop nests.
  *
+ * The stages, each in a file of its own: `simplify.ts` rewrites the jaxpr; `graph.ts` asks each equation's lowering rule
+ * what it computes; `fuse.ts` decides what becomes memory and which nest computes what; `order.ts` puts the
+ * steps in order; `nest.ts` works out each nest's passes; `buffers.ts` finds places for values; `emit.ts` writes the nests down.
+ *
  * @module
  */
+import { CompileError } from "../errors.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
-import type { Program } from "../loopnest/ir.ts";
+import type { KernelArg, Program, Step } from "../loopnest/ir.ts";
+import { type BufferPlan, planBuffers, type PlannedStep } from "./buffers.ts";
+import { emitNest } from "./emit.ts";
+import { fuse } from "./fuse.ts";
+import { Graph, type Value } from "./graph.ts";
+import { nestTerms } from "./nest.ts";
+import type { DotNode, KernelNode } from "./nodes.ts";
+import { orderSteps } from "./order.ts";
 import { simplify } from "./simplify.ts";
-import { scheduleUnfused } from "./unfused.ts";
 
 /** What {@linkcode schedule} is told. */
 export interface ScheduleOptions {
@@ -14,12 +25,116 @@ export interface ScheduleOptions {
   readonly name: string;
   /** Which inputs (captured constants first) may be overwritten; none unless given. */
   readonly donated?: readonly boolean[];
+  /** Whether to fuse; `false` makes each equation a step of its own, for comparison. */
+  readonly fuse?: boolean;
 }
 
 /**
  * Schedules a jaxpr. The program's inputs are the captured constants, then the arguments; its outputs
  * are the jaxpr's, in order.
+ *
+ * @throws {CompileError} Where an operation has no compiled form.
  */
 export function schedule(closed: ClosedJaxpr, options: ScheduleOptions): Program {
-  return scheduleUnfused(simplify(closed), options.name);
+  return scheduleSimplified(simplify(closed), options);
+}
+
+/** Schedules a jaxpr that is simplified already. */
+export function scheduleSimplified(closed: ClosedJaxpr, options: ScheduleOptions): Program {
+  const graph = new Graph(closed);
+  checkSizes(graph);
+  const { nodes, outputs } = fuse(graph, { fuse: options.fuse ?? true });
+  const steps = orderSteps(nodes).map((node): PlannedStep => ({
+    node,
+    nest: node.kind === "nest" ? nestTerms(graph, node) : null,
+  }));
+  const plan = planBuffers(graph, steps, outputs, options.donated ?? []);
+  return {
+    name: options.name,
+    buffers: plan.buffers,
+    steps: steps.filter(({ node }) => !plan.needless.has(node)).map((s) => emitStep(s, plan)),
+    scratchBytes: plan.scratchBytes,
+  };
+}
+
+/** The donated inputs, by position, whose memory no output of a program took over. */
+export function unusedDonations(program: Program, donated: readonly boolean[]): number[] {
+  const taken = new Set(program.buffers.map((b) => b.donor));
+  return donated.flatMap((given, k) => given && !taken.has(k) ? [k] : []);
+}
+
+function checkSizes(graph: Graph): void {
+  for (const v of graph.values) {
+    if (v.size >= 2 ** 31) {
+      throw new CompileError(
+        `${v.name}: an array of shape [${v.shape.join(", ")}] has ${v.size} elements; at most ${
+          2 ** 31 - 1
+        } can be addressed`,
+      );
+    }
+  }
+}
+
+function emitStep({ node, nest }: PlannedStep, plan: BufferPlan): Step {
+  const { bufferOf } = plan;
+  switch (node.kind) {
+    case "nest":
+      return emitNest(nest!, bufferOf);
+    case "copy":
+      return { kind: "copy", from: bufferOf(node.from), to: bufferOf(node.to) };
+    case "dot":
+      return emitDot(node, bufferOf);
+    case "kernel":
+      return emitKernel(node, bufferOf);
+    default: {
+      const never: never = node;
+      return never;
+    }
+  }
+}
+
+function emitDot(node: DotNode, bufferOf: (v: Value) => number): Step {
+  const { out, lhs, rhs, sizes } = node;
+  return {
+    kind: "dot",
+    name: out.name,
+    dtype: out.aval.dtype,
+    ...sizes,
+    lhs: {
+      buffer: bufferOf(lhs.value),
+      offset: lhs.offset,
+      batchStride: lhs.batchStride,
+      rowStride: lhs.freeStride,
+      colStride: lhs.contractStride,
+    },
+    rhs: {
+      buffer: bufferOf(rhs.value),
+      offset: rhs.offset,
+      batchStride: rhs.batchStride,
+      rowStride: rhs.contractStride,
+      colStride: rhs.freeStride,
+    },
+    out: bufferOf(out),
+  };
+}
+
+function emitKernel(node: KernelNode, bufferOf: (v: Value) => number): Step {
+  let scratch = 0;
+  const args = node.call.args.map((arg): KernelArg => {
+    switch (arg.kind) {
+      case "number":
+        return arg;
+      case "operand":
+        return { kind: "buffer", buffer: bufferOf(node.operands[arg.operand].root) };
+      case "result":
+        return { kind: "buffer", buffer: bufferOf(node.results[arg.result]) };
+      case "scratch":
+        return { kind: "buffer", buffer: bufferOf(node.scratch[scratch++]) };
+      default: {
+        const never: never = arg;
+        return never;
+      }
+    }
+  });
+  return { kind: "kernel", name: node.call.name, args };
 }

@@ -31,6 +31,7 @@ export function interpret(program: Program, inputs: readonly TypedArray[]): Type
   const memory: TypedArray[] = [];
   const outputs: TypedArray[] = [];
   const donated = new Map<number, TypedArray>();
+  const scratch = new ArrayBuffer(program.scratchBytes);
   for (const buffer of program.buffers) {
     if (buffer.role === "output" && buffer.donor >= 0) {
       donated.set(buffer.donor, inputs[buffer.donor]!.slice());
@@ -45,6 +46,9 @@ export function interpret(program: Program, inputs: readonly TypedArray[]): Type
           `interpret ${program.name}: input ${buffer.position} is not ${buffer.dtype}[${buffer.size}]`,
         );
       }
+    } else if (buffer.role === "temp") {
+      // Temporaries share the scratch block as planned, so that a wrong plan shows.
+      array = new (typedArrayClass(buffer.dtype))(scratch, buffer.offset, buffer.size);
     } else {
       array = (buffer.donor >= 0 ? donated.get(buffer.donor) : undefined) ??
         new (typedArrayClass(buffer.dtype))(buffer.size);

@@ -1,0 +1,119 @@
+/**
+ * Other forms of what lowering rules give: a contraction as a reduction, pieces as a selection.
+ *
+ * @module
+ */
+import type { Shape } from "../core/aval.ts";
+import type { DType, HostScalar } from "../core/dtype.ts";
+import type { Access, DotSpec, Lowered } from "../core/lowering.ts";
+import { binary, type Expr, index, select } from "../loopnest/expr.ts";
+import type { ReduceOp } from "../loopnest/ir.ts";
+
+/** A contraction as a reduction over the contracted axes. */
+export function dotAsReduce(
+  spec: DotSpec,
+  lhs: Access,
+  rhs: Access,
+  lhsShape: Shape,
+  rhsShape: Shape,
+): { sizes: number[]; at: (at: readonly Expr[], r: readonly Expr[]) => Expr } {
+  const nb = spec.lhsBatch.length;
+  const lhsFree = lhsShape.length - nb - spec.lhsContract.length;
+  const place = (
+    rank: number,
+    batch: readonly number[],
+    contract: readonly number[],
+    at: readonly Expr[],
+    free: readonly Expr[],
+    r: readonly Expr[],
+  ) => {
+    let next = 0;
+    return Array.from({ length: rank }, (_, k) => {
+      const b = batch.indexOf(k);
+      if (b >= 0) return at[b];
+      const c = contract.indexOf(k);
+      return c >= 0 ? r[c] : free[next++];
+    });
+  };
+  return {
+    sizes: spec.lhsContract.map((k) => lhsShape[k]),
+    at: (at, r) => {
+      const l = at.slice(nb, nb + lhsFree);
+      const x = lhs(place(lhsShape.length, spec.lhsBatch, spec.lhsContract, at, l, r));
+      const f = at.slice(nb + lhsFree);
+      const y = rhs(place(rhsShape.length, spec.rhsBatch, spec.rhsContract, at, f, r));
+      return binary("mul", x, y);
+    },
+  };
+}
+
+/** Pieces as one map that selects among them; reads are kept in bounds, since both sides of a selection are evaluated. */
+export function piecesAsMap(l: Extract<Lowered, { kind: "pieces" }>): Lowered {
+  const pieces = l.pieces.filter((p) => p.sizes.every((n) => n > 0));
+  return {
+    kind: "map",
+    at: (at) => {
+      let result: Expr | null = l.background ?? null;
+      for (let p = pieces.length - 1; p >= 0; p--) {
+        const { offsets, sizes, steps } = pieces[p];
+        let inside: Expr | null = null;
+        const both = (c: Expr) => inside = inside === null ? c : binary("and", inside, c);
+        const where = at.map((i, k) => {
+          const step = steps?.[k] ?? 1;
+          const from = binary("sub", i, index(offsets[k]));
+          const last = (sizes[k] - 1) * step;
+          both(binary("ge", from, index(0)));
+          both(binary("le", from, index(last)));
+          const kept = binary("max", index(0), binary("min", from, index(last)));
+          if (step === 1) return kept;
+          both(binary("eq", binary("rem", kept, index(step)), index(0)));
+          return binary("div", kept, index(step));
+        });
+        const value = pieces[p].at(where);
+        result = result === null || inside === null ? value : select(inside, value, result);
+      }
+      return result!;
+    },
+  };
+}
+
+/** What a reduction of nothing gives. */
+export function reductionIdentity(op: ReduceOp, dtype: DType): HostScalar {
+  const float = dtype === "float32" || dtype === "float64";
+  const big = dtype === "int64";
+  switch (op) {
+    case "add":
+    case "or":
+    case "xor":
+      return dtype === "bool" ? false : big ? 0n : 0;
+    case "mul":
+      return dtype === "bool" ? true : big ? 1n : 1;
+    case "and":
+      return dtype === "bool"
+        ? true
+        : big
+        ? -1n
+        : dtype === "uint8"
+        ? 255
+        : dtype === "uint32"
+        ? 2 ** 32 - 1
+        : -1;
+    case "max":
+      return float ? -Infinity : lowest[dtype as keyof typeof lowest] ?? 0;
+    case "min":
+      return float ? Infinity : highest[dtype as keyof typeof highest] ?? 0;
+    default: {
+      const never: never = op;
+      return never;
+    }
+  }
+}
+
+const lowest = { bool: false, uint8: 0, uint32: 0, int32: -(2 ** 31), int64: -(2n ** 63n) };
+const highest = {
+  bool: true,
+  uint8: 255,
+  uint32: 2 ** 32 - 1,
+  int32: 2 ** 31 - 1,
+  int64: 2n ** 63n - 1n,
+};
