@@ -229,7 +229,7 @@ function render(doc: Doc, width: number, indent: number): string {
       const text = write(value, inner, inner + label.length, comma.length);
       return " ".repeat(inner) + label + text + comma;
     });
-    return `${doc.open}\n${lines.join("\n")}\n${" ".repeat(level)}${doc.close}`;
+    return `${doc.open.trimEnd()}\n${lines.join("\n")}\n${" ".repeat(level)}${doc.close}`;
   };
   return write(doc, 0, 0, 0);
 }

@@ -9,7 +9,7 @@ import { isInexact, type TypedArray } from "../core/dtype.ts";
 import { ArgumentError } from "../errors.ts";
 import { and, isFinite, or } from "../ops/logic.ts";
 import { flatten } from "../tree/flatten.ts";
-import { isKwargs } from "../tree/kwargs.ts";
+import { splitOptions } from "../tree/map.ts";
 import { equalsKey, type Equatable } from "../tree/static_value.ts";
 import { isArrayLeaf, isTypedArray, toNDArray } from "./leaves.ts";
 
@@ -46,15 +46,16 @@ export interface TreeEqualOptions {
  * ```
  */
 export function treeEqual(...pytrees: (unknown | TreeEqualOptions)[]): boolean | NDArray {
-  const [trees, options] = splitOptions(pytrees);
-  if (trees.length === 0) throw new ArgumentError("treeEqual: expected at least one tree");
-  const [leaves, treedef] = flatten(trees[0]);
+  if (pytrees.length === 0) throw new ArgumentError("treeEqual: expected at least one tree");
+  const [first, ...given] = pytrees;
+  const [others, options] = splitOptions(first, given, ["typematch", "rtol", "atol"]);
+  const [leaves, treedef] = flatten(first);
   let result: true | NDArray = true;
-  for (const tree of trees.slice(1)) {
-    const [others, otherDef] = flatten(tree);
+  for (const tree of others) {
+    const [otherLeaves, otherDef] = flatten(tree);
     if (otherDef !== treedef) return false;
     for (let i = 0; i < leaves.length; i++) {
-      const same = leavesEqual(leaves[i], others[i], options);
+      const same = leavesEqual(leaves[i], otherLeaves[i], options);
       if (same === false) return false;
       if (same !== true) result = result === true ? same : and(result, same);
     }
@@ -113,21 +114,4 @@ function typedArraysEqual(
     if (!(Math.abs(x - y) <= atol + rtol * Math.abs(y))) return false;
   }
   return true;
-}
-
-function splitOptions(pytrees: readonly unknown[]): [readonly unknown[], TreeEqualOptions] {
-  const last = pytrees[pytrees.length - 1];
-  // A dictionary { rtol } that is data has a companion with the same keys.
-  if (pytrees.length > 1 && isOptions(last) && (isKwargs(last) || !isOptions(pytrees[0]))) {
-    return [pytrees.slice(0, -1), last as TreeEqualOptions];
-  }
-  return [pytrees, {}];
-}
-
-function isOptions(value: unknown): boolean {
-  if (isKwargs(value)) return true;
-  if (typeof value !== "object" || value === null) return false;
-  if (Object.getPrototypeOf(value) !== Object.prototype) return false;
-  const keys = Object.keys(value);
-  return keys.length > 0 && keys.every((key) => ["typematch", "rtol", "atol"].includes(key));
 }

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { ModuleError, warn } from "../errors.ts";
+import { ModuleError, TreeError, warn } from "../errors.ts";
 import { arrayBrand, boundBrand, transformedBrand } from "./brands.ts";
+import { flatten } from "./flatten.ts";
 import type { ModuleClass } from "./layout.ts";
 
 /**
@@ -61,7 +62,7 @@ function refuseUnset(cls: ModuleClass, name: string): never {
 }
 
 function checkField(instance: object, name: string, value: unknown, cls: ModuleClass): void {
-  if (cls.specs.get(name)?.static === true && holdsArray(value, 0)) {
+  if (cls.specs.get(name)?.static === true && holdsArray(value)) {
     warn(
       `${cls.name}: an array is set as static field '${name}'. It will be compared by identity, not traced, and ` +
         "no transformation sees it: make the field dynamic, or convert the value to numbers",
@@ -86,12 +87,11 @@ function checkFunctionField(
     refuseOwnMethod(cls, name);
   }
   const wrapped = (value as unknown as Record<symbol, unknown>)[transformedBrand];
-  if ((typeof wrapped === "object" || typeof wrapped === "function") && wrapped !== null) {
-    const owner = (wrapped as Record<symbol, unknown>)[boundBrand];
-    if (owner === instance) refuseOwnMethod(cls, name);
+  if (wrapped !== undefined && holdsArray(wrapped)) {
+    if ((wrapped as Record<symbol, unknown>)[boundBrand] === instance) refuseOwnMethod(cls, name);
     warn(
-      `${cls.name}: field '${name}' holds a function made by an unfiltered transformation. It is a leaf: arrays ` +
-        "that it closes over are neither traced nor differentiated; use the filter... transformation instead",
+      `${cls.name}: field '${name}' holds a function made by an unfiltered transformation. It is a leaf: the arrays of ` +
+        "what it wraps are neither traced nor differentiated; use the filter... transformation instead",
     );
     return;
   }
@@ -118,13 +118,14 @@ function refuseOwnMethod(cls: ModuleClass, name: string): never {
   );
 }
 
-function holdsArray(value: unknown, depth: number): boolean {
-  if (typeof value !== "object" || value === null || depth > 8) return false;
-  if ((value as Record<symbol, unknown>)[arrayBrand] === true || ArrayBuffer.isView(value)) {
-    return true;
+/** Whether a tree has an array among its leaves; a value that contains itself is not looked into. */
+function holdsArray(value: unknown): boolean {
+  try {
+    return flatten(value)[0].some((leaf) =>
+      (leaf as Record<symbol, unknown>)[arrayBrand] === true || ArrayBuffer.isView(leaf)
+    );
+  } catch (error) {
+    if (error instanceof TreeError) return false;
+    throw error;
   }
-  if (Array.isArray(value)) return value.some((part) => holdsArray(part, depth + 1));
-  const proto = Object.getPrototypeOf(value);
-  return (proto === Object.prototype || proto === null) &&
-    Object.values(value).some((part) => holdsArray(part, depth + 1));
 }

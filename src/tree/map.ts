@@ -125,8 +125,12 @@ export function reduce<T = unknown>(
   let has = rest.length > 0;
   let initializer: unknown = rest[0];
   let options = (rest[1] ?? {}) as IsLeafOption;
-  if (rest.length === 1 && isOptions(rest[0], ["initializer", "isLeaf"])) {
-    const given = rest[0] as ReduceTreeOptions;
+  const given = rest[0];
+  const names = ["initializer", "isLeaf"];
+  if (
+    rest.length === 1 && isOptions(given, names) &&
+    (isKwargs(given) || Object.keys(given).length > 0)
+  ) {
     has = "initializer" in given;
     initializer = given.initializer;
     options = given;
@@ -235,22 +239,33 @@ export function transpose<T = unknown>(outer: TreeDef, inner: TreeDef, tree: unk
   return unflatten(inner, columns) as T;
 }
 
-/** Takes a trailing `{ isLeaf }` off a list of trees that follow `tree`. */
-export function splitIsLeaf(tree: unknown, rest: readonly unknown[]): [unknown[], IsLeafOption] {
+/**
+ * Takes trailing options off a list of trees: `kwargs({ ... })`, or a plain object with none but these keys.
+ *
+ * @param tree The first tree; where it is such an object itself, so is its companion, and neither is options.
+ */
+export function splitOptions(
+  tree: unknown,
+  rest: readonly unknown[],
+  names: readonly string[],
+): [trees: unknown[], options: Readonly<Record<string, unknown>>] {
   const last = rest[rest.length - 1];
-  // A dictionary { isLeaf } that is data has a companion of the same keys as first tree.
-  if (isOptions(last, ["isLeaf"]) && (isKwargs(last) || !isOptions(tree, ["isLeaf"]))) {
-    return [rest.slice(0, -1), last as IsLeafOption];
-  }
-  return [rest.slice(), {}];
+  if (rest.length === 0 || !isOptions(last, names)) return [rest.slice(), {}];
+  const isData = !isKwargs(last) && isOptions(tree, names) &&
+    Object.keys(tree as object).length === Object.keys(last).length;
+  return isData ? [rest.slice(), {}] : [rest.slice(0, -1), last];
 }
 
-function isOptions(value: unknown, names: readonly string[]): boolean {
+/** As {@linkcode splitOptions}, for functions that take `isLeaf` alone. */
+export function splitIsLeaf(tree: unknown, rest: readonly unknown[]): [unknown[], IsLeafOption] {
+  return splitOptions(tree, rest, ["isLeaf"]) as [unknown[], IsLeafOption];
+}
+
+function isOptions(value: unknown, names: readonly string[]): value is Record<string, unknown> {
   if (isKwargs(value)) return true;
   if (typeof value !== "object" || value === null) return false;
   if (Object.getPrototypeOf(value) !== Object.prototype) return false;
-  const keys = Object.keys(value);
-  if (keys.length === 0 || keys.some((key) => !names.includes(key))) return false;
+  if (Object.keys(value).some((key) => !names.includes(key))) return false;
   const isLeaf = (value as IsLeafOption).isLeaf;
   return isLeaf === undefined || typeof isLeaf === "function";
 }
