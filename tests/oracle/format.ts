@@ -5,6 +5,7 @@
  * @module
  */
 import * as vn from "../../mod.ts";
+import type { DType, TypedArray } from "../../src/core/dtype.ts";
 
 /** An encoded value: see `record.py`. */
 export type Encoded =
@@ -44,9 +45,9 @@ export interface Case {
 
 /** What is stored of an array. */
 export interface StoredArray {
-  readonly dtype: vn.DType;
+  readonly dtype: DType;
   readonly shape: readonly number[];
-  readonly values: vn.TypedArray;
+  readonly values: TypedArray;
 }
 
 /** A decoded data file. */
@@ -61,7 +62,7 @@ export function readDataFile(name: string): DataFile {
   const text = Deno.readTextFileSync(new URL(`./data/${name}.json`, import.meta.url));
   const json = JSON.parse(text) as {
     file: string;
-    arrays: [vn.DType, number[], string][];
+    arrays: [DType, number[], string][];
     cases: Case[];
   };
   return {
@@ -75,7 +76,7 @@ export function readDataFile(name: string): DataFile {
   };
 }
 
-function typed(dtype: vn.DType, buffer: ArrayBuffer): vn.TypedArray {
+function typed(dtype: DType, buffer: ArrayBuffer): TypedArray {
   switch (dtype) {
     case "float32":
       return new Float32Array(buffer);
