@@ -66,3 +66,5 @@ export { treeEqual } from "./src/filter/tree_equal.ts";
 export { applyUpdates } from "./src/filter/update.ts";
 export { type PformatOptions, treePformat, treePprint } from "./src/filter/pformat.ts";
 export type { AxesSpec, Axis, Grad, PyTree } from "./src/filter/types.ts";
+export * as random from "./src/random/mod.ts";
+export * as nn from "./src/nn/mod.ts";

@@ -10,3 +10,5 @@ export { variance as var } from "./reductions.ts";
 export * from "./shapes.ts";
 export * from "./linalg_basic.ts";
 export { innerProduct as inner } from "./linalg_basic.ts";
+export * from "./lookup.ts";
+export * from "./where.ts";

@@ -1,0 +1,63 @@
+/**
+ * What layers share: the usual initialisation, the calls' options, the keys of parts.
+ *
+ * @module
+ */
+import { ArgumentError } from "../../errors.ts";
+import { NDArray } from "../../core/array.ts";
+import type { Shape } from "../../core/aval.ts";
+import { checkDType, type DType } from "../../core/dtype.ts";
+import { uniform } from "../../random/continuous.ts";
+
+/** What every layer takes when it is called. */
+export interface CallOptions {
+  /** Randomness, for the layers that need it; the others ignore it. */
+  readonly key?: NDArray | null;
+  /** For the layers that behave differently when no longer trained. */
+  readonly inference?: boolean | null;
+}
+
+/** Options of layers with parameters. */
+export interface ParameterOptions {
+  /** Where the initial parameters come from. */
+  readonly key: NDArray;
+  /** Of the parameters; float32 unless given. */
+  readonly dtype?: DType;
+}
+
+/** A number of features, or `"scalar"` for arrays without an axis. */
+export type Features = number | "scalar";
+
+/** Checks a number of features. */
+export function checkFeatures(features: Features, where: string): number {
+  if (features === "scalar") return 1;
+  if (!Number.isInteger(features) || features < 0) {
+    throw new ArgumentError(
+      `${where} must be a non-negative integer or "scalar"; got ${String(features)}`,
+    );
+  }
+  return features;
+}
+
+/** Checks that a key was given. */
+export function checkKey(key: unknown, where: string): NDArray {
+  if (key instanceof NDArray) return key;
+  throw new ArgumentError(
+    `${where}: needs a key for its initial parameters: { key: random.key(seed) }`,
+  );
+}
+
+/** Uniform in `(-limit, limit)`. */
+export function uniformInit(
+  key: NDArray,
+  shape: Shape,
+  limit: number,
+  dtype: DType | undefined,
+  where: string,
+): NDArray {
+  return uniform(key, shape, {
+    minval: -limit,
+    maxval: limit,
+    dtype: checkDType(dtype ?? "float32", `${where}: options.dtype`),
+  });
+}
