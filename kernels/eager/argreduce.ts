@@ -63,19 +63,58 @@ function search<T>(max: bool, n: i32, x: usize, rs: usize): i32 {
   return at;
 }
 
-/** Columns of 4-byte elements, 4 at once. */
+/** Where `v` comes before `best`, lane by lane. */
+@inline
+function take<T>(max: bool, v: v128, best: v128): v128 {
+  const wins = max ? v128.gt<T>(v, best) : v128.lt<T>(v, best);
+  if (!isFloat<T>()) return wins;
+  return v128.or(wins, v128.andnot(v128.ne<T>(v, v), v128.ne<T>(best, best)));
+}
+
+/** Columns of 4-byte elements, one vector. */
+@inline
 function columns4<T>(max: bool, n: i32, x: usize, rs: usize, out: usize): void {
   let best = v128.load(x);
   let at = i32x4.splat(0);
   for (let i = 1; i < n; i++) {
     x += rs;
     const v = v128.load(x);
-    let take = max ? v128.gt<T>(v, best) : v128.lt<T>(v, best);
-    if (isFloat<T>()) take = v128.or(take, v128.andnot(v128.ne<T>(v, v), v128.ne<T>(best, best)));
-    best = v128.bitselect(v, best, take);
-    at = v128.bitselect(i32x4.splat(i), at, take);
+    const t = take<T>(max, v, best);
+    best = v128.bitselect(v, best, t);
+    at = v128.bitselect(i32x4.splat(i), at, t);
   }
   v128.store(out, at);
+}
+
+/** Columns of 4-byte elements, four vectors: whole cache lines. */
+@inline
+function columns16<T>(max: bool, n: i32, x: usize, rs: usize, out: usize): void {
+  let b0 = v128.load(x), b1 = v128.load(x, 16), b2 = v128.load(x, 32), b3 = v128.load(x, 48);
+  let a0 = i32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
+  for (let i = 1; i < n; i++) {
+    x += rs;
+    const at = i32x4.splat(i);
+    let v = v128.load(x);
+    let t = take<T>(max, v, b0);
+    b0 = v128.bitselect(v, b0, t);
+    a0 = v128.bitselect(at, a0, t);
+    v = v128.load(x, 16);
+    t = take<T>(max, v, b1);
+    b1 = v128.bitselect(v, b1, t);
+    a1 = v128.bitselect(at, a1, t);
+    v = v128.load(x, 32);
+    t = take<T>(max, v, b2);
+    b2 = v128.bitselect(v, b2, t);
+    a2 = v128.bitselect(at, a2, t);
+    v = v128.load(x, 48);
+    t = take<T>(max, v, b3);
+    b3 = v128.bitselect(v, b3, t);
+    a3 = v128.bitselect(at, a3, t);
+  }
+  v128.store(out, a0);
+  v128.store(out, a1, 16);
+  v128.store(out, a2, 32);
+  v128.store(out, a3, 48);
 }
 
 @inline
@@ -93,6 +132,7 @@ function argreduce<T>(max: bool, outer: i32, n: i32, inner: i32, x: usize, out: 
     } else {
       let i = 0;
       if (S == 4) {
+        for (; i + 16 <= inner; i += 16, out += 64) columns16<T>(max, n, x + usize(i) * S, rs, out);
         for (; i + 4 <= inner; i += 4, out += 16) columns4<T>(max, n, x + usize(i) * S, rs, out);
       }
       for (; i < inner; i++, out += 4) store<i32>(out, search<T>(max, n, x + usize(i) * S, rs));

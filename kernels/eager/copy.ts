@@ -1,11 +1,8 @@
 // Copies between strided arrays: transposes, slices, broadcasts, reversals, pieces of a concatenation.
 // Strides are in elements and may be 0 or negative; addresses are those of the first element.
 
-/** Rows shorter than this many bytes are copied by a loop, because `memory.copy` is a call. */
-const SHORT: i32 = 64;
-/** Side of the square blocks of a transpose, in elements: source and target lines stay in the first cache. */
-const BLOCK: i32 = 32;
-
+/** Rows shorter than this many bytes are copied here, because `memory.copy` is a call out of the module. */
+const LONG: i32 = 256;
 /** n elements; strides in bytes. */
 @inline
 function row<T>(n: i32, src: usize, ss: usize, dst: usize, ds: usize): void {
@@ -25,15 +22,40 @@ function row<T>(n: i32, src: usize, ss: usize, dst: usize, ds: usize): void {
   }
 }
 
+/** Contiguous bytes, fewer than LONG. */
+@inline
+function copyBytes(bytes: i32, src: usize, dst: usize): void {
+  for (; bytes >= 32; bytes -= 32, src += 32, dst += 32) {
+    const x = v128.load(src), y = v128.load(src, 16);
+    v128.store(dst, x);
+    v128.store(dst, y, 16);
+  }
+  if (bytes & 16) {
+    v128.store(dst, v128.load(src));
+    src += 16;
+    dst += 16;
+  }
+  if (bytes & 8) {
+    store<u64>(dst, load<u64>(src));
+    src += 8;
+    dst += 8;
+  }
+  if (bytes & 4) {
+    store<u32>(dst, load<u32>(src));
+    src += 4;
+    dst += 4;
+  }
+  for (bytes &= 3; bytes > 0; bytes--, src++, dst++) store<u8>(dst, load<u8>(src));
+}
+
 /** One row, by the best means for its strides in bytes. */
 function copyRow<T>(n: i32, src: usize, ss: usize, dst: usize, ds: usize): void {
   const S = sizeof<T>();
   if (ds == S) {
     if (ss == S) {
-      if (n * i32(S) >= SHORT) {
-        memory.copy(dst, src, usize(n) * S);
-        return;
-      }
+      if (n * i32(S) >= LONG) memory.copy(dst, src, usize(n) * S);
+      else copyBytes(n * i32(S), src, dst);
+      return;
     } else if (ss == 0) {
       const V = i32(16 / S);
       const x = v128.splat<T>(load<T>(src));
@@ -53,7 +75,7 @@ function copyRow<T>(n: i32, src: usize, ss: usize, dst: usize, ds: usize): void 
   row<T>(n, src, ss, dst, ds);
 }
 
-/** dst[i · ds + j] = src[i + j · ss] for a block of at most BLOCK x BLOCK; strides in bytes. */
+/** dst[i · ds + j] = src[i + j · ss] for a small block; strides in bytes. */
 function transposeBlock<T>(rows: i32, columns: i32, src: usize, ss: usize, dst: usize, ds: usize): void {
   const S = sizeof<T>();
   let i = 0;
@@ -113,17 +135,27 @@ function copy2<T>(
 ): void {
   const S = sizeof<T>();
   if (s0 == S && d1 == S && s1 != S && n0 > 1) {
-    for (let i = 0; i < n0; i += BLOCK) {
-      for (let j = 0; j < n1; j += BLOCK) {
+    // A block's lines, of source and target, stay in the first cache; with strides of many times 2 KiB few do.
+    const side = ((s1 | d0) & 2047) == 0 ? 8 : 32;
+    for (let i = 0; i < n0; i += side) {
+      for (let j = 0; j < n1; j += side) {
         transposeBlock<T>(
-          min(BLOCK, n0 - i), min(BLOCK, n1 - j),
+          min(side, n0 - i), min(side, n1 - j),
           src + usize(i) * S + usize(j) * s1, s1, dst + usize(i) * d0 + usize(j) * S, d0,
         );
       }
     }
     return;
   }
-  if (n1 * i32(S) < SHORT && s1 != 0) {
+  if (s1 == S && d1 == S && n1 * i32(S) < LONG) {
+    for (; n0 > 0; n0--) {
+      copyBytes(n1 * i32(S), src, dst);
+      src += s0;
+      dst += d0;
+    }
+    return;
+  }
+  if (n1 < 8 && s1 != 0) {
     // Short rows: the call of copyRow would cost more than the row.
     for (; n0 > 0; n0--) {
       row<T>(n1, src, s1, dst, d1);

@@ -67,9 +67,48 @@ function across<T>(op: i32, x: v128): T {
   return v128.extract_lane<T>(x, 0);
 }
 
+/**
+ * The larger (or smaller) of a and b if neither is NaN, in one instruction on x64, where `max` itself takes eight because of
+ * NaN and of signed zeros; the callers look for NaN apart.
+ */
+@inline
+function extreme<T>(op: i32, a: v128, b: v128): v128 {
+  return op == MAX ? v128.pmax<T>(a, b) : v128.pmin<T>(a, b);
+}
+
+/** The extreme of at most CHUNK contiguous floats and `start`. */
+@inline
+function extremeLine<T>(op: i32, n: i32, x: usize, start: T): T {
+  const V = i32(16 / sizeof<T>());
+  let r = start;
+  if (n >= 4 * V) {
+    let a = v128.load(x), b = v128.load(x, 16), c = v128.load(x, 32), d = v128.load(x, 48);
+    let nan = v128.or(
+      v128.or(v128.ne<T>(a, a), v128.ne<T>(b, b)),
+      v128.or(v128.ne<T>(c, c), v128.ne<T>(d, d)),
+    );
+    n -= 4 * V;
+    x += 64;
+    for (; n >= 4 * V; n -= 4 * V, x += 64) {
+      const p = v128.load(x), q = v128.load(x, 16), s = v128.load(x, 32), t = v128.load(x, 48);
+      a = extreme<T>(op, a, p);
+      b = extreme<T>(op, b, q);
+      nan = v128.or(nan, v128.or(v128.ne<T>(p, p), v128.ne<T>(q, q)));
+      c = extreme<T>(op, c, s);
+      d = extreme<T>(op, d, t);
+      nan = v128.or(nan, v128.or(v128.ne<T>(s, s), v128.ne<T>(t, t)));
+    }
+    if (v128.any_true(nan)) return <T> NaN;
+    r = scalar<T>(op, r, across<T>(op, vector<T>(op, vector<T>(op, a, b), vector<T>(op, c, d))));
+  }
+  for (; n > 0; n--, x += sizeof<T>()) r = scalar<T>(op, r, load<T>(x));
+  return r;
+}
+
 /** n contiguous elements, combined with `start`; any operation but floating sums. */
 @inline
 function line<T>(op: i32, n: i32, x: usize, start: T): T {
+  if (isFloat<T>() && op != MUL) return extremeLine<T>(op, n, x, start);
   const V = i32(16 / sizeof<T>());
   let r = start;
   if (!(sizeof<T>() == 1 && op == MUL) && n >= 4 * V) {
@@ -159,87 +198,173 @@ function sumLine<T>(n: i32, x: usize): T {
   return <T> (total + error);
 }
 
-/** Columns of floating sums: `n` rows of `rs` bytes, `width` columns in all; short blocks of rows, totals in f64. */
+/** One vector of columns of floating sums: `n` rows of `rs` bytes, in short blocks of rows, totals in f64. */
+@inline
+function sumColumn<T>(n: i32, x: usize, rs: usize, out: usize): void {
+  let low = f64x2.splat(0), high = low;
+  for (let rest = n; rest > 0; rest -= ROWS) {
+    let a = v128.load(x);
+    x += rs;
+    let i = min(rest, ROWS) - 1;
+    if (i >= 3) {
+      // Three chains, because one would wait for each addition.
+      let b = v128.load(x), c = v128.load(x + rs);
+      x += 2 * rs;
+      for (i -= 2; i >= 3; i -= 3) {
+        a = v128.add<T>(a, v128.load(x));
+        b = v128.add<T>(b, v128.load(x + rs));
+        c = v128.add<T>(c, v128.load(x + 2 * rs));
+        x += 3 * rs;
+      }
+      a = v128.add<T>(a, v128.add<T>(b, c));
+    }
+    for (; i > 0; i--, x += rs) a = v128.add<T>(a, v128.load(x));
+    if (sizeof<T>() == 4) {
+      low = f64x2.add(low, f64x2.promote_low_f32x4(a));
+      high = f64x2.add(high, f64x2.promote_low_f32x4(v128.shuffle<i64>(a, a, 1, 0)));
+    } else {
+      low = f64x2.add(low, a);
+    }
+  }
+  if (sizeof<T>() == 4) {
+    low = v128.shuffle<i64>(f32x4.demote_f64x2_zero(low), f32x4.demote_f64x2_zero(high), 0, 2);
+  }
+  v128.store(out, low);
+}
+
+/** Four vectors of columns of floating sums: whole cache lines. */
+function sumColumns4<T>(n: i32, x: usize, rs: usize, out: usize): void {
+  let t0 = f64x2.splat(0), t1 = t0, t2 = t0, t3 = t0, u0 = t0, u1 = t0, u2 = t0, u3 = t0;
+  for (let rest = n; rest > 0; rest -= ROWS) {
+    let a = v128.load(x), b = v128.load(x, 16), c = v128.load(x, 32), d = v128.load(x, 48);
+    x += rs;
+    for (let i = min(rest, ROWS); i > 1; i--, x += rs) {
+      a = v128.add<T>(a, v128.load(x));
+      b = v128.add<T>(b, v128.load(x, 16));
+      c = v128.add<T>(c, v128.load(x, 32));
+      d = v128.add<T>(d, v128.load(x, 48));
+    }
+    if (sizeof<T>() == 4) {
+      t0 = f64x2.add(t0, f64x2.promote_low_f32x4(a));
+      t1 = f64x2.add(t1, f64x2.promote_low_f32x4(b));
+      t2 = f64x2.add(t2, f64x2.promote_low_f32x4(c));
+      t3 = f64x2.add(t3, f64x2.promote_low_f32x4(d));
+      u0 = f64x2.add(u0, f64x2.promote_low_f32x4(v128.shuffle<i64>(a, a, 1, 0)));
+      u1 = f64x2.add(u1, f64x2.promote_low_f32x4(v128.shuffle<i64>(b, b, 1, 0)));
+      u2 = f64x2.add(u2, f64x2.promote_low_f32x4(v128.shuffle<i64>(c, c, 1, 0)));
+      u3 = f64x2.add(u3, f64x2.promote_low_f32x4(v128.shuffle<i64>(d, d, 1, 0)));
+    } else {
+      t0 = f64x2.add(t0, a);
+      t1 = f64x2.add(t1, b);
+      t2 = f64x2.add(t2, c);
+      t3 = f64x2.add(t3, d);
+    }
+  }
+  if (sizeof<T>() == 4) {
+    t0 = v128.shuffle<i64>(f32x4.demote_f64x2_zero(t0), f32x4.demote_f64x2_zero(u0), 0, 2);
+    t1 = v128.shuffle<i64>(f32x4.demote_f64x2_zero(t1), f32x4.demote_f64x2_zero(u1), 0, 2);
+    t2 = v128.shuffle<i64>(f32x4.demote_f64x2_zero(t2), f32x4.demote_f64x2_zero(u2), 0, 2);
+    t3 = v128.shuffle<i64>(f32x4.demote_f64x2_zero(t3), f32x4.demote_f64x2_zero(u3), 0, 2);
+  }
+  v128.store(out, t0);
+  v128.store(out, t1, 16);
+  v128.store(out, t2, 32);
+  v128.store(out, t3, 48);
+}
+
+/** Columns of floating sums. */
 function sumColumns<T>(n: i32, width: i32, x: usize, rs: usize, out: usize): void {
   const S = sizeof<T>(), V = i32(16 / S);
-  for (; width >= 4 * V; width -= 4 * V, x += 64, out += 64) {
-    let t0 = f64x2.splat(0), t1 = t0, t2 = t0, t3 = t0, u0 = t0, u1 = t0, u2 = t0, u3 = t0;
-    let p = x;
-    for (let rest = n; rest > 0; rest -= ROWS) {
-      let a = v128.load(p), b = v128.load(p, 16), c = v128.load(p, 32), d = v128.load(p, 48);
-      p += rs;
-      for (let i = min(rest, ROWS); i > 1; i--, p += rs) {
-        a = v128.add<T>(a, v128.load(p));
-        b = v128.add<T>(b, v128.load(p, 16));
-        c = v128.add<T>(c, v128.load(p, 32));
-        d = v128.add<T>(d, v128.load(p, 48));
-      }
-      if (S == 4) {
-        t0 = f64x2.add(t0, f64x2.promote_low_f32x4(a));
-        t1 = f64x2.add(t1, f64x2.promote_low_f32x4(b));
-        t2 = f64x2.add(t2, f64x2.promote_low_f32x4(c));
-        t3 = f64x2.add(t3, f64x2.promote_low_f32x4(d));
-        u0 = f64x2.add(u0, f64x2.promote_low_f32x4(v128.shuffle<i64>(a, a, 1, 0)));
-        u1 = f64x2.add(u1, f64x2.promote_low_f32x4(v128.shuffle<i64>(b, b, 1, 0)));
-        u2 = f64x2.add(u2, f64x2.promote_low_f32x4(v128.shuffle<i64>(c, c, 1, 0)));
-        u3 = f64x2.add(u3, f64x2.promote_low_f32x4(v128.shuffle<i64>(d, d, 1, 0)));
-      } else {
-        t0 = f64x2.add(t0, a);
-        t1 = f64x2.add(t1, b);
-        t2 = f64x2.add(t2, c);
-        t3 = f64x2.add(t3, d);
-      }
+  let i = 0;
+  for (; i + 4 * V <= width; i += 4 * V) sumColumns4<T>(n, x + usize(i) * S, rs, out + usize(i) * S);
+  if (width >= V) {
+    // The last vector may overlap the one before it, and then computes the same again.
+    for (; i < width; i += V) {
+      const at = usize(min(i, width - V)) * S;
+      sumColumn<T>(n, x + at, rs, out + at);
     }
-    if (S == 4) {
-      t0 = v128.shuffle<i64>(f32x4.demote_f64x2_zero(t0), f32x4.demote_f64x2_zero(u0), 0, 2);
-      t1 = v128.shuffle<i64>(f32x4.demote_f64x2_zero(t1), f32x4.demote_f64x2_zero(u1), 0, 2);
-      t2 = v128.shuffle<i64>(f32x4.demote_f64x2_zero(t2), f32x4.demote_f64x2_zero(u2), 0, 2);
-      t3 = v128.shuffle<i64>(f32x4.demote_f64x2_zero(t3), f32x4.demote_f64x2_zero(u3), 0, 2);
-    }
-    v128.store(out, t0);
-    v128.store(out, t1, 16);
-    v128.store(out, t2, 32);
-    v128.store(out, t3, 48);
+    return;
   }
-  for (; width > 0; width--, x += S, out += S) {
-    let p = x;
+  for (; i < width; i++) {
+    let p = x + usize(i) * S;
     let total: f64 = 0;
     for (let rest = n; rest > 0; rest -= ROWS) {
       let part: f64 = 0;
-      for (let i = min(rest, ROWS); i > 0; i--, p += rs) part += f64(load<T>(p));
+      for (let k = min(rest, ROWS); k > 0; k--, p += rs) part += f64(load<T>(p));
       total += part;
     }
-    store<T>(out, <T> total);
+    store<T>(out + usize(i) * S, <T> total);
   }
+}
+
+/** Four vectors of columns of other reductions. */
+@inline
+function columns4<T>(op: i32, n: i32, p: usize, rs: usize, out: usize): void {
+  let a = v128.load(p), b = v128.load(p, 16), c = v128.load(p, 32), d = v128.load(p, 48);
+  if (isFloat<T>() && op != MUL) {
+    let na = v128.ne<T>(a, a), nb = v128.ne<T>(b, b), nc = v128.ne<T>(c, c), nd = v128.ne<T>(d, d);
+    for (let i = n; i > 1; i--) {
+      p += rs;
+      const q = v128.load(p), r = v128.load(p, 16);
+      a = extreme<T>(op, a, q);
+      na = v128.or(na, v128.ne<T>(q, q));
+      b = extreme<T>(op, b, r);
+      nb = v128.or(nb, v128.ne<T>(r, r));
+      const s = v128.load(p, 32), t = v128.load(p, 48);
+      c = extreme<T>(op, c, s);
+      nc = v128.or(nc, v128.ne<T>(s, s));
+      d = extreme<T>(op, d, t);
+      nd = v128.or(nd, v128.ne<T>(t, t));
+    }
+    // All ones are a NaN.
+    a = v128.or(a, na);
+    b = v128.or(b, nb);
+    c = v128.or(c, nc);
+    d = v128.or(d, nd);
+  } else {
+    for (let i = n; i > 1; i--) {
+      p += rs;
+      a = vector<T>(op, a, v128.load(p));
+      b = vector<T>(op, b, v128.load(p, 16));
+      c = vector<T>(op, c, v128.load(p, 32));
+      d = vector<T>(op, d, v128.load(p, 48));
+    }
+  }
+  v128.store(out, a);
+  v128.store(out, b, 16);
+  v128.store(out, c, 32);
+  v128.store(out, d, 48);
 }
 
 /** Columns of other reductions. */
 @inline
 function columns<T>(op: i32, n: i32, width: i32, x: usize, rs: usize, out: usize): void {
   const S = sizeof<T>(), V = i32(16 / S);
+  let i = 0;
   if (!(S == 1 && op == MUL)) {
-    for (; width >= 4 * V; width -= 4 * V, x += 64, out += 64) {
-      let p = x;
-      let a = v128.load(p), b = v128.load(p, 16), c = v128.load(p, 32), d = v128.load(p, 48);
-      p += rs;
-      for (let i = n; i > 1; i--, p += rs) {
-        a = vector<T>(op, a, v128.load(p));
-        b = vector<T>(op, b, v128.load(p, 16));
-        c = vector<T>(op, c, v128.load(p, 32));
-        d = vector<T>(op, d, v128.load(p, 48));
+    for (; i + 4 * V <= width; i += 4 * V) columns4<T>(op, n, x + usize(i) * S, rs, out + usize(i) * S);
+    if (width >= V) {
+      for (; i < width; i += V) {
+        const at = usize(min(i, width - V)) * S;
+        let p = x + at;
+        let a = v128.load(p);
+        for (let k = n; k > 1; k--) {
+          p += rs;
+          a = vector<T>(op, a, v128.load(p));
+        }
+        v128.store(out + at, a);
       }
-      v128.store(out, a);
-      v128.store(out, b, 16);
-      v128.store(out, c, 32);
-      v128.store(out, d, 48);
+      return;
     }
   }
-  for (; width > 0; width--, x += S, out += S) {
-    let p = x;
+  for (; i < width; i++) {
+    let p = x + usize(i) * S;
     let r = load<T>(p);
-    p += rs;
-    for (let i = n; i > 1; i--, p += rs) r = scalar<T>(op, r, load<T>(p));
-    store<T>(out, r);
+    for (let k = n; k > 1; k--) {
+      p += rs;
+      r = scalar<T>(op, r, load<T>(p));
+    }
+    store<T>(out + usize(i) * S, r);
   }
 }
 
