@@ -19,14 +19,15 @@ import { aliasArray, type ConcreteArray, fromCells, MAX_CELLS } from "./concrete
 import { viewFor } from "./cells.ts";
 import type { Plan } from "./evaluate.ts";
 import { heap } from "./memory.ts";
-import type { Body, DotRecipe, Node, Recipe, View } from "./recipe.ts";
+import type { Body, DotRecipe, Node, Recipe, UpdateRecipe, View } from "./recipe.ts";
 import type { Cells } from "./storage.ts";
 
 /** Points of a box, and products of a contraction, up to which JavaScript is the fastest. */
 const MAX_POINTS = 64;
 
 type Values = Value[];
-type Compute = (operands: readonly ConcreteArray[]) => Values;
+/** Computes values from operands. */
+export type Compute = (operands: readonly ConcreteArray[]) => Values;
 type Step = (done: readonly Values[], operands: readonly ConcreteArray[]) => Values;
 
 /** A plan for results of few elements, or `null` where there are more. */
@@ -75,6 +76,8 @@ function computeOf(
         return values;
       };
     }
+    case "update":
+      return updateCompute(recipe.update, out);
     case "dot":
       return dotCompute(recipe.dot, out);
     default: {
@@ -101,7 +104,8 @@ function positions(box: readonly number[], offset: number, strides: readonly num
   return list;
 }
 
-function bodyCompute(body: Body): Compute {
+/** Computes the values of a body in JavaScript, one after the other in row-major order of its box. */
+export function bodyCompute(body: Body): Compute {
   const steps = body.nodes.map((node) => stepOf(node, body));
   const { root } = body;
   return (operands) => {
@@ -116,6 +120,10 @@ function stepOf(node: Node, { box, views, nodes }: Body): Step {
   switch (node.kind) {
     case "view":
       return viewStep(views[node.view], box);
+    case "gather": {
+      const { operand, index, dtype } = node;
+      return (done, operands) => readAt(operands[operand], dtype, done[index] as number[]);
+    }
     case "const": {
       const values = new Array<Value>(count).fill(node.value);
       return () => values;
@@ -202,28 +210,56 @@ function zipStep(
   };
 }
 
-function viewStep({ operand, dtype, offset, strides }: View, box: readonly number[]): Step {
+function viewStep(view: View, box: readonly number[]): Step {
+  const { operand, dtype, offset, strides } = view;
   const at = positions(box, offset, strides);
+  if (view.dynamic !== null) {
+    const start = bodyCompute(view.dynamic);
+    return (_done, operands) => {
+      const [first] = start(operands) as number[];
+      return readAt(operands[operand], dtype, at.map((position) => first + position));
+    };
+  }
   const isWhole = at.every((position, i) => position === i);
-  const count = at.length;
   return (_done, operands) => {
     const x = operands[operand];
     const { cells } = x.live();
-    if (cells === null) return readAt(x, dtype, at);
-    if (isWhole && cells.length === count) return cells;
-    const values = new Array<Value>(count);
-    for (let i = 0; i < count; i++) values[i] = cells[at[i]];
-    return values;
+    return isWhole && cells !== null && cells.length === at.length ? cells : readAt(x, dtype, at);
   };
 }
 
-/** Reads single elements of an array in the shared memory. */
+/** Reads single elements. */
 function readAt(x: ConcreteArray, dtype: DType, at: readonly number[]): Values {
-  const start = x.address() / dtypeInfo(dtype).bytes;
+  const { cells } = x.live();
   const values = new Array<Value>(at.length);
+  if (cells !== null) {
+    for (let i = 0; i < at.length; i++) values[i] = cells[at[i]];
+    return values;
+  }
+  const start = x.address() / dtypeInfo(dtype).bytes;
   const view = viewFor(heap(), dtype === "key<fry>" ? "int64" : dtype);
   for (let i = 0; i < at.length; i++) values[i] = view[start + at[i]];
   return dtype === "bool" ? values.map(Boolean) : values;
+}
+
+function updateCompute(update: UpdateRecipe, out: ShapedArray): Compute | null {
+  const { operand, index, value, guard, combine } = update;
+  if (!isSmall(index)) return null;
+  const { dtype } = out;
+  const all = positions([out.size], 0, [1]);
+  const [where, what] = [bodyCompute(index), bodyCompute(value)];
+  const allowed = guard === null ? null : bodyCompute(guard);
+  const merge = combine === null ? null : binaryFunction(combine, dtype);
+  return (operands) => {
+    const values = readAt(operands[operand], dtype, all);
+    const [at, terms] = [where(operands) as number[], what(operands)];
+    const isAllowed = allowed === null ? null : allowed(operands);
+    for (let i = 0; i < at.length; i++) {
+      if (isAllowed !== null && !isAllowed[i]) continue;
+      values[at[i]] = merge === null ? terms[i] : merge(values[at[i]], terms[i]);
+    }
+    return values;
+  };
 }
 
 function reduceCompute(op: ReduceOp, body: Body, out: ShapedArray): Compute {
@@ -271,11 +307,23 @@ function dotCompute({ batch, m, n, k, lhs, rhs }: DotRecipe, out: ShapedArray): 
   }
   const { dtype, size } = out;
   const left = viewStep(
-    { operand: lhs.operand, dtype, offset: 0, strides: [lhs.batch, lhs.free, lhs.contract] },
+    {
+      operand: lhs.operand,
+      dtype,
+      offset: 0,
+      dynamic: null,
+      strides: [lhs.batch, lhs.free, lhs.contract],
+    },
     [batch, m, k],
   );
   const right = viewStep(
-    { operand: rhs.operand, dtype, offset: 0, strides: [rhs.batch, rhs.free, rhs.contract] },
+    {
+      operand: rhs.operand,
+      dtype,
+      offset: 0,
+      dynamic: null,
+      strides: [rhs.batch, rhs.free, rhs.contract],
+    },
     [batch, n, k],
   );
   const wide = isFloating(dtype) ? "float64" : dtype;

@@ -17,20 +17,30 @@ import {
   unaryKernel,
 } from "./kernel_ops.ts";
 import { writeCells } from "./cells.ts";
+import { bodyCompute } from "./cells_plan.ts";
+import type { ConcreteArray } from "./concrete.ts";
 import { heap } from "./memory.ts";
-import { type Body, type Node, stridesOf } from "./recipe.ts";
+import { type Body, type Node, stridesOf, type View } from "./recipe.ts";
 import type { Cells } from "./storage.ts";
+
+/** The operands of a task. */
+export interface Operands {
+  /** Where their elements are. */
+  readonly addresses: readonly number[];
+  /** Themselves, for offsets that depend on their values. */
+  readonly arrays: readonly ConcreteArray[];
+}
 
 /** Work that writes one result, contiguous, from operands at given addresses. */
 export interface KernelTask {
   /** Bytes that it needs beside. */
   readonly scratchBytes: number;
   /**
-   * @param operands Addresses, by operand.
+   * @param operands The operands, all in the shared memory or staged.
    * @param out Where the result goes.
    * @param scratch Address of `scratchBytes`, 16-byte aligned.
    */
-  run(operands: readonly number[], out: number, scratch: number): void;
+  run(operands: Operands, out: number, scratch: number): void;
 }
 
 /** Elements per block where several operations follow one another. */
@@ -44,6 +54,7 @@ interface Source {
   readonly operand: number;
   readonly dtype: DType;
   readonly offset: number;
+  readonly start: (operands: Operands) => number;
   strides: number[];
 }
 
@@ -53,7 +64,7 @@ interface Operand {
   readonly isUniform: boolean;
 }
 
-type Call = (at: readonly number[], n: number) => void;
+type Call = (at: readonly number[], n: number, operands: Operands) => void;
 
 /** Reserves room in a scratch block. */
 export class Layout {
@@ -145,10 +156,20 @@ export function moveTask(
     { offset, strides: merged.strides[1] },
   );
   const { operand } = view;
+  const start = startOf(view);
   return {
     scratchBytes: layout.bytes,
-    run: (operands, out, scratch) => copy.run(operands[operand], out, scratch),
+    run: (operands, out, scratch) =>
+      copy.run(operands.addresses[operand] + start(operands), out, scratch),
   };
+}
+
+/** The byte offset that a view has from its operands' values. */
+function startOf({ dynamic, dtype }: View): (operands: Operands) => number {
+  if (dynamic === null) return () => 0;
+  const compute = bodyCompute(dynamic);
+  const { bytes } = dtypeInfo(dtype);
+  return ({ arrays }) => compute(arrays)[0] as number * bytes;
 }
 
 /** Joins neighbouring axes that every list of strides walks as one, and drops axes of size 1. */
@@ -187,10 +208,18 @@ class BodyCompiler {
     for (const node of body.nodes) {
       if (node.kind === "view") {
         this.#sourceOf.set(node, this.#sources.length);
-        this.#sources.push({ ...body.views[node.view], strides: [] });
+        const view = body.views[node.view];
+        const { operand, dtype, offset } = view;
+        this.#sources.push({ operand, dtype, offset, start: startOf(view), strides: [] });
       } else if (node.kind === "axis") {
         this.#sourceOf.set(node, this.#sources.length);
-        this.#sources.push({ operand: -1, dtype: "int32", offset: 0, strides: [] });
+        this.#sources.push({
+          operand: -1,
+          dtype: "int32",
+          offset: 0,
+          start: () => 0,
+          strides: [],
+        });
       }
     }
     const lists = body.nodes.flatMap((node) =>
@@ -286,14 +315,14 @@ class BodyCompiler {
     const copied = new Map(copies.map((c) => [c.source, c]));
     const size = sizeOf(box);
 
-    const run = (operands: readonly number[], out: number, scratch: number): void => {
+    const run = (operands: Operands, out: number, scratch: number): void => {
       if (size === 0) return;
       for (const { at, cells, aval } of constants) writeCells(cells, aval, scratch + at);
       for (const ramp of ramps) writeRamp(scratch + ramp.at, ramp.length);
       const bases = sources.map((source, i) => {
         const base = source.operand < 0
           ? scratch + ramps.find((r) => r.source === i)!.at
-          : operands[source.operand];
+          : operands.addresses[source.operand] + source.start(operands);
         const copy = copied.get(i);
         if (copy === undefined) return base + source.offset * sourceBytes[i];
         copy.task.run(base, scratch + copy.at, scratch);
@@ -311,7 +340,7 @@ class BodyCompiler {
           for (const { i, x } of casts) at[i] = at[x];
           const target = out + (r * row + start) * outBytes;
           if (fill === null) at[root] = target;
-          for (const call of calls) call(at, n);
+          for (const call of calls) call(at, n, operands);
           if (fill !== null) fill(at[root], target, n, scratch);
         }
         for (let axis = outerBox.length - 1; axis >= 0; axis--) {
@@ -345,6 +374,8 @@ class BodyCompiler {
         return last < 0 || this.#sources[this.#sourceOf.get(node)!].strides[last] === 0;
       case "const":
         return true;
+      case "gather":
+        return uses[node.index].isUniform;
       case "binary":
         return uses[node.x].isUniform && uses[node.y].isUniform;
       case "select":
@@ -365,6 +396,12 @@ class BodyCompiler {
       case "const":
       case "bitcast":
         return null;
+      case "gather": {
+        const { operand, index } = node;
+        const { bytes } = dtypeInfo(node.dtype);
+        return (at, n, { addresses }) =>
+          gather(bytes, isUniform ? 1 : n, addresses[operand], at[index], at[i]);
+      }
       case "unary":
       case "cast": {
         const { x } = node;
@@ -429,6 +466,23 @@ class BodyCompiler {
 
 function isSource(node: Node): boolean {
   return node.kind === "view" || node.kind === "axis" || node.kind === "const";
+}
+
+/** `out[i] = source[index[i]]`, by bytes: reading floats would not keep the bits of NaNs. */
+function gather(bytes: number, n: number, source: number, index: number, out: number): void {
+  const { u8, i32 } = heap();
+  const [at, from, to] = [index >>> 2, source >>> 2, out >>> 2];
+  if (bytes === 1) {
+    for (let i = 0; i < n; i++) u8[out + i] = u8[source + i32[at + i]];
+  } else if (bytes === 4) {
+    for (let i = 0; i < n; i++) i32[to + i] = i32[from + i32[at + i]];
+  } else {
+    for (let i = 0; i < n; i++) {
+      const k = from + 2 * i32[at + i];
+      i32[to + 2 * i] = i32[k];
+      i32[to + 2 * i + 1] = i32[k + 1];
+    }
+  }
 }
 
 /** Conversions that change no bits are copies of whole elements: kernels exist for the others only. */

@@ -3,18 +3,25 @@
  *
  * @module
  */
+import { binaryFunction, type Value } from "../backends/interp/scalar.ts";
 import { gemmScratchBytes } from "../backends/wasm/gemm_plan.ts";
 import { nbytesOf, type ShapedArray, sizeOf } from "../core/aval.ts";
-import { dtypeInfo } from "../core/dtype.ts";
+import { type DType, dtypeInfo } from "../core/dtype.ts";
 import type { Block } from "./allocator.ts";
-import { readCells, writeCells } from "./cells.ts";
+import { readCells, viewFor, writeCells } from "./cells.ts";
 import { aliasArray, type ConcreteArray, emptyArray, fromCells, MAX_CELLS } from "./concrete.ts";
 import type { Plan } from "./evaluate.ts";
 import { bodyTask, CopyTask, type KernelTask, Layout, moveTask } from "./kernel_body.ts";
 import { argReduceKernel, copyKernel, gemmKernel, reduceKernel } from "./kernel_ops.ts";
 import { heap } from "./memory.ts";
-import type { Body, DotRecipe, Piece, Recipe } from "./recipe.ts";
-import { stridesOf } from "./recipe.ts";
+import {
+  type Body,
+  type DotRecipe,
+  type Piece,
+  type Recipe,
+  stridesOf,
+  type UpdateRecipe,
+} from "./recipe.ts";
 import { beginOperation, giveScratch, takeScratch } from "./storage.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
 
@@ -67,7 +74,7 @@ export function kernelPlan(
         }
         const result = results[o];
         const out = result === null ? scratch + outSlots[o] : result.storage!.address;
-        task.run(addresses, out, scratch + work);
+        task.run({ addresses, arrays: operands }, out, scratch + work);
         return result ?? fromCells(aval, readCells(aval, out));
       });
     } finally {
@@ -102,6 +109,8 @@ function taskOf(
       return argReduceTask(recipe.op, recipe.body, out);
     case "pieces":
       return piecesTask(recipe.pieces, out);
+    case "update":
+      return updateTask(recipe.update, out);
     case "dot":
       return dotTask(recipe.dot, out);
     default: {
@@ -159,6 +168,7 @@ function directReduce(
   const root = body.nodes[body.root];
   if (root.kind !== "view" || out.size === 0) return null;
   const view = body.views[root.view];
+  if (view.dynamic !== null) return null;
   const { operand } = view;
   const kernel = reduceKernel(op, out.dtype);
   if (kernel === null || view.offset !== 0 || sizeOf(body.box) !== ins[operand].size) return null;
@@ -202,7 +212,7 @@ function directReduce(
   return {
     scratchBytes: layout.bytes,
     run: (operands, result, scratch) => {
-      let from = operands[operand];
+      let from = operands.addresses[operand];
       passes.forEach(({ outer, n, inner }, i) => {
         const to = i < temps.length ? scratch + temps[i] : result;
         kernel(outer, n, inner, from, to);
@@ -241,6 +251,70 @@ function piecesTask(pieces: readonly Piece[], out: ShapedArray): KernelTask | nu
   };
 }
 
+function updateTask(update: UpdateRecipe, out: ShapedArray): KernelTask | null {
+  const { operand, combine, guard } = update;
+  const count = sizeOf(update.index.box);
+  const { bytes } = dtypeInfo(out.dtype);
+  const bodies = guard === null
+    ? [update.index, update.value]
+    : [update.index, update.value, guard];
+  const layout = new Layout();
+  const parts: { task: KernelTask; at: number }[] = [];
+  for (const body of bodies) {
+    const task = bodyTask(body);
+    if (task === null) return null;
+    const { dtype } = body.nodes[body.root];
+    parts.push({ task, at: layout.take(count * dtypeInfo(dtype).bytes) });
+  }
+  const rest = layout.bytes;
+  const apply = updater(combine, out.dtype);
+  return {
+    scratchBytes: rest + Math.max(...parts.map(({ task }) => task.scratchBytes)),
+    run: (operands, result, scratch) => {
+      const from = operands.addresses[operand];
+      heap().u8.copyWithin(result, from, from + out.size * bytes);
+      for (const { task, at } of parts) task.run(operands, scratch + at, scratch + rest);
+      const allowed = guard === null ? -1 : scratch + parts[2].at;
+      apply(count, result, scratch + parts[0].at, scratch + parts[1].at, allowed);
+    },
+  };
+}
+
+/** `out[index[i]] = combine(out[index[i]], value[i])` for `i` in order, where `guard[i]`; addresses, -1 for no guard. */
+type Updater = (n: number, out: number, index: number, value: number, guard: number) => void;
+
+function updater(combine: ReduceOp | null, dtype: DType): Updater {
+  const { bytes } = dtypeInfo(dtype);
+  if (combine === null) {
+    return (n, out, index, value, guard) => {
+      const { u8, i32 } = heap();
+      for (let i = 0; i < n; i++) {
+        if (guard >= 0 && u8[guard + i] === 0) continue;
+        const to = out + i32[(index >>> 2) + i] * bytes;
+        const from = value + i * bytes;
+        if (bytes === 1) u8[to] = u8[from];
+        else {
+          i32[to >>> 2] = i32[from >>> 2];
+          if (bytes === 8) i32[(to >>> 2) + 1] = i32[(from >>> 2) + 1];
+        }
+      }
+    };
+  }
+  const merge = binaryFunction(combine, dtype);
+  return (n, out, index, value, guard) => {
+    const memory = heap();
+    const { u8, i32 } = memory;
+    const view = viewFor(memory, dtype) as { [index: number]: Value };
+    const isBool = dtype === "bool";
+    for (let i = 0; i < n; i++) {
+      if (guard >= 0 && u8[guard + i] === 0) continue;
+      const to = out / bytes + i32[(index >>> 2) + i];
+      const [x, y] = [view[to], view[value / bytes + i]];
+      view[to] = isBool ? merge(Boolean(x), Boolean(y)) : merge(x, y);
+    }
+  };
+}
+
 function dotTask(dot: DotRecipe, out: ShapedArray): KernelTask | null {
   const kernel = gemmKernel(out.dtype);
   if (kernel === null) return null;
@@ -260,10 +334,10 @@ function dotTask(dot: DotRecipe, out: ShapedArray): KernelTask | null {
           m,
           n,
           k,
-          operands[lhs.operand] + t * lhs.batch * bytes,
+          operands.addresses[lhs.operand] + t * lhs.batch * bytes,
           lhs.free,
           lhs.contract,
-          operands[rhs.operand] + t * rhs.batch * bytes,
+          operands.addresses[rhs.operand] + t * rhs.batch * bytes,
           rhs.contract,
           rhs.free,
           result + t * m * n * bytes,

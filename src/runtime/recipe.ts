@@ -2,8 +2,8 @@
  * What one equation computes, read off its lowering rule in a form that eager evaluation can follow array by array.
  *
  * A recipe lists the strided views that the equation reads (so a broadcast, slice, transposition or reversal is no more than strides) and the
- * scalar operations on them in order. It is made without knowing primitives: whatever lowers to affine reads
- * has one; gathers, scatters and library kernels have none and run as programs.
+ * scalar operations on them in order. It is made without knowing primitives; only those that call library
+ * kernels have none, and run as programs.
  *
  * @module
  */
@@ -15,6 +15,7 @@ import {
   binary,
   type BinaryOp,
   type Expr,
+  forEachOperand,
   index,
   load,
   makeVar,
@@ -28,6 +29,8 @@ export interface View {
   readonly operand: number;
   readonly dtype: DType;
   readonly offset: number;
+  /** What is added to the offset and known only from operands: the start of a dynamic slice. */
+  readonly dynamic: Body | null;
   /** One for each axis of the box; 0 along axes that it is broadcast over. */
   readonly strides: readonly number[];
 }
@@ -35,6 +38,13 @@ export interface View {
 /** A scalar operation; operands are numbers of earlier nodes. */
 export type Node =
   | { readonly kind: "view"; readonly dtype: DType; readonly view: number }
+  | {
+    /** The elements of an operand at positions that are values themselves. */
+    readonly kind: "gather";
+    readonly dtype: DType;
+    readonly operand: number;
+    readonly index: number;
+  }
   | { readonly kind: "const"; readonly dtype: DType; readonly value: HostScalar }
   | { readonly kind: "axis"; readonly dtype: "int32"; readonly axis: number }
   | { readonly kind: "unary"; readonly dtype: DType; readonly op: UnaryOp; readonly x: number }
@@ -77,6 +87,7 @@ export type Recipe =
   }
   | { readonly kind: "argReduce"; readonly op: "max" | "min"; readonly body: Body }
   | { readonly kind: "pieces"; readonly pieces: readonly Piece[] }
+  | { readonly kind: "update"; readonly update: UpdateRecipe }
   | { readonly kind: "dot"; readonly dot: DotRecipe };
 
 /** A part of a result: the values of a box, and where in the result they go. */
@@ -84,6 +95,17 @@ export interface Piece {
   readonly body: Body;
   readonly offset: number;
   readonly strides: readonly number[];
+}
+
+/** A copy of an operand with some elements replaced or combined, in row-major order of a box. */
+export interface UpdateRecipe {
+  readonly operand: number;
+  /** The positions in the result. */
+  readonly index: Body;
+  readonly value: Body;
+  /** Which updates happen; all where it is `null`. */
+  readonly guard: Body | null;
+  readonly combine: ReduceOp | null;
 }
 
 /** A contraction over single-stride groups of axes; strides in elements. */
@@ -169,6 +191,7 @@ function recipeOf(l: Lowered, ins: readonly ShapedArray[], out: ShapedArray): Re
       return dot && { kind: "dot", dot };
     }
     case "update":
+      return updateOf(l, out);
     case "kernel":
       return null;
     default: {
@@ -198,6 +221,25 @@ function piecesOf(l: Extract<Lowered, { kind: "pieces" }>, out: ShapedArray): Re
     pieces.push({ body, offset, strides: steps });
   }
   return { kind: "pieces", pieces };
+}
+
+function updateOf(l: Extract<Lowered, { kind: "update" }>, out: ShapedArray): Recipe | null {
+  const strides = stridesOf(out.shape);
+  const position = (at: readonly Expr[]): Expr => {
+    let sum = index(0);
+    l.index(at).forEach((i, axis) =>
+      sum = binary("add", sum, binary("mul", i, index(strides[axis])))
+    );
+    return sum;
+  };
+  const where = bodyOf(l.sizes, position);
+  const value = bodyOf(l.sizes, (at) => l.value(at));
+  const guard = l.guard === undefined ? null : bodyOf(l.sizes, (at) => l.guard!(at));
+  if (where === null || value === null || (guard === null && l.guard !== undefined)) return null;
+  return {
+    kind: "update",
+    update: { operand: l.operand, index: where, value, guard, combine: l.combine ?? null },
+  };
 }
 
 function bodyOf(box: Shape, make: (at: readonly Expr[]) => Expr): Body | null {
@@ -236,13 +278,8 @@ class BodyBuilder {
         const axis = this.vars.indexOf(expr);
         return axis < 0 ? null : { kind: "axis", dtype: "int32", axis };
       }
-      case "load": {
-        const strides = new Array<number>(this.box.length).fill(0);
-        const offset = this.affine(expr.index, 1, strides);
-        if (offset === null) return null;
-        this.views.push({ operand: expr.buffer, dtype, offset, strides });
-        return { kind: "view", dtype, view: this.views.length - 1 };
-      }
+      case "load":
+        return this.read(expr);
       case "unary": {
         const x = this.node(expr.x);
         return x === null ? null : { kind: "unary", dtype, op: expr.op, x };
@@ -269,33 +306,62 @@ class BodyBuilder {
     }
   }
 
-  /** Adds `scale · expr` to the strides and gives its constant part; `null` where it is not affine. */
-  private affine(expr: Expr, scale: number, strides: number[]): number | null {
-    switch (expr.kind) {
-      case "const":
-        return scale * (expr.value as number);
-      case "var": {
-        const axis = this.vars.indexOf(expr);
-        if (axis < 0) return null;
-        strides[axis] += scale;
-        return 0;
-      }
-      case "binary": {
-        const { op, x, y } = expr;
-        if (op === "add" || op === "sub") {
-          const a = this.affine(x, scale, strides);
-          const b = a === null ? null : this.affine(y, op === "add" ? scale : -scale, strides);
-          return b === null ? null : a! + b;
-        }
-        if (op !== "mul") return null;
-        if (x.kind === "const") return this.affine(y, scale * (x.value as number), strides);
-        if (y.kind === "const") return this.affine(x, scale * (y.value as number), strides);
-        return null;
-      }
-      default:
-        return null;
+  private read(expr: Extract<Expr, { kind: "load" }>): Node | null {
+    const { dtype, buffer: operand } = expr;
+    const sum: Affine = { strides: new Array<number>(this.box.length).fill(0), dynamic: null };
+    const offset = this.affine(expr.index, 1, sum);
+    if (offset === null) {
+      const at = this.node(expr.index);
+      return at === null ? null : { kind: "gather", dtype, operand, index: at };
     }
+    const dynamic = sum.dynamic === null ? null : new BodyBuilder([], []).build(sum.dynamic);
+    if (dynamic === null && sum.dynamic !== null) return null;
+    this.views.push({ operand, dtype, offset, dynamic, strides: sum.strides });
+    return { kind: "view", dtype, view: this.views.length - 1 };
   }
+
+  /** Adds `scale · expr` to a sum and gives its constant part; `null` where it is not affine in the axes. */
+  private affine(expr: Expr, scale: number, sum: Affine): number | null {
+    if (expr.kind === "const") return scale * (expr.value as number);
+    if (expr.kind === "var") {
+      const axis = this.vars.indexOf(expr);
+      if (axis < 0) return null;
+      sum.strides[axis] += scale;
+      return 0;
+    }
+    if (expr.kind === "binary") {
+      const { op, x, y } = expr;
+      if (op === "add" || op === "sub") {
+        const a = this.affine(x, scale, sum);
+        const b = a === null ? null : this.affine(y, op === "add" ? scale : -scale, sum);
+        return b === null ? null : a! + b;
+      }
+      if (op === "mul" && x.kind === "const") {
+        return this.affine(y, scale * (x.value as number), sum);
+      }
+      if (op === "mul" && y.kind === "const") {
+        return this.affine(x, scale * (y.value as number), sum);
+      }
+    }
+    if (this.varies(expr)) return null;
+    const term = binary("mul", expr, index(scale));
+    sum.dynamic = sum.dynamic === null ? term : binary("add", sum.dynamic, term);
+    return 0;
+  }
+
+  /** Whether an expression depends on an axis. */
+  private varies(expr: Expr): boolean {
+    if (expr.kind === "var") return true;
+    let found = false;
+    forEachOperand(expr, (operand) => found ||= this.varies(operand));
+    return found;
+  }
+}
+
+/** A sum of axes times strides, and of what does not depend on the axes. */
+interface Affine {
+  readonly strides: number[];
+  dynamic: Expr | null;
 }
 
 function dotOf(spec: DotSpec, ins: readonly ShapedArray[]): DotRecipe | null {

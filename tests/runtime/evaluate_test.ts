@@ -13,6 +13,8 @@ import * as arith from "../../src/ops/arith.ts";
 import * as convert from "../../src/ops/convert.ts";
 import * as dot from "../../src/ops/dot.ts";
 import * as dynamic from "../../src/ops/dynamic.ts";
+import * as gather from "../../src/ops/gather.ts";
+import * as randomBits from "../../src/ops/random_bits.ts";
 import * as elementary from "../../src/ops/elementary.ts";
 import * as logic from "../../src/ops/logic.ts";
 import * as reduce from "../../src/ops/reduce.ts";
@@ -26,7 +28,11 @@ import { spillAll } from "../../src/runtime/storage.ts";
 installRuntime();
 
 const primitives = new Map<string, AnyPrimitive>();
-for (const module of [arith, convert, dot, dynamic, elementary, logic, reduce, shape, slicing]) {
+const modules = [
+  ...[arith, convert, dot, dynamic, elementary, gather],
+  ...[logic, randomBits, reduce, shape, slicing],
+];
+for (const module of modules) {
   for (const value of Object.values(module) as unknown[]) {
     if (typeof value === "object" && value !== null && "abstractEval" in value) {
       const primitive = value as AnyPrimitive;
@@ -74,15 +80,21 @@ interface Case {
   readonly name: string;
   readonly ins: readonly (readonly [DType, Shape])[];
   readonly params?: object;
+  /** Operands that are not at random. */
+  readonly data?: readonly (readonly number[] | undefined)[];
   /** Relative; 0 for exact. */
   readonly tolerance?: number;
 }
 
-function run({ name, ins, params = {}, tolerance = 0 }: Case): void {
+function run({ name, ins, params = {}, tolerance = 0, data: given = [] }: Case): void {
   const primitive = primitives.get(name);
   assert(primitive !== undefined, `no primitive ${name}`);
   const avals = ins.map(([dtype, shape]) => shapedArray(shape, dtype));
-  const data = avals.map((aval) => values(aval.dtype, aval.size));
+  const data = avals.map((aval, i) => {
+    const list = given[i];
+    if (list === undefined) return values(aval.dtype, aval.size);
+    return Int32Array.from({ length: aval.size }, (_, k) => list[k % list.length]);
+  });
   const outs: readonly ShapedArray[] = primitive.abstractEval(avals, params);
   const expected = interpret(equationProgram(primitive, avals, outs, params), data);
   const what = `${name} of ${ins.map(([dtype, shape]) => `${dtype}[${shape}]`).join(", ")} ${
@@ -235,6 +247,140 @@ Deno.test("reductions agree over any axes", () => {
         run({ name: "argmax", ins: [[dtype, size]], params });
         run({ name: "argmin", ins: [[dtype, size]], params });
       }
+    }
+  }
+});
+
+Deno.test("contractions agree, for any axes", () => {
+  const all: [Shape, Shape, number[][]][] = [
+    [[2, 3], [3, 2], [[1], [0], [], []]],
+    [[40, 30], [30, 20], [[1], [0], [], []]],
+    [[30, 40], [20, 30], [[0], [1], [], []]],
+    [[5, 40, 30], [5, 30, 20], [[2], [1], [0], [0]]],
+    [[40, 5, 30], [20, 30, 5], [[2], [1], [1], [2]]],
+    [[6, 7, 8], [8, 9, 7], [[1, 2], [2, 0], [], []]],
+    [[6, 7, 8], [7, 8, 9], [[1, 2], [0, 1], [], []]],
+    [[50], [50], [[0], [0], [], []]],
+    [[30], [20], [[], [], [], []]],
+    [[4, 0], [0, 5], [[1], [0], [], []]],
+    [[0, 4], [4, 5], [[1], [0], [], []]],
+  ];
+  for (const [left, right, [lc, rc, lb, rb]] of all) {
+    const params = {
+      dimensionNumbers: [[lc, rc], [lb, rb]],
+      precision: null,
+      preferredElementType: null,
+    };
+    // Small whole numbers, so that all sums are exact in every order.
+    const data = [[1, -2, 3, 0, 5, -1, 2], [2, 0, -3, 1, 4]];
+    for (const dtype of ["int32", "float32", "float64"] as const) {
+      const ins = [["int32", left], ["int32", right]] as const;
+      run({ name: "dot_general", ins, params, data });
+      const primitive = primitives.get("dot_general")!;
+      const arrays = [left, right].map((shape, i) => {
+        const Class = typedArrayClass(dtype) as typeof Float32Array;
+        const list = data[i];
+        const array = Class.from({ length: sizeOf(shape) }, (_, k) => list[k % list.length]);
+        return arrayFromTypedArray(array, shape, dtype);
+      });
+      const [result] = bind(primitive, arrays, params);
+      const avals = arrays.map((x) => x.aval);
+      const program = equationProgram(primitive, avals, [result.aval], params);
+      const [expected] = interpret(program, arrays.map((x) => x.dataSync()));
+      assertEquals(result.dataSync(), expected);
+    }
+  }
+});
+
+Deno.test("slices at computed places, gathers and scatters agree, in and out of bounds", () => {
+  for (const dtype of ["float32", "int64", "uint8", "bool"] as const) {
+    for (const [rows, columns] of [[4, 3], [50, 40]]) {
+      for (const [i, j] of [[1, 2], [-5, 1], [100, 100]]) {
+        const start = [["int32", []], ["int32", []]] as const;
+        run({
+          name: "dynamic_slice",
+          ins: [[dtype, [rows, columns]], ...start],
+          params: { sliceSizes: [2, columns - 1] },
+          data: [undefined, [i], [j]],
+        });
+        run({
+          name: "dynamic_update_slice",
+          ins: [[dtype, [rows, columns]], [dtype, [2, columns - 1]], ...start],
+          data: [undefined, undefined, [i], [j]],
+        });
+      }
+      for (const mode of ["clip", "fill_or_drop", "promise_in_bounds"] as const) {
+        const indices = mode === "promise_in_bounds" ? [1, 3, 0, 3] : [1, 3, -1, 99, 3, 0];
+        const params = {
+          dimensionNumbers: {
+            offsetDims: [1],
+            collapsedSliceDims: [0],
+            startIndexMap: [0],
+            operandBatchingDims: [],
+            startIndicesBatchingDims: [],
+          },
+          sliceSizes: [1, columns],
+          mode,
+          fillValue: null,
+          uniqueIndices: false,
+        };
+        const ins = [[dtype, [rows, columns]], ["int32", [6, 1]]] as const;
+        run({ name: "gather", ins, params, data: [undefined, indices] });
+        if (dtype === "bool") continue;
+        for (const name of ["scatter", "scatter-add", "scatter_mul", "scatter_max"]) {
+          run({
+            name,
+            ins: [...ins, [dtype, [6, columns]]],
+            params: {
+              dimensionNumbers: {
+                updateWindowDims: [1],
+                insertedWindowDims: [0],
+                scatterDimsToOperandDims: [0],
+                operandBatchingDims: [],
+                scatterIndicesBatchingDims: [],
+              },
+              mode,
+              uniqueIndices: false,
+            },
+            data: [undefined, indices],
+          });
+        }
+      }
+    }
+  }
+});
+
+Deno.test("random bits agree", () => {
+  for (const size of [[], [5], [7, 300]]) {
+    for (const bitWidth of [8, 32, 64]) {
+      run({ name: "random_bits", ins: [["key<fry>", []]], params: { bitWidth, shape: size } });
+    }
+    run({ name: "random_split", ins: [["key<fry>", []]], params: { shape: size } });
+    run({ name: "threefry2x32", ins: [...two("uint32", size), ...two("uint32", size)] });
+    run({ name: "random_seed", ins: [["int32", size]], params: { impl: "fry" } });
+    run({ name: "random_wrap", ins: [["uint32", [...size, 2]]], params: { impl: "fry" } });
+    run({ name: "random_unwrap", ins: [["key<fry>", size]] });
+  }
+});
+
+Deno.test("sums of floats agree to rounding", () => {
+  const primitive = primitives.get("reduce_sum")!;
+  for (const [size, axes] of [[[9000], [0]], [[40, 300], [0]], [[40, 300], [1]]] as const) {
+    for (const dtype of ["float32", "float64"] as const) {
+      const Class = typedArrayClass(dtype) as typeof Float32Array;
+      const data = Class.from({ length: sizeOf(size) }, () => random() + 0.5);
+      const x = arrayFromTypedArray(data, size, dtype);
+      const [result] = bind(primitive, [x], { axes });
+      const [expected] = interpret(
+        equationProgram(primitive, [x.aval], [result.aval], { axes }),
+        [data],
+      );
+      assertClose(
+        result.dataSync(),
+        expected,
+        dtype === "float32" ? 5e-7 : 1e-15,
+        `reduce_sum ${dtype}[${size}] over ${axes}`,
+      );
     }
   }
 });
