@@ -53,24 +53,38 @@ export function slice(
   return new Slice(start, stop, step);
 }
 
+/** What {@linkcode IndexUpdate} does with indices out of bounds. */
+export interface UpdateOptions {
+  /** `"drop"` (or `"fill"`; the default) writes nothing there, `"clip"` takes the nearest element. */
+  readonly mode?: "drop" | "fill" | "clip" | "promise_in_bounds";
+}
+
+/** What {@linkcode IndexUpdate.get} does with indices out of bounds. */
+export interface LookupOptions {
+  /** `"clip"` (the default) takes the nearest element, `"fill"` (or `"drop"`) answers with `fillValue`. */
+  readonly mode?: "drop" | "fill" | "clip" | "promise_in_bounds";
+  /** The answer out of bounds; NaN, or an extreme integer, unless given. */
+  readonly fillValue?: HostScalar;
+}
+
 /** The update builder that `x.at(...)` gives, as `jax.numpy.ndarray.at`. */
 export interface IndexUpdate {
   /** The elements at the index. */
-  get(): NDArray;
+  get(options?: LookupOptions): NDArray;
   /** A copy of the array with the indexed elements replaced. */
-  set(value: ArrayLike): NDArray;
+  set(value: ArrayLike, options?: UpdateOptions): NDArray;
   /** A copy with `value` added; repeated indices accumulate. */
-  add(value: ArrayLike): NDArray;
+  add(value: ArrayLike, options?: UpdateOptions): NDArray;
   /** A copy with the indexed elements multiplied by `value`. */
-  mul(value: ArrayLike): NDArray;
+  mul(value: ArrayLike, options?: UpdateOptions): NDArray;
   /** A copy with the indexed elements divided by `value`. */
-  div(value: ArrayLike): NDArray;
+  div(value: ArrayLike, options?: UpdateOptions): NDArray;
   /** A copy with the indexed elements raised to `value`. */
-  pow(value: ArrayLike): NDArray;
+  pow(value: ArrayLike, options?: UpdateOptions): NDArray;
   /** A copy with the minimum of the old and the new elements. */
-  min(value: ArrayLike): NDArray;
+  min(value: ArrayLike, options?: UpdateOptions): NDArray;
   /** A copy with the maximum of the old and the new elements. */
-  max(value: ArrayLike): NDArray;
+  max(value: ArrayLike, options?: UpdateOptions): NDArray;
   /** A copy with `fn` applied to the indexed elements. */
   apply(fn: (x: NDArray) => NDArray): NDArray;
 }

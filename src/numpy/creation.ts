@@ -5,7 +5,7 @@
  */
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { type ArrayLike, NDArray } from "../core/array.ts";
-import { type Shape, sizeOf } from "../core/aval.ts";
+import type { Shape } from "../core/aval.ts";
 import {
   checkDType,
   type DType,
@@ -166,6 +166,7 @@ export function full(shape: Shape | number, value: ArrayLike, options: DTypeOpti
       value,
       dtype ??
         (typeof value === "boolean" ? "bool" : typeof value === "bigint" ? "int32" : "float32"),
+      dtype === null,
     )
     : toDType(value, dtype ?? asArray(value, where).dtype, false, where);
   const shift = sizes.length - fill.ndim;
@@ -320,12 +321,15 @@ export interface MeshgridOptions {
   readonly indexing?: "xy" | "ij";
 }
 
-/** Coordinates of a grid, from coordinates along each axis. */
-export function meshgrid(xs: readonly ArrayLike[], options: MeshgridOptions = {}): NDArray[] {
-  const { indexing = "xy" } = options;
-  const arrays = xs.map((x) =>
-    reshape(asArray(x, "numpy.meshgrid"), [sizeOf(asArray(x, "numpy.meshgrid").shape)])
-  );
+/** Coordinates of a grid, from coordinates along each axis: `meshgrid(x, y, kwargs({ indexing }))`. */
+export function meshgrid(...xs: (ArrayLike | MeshgridOptions)[]): NDArray[] {
+  const last = xs.at(-1);
+  const isOptions = typeof last === "object" && !(last instanceof NDArray) && !isTypedArray(last);
+  const { indexing = "xy" } = isOptions ? last as MeshgridOptions : {};
+  const arrays = (isOptions ? xs.slice(0, -1) : xs).map((x) => {
+    const a = asArray(x as ArrayLike, "numpy.meshgrid");
+    return reshape(a, [a.size]);
+  });
   const order = arrays.map((_, i) => indexing === "xy" && arrays.length > 1 && i < 2 ? 1 - i : i);
   const shape: number[] = [];
   arrays.forEach((a, i) => shape[order[i]] = a.size);

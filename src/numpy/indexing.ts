@@ -11,9 +11,11 @@ import {
   type ArrayLike,
   type Index,
   type IndexUpdate,
+  type LookupOptions,
   NDArray,
   sliceBrand,
   type SliceIndex,
+  type UpdateOptions,
 } from "../core/array.ts";
 import { formatShape, type Shape } from "../core/aval.ts";
 import { Tracer } from "../core/trace.ts";
@@ -21,13 +23,19 @@ import * as arith from "../ops/arith.ts";
 import { lit } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { concatenate, dynamicSlice } from "../ops/dynamic.ts";
-import { pow } from "../ops/elementary.ts";
-import { gather, type GatherDimensionNumbers, scatter, type ScatterKind } from "../ops/gather.ts";
+import {
+  gather,
+  type GatherDimensionNumbers,
+  type GatherMode,
+  scatter,
+  type ScatterKind,
+} from "../ops/gather.ts";
 import * as logic from "../ops/logic.ts";
 import { broadcastInDim, iota, reshape, squeeze } from "../ops/shape.ts";
 import { rev, slice } from "../ops/slicing.ts";
 import { array } from "./creation.ts";
-import { asArray, broadcastArray, broadcastShapes, isTypedArray } from "./promote.ts";
+import { asArray, broadcastArray, broadcastShapes, isTypedArray, toDType } from "./promote.ts";
+import { power } from "./ufuncs.ts";
 
 /** One entry of an index, per axis of the array (or a new axis). */
 type Item =
@@ -266,19 +274,33 @@ function planGather(shape: Shape, items: readonly Item[], where: string): Gather
 
 const int32 = { dtype: "int32" } as NDArray;
 
+/** XLA's word for what a mode does. */
+function xlaMode(mode: string, where: string): GatherMode {
+  if (mode === "fill" || mode === "drop") return "fill_or_drop";
+  if (mode === "clip" || mode === "promise_in_bounds") return mode;
+  throw new ArgumentError(
+    `${where}: mode must be "clip", "fill", "drop" or "promise_in_bounds"; got ${mode}`,
+  );
+}
+
 /** `x[index]`. */
-export function get(x: NDArray, index: readonly Index[]): NDArray {
+export function get(
+  x: NDArray,
+  index: readonly Index[],
+  options: LookupOptions = {},
+): NDArray {
   const where = "get";
   const items = parse(x.shape, index, where);
+  const mode = xlaMode(options.mode ?? (options.fillValue === undefined ? "clip" : "fill"), where);
   if (items.some((it) => it.kind === "array")) {
-    const scalar = scalarLookup(x, items);
+    const scalar = mode === "fill_or_drop" ? null : scalarLookup(x, items);
     if (scalar !== null) return scalar;
     const plan = planGather(x.shape, items, where);
     const out = gather(x, plan.indices, {
       dimensionNumbers: plan.numbers,
       sliceSizes: plan.sliceSizes,
-      mode: "clip",
-      fillValue: null,
+      mode,
+      fillValue: options.fillValue ?? null,
       uniqueIndices: false,
     });
     return reshape(out, plan.shape);
@@ -343,9 +365,15 @@ function scalarLookup(x: NDArray, items: readonly Item[]): NDArray | null {
 
 /** `x.at[index]`: updates of the indexed elements. */
 export function at(x: NDArray, index: readonly Index[]): IndexUpdate {
-  const update = (kind: ScatterKind, value: ArrayLike, where: string): NDArray => {
+  const scatterInto = (
+    target: NDArray,
+    kind: ScatterKind,
+    value: ArrayLike,
+    where: string,
+    options: UpdateOptions = {},
+  ): NDArray => {
     const plan = planGather(x.shape, parse(x.shape, index, where), where);
-    const converted = convertElementType(asArray(value, where), x.dtype);
+    const converted = toDType(value, x.dtype, false, where);
     if (broadcastShapes([converted.shape, plan.shape], where).length > plan.shape.length) {
       throw new ShapeError(
         `${where}: a value of shape ${
@@ -357,7 +385,7 @@ export function at(x: NDArray, index: readonly Index[]): IndexUpdate {
       ? broadcastInDim(converted, plan.shape, [])
       : broadcastArray(converted, plan.shape);
     const { numbers } = plan;
-    return scatter(kind, x, plan.indices, reshape(stretched, plan.gathered), {
+    return scatter(kind, target, plan.indices, reshape(stretched, plan.gathered), {
       dimensionNumbers: {
         updateWindowDims: numbers.offsetDims,
         insertedWindowDims: numbers.collapsedSliceDims,
@@ -365,28 +393,24 @@ export function at(x: NDArray, index: readonly Index[]): IndexUpdate {
         operandBatchingDims: [],
         scatterIndicesBatchingDims: [],
       },
-      mode: "fill_or_drop",
+      mode: xlaMode(options.mode ?? "drop", where),
       uniqueIndices: plan.unique,
     });
   };
-  const indexed = () => get(x, index);
+  const update = (kind: ScatterKind) => (value: ArrayLike, options?: UpdateOptions) =>
+    scatterInto(x, kind, value, `at(...).${kind}`, options);
+  // Where an index is repeated, divisors and exponents gather before they are applied, as in JAX.
+  const gathered = (value: ArrayLike, where: string, options?: UpdateOptions) =>
+    scatterInto(broadcastInDim(lit(x, 1), x.shape, []), "mul", value, where, options);
   return {
-    get: indexed,
-    set: (value) => update("set", value, "at(...).set"),
-    add: (value) => update("add", value, "at(...).add"),
-    mul: (value) => update("mul", value, "at(...).mul"),
-    div: (value) =>
-      update("set", arith.div(indexed(), likeIndexed(x, indexed(), value)), "at(...).div"),
-    pow: (value) => {
-      const base = indexed();
-      return update("set", pow(base, likeIndexed(x, base, value)), "at(...).pow");
-    },
-    min: (value) => update("min", value, "at(...).min"),
-    max: (value) => update("max", value, "at(...).max"),
-    apply: (fn) => update("set", fn(indexed()), "at(...).apply"),
+    get: (options) => get(x, index, options),
+    set: update("set"),
+    add: update("add"),
+    mul: update("mul"),
+    div: (value, options) => arith.div(x, gathered(value, "at(...).div", options)),
+    pow: (value, options) => power(x, gathered(value, "at(...).pow", options)),
+    min: update("min"),
+    max: update("max"),
+    apply: (fn) => scatterInto(x, "set", fn(get(x, index)), "at(...).apply"),
   };
-}
-
-function likeIndexed(x: NDArray, indexed: NDArray, value: ArrayLike): NDArray {
-  return broadcastArray(convertElementType(asArray(value, "at"), x.dtype), indexed.shape);
 }

@@ -9,10 +9,17 @@ import { formatShape } from "../core/aval.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { dotGeneral } from "../ops/dot.ts";
 import * as arith from "../ops/arith.ts";
-import { lit } from "../ops/common.ts";
+import { lit, literal } from "../ops/common.ts";
 import { eq, select } from "../ops/logic.ts";
 import * as ops from "../ops/shape.ts";
-import { asArray, broadcastShapes, normalizeAxis, promote } from "./promote.ts";
+import {
+  type AloneOr,
+  asArray,
+  broadcastShapes,
+  normalizeAxis,
+  promote,
+  readAlone,
+} from "./promote.ts";
 
 function operands(x: ArrayLike, y: ArrayLike, where: string): [NDArray, NDArray] {
   const [a, b] = promote([x, y], where);
@@ -99,9 +106,13 @@ export function outer(x: ArrayLike, y: ArrayLike): NDArray {
 export function tensordot(
   x: ArrayLike,
   y: ArrayLike,
-  axes: number | readonly [number | readonly number[], number | readonly number[]] = 2,
+  options?: AloneOr<
+    number | readonly [number | readonly number[], number | readonly number[]],
+    "axes"
+  >,
 ): NDArray {
   const where = "numpy.tensordot";
+  const axes = readAlone(options, "axes") ?? 2;
   const [a, b] = operands(x, y, where);
   const [left, right] = typeof axes === "number"
     ? [
@@ -116,13 +127,14 @@ export function tensordot(
   return dotGeneral(a, b, [[left, right], [[], []]]);
 }
 
-/** The sum of a diagonal of the last two axes of a matrix. */
-export function trace(x: ArrayLike): NDArray {
+/** The sum of a diagonal of a matrix; `offset` counts diagonals above the main one. */
+export function trace(x: ArrayLike, options: { readonly offset?: number } = {}): NDArray {
   const a = asArray(x, "numpy.trace");
   if (a.ndim !== 2) {
     throw new ShapeError(`numpy.trace: expected a matrix; got shape ${formatShape(a.shape)}`);
   }
-  const diagonal = eq(ops.iota("int32", a.shape, 0), ops.iota("int32", a.shape, 1));
+  const rows = arith.add(ops.iota("int32", a.shape, 0), literal(options.offset ?? 0, "int32"));
+  const diagonal = eq(rows, ops.iota("int32", a.shape, 1));
   const zeros = ops.broadcastInDim(lit(a, 0), a.shape, []);
   return ops.reduceSum(select(diagonal, a, zeros), [0, 1]);
 }

@@ -207,3 +207,16 @@ export function padRank(x: NDArray, rank: number): NDArray {
   if (x.ndim >= rank) return x;
   return reshape(x, [...Array(rank - x.ndim).fill(1), ...x.shape]);
 }
+
+/** An optional argument that may stand alone or under its name in an options object. */
+export type AloneOr<T, K extends string> = T | { readonly [name in K]?: T } | null;
+
+/** The argument that came alone or by name; `undefined` where it was left out or is `null`. */
+export function readAlone<T extends number | readonly unknown[], K extends string>(
+  given: AloneOr<T, K> | undefined,
+  name: K,
+): T | undefined {
+  if (given === undefined || given === null) return undefined;
+  if (typeof given === "number" || Array.isArray(given)) return given as T;
+  return (given as { readonly [name in K]?: T })[name] ?? undefined;
+}

@@ -12,12 +12,14 @@ import { slice as sliceOp } from "../ops/slicing.ts";
 import * as slicing from "../ops/slicing.ts";
 import { checkShape } from "./creation.ts";
 import {
+  type AloneOr,
   asArray,
   broadcastArray,
   broadcastShapes,
   normalizeAxes,
   normalizeAxis,
   promote,
+  readAlone,
   resolveShape,
 } from "./promote.ts";
 
@@ -34,9 +36,13 @@ export function ravel(x: ArrayLike): NDArray {
 }
 
 /** The axes permuted; reversed unless given. */
-export function transpose(x: ArrayLike, axes?: readonly number[] | null): NDArray {
+export function transpose(
+  x: ArrayLike,
+  options?: AloneOr<readonly number[], "axes">,
+): NDArray {
   const a = asArray(x, "numpy.transpose");
-  if (axes === undefined || axes === null) {
+  const axes = readAlone(options, "axes");
+  if (axes === undefined) {
     return ops.transpose(
       a,
       a.shape.map((_, i) => a.ndim - 1 - i),
@@ -102,9 +108,13 @@ export function expandDims(x: ArrayLike, axis: number | readonly number[]): NDAr
 }
 
 /** Axes of size 1 dropped: those named, or all. */
-export function squeeze(x: ArrayLike, axis?: number | readonly number[] | null): NDArray {
+export function squeeze(
+  x: ArrayLike,
+  options?: AloneOr<number | readonly number[], "axis">,
+): NDArray {
   const a = asArray(x, "numpy.squeeze");
-  if (axis === undefined || axis === null) {
+  const axis = readAlone(options, "axis");
+  if (axis === undefined) {
     return ops.squeeze(a, a.shape.flatMap((n, i) => n === 1 ? [i] : []));
   }
   return ops.squeeze(a, normalizeAxes(axis, a.ndim, "numpy.squeeze"));
@@ -185,24 +195,24 @@ export function stack(
 
 /** Stacked along axis 0, 1-d arrays as rows. */
 export function vstack(xs: readonly ArrayLike[]): NDArray {
-  return concatenate(xs.map((x) => atLeast2d(x)), 0);
+  return concatenate(xs.map((x) => atleast2d(x)), 0);
 }
 
 /** Joined along axis 1, 1-d arrays along axis 0. */
 export function hstack(xs: readonly ArrayLike[]): NDArray {
-  const arrays = xs.map((x) => atLeast1d(x));
+  const arrays = xs.map((x) => atleast1d(x));
   return concatenate(arrays, arrays[0]?.ndim === 1 ? 0 : 1);
 }
 
 /** At least one axis. */
-export function atLeast1d(x: ArrayLike): NDArray {
-  const a = asArray(x, "numpy.atLeast1d");
+export function atleast1d(x: ArrayLike): NDArray {
+  const a = asArray(x, "numpy.atleast1d");
   return a.ndim >= 1 ? a : ops.reshape(a, [1]);
 }
 
 /** At least two axes, new ones in front. */
-export function atLeast2d(x: ArrayLike): NDArray {
-  const a = asArray(x, "numpy.atLeast2d");
+export function atleast2d(x: ArrayLike): NDArray {
+  const a = asArray(x, "numpy.atleast2d");
   return a.ndim >= 2 ? a : ops.reshape(a, [1, a.size]);
 }
 
@@ -256,7 +266,10 @@ function cutAt(a: NDArray, axis: number, cuts: readonly number[]): NDArray[] {
 }
 
 /** Axes reversed: those named, or all. */
-export function flip(x: ArrayLike, axis?: number | readonly number[] | null): NDArray {
+export function flip(
+  x: ArrayLike,
+  options?: AloneOr<number | readonly number[], "axis">,
+): NDArray {
   const a = asArray(x, "numpy.flip");
-  return slicing.rev(a, normalizeAxes(axis, a.ndim, "numpy.flip"));
+  return slicing.rev(a, normalizeAxes(readAlone(options, "axis"), a.ndim, "numpy.flip"));
 }

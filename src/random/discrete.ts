@@ -190,6 +190,8 @@ export function permutation(
 
 /** Options of {@linkcode choice}. */
 export interface ChoiceOptions {
+  /** The shape; one element unless given. */
+  readonly shape?: Shape;
   /** Whether an element may be drawn twice; true unless told. */
   readonly replace?: boolean;
   /** The probability of each element; uniform unless given. */
@@ -201,12 +203,15 @@ export interface ChoiceOptions {
 export function choice(
   k: NDArray,
   a: number | NDArray,
-  shape: Shape = [],
-  options: ChoiceOptions = {},
+  shapeOrOptions: Shape | ChoiceOptions = {},
+  more: ChoiceOptions = {},
 ): NDArray {
   const where = "random.choice";
+  const options: ChoiceOptions = Array.isArray(shapeOrOptions)
+    ? { ...more, shape: shapeOrOptions as Shape }
+    : shapeOrOptions as ChoiceOptions;
   const { replace = true, p } = options;
-  const sizes = checkShape(shape, where);
+  const sizes = checkShape(options.shape ?? [], where);
   const draws = sizeOf(sizes);
   const array = a instanceof NDArray ? a : null;
   const axis = array === null ? 0 : normalizeAxis(options.axis ?? 0, array.ndim, where);

@@ -17,7 +17,7 @@ import {
   randomWrap,
 } from "../ops/random_bits.ts";
 import { checkShape } from "../numpy/creation.ts";
-import { asArray } from "../numpy/promote.ts";
+import { type AloneOr, asArray, readAlone } from "../numpy/promote.ts";
 
 /** A seed as an array that `random_seed` takes. */
 function seedArray(seed: number | bigint | NDArray, where: string): NDArray {
@@ -82,8 +82,8 @@ export function singleKey(k: NDArray, where: string): NDArray {
   return typed;
 }
 
-/** `num` new keys (2 unless given), as one array; iterating over it gives the keys. */
-export function split(k: NDArray, num: number | Shape = 2): NDArray {
+/** `num` new keys (2 unless given; alone or in an object), as one array; iterating over it gives the keys. */
+export function split(k: NDArray, options?: AloneOr<number | Shape, "num">): NDArray {
   const [typed, raw] = typedKey(k, "random.split");
   if (typed.ndim !== 0) {
     throw new ShapeError(
@@ -92,7 +92,7 @@ export function split(k: NDArray, num: number | Shape = 2): NDArray {
       }. Use filterVmap to split each`,
     );
   }
-  const keys = randomSplit(typed, checkShape(num, "random.split"));
+  const keys = randomSplit(typed, checkShape(readAlone(options, "num") ?? 2, "random.split"));
   return raw ? randomUnwrap(keys) : keys;
 }
 
