@@ -38,16 +38,45 @@ const limits: Readonly<Record<string, readonly [bigint, bigint]>> = {
   uint8: [0n, 255n],
 };
 
-/** A bound of an integer range, clipped to the dtype; and whether it lay above. */
-function integerBound(x: ArrayLike, dtype: DType, shape: Shape, where: string): [NDArray, boolean] {
-  const [low, high] = limits[dtype];
+/** A bound of an integer range, clipped to what it may be; and whether it lay above. */
+function integerBound(
+  x: ArrayLike,
+  dtype: DType,
+  [low, high]: readonly [bigint, bigint],
+  shape: Shape,
+  where: string,
+): [NDArray, boolean] {
   if (typeof x === "number" || typeof x === "bigint") {
     const value = typeof x === "bigint" ? x : BigInt(Math.trunc(x));
     const clipped = value < low ? low : value > high ? high : value;
     return [literal(dtype === "int64" ? clipped : Number(clipped), dtype), value > high];
   }
-  const array = convertElementType(asArray(x, where), dtype);
+  let array = convertElementType(asArray(x, where), dtype);
+  if (limits[dtype][1] > high) {
+    array = arith.min(arith.max(array, lit(array, Number(low))), lit(array, Number(high)));
+  }
   return [array.ndim === 0 ? array : broadcastArray(array, shape), false];
+}
+
+/** The remainder of two numbers read as unsigned; `x % 0` is `x`, as in XLA. */
+function unsignedRem(x: NDArray, span: NDArray): NDArray {
+  if (x.dtype !== "int64") return arith.rem(x, span);
+  const shape = x.shape;
+  const wide = (v: NDArray) => fullLike(v, shape);
+  const [s, zero, one] = [wide(span), wide(lit(x, 0n)), wide(lit(x, 1n))];
+  // Halved, any x is positive; the bit that was cut off makes the result at most 2s - 1.
+  const halved = arith.rem(logic.shiftRightLogical(x, one), s);
+  const doubled = arith.add(logic.shiftLeft(halved, one), logic.and(x, one));
+  const over = logic.or(logic.lt(doubled, zero), logic.ge(doubled, s));
+  const small = logic.select(over, arith.sub(doubled, s), doubled);
+  // A span of 2^63 or more fits at most once.
+  const fits = logic.and(logic.lt(x, zero), logic.ge(x, s));
+  const large = logic.select(fits, arith.sub(x, s), x);
+  return logic.select(
+    logic.lt(s, zero),
+    large,
+    logic.select(logic.eq(s, zero), x, small),
+  );
 }
 
 /**
@@ -65,31 +94,33 @@ export function randint(
   const where = "random.randint";
   const dtype = checkDType(options.dtype ?? "int32", `${where}: options.dtype`);
   if (!(dtype in limits)) throw new DTypeError(`${where}: dtype must be an integer; got ${dtype}`);
-  if (dtype === "int64") {
-    throw new DTypeError(
-      `${where}: int64 is not supported yet; draw int32 and convert with x.astype("int64")`,
-    );
-  }
   const sizes = checkShape(shape, where);
-  const [low] = integerBound(minval, dtype, sizes, where);
-  const [high, above] = integerBound(maxval, dtype, sizes, where);
-  const width = dtype === "uint8" ? 8 : 32;
+  // Bytes are drawn as int32, as JAX does: fewer random bits would make the bias large.
+  const drawn = dtype === "uint8" ? "int32" : dtype;
+  const [least, most] = limits[dtype];
+  const [low] = integerBound(minval, drawn, [least, most], sizes, where);
+  const top = dtype === "uint8" ? most + 1n : most;
+  const [high, above] = integerBound(maxval, drawn, [least, top], sizes, where);
+  const width = drawn === "int64" ? 64 : 32;
   const keys = randomSplit(singleKey(k, where), [2]);
   const draw = (i: number) => randomBits(keys.get(i), width, sizes);
   const [higher, lower] = [draw(0), draw(1)];
-  const unsigned: DType = width === 8 ? "uint8" : "uint32";
+  const unsigned: DType = width === 64 ? "int64" : "uint32";
   let span = convertElementType(arith.sub(high, low), unsigned);
   const empty = logic.le(high, low);
   span = logic.select(empty, fullLike(lit(span, 1), span.shape), span);
   if (above) span = logic.select(empty, span, arith.add(span, 1));
-  const half = lit(span, 2 ** (width / 2));
-  const once = arith.rem(half, span);
-  const multiplier = arith.rem(arith.mul(once, once), span);
-  const offset = arith.rem(
-    arith.add(arith.mul(arith.rem(higher, span), multiplier), arith.rem(lower, span)),
+  const half = fullLike(lit(span, width === 64 ? 2n ** 32n : 2 ** 16), span.shape);
+  const once = unsignedRem(half, span);
+  const multiplier = unsignedRem(arith.mul(once, once), span);
+  const offset = unsignedRem(
+    arith.add(
+      arith.mul(unsignedRem(higher, span), multiplier),
+      unsignedRem(lower, span),
+    ),
     span,
   );
-  return arith.add(low, convertElementType(offset, dtype));
+  return convertElementType(arith.add(low, convertElementType(offset, drawn)), dtype);
 }
 
 /** Options of {@linkcode bernoulli}. */
