@@ -68,3 +68,5 @@ export { type PformatOptions, treePformat, treePprint } from "./src/filter/pform
 export type { AxesSpec, Axis, Grad, PyTree } from "./src/filter/types.ts";
 export * as random from "./src/random/mod.ts";
 export * as nn from "./src/nn/mod.ts";
+export * as lax from "./src/lax/mod.ts";
+export * as optim from "./src/optim/mod.ts";

@@ -280,6 +280,11 @@ export const selectNP: Primitive<NoParams> = {
   },
 };
 
+/** For each element, the case that `which` (bool or int32) names. */
+export function selectN(which: NDArray, cases: readonly NDArray[]): NDArray {
+  return bind1(selectNP, [which, ...cases], noParams);
+}
+
 /** `x` where `condition` (bool) holds, else `y`; equal shapes, or a 0-d condition. */
 export function select(condition: NDArray, x: NDArray, y: NDArray): NDArray {
   return bind1(selectNP, [condition, y, x], noParams);

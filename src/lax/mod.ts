@@ -1,0 +1,9 @@
+/**
+ * The functions of `jax.lax`: close to the primitives, without promotion or broadcasting.
+ *
+ * @module
+ */
+export * from "./elementwise.ts";
+export * from "./reductions.ts";
+export * from "./structure.ts";
+export { topK } from "./top_k.ts";
