@@ -14,25 +14,19 @@ import {
   typedArrayClass,
 } from "../core/dtype.ts";
 import { ArgumentError, DonatedError, DTypeError, ShapeError } from "../errors.ts";
-import {
-  cellsToTypedArray,
-  readCells,
-  toCell,
-  typedArrayToCells,
-  viewFor,
-  writeCells,
-} from "./cells.ts";
+import { cellsToTypedArray, readCells, toCell, typedArrayToCells, viewFor } from "./cells.ts";
 import { type Device, theCpu } from "./device.ts";
 import { formatArray } from "./format.ts";
 import { heap } from "./memory.ts";
 import { enterScope } from "./scope_stack.ts";
 import {
-  addressOf,
   allocateStorage,
+  bringIn,
   type Cells,
   freeStorage,
   type Guard,
   Storage,
+  touch,
 } from "./storage.ts";
 
 /** Arrays of up to this many elements are kept as host scalars: see `docs/memory.md`. */
@@ -103,12 +97,9 @@ export class ConcreteArray extends NDArray {
   /** The address of the elements in the shared memory; brings them there if they are elsewhere. */
   address(): number {
     const storage = this.live();
-    if (storage.lease === null) {
-      this.guard = allocateStorage(this.aval, storage);
-      writeCells(storage.cells!, this.aval, storage.address);
-      return storage.address;
-    }
-    return addressOf(storage);
+    if (storage.address !== 0) touch(storage);
+    else this.guard = bringIn(this.aval, storage, this.guard);
+    return storage.address;
   }
 
   /** The elements of an array of few elements, as host scalars. Not to be written to. */
@@ -125,7 +116,7 @@ export class ConcreteArray extends NDArray {
       return new (typedArrayClass(dtype))(storage.spilled.slice().buffer);
     }
     const { bytes } = dtypeInfo(dtype);
-    const from = Math.floor(addressOf(storage) / bytes);
+    const from = Math.floor(storage.address / bytes);
     return viewFor(heap(), dtype).slice(from, from + size);
   }
 

@@ -22,14 +22,7 @@ import {
   MAX_CELLS,
 } from "./concrete.ts";
 import { heap } from "./memory.ts";
-import {
-  addressOf,
-  beginOperation,
-  giveScratch,
-  ledger,
-  type Owner,
-  takeScratch,
-} from "./storage.ts";
+import { beginOperation, giveScratch, ledger, type Owner, takeScratch, touch } from "./storage.ts";
 
 /** What can be called with arrays. */
 export interface Callable {
@@ -291,7 +284,7 @@ const STAGED_OFTEN = 8;
 
 function bringIn(x: ConcreteArray, slot: number): void {
   const storage = x.live();
-  if (storage.lease !== null) addressOf(storage);
+  if (storage.address !== 0) touch(storage);
   else if (slot === 0 || (x.aval.size > 1 && ++storage.staged > STAGED_OFTEN)) x.address();
 }
 

@@ -53,7 +53,7 @@ export function kernelPlan(
     for (let i = 0; i < operands.length; i++) {
       const x = operands[i];
       // Few elements are copied beside; all others must be in the shared memory, and stay while this runs.
-      if (inSlots[i] < 0 || x.live().lease !== null) x.address();
+      if (inSlots[i] < 0 || x.live().address !== 0) x.address();
     }
     const results = outs.map((aval, o) =>
       tasks[o] === null || outSlots[o] >= 0 ? null : emptyArray(aval)

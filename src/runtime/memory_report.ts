@@ -8,13 +8,13 @@ import { biggestHolders, ledger, type MemoryLimits } from "./storage.ts";
 
 /** What {@linkcode memory} tells. Sizes are in bytes. */
 export interface MemoryReport {
-  /** Of all arrays that have not been freed. Arrays of up to 16 elements, which live in JavaScript's heap, do not count. */
+  /** Of all arrays that have not been freed. Arrays of few elements, which live in JavaScript's heap, do not count. */
   readonly liveBytes: number;
   /** Allocations behind them; arrays that share elements share one. */
   readonly liveBuffers: number;
-  /** The most that was ever alive. */
+  /** The most that was ever in the shared memory. */
   readonly peakBytes: number;
-  /** What of `liveBytes` was moved out of the shared memory, to make room. */
+  /** What of `liveBytes` was moved out of the shared memory, to make room. May be dead already: it is counted down in large lots. */
   readonly spilledBytes: number;
   /** What the shared memory has grown to. */
   readonly reservedBytes: number;

@@ -41,8 +41,11 @@ export class ResidentSet {
     lease.group = null;
   }
 
-  /** The leases used longest ago, `bytes` of them or as many as there are, none used at `tick` or later. */
-  victims(bytes: number, tick: number): Lease[] {
+  /**
+   * The leases used longest ago: at least `count` with at least `bytes`, or as many as there are; none used at
+   * `tick` or later. They are taken out of the set.
+   */
+  victims(bytes: number, count: number, tick: number): Lease[] {
     const found: Lease[] = [];
     const groups = this.#groups;
     while (groups.length > 1) {
@@ -54,7 +57,7 @@ export class ResidentSet {
           this.remove(lease);
           found.push(lease);
           bytes -= lease.nbytes;
-          if (bytes <= 0) return found;
+          if (bytes <= 0 && found.length >= count) return found;
         } else {
           group.leases.pop();
           this.#put(lease, home === group ? groups[1] : home);
@@ -65,7 +68,7 @@ export class ResidentSet {
     const last = groups[0].leases.filter((lease) => lease.tick < tick);
     last.sort((a, b) => a.tick - b.tick);
     for (const lease of last) {
-      if (bytes <= 0) break;
+      if (bytes <= 0 && found.length >= count) break;
       this.remove(lease);
       found.push(lease);
       bytes -= lease.nbytes;

@@ -6,18 +6,19 @@
  *      └──────────► Guard ··(FinalizationRegistry holds)··► Lease ──► Block
  * ```
  *
- * - A {@linkcode Storage} holds the elements of one array, or of several that share them (reshapes): as plain numbers if there are
+ * - A {@linkcode Storage} holds the elements of one array, or of several that share them (reshapes): as host scalars if there are
  *   few (`cells`), in the shared memory (`address`), or spilled into an `ArrayBuffer` of its own.
  * - A {@linkcode Lease} is one allocation in the shared memory. It refers to the storage, so that the bytes can be
- *   moved out, and forgets it once they are: then nothing but the arrays holds the spilled bytes, and the garbage
- *   collector alone takes care of them.
- * - A {@linkcode Guard} is what the garbage collector watches: only arrays refer to it, and once they are gone, its lease ends. Guards of
- *   allocations that end otherwise (deleted, donated) are used again, because registering one costs more than all
- *   the rest.
+ *   moved out, and ends when they are: then nothing but the arrays holds the bytes, and the garbage collector
+ *   alone takes care of them.
+ * - A {@linkcode Guard} is what the garbage collector watches: only arrays refer to it, those that share elements to the same one, and
+ *   once they are gone, its lease ends. Guards of arrays that were deleted or donated are used again, because
+ *   registering one costs more than all the rest.
  *
- * The collector does not see how much memory hangs on a guard, so every 32 MiB of allocations one guard gets an
+ * The collector does not see how much memory hangs on a guard, so every 33 MiB of allocations one guard gets an
  * untouched `ArrayBuffer` of that weight: a sample, right on average, that costs next to nothing. Within a synchronous run no finaliser is
- * ever called, so over the limit the allocations that went unused for longest are spilled.
+ * ever called, so over the limit the allocations that went unused for longest are spilled; they are unregistered then, since
+ * what waits for its finaliser is kept too.
  *
  * @module
  */
@@ -55,6 +56,8 @@ export class Storage {
   cells: Cells | null = null;
   /** The bytes, if they were moved out of the shared memory. */
   spilled: Uint8Array | null = null;
+  /** What the spilled bytes are counted in. */
+  batch: SpillBatch | null = null;
   /** Arrays that share it and have not been deleted. */
   handles = 1;
   /** How often the cells were copied into the shared memory for a call. */
@@ -63,9 +66,15 @@ export class Storage {
   mark = 0;
 }
 
+/** What was spilled at one time: watched as a whole, because watching each array would cost as much again as spilling it. */
+class SpillBatch {
+  /** @param count Goes to the finaliser. */
+  constructor(readonly count: { bytes: number; buffers: number }) {}
+}
+
 /** An allocation in the shared memory. */
 export class Lease {
-  /** Its memory, or `null` once the bytes were spilled or freed. */
+  /** Its memory, or `null` once it ended. */
   block: Block | null = null;
   /** Whose bytes they are, while they are in the shared memory. */
   storage: Storage | null = null;
@@ -75,8 +84,6 @@ export class Lease {
   group: Lease[] | null = null;
   /** See {@linkcode group}. */
   position = 0;
-  /** Whether it counts as live: neither freed nor returned for reuse. */
-  isLive = false;
   /** Size of the elements. */
   nbytes = 0;
   /** What it was first allocated for, for reports. */
@@ -90,13 +97,15 @@ export class Guard {
   /** See the module's comment. */
   weight: ArrayBuffer | null = null;
   /** @param lease Ends when the guard is collected. */
-  constructor(readonly lease: Lease) {}
+  constructor(public lease: Lease) {}
 }
 
 /** Bytes of allocation per weight. More than the 32 MiB up to which the C library may clear memory by hand. */
 const WEIGHT = 33 << 20;
 const MAX_SPARE_GUARDS = 4096;
 const movedWhat = "room for an array moved out of the shared memory";
+/** JavaScript objects of an allocation take some 500 bytes. */
+const DEFAULT_MAX_BUFFERS = 1 << 17;
 const DEFAULT_LIMIT = 1024 * 2 ** 20;
 const DEFAULT_MAX_LIMIT = 3584 * 2 ** 20;
 /** Bytes that may lie spilled outside of the shared memory and be alive. */
@@ -106,6 +115,8 @@ const DEFAULT_HOST_LIMIT = 8192 * 2 ** 20;
 export interface MemoryLimits {
   /** Resident bytes above which spilling starts. */
   limit: number;
+  /** Resident allocations above which spilling starts. */
+  maxBuffers: number;
   /** What `limit` may grow to where spilled arrays turn out to be needed. */
   maxLimit: number;
   /** Spilled bytes that may be alive. */
@@ -117,8 +128,11 @@ class Ledger {
   readonly resident = new ResidentSet();
   readonly registry = new FinalizationRegistry<Lease>(endLease);
   readonly spareGuards: Guard[] = [];
+  /** Counts down what was spilled and collected. */
+  readonly batches = new FinalizationRegistry<SpillBatch["count"]>(forgetBatch);
   readonly limits: MemoryLimits = {
     limit: DEFAULT_LIMIT,
+    maxBuffers: DEFAULT_MAX_BUFFERS,
     maxLimit: DEFAULT_MAX_LIMIT,
     hostLimit: DEFAULT_HOST_LIMIT,
   };
@@ -176,42 +190,95 @@ export function withOwner<T>(label: string, fn: () => T): T {
   }
 }
 
-/** Makes room in the shared memory for a storage's bytes; their values are undefined. */
-export function allocateStorage(aval: ShapedArray, storage: Storage = new Storage()): Guard {
+/**
+ * Makes room in the shared memory for a storage's bytes; their values are undefined.
+ *
+ * @param guard The guard that the storage's arrays have already, if they do.
+ * @returns The guard that they are to hold.
+ */
+export function allocateStorage(
+  aval: ShapedArray,
+  storage: Storage,
+  guard: Guard | null = null,
+): Guard {
   const state = ledger();
   const nbytes = nbytesOf(aval);
-  const block = takeBlock(nbytes, aval);
-  const guard = state.spareGuards.pop() ?? makeGuard(state);
-  const lease = guard.lease;
+  const { limits } = state;
+  if (
+    state.residentBytes + nbytes > limits.limit || state.residentBuffers >= limits.maxBuffers
+  ) makeRoom(state, nbytes);
+  const block = claim(state, nbytes, () => formatAval(aval));
+  guard = guardFor(state, guard);
+  const { lease } = guard;
   lease.aval = aval;
   lease.nbytes = nbytes;
-  lease.isLive = true;
+  lease.block = block;
+  lease.storage = storage;
+  lease.tick = state.tick;
   lease.owner = state.owner;
   lease.owner.bytes += nbytes;
   lease.owner.buffers++;
-  settle(state, lease, storage, block);
+  storage.lease = lease;
+  storage.address = block.address;
+  state.residentBytes += nbytes;
+  state.residentBuffers++;
+  if (state.residentBytes > state.peakBytes) state.peakBytes = state.residentBytes;
+  state.resident.add(lease, state.tick, Math.min(limits.limit / 16, 1 << 26));
   state.unweighed += nbytes;
   if (state.unweighed > WEIGHT) weigh(state, guard);
   return guard;
 }
 
-/** The address of a storage's bytes in the shared memory; brings them back if they were spilled. */
-export function addressOf(storage: Storage): number {
-  const lease = storage.lease;
-  if (lease === null) return 0;
-  if (storage.address === 0) bringBack(storage, lease);
-  lease.tick = theLedger!.tick;
-  return storage.address;
+function guardFor(state: Ledger, guard: Guard | null): Guard {
+  if (guard === null) {
+    guard = state.spareGuards.pop() ?? null;
+    if (guard !== null) return guard;
+    guard = new Guard(new Lease());
+  } else guard.lease = new Lease();
+  const { lease } = guard;
+  state.registry.register(guard, lease, lease);
+  return guard;
 }
 
-/** Frees a storage that no array uses any more, or whose bytes another took over. */
+/**
+ * Brings a storage's bytes into the shared memory.
+ *
+ * @returns The guard that its arrays are to hold.
+ */
+export function bringIn(aval: ShapedArray, storage: Storage, guard: Guard | null): Guard {
+  const { cells, spilled } = storage;
+  guard = allocateStorage(aval, storage, guard);
+  if (spilled === null) {
+    writeCells(cells!, aval, storage.address);
+    return guard;
+  }
+  heap().u8.set(spilled, storage.address);
+  const state = theLedger!;
+  forgetSpilled(state, storage);
+  state.movedIn += spilled.length;
+  // It was needed after all: the budget is too small for what the program works on.
+  const { limits } = state;
+  limits.limit = Math.max(
+    limits.limit,
+    Math.min(limits.maxLimit, limits.limit + 2 * spilled.length),
+  );
+  limits.maxBuffers += 2;
+  return guard;
+}
+
+/** Keeps a resident storage's bytes in place until the next operation starts. */
+export function touch(storage: Storage): void {
+  storage.lease!.tick = theLedger!.tick;
+}
+
+/** Frees a storage that no array uses any more. */
 export function freeStorage(storage: Storage, guard: Guard | null): void {
   storage.cells = null;
-  storage.spilled = null;
+  const state = theLedger;
+  if (state === null) return;
+  if (storage.spilled !== null) forgetSpilled(state, storage);
   const lease = storage.lease;
   if (lease === null) return;
-  const state = theLedger!;
-  storage.lease = null;
   state.unweighed -= lease.nbytes;
   endLease(lease);
   if (guard !== null && guard.lease === lease) {
@@ -243,13 +310,7 @@ export function giveScratch(block: Block): void {
 /** Moves everything that can be moved out of the shared memory. For tests. */
 export function spillAll(): void {
   beginOperation();
-  spill(ledger(), Infinity);
-}
-
-function makeGuard(state: Ledger): Guard {
-  const guard = new Guard(new Lease());
-  state.registry.register(guard, guard.lease);
-  return guard;
+  spill(ledger(), Infinity, Infinity);
 }
 
 function weigh(state: Ledger, guard: Guard): void {
@@ -262,122 +323,109 @@ function weigh(state: Ledger, guard: Guard): void {
   }
 }
 
-function takeBlock(nbytes: number, aval: ShapedArray): Block {
-  const state = theLedger!;
-  if (state.residentBytes + nbytes > state.limits.limit) makeRoom(state, nbytes);
-  return claim(state, nbytes, () => formatAval(aval));
-}
-
 function claim(state: Ledger, nbytes: number, what: () => string): Block {
   const memory = heap();
   let block = memory.allocate(nbytes);
   // The total may suffice while no single gap does: move more out until one does.
   for (let bytes = nbytes; block === null; bytes *= 2) {
-    if (spill(state, Math.max(bytes, 1 << 20)) === 0) throw outOfMemory(state, nbytes, what());
+    if (spill(state, Math.max(bytes, 1 << 20), 0) === 0) throw outOfMemory(state, nbytes, what());
     block = memory.allocate(nbytes);
   }
   return block;
 }
 
-function settle(state: Ledger, lease: Lease, storage: Storage, block: Block): void {
-  lease.block = block;
-  lease.storage = storage;
-  lease.tick = state.tick;
-  storage.lease = lease;
-  storage.address = block.address;
-  state.residentBytes += lease.nbytes;
-  state.residentBuffers++;
-  const live = state.residentBytes + state.spilledBytes;
-  if (live > state.peakBytes) state.peakBytes = live;
-  state.resident.add(lease, state.tick, state.limits.limit / 16);
-}
-
-/** Ends a lease, resident or spilled. Called by the registry too, and then perhaps for one that ended long ago. */
+/** Ends a lease. Called by the registry too, and then perhaps for one that ended long ago. */
 function endLease(lease: Lease): void {
-  if (!lease.isLive) return;
+  const { block, storage } = lease;
+  if (block === null) return;
   const state = theLedger!;
-  lease.isLive = false;
-  lease.owner.bytes -= lease.nbytes;
-  lease.owner.buffers--;
-  if (lease.block === null) {
-    state.spilledBytes -= lease.nbytes;
-    state.spilledBuffers--;
-    return;
-  }
-  if (lease.storage !== null) {
-    // An array of few elements may live on without its copy in the shared memory.
-    lease.storage.address = 0;
-    lease.storage.lease = null;
-  }
-  vacate(state, lease);
-}
-
-function vacate(state: Ledger, lease: Lease): void {
   if (lease.group !== null) state.resident.remove(lease);
-  heap().free(lease.block!);
+  heap().free(block);
   lease.block = null;
   lease.storage = null;
+  if (storage !== null) {
+    storage.address = 0;
+    storage.lease = null;
+  }
+  lease.owner.bytes -= lease.nbytes;
+  lease.owner.buffers--;
   state.residentBytes -= lease.nbytes;
   state.residentBuffers--;
 }
 
-/** Spills down to the limit and an eighth below, so that the next few allocations need not. */
+/** Spills down to the limits and an eighth below, so that the next few allocations need not. */
 function makeRoom(state: Ledger, nbytes: number): void {
-  const { limit } = state.limits;
-  spill(state, state.residentBytes + nbytes - limit + Math.min(limit, 2 ** 30) / 8);
+  const { limit, maxBuffers } = state.limits;
+  const bytes = state.residentBytes + nbytes - limit;
+  const buffers = state.residentBuffers - maxBuffers;
+  spill(
+    state,
+    bytes > 0 ? bytes + Math.min(limit, 2 ** 30) / 8 : 0,
+    buffers >= 0 ? buffers + maxBuffers / 8 : 0,
+  );
 }
 
-/** Moves the bytes used longest ago out of the shared memory; gives how many. */
-function spill(state: Ledger, bytes: number): number {
-  const victims = state.resident.victims(bytes, state.tick);
+/** Moves the bytes used longest ago out of the shared memory: at least so many bytes and buffers; gives how many bytes. */
+function spill(state: Ledger, bytes: number, buffers: number): number {
+  const victims = state.resident.victims(bytes, buffers, state.tick);
+  if (victims.length === 0) return 0;
+  const batch = new SpillBatch({ bytes: 0, buffers: 0 });
+  state.batches.register(batch, batch.count);
   let moved = 0;
   for (let i = 0; i < victims.length; i++) {
+    const { nbytes } = victims[i];
     try {
-      moveOut(state, victims[i]);
+      moveOut(state, victims[i], batch);
     } catch (error) {
       // Nothing is lost by a call that throws: what was not moved stays where it is.
       for (const lease of victims.slice(i)) state.resident.add(lease, state.tick, Infinity);
       throw error;
     }
-    moved += victims[i].nbytes;
+    moved += nbytes;
   }
   return moved;
 }
 
-function moveOut(state: Ledger, lease: Lease): void {
+function moveOut(state: Ledger, lease: Lease, batch: SpillBatch): void {
   const storage = lease.storage!;
+  const { nbytes } = lease;
   if (storage.cells === null) {
     checkHost(state, lease);
     const { address } = storage;
     try {
-      storage.spilled = heap().u8.slice(address, address + lease.nbytes);
+      storage.spilled = heap().u8.slice(address, address + nbytes);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      throw outOfMemory(state, lease.nbytes, movedWhat);
+      throw outOfMemory(state, nbytes, movedWhat);
     }
+    storage.batch = batch;
+    batch.count.bytes += nbytes;
+    batch.count.buffers++;
+    state.spilledBytes += nbytes;
+    state.spilledBuffers++;
+    state.movedOut += nbytes;
   }
-  storage.address = 0;
-  vacate(state, lease);
-  state.spilledBytes += lease.nbytes;
-  state.spilledBuffers++;
-  state.movedOut += lease.nbytes;
+  state.registry.unregister(lease);
+  endLease(lease);
 }
 
-function bringBack(storage: Storage, lease: Lease): void {
-  const state = theLedger!;
-  const { limits } = state;
-  // It was needed after all: the budget is too small for what the program works on.
-  if (limits.limit < limits.maxLimit) {
-    limits.limit = Math.min(limits.maxLimit, limits.limit + 2 * lease.nbytes);
-  }
-  const block = takeBlock(lease.nbytes, lease.aval);
-  if (storage.spilled !== null) heap().u8.set(storage.spilled, block.address);
-  else writeCells(storage.cells!, lease.aval, block.address);
-  storage.spilled = null;
-  state.spilledBytes -= lease.nbytes;
+/** A storage's spilled bytes are no longer needed. */
+function forgetSpilled(state: Ledger, storage: Storage): void {
+  const bytes = storage.spilled!.length;
+  const { count } = storage.batch!;
+  count.bytes -= bytes;
+  count.buffers--;
+  state.spilledBytes -= bytes;
   state.spilledBuffers--;
-  state.movedIn += lease.nbytes;
-  settle(state, lease, storage, block);
+  storage.spilled = null;
+  storage.batch = null;
+}
+
+/** All that was left of a batch was collected. */
+function forgetBatch({ bytes, buffers }: SpillBatch["count"]): void {
+  const state = theLedger!;
+  state.spilledBytes -= bytes;
+  state.spilledBuffers -= buffers;
 }
 
 /** Refuses to spill more than the host can be expected to hold. Dead arrays that wait for the collector do not count. */
