@@ -103,7 +103,7 @@ function prepare(work: Work): Prepared {
       const x = np.array([1, 2, 3, 4]);
       return {
         run: () => f(model, x),
-        facts: () => ({ result: Array.from(f(model, x).dataSync()).join(" ") }),
+        facts: () => ({ result: (f(model, x).tolist() as number[]).join(" ") }),
       };
     }
   }
