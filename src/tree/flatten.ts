@@ -176,7 +176,8 @@ function unitRank(unit: number): number {
  * @param leaves As many as the structure has; they may be anything, trees too.
  * @throws {TreeError} Where there are too few or too many.
  */
-export function unflatten(treedef: TreeDef, leaves: Iterable<unknown>): unknown {
+// deno-lint-ignore no-explicit-any -- what stands at the leaves only the caller knows
+export function unflatten<T = any>(treedef: TreeDef, leaves: Iterable<unknown>): T {
   if (!(treedef instanceof TreeDef)) {
     throw new TreeError(
       `unflatten: expected a tree definition as first argument, leaves as second; got ${typeof treedef}`,
@@ -188,7 +189,7 @@ export function unflatten(treedef: TreeDef, leaves: Iterable<unknown>): unknown 
       `unflatten: expected ${treedef.numLeaves} leaves for ${treedef}; got ${list.length}`,
     );
   }
-  return new Builder(list).build(treedef);
+  return new Builder(list).build(treedef) as T;
 }
 
 class Builder {

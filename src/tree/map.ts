@@ -25,7 +25,7 @@ export function structure(tree: unknown, options: IsLeafOption = {}): TreeDef {
  * Calls a function on every leaf and puts the results where the leaves were.
  *
  * @param fn Called with a leaf of `tree` and what stands in its place in each of the further trees.
- * @param tree Its structure is that of the result.
+ * @param tree Its structure is that of the result. Types cannot follow; the result's may be stated: `map<Model>(…)`.
  * @param rest Further trees, which may go deeper than the first; the last may be `{ isLeaf }` or
  * `kwargs({ isLeaf })`.
  * @throws {TreeError} Where a further tree lacks a part of the first.
@@ -38,17 +38,18 @@ export function structure(tree: unknown, options: IsLeafOption = {}): TreeDef {
  * map((x: number | null) => x ?? 0, [1, null], { isLeaf: (x) => x === null }); // [1, 0]
  * ```
  */
-export function map<T = unknown>(
-  // deno-lint-ignore no-explicit-any -- leaves are of any type, and the callers know which
+// deno-lint-ignore no-explicit-any -- leaves are of any type, and what fn makes of them only the caller knows
+export function map<R = any>(
+  // deno-lint-ignore no-explicit-any -- see above
   fn: (...leaves: any[]) => unknown,
   tree: unknown,
-  ...rest: (unknown | IsLeafOption)[]
-): T {
+  ...rest: (IsLeafOption | NonNullable<unknown> | null | undefined)[]
+): R {
   const [trees, options] = splitIsLeaf(tree, rest);
   const [first, treedef] = flatten(tree, options);
   const others = trees.map((other, i) => flattenUpTo(treedef, other, "map", `rest[${i}]`));
   const results = first.map((leaf, i) => fn(leaf, ...others.map((list) => list[i])));
-  return unflatten(treedef, results) as T;
+  return unflatten(treedef, results);
 }
 
 /**
@@ -61,18 +62,19 @@ export function map<T = unknown>(
  * mapWithPath((path, x) => `${keystr(path)} = ${x}`, { a: [1, 2] }); // { a: ["a[0] = 1", "a[1] = 2"] }
  * ```
  */
-export function mapWithPath<T = unknown>(
+// deno-lint-ignore no-explicit-any -- as in map
+export function mapWithPath<R = any>(
   // deno-lint-ignore no-explicit-any -- as in map
   fn: (path: Path, ...leaves: any[]) => unknown,
   tree: unknown,
-  ...rest: (unknown | IsLeafOption)[]
-): T {
+  ...rest: (IsLeafOption | NonNullable<unknown> | null | undefined)[]
+): R {
   const [trees, options] = splitIsLeaf(tree, rest);
   const [first, treedef] = flatten(tree, options);
   const paths = leafPaths(treedef);
   const others = trees.map((other, i) => flattenUpTo(treedef, other, "mapWithPath", `rest[${i}]`));
   const results = first.map((leaf, i) => fn(paths[i]!, leaf, ...others.map((list) => list[i])));
-  return unflatten(treedef, results) as T;
+  return unflatten(treedef, results);
 }
 
 /**
@@ -116,7 +118,8 @@ export interface ReduceTreeOptions extends IsLeafOption {
  * reduce((sum: number, x: number) => sum + x, { a: 1, b: [2, 3] }); // 6
  * ```
  */
-export function reduce<T = unknown>(
+// deno-lint-ignore no-explicit-any -- as in map
+export function reduce<T = any>(
   // deno-lint-ignore no-explicit-any -- as in map
   fn: (value: any, leaf: any) => unknown,
   tree: unknown,
@@ -226,7 +229,8 @@ export function broadcastPrefix(
  * // { a: [1, 3], b: [2, 4] }
  * ```
  */
-export function transpose<T = unknown>(outer: TreeDef, inner: TreeDef, tree: unknown): T {
+// deno-lint-ignore no-explicit-any -- as in map
+export function transpose<T = any>(outer: TreeDef, inner: TreeDef, tree: unknown): T {
   if (!(outer instanceof TreeDef && inner instanceof TreeDef)) {
     throw new ArgumentError("transpose: expected two tree definitions and a tree");
   }
@@ -236,7 +240,7 @@ export function transpose<T = unknown>(outer: TreeDef, inner: TreeDef, tree: unk
   for (let j = 0; j < inner.numLeaves; j++) {
     columns.push(unflatten(outer, rows.map((row) => row[j])));
   }
-  return unflatten(inner, columns) as T;
+  return unflatten(inner, columns);
 }
 
 /**

@@ -39,7 +39,7 @@ Deno.test("map takes isLeaf as options or kwargs, and a dictionary of that name 
   const zero = (x: unknown) => x ?? 0;
   assertEquals(map(zero, [1, null], { isLeaf: isNull }), [1, 0]);
   assertEquals(map(zero, [1, null], kwargs({ isLeaf: isNull })), [1, 0]);
-  assertEquals(map((x, y) => [x, y], { isLeaf: isNull }, { isLeaf: isNull }), {
+  assertEquals(map((x: unknown, y: unknown) => [x, y], { isLeaf: isNull }, { isLeaf: isNull }), {
     isLeaf: [isNull, isNull],
   });
 });

@@ -4,14 +4,7 @@
  * @module
  */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import {
-  keystr,
-  kwargs,
-  leafPaths,
-  Module,
-  structure,
-  TreeDef,
-} from "../../src/tree/mod.ts";
+import { keystr, kwargs, leafPaths, Module, structure, TreeDef } from "../../src/tree/mod.ts";
 import { Couple, Unit } from "./random_trees.ts";
 
 const equals = Symbol.for("vernal.equals");
