@@ -14,6 +14,7 @@ import {
 } from "../backends/interp/scalar.ts";
 import { type ShapedArray, sizeOf } from "../core/aval.ts";
 import { type DType, dtypeInfo, isFloating } from "../core/dtype.ts";
+import type { UnaryOp } from "../loopnest/expr.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
 import { aliasArray, type ConcreteArray, fromCells, MAX_CELLS } from "./concrete.ts";
 import { viewFor } from "./cells.ts";
@@ -22,8 +23,15 @@ import { heap } from "./memory.ts";
 import type { Body, DotRecipe, Node, Recipe, UpdateRecipe, View } from "./recipe.ts";
 import type { Cells } from "./storage.ts";
 
-/** Points of a box, and products of a contraction, up to which JavaScript is the fastest. */
-const MAX_POINTS = 64;
+/** Scalar operations up to which JavaScript is faster than a kernel; elementary functions count as several. */
+const MAX_WORK = 256;
+const ELEMENTARY_WORK = 6;
+/** Products of a contraction up to which JavaScript is faster. */
+const MAX_PRODUCTS = 32;
+
+const cheap: ReadonlySet<string> = new Set<UnaryOp>([
+  ...["neg", "abs", "sign", "floor", "ceil", "round", "not", "isFinite", "sqrt"] as const,
+]);
 
 type Values = Value[];
 /** Computes values from operands. */
@@ -63,6 +71,7 @@ function computeOf(
     case "argReduce":
       return isSmall(recipe.body) ? argReduceCompute(recipe.op, recipe.body, out) : null;
     case "pieces": {
+      if (!recipe.pieces.every(({ body }) => isSmall(body))) return null;
       const parts = recipe.pieces.map(({ body, offset, strides }) => ({
         compute: bodyCompute(body),
         at: positions(body.box, offset, strides),
@@ -87,8 +96,14 @@ function computeOf(
   }
 }
 
-function isSmall(body: Body): boolean {
-  return sizeOf(body.box) <= MAX_POINTS;
+function isSmall({ box, nodes }: Body): boolean {
+  let work = 0;
+  for (const node of nodes) {
+    const isElementary = node.kind === "unary" && !cheap.has(node.op) ||
+      node.kind === "binary" && (node.op === "pow" || node.op === "atan2");
+    work += isElementary ? ELEMENTARY_WORK : node.kind === "const" ? 0 : 1;
+  }
+  return sizeOf(box) * work <= MAX_WORK;
 }
 
 /** Where each point of a box lies, in row-major order of the box. */
@@ -244,7 +259,7 @@ function readAt(x: ConcreteArray, dtype: DType, at: readonly number[]): Values {
 
 function updateCompute(update: UpdateRecipe, out: ShapedArray): Compute | null {
   const { operand, index, value, guard, combine } = update;
-  if (!isSmall(index)) return null;
+  if (!isSmall(index) || !isSmall(value)) return null;
   const { dtype } = out;
   const all = positions([out.size], 0, [1]);
   const [where, what] = [bodyCompute(index), bodyCompute(value)];
@@ -302,9 +317,7 @@ function argReduceCompute(op: "max" | "min", body: Body, out: ShapedArray): Comp
 }
 
 function dotCompute({ batch, m, n, k, lhs, rhs }: DotRecipe, out: ShapedArray): Compute | null {
-  if (batch * m * n * k > MAX_POINTS || m * k * batch > MAX_POINTS || n * k * batch > MAX_POINTS) {
-    return null;
-  }
+  if (batch * Math.max(m * n * k, m * k, n * k) > MAX_PRODUCTS) return null;
   const { dtype, size } = out;
   const left = viewStep(
     {

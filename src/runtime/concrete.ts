@@ -29,8 +29,8 @@ import {
   touch,
 } from "./storage.ts";
 
-/** Arrays of up to this many elements are kept as host scalars: see `docs/memory.md`. */
-export const MAX_CELLS = 16;
+/** Arrays of up to this many elements are kept as host scalars: cheaper than memory that the collector must be told of. */
+export const MAX_CELLS = 64;
 
 /** An array whose elements are in memory. Immutable; handles on it are cheap. */
 export class ConcreteArray extends NDArray {

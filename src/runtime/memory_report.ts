@@ -8,7 +8,7 @@ import { biggestHolders, ledger, type MemoryLimits } from "./storage.ts";
 
 /** What {@linkcode memory} tells. Sizes are in bytes. */
 export interface MemoryReport {
-  /** Of all arrays that have not been freed. Arrays of few elements, which live in JavaScript's heap, do not count. */
+  /** Of all arrays that have not been freed. Arrays of up to 64 elements, which live in JavaScript's heap, do not count. */
   readonly liveBytes: number;
   /** Allocations behind them; arrays that share elements share one. */
   readonly liveBuffers: number;

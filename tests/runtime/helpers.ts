@@ -12,14 +12,19 @@ import type { MemoryLimits } from "../../src/runtime/storage.ts";
 
 let gc: (() => void) | null = null;
 
-/** Collects garbage and lets finalisers run. */
-export async function collect(): Promise<void> {
+/** Collects garbage; finalisers wait. */
+export function collectNow(): void {
   if (gc === null) {
     v8.setFlagsFromString("--expose-gc");
     gc = vm.runInNewContext("gc") as () => void;
   }
+  gc();
+}
+
+/** Collects garbage and lets finalisers run. */
+export async function collect(): Promise<void> {
   for (let i = 0; i < 3; i++) {
-    gc();
+    collectNow();
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
 }
