@@ -70,3 +70,17 @@ export * as random from "./src/random/mod.ts";
 export * as nn from "./src/nn/mod.ts";
 export * as lax from "./src/lax/mod.ts";
 export * as optim from "./src/optim/mod.ts";
+export {
+  evalShape,
+  grad,
+  hessian,
+  jacfwd,
+  jacrev,
+  jit,
+  jvp,
+  linearize,
+  makeJaxpr,
+  valueAndGrad,
+  vjp,
+  vmap,
+} from "./src/filter/unfiltered.ts";

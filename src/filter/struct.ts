@@ -75,7 +75,8 @@ export class ShapeDtypeStruct {
 /** `T` with a struct in place of every array. */
 export type Structs<T> = T extends NDArray ? ShapeDtypeStruct
   : T extends
-    string | number | boolean | bigint | symbol | null | undefined | ((...args: never[]) => unknown) ? T
+    string | number | boolean | bigint | symbol | null | undefined | ((...args: never[]) => unknown)
+    ? T
   : { [K in keyof T]: Structs<T[K]> };
 
 /** The struct of an aval. */

@@ -1,0 +1,437 @@
+/**
+ * JAX's own transformations, without filters: every leaf of every argument must be an array or a number, and which arguments are
+ * differentiated, mapped or static is said by position.
+ *
+ * @module
+ */
+import { ArgumentError, DTypeError, ShapeError, TreeError } from "../errors.ts";
+import type { NDArray } from "../core/array.ts";
+import type { AxisName } from "../core/axis_env.ts";
+import { isInexact } from "../core/dtype.ts";
+import type { ClosedJaxpr } from "../core/jaxpr.ts";
+import { type Tangent, Zero } from "../core/primitive.ts";
+import { asArray, isHostScalar } from "../numpy/promote.ts";
+import { literal } from "../ops/common.ts";
+import { instantiate, iota, reshape } from "../ops/shape.ts";
+import { eq } from "../ops/logic.ts";
+import { convertElementType } from "../ops/convert.ts";
+import { jvpFlat } from "../transform/jvp.ts";
+import { applyTranspose, linearizeFlat, vjpFlat } from "../transform/linearize.ts";
+import { evalClosedJaxpr, stage } from "../transform/stage.ts";
+import { placeAxis, vmapFlat } from "../transform/vmap.ts";
+import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
+import { broadcastPrefix } from "../tree/map.ts";
+import { keystr } from "../tree/path.ts";
+import type { TreeDef } from "../tree/treedef.ts";
+import { filterEvalShape } from "./eval_shape.ts";
+import { type Donate, filterJit } from "./jit.ts";
+import { isArrayLeaf } from "./leaves.ts";
+import { ShapeDtypeStruct, type Structs } from "./struct.ts";
+
+// deno-lint-ignore no-explicit-any -- the type that every function has
+type AnyFunction = (...args: any[]) => any;
+
+/** A leaf as an array: arrays, TypedArrays and host scalars. */
+function leafArray(leaf: unknown, where: string): NDArray {
+  if (isArrayLeaf(leaf) || isHostScalar(leaf)) return asArray(leaf as NDArray, where);
+  throw new ArgumentError(
+    `${where}: expected an array or a number; got ${
+      typeof leaf === "object" ? leaf?.constructor?.name : String(leaf)
+    }. ` +
+      "The filtered transformations (filterGrad, filterVmap, …) take any leaf",
+  );
+}
+
+/** A tree as arrays, with what puts it together again. */
+function flattenArrays(tree: unknown, root: string, caller: string): [NDArray[], TreeDef] {
+  const [leaves, def] = flatten(tree);
+  const paths = leafPaths(def);
+  return [leaves.map((leaf, i) => leafArray(leaf, `${caller}: ${keystr(paths[i], root)}`)), def];
+}
+
+/** Runs a function of trees as one of flat arrays; tells the structure of its output. */
+function flatFunction(fn: AnyFunction, def: TreeDef, caller: string) {
+  const state: { outDef: TreeDef | null } = { outDef: null };
+  const flat = (xs: readonly NDArray[]): NDArray[] => {
+    const out = fn(...unflatten(def, xs) as unknown[]);
+    const [arrays, outDef] = flattenArrays(out, "output", caller);
+    state.outDef = outDef;
+    return arrays;
+  };
+  return { flat, outDef: () => state.outDef! };
+}
+
+// ---------------------------------------------------------------- grad
+
+/** Options of {@linkcode grad} and {@linkcode valueAndGrad}. */
+export interface GradArgOptions {
+  /** Which arguments to differentiate; 0 unless given. A list gives a list of gradients. */
+  readonly argnums?: number | readonly number[];
+  /** Whether the function returns a pair, of which only the first is differentiated. */
+  readonly hasAux?: boolean;
+}
+
+/** A function that gives value and gradient, as `jax.value_and_grad`. Every leaf of the differentiated arguments must be floating. */
+export function valueAndGrad<F extends AnyFunction>(
+  fun: F,
+  options: GradArgOptions = {},
+): AnyFunction {
+  return (...args) => differentiated("valueAndGrad", fun, options, args);
+}
+
+/** A function that gives the gradient of a scalar function, as `jax.grad`. */
+export function grad<F extends AnyFunction>(fun: F, options: GradArgOptions = {}): AnyFunction {
+  return (...args) => {
+    const [value, grads] = differentiated("grad", fun, options, args);
+    return options.hasAux ? [grads, (value as unknown[])[1]] : grads;
+  };
+}
+
+function differentiated(
+  caller: string,
+  fun: AnyFunction,
+  options: GradArgOptions,
+  args: unknown[],
+): [unknown, unknown] {
+  const { argnums = 0, hasAux = false } = options;
+  const list = typeof argnums === "number" ? [argnums] : argnums;
+  const places = list.map((i) => i < 0 ? i + args.length : i);
+  for (const i of places) {
+    if (!(i >= 0 && i < args.length)) {
+      throw new ArgumentError(
+        `${caller}: argnums ${i} names no argument; there are ${args.length}`,
+      );
+    }
+  }
+  const [arrays, def] = flattenArrays(places.map((i) => args[i]), "args", caller);
+  arrays.forEach((x) => {
+    if (!isInexact(x.dtype)) {
+      throw new DTypeError(
+        `${caller}: differentiated arguments must be floating; got ${x.dtype}. filterGrad leaves other leaves alone`,
+      );
+    }
+  });
+  let aux: unknown;
+  const lin = linearizeFlat((xs) => {
+    const filled = [...args];
+    (unflatten(def, xs) as unknown[]).forEach((arg, k) => filled[places[k]] = arg);
+    const out = fun(...filled);
+    if (hasAux && !(Array.isArray(out) && out.length === 2)) {
+      throw new ArgumentError(
+        `${caller}: with hasAux the function must return a pair [value, aux]`,
+      );
+    }
+    const value = leafArray(hasAux ? out[0] : out, `${caller}: output`);
+    if (value.ndim !== 0) {
+      throw new ShapeError(
+        `${caller}: gradients are only defined for functions that return a scalar; the output had shape [${value.shape}]`,
+      );
+    }
+    if (!isInexact(value.dtype)) {
+      throw new DTypeError(`${caller}: the output must be floating; got ${value.dtype}`);
+    }
+    if (!hasAux) return [value];
+    const [auxArrays, auxDef] = flattenArrays(out[1], "aux", caller);
+    aux = auxDef;
+    return [value, ...auxArrays];
+  }, arrays);
+  const cts: Tangent[] = lin.outs.map((x, i) => i === 0 ? literal(1, x.dtype) : new Zero(x.aval));
+  const grads = unflatten(def, applyTranspose(lin, cts).map(instantiate)) as unknown[];
+  const value = hasAux ? [lin.outs[0], unflatten(aux as TreeDef, lin.outs.slice(1))] : lin.outs[0];
+  return [value, typeof argnums === "number" ? grads[0] : grads];
+}
+
+// ---------------------------------------------------------------- jvp, vjp, linearize
+
+function matchTangents(
+  primals: readonly NDArray[],
+  tangents: readonly NDArray[],
+  caller: string,
+): Tangent[] {
+  return tangents.map((t, i) => {
+    const x = primals[i];
+    if (String(t.shape) !== String(x.shape)) {
+      throw new ShapeError(
+        `${caller}: tangent ${i} has shape [${t.shape}], its primal [${x.shape}]`,
+      );
+    }
+    if (!isInexact(x.dtype)) return new Zero(x.aval);
+    return convertElementType(t, x.dtype);
+  });
+}
+
+/** Value and derivative along tangents, as `jax.jvp`: `[primalsOut, tangentsOut]`. Zero derivatives are arrays of zeros. */
+export function jvp(
+  fun: AnyFunction,
+  primals: readonly unknown[],
+  tangents: readonly unknown[],
+  // deno-lint-ignore no-explicit-any -- trees like the function's output
+): [any, any] {
+  const [xs, def] = flattenArrays(primals, "primals", "jvp");
+  const [ts, tangentDef] = flattenArrays(tangents, "tangents", "jvp");
+  if (def !== tangentDef) {
+    throw new TreeError(
+      `jvp: primals and tangents must have one structure; got ${def} and ${tangentDef}`,
+    );
+  }
+  const f = flatFunction(fun, def, "jvp");
+  const [outs, outTangents] = jvpFlat(f.flat, xs, matchTangents(xs, ts, "jvp"));
+  return [unflatten(f.outDef(), outs), unflatten(f.outDef(), outTangents.map(instantiate))];
+}
+
+/** Options of {@linkcode vjp}. */
+export interface VjpOptions {
+  /** Whether the function returns a pair, of which only the first is differentiated. */
+  readonly hasAux?: boolean;
+}
+
+/** Value and pullback, as `jax.vjp`: `[out, vjpFn]`. `vjpFn(ct)` gives a list with one cotangent for each primal. */
+export function vjp(
+  fun: AnyFunction,
+  ...primals: unknown[]
+  // deno-lint-ignore no-explicit-any -- trees like the function's output and arguments
+): [any, (ct: any) => any[]] {
+  const [xs, def] = flattenArrays(primals, "primals", "vjp");
+  const f = flatFunction(fun, def, "vjp");
+  const [outs, pullback] = vjpFlat(f.flat, xs);
+  const pull = (ct: unknown) => {
+    const [cts, ctDef] = flattenArrays(ct, "ct", "vjp");
+    if (ctDef !== f.outDef()) {
+      throw new TreeError(
+        `vjp: the cotangent must have the structure of the output, ${f.outDef()}; got ${ctDef}`,
+      );
+    }
+    return unflatten(def, pullback(matchTangents(outs, cts, "vjp")).map(instantiate)) as unknown[];
+  };
+  return [unflatten(f.outDef(), outs), pull];
+}
+
+/** Value and derivative as a linear function, as `jax.linearize`: `[out, tangentFn]`. */
+export function linearize(
+  fun: AnyFunction,
+  ...primals: unknown[]
+  // deno-lint-ignore no-explicit-any -- trees like the function's output
+): [any, (...tangents: any[]) => any] {
+  const [xs, def] = flattenArrays(primals, "primals", "linearize");
+  const f = flatFunction(fun, def, "linearize");
+  const lin = linearizeFlat(f.flat, xs);
+  const apply = (...tangents: unknown[]) => {
+    const [ts] = flattenArrays(tangents, "tangents", "linearize");
+    const results = evalClosedJaxpr(lin.linear, ts);
+    let next = 0;
+    const outs = lin.nonzeroOuts.map((nonzero, i) =>
+      nonzero ? results[next++] : instantiate(new Zero(lin.outs[i].aval))
+    );
+    return unflatten(f.outDef(), outs);
+  };
+  return [unflatten(f.outDef(), lin.outs), apply];
+}
+
+// ---------------------------------------------------------------- jacobians
+
+/** The rows of the identity of `n`, shaped like copies of an array. */
+function basis(x: NDArray): NDArray {
+  const n = x.size;
+  const identity = eq(iota("int32", [n, n], 0), iota("int32", [n, n], 1));
+  return reshape(convertElementType(identity, x.dtype), [n, ...x.shape]);
+}
+
+/** Options of the jacobians. */
+export interface JacobianOptions {
+  /** Which argument to differentiate; 0 unless given. */
+  readonly argnums?: number;
+}
+
+function jacobian(
+  caller: string,
+  fun: AnyFunction,
+  options: JacobianOptions,
+  compute: (f: (xs: readonly NDArray[]) => NDArray[], xs: NDArray[]) => NDArray[][],
+): AnyFunction {
+  return (...args) => {
+    const at = options.argnums ?? 0;
+    if (!(at >= 0 && at < args.length)) {
+      throw new ArgumentError(
+        `${caller}: argnums ${at} names no argument; there are ${args.length}`,
+      );
+    }
+    const [xs, def] = flattenArrays([args[at]], "args", caller);
+    const f = flatFunction((x) => fun(...args.slice(0, at), x, ...args.slice(at + 1)), def, caller);
+    const rows = compute(f.flat, xs);
+    return unflatten(f.outDef(), rows.map((row) => (unflatten(def, row) as unknown[])[0]));
+  };
+}
+
+/** The jacobian by forward mode: for each output and input leaf, an array of shape `out.shape + in.shape`. */
+export function jacfwd(fun: AnyFunction, options: JacobianOptions = {}): AnyFunction {
+  return jacobian("jacfwd", fun, options, (f, xs) => {
+    const columns = xs.map((x, k) => {
+      const [outs, dims] = vmapFlat(
+        ([direction]) => {
+          const tangents = xs.map((y, i): Tangent => i === k ? direction : new Zero(y.aval));
+          return jvpFlat(f, xs, tangents)[1].map(instantiate);
+        },
+        [basis(x)],
+        [0],
+        x.size,
+      );
+      return outs.map((out, i) => {
+        const last = placeAxis(out, dims[i], -1, x.size);
+        return reshape(last, [...last.shape.slice(0, -1), ...x.shape]);
+      });
+    });
+    const count = columns[0]?.length ?? 0;
+    return Array.from({ length: count }, (_, o) => columns.map((c) => c[o]));
+  });
+}
+
+/** The jacobian by reverse mode: for each output and input leaf, an array of shape `out.shape + in.shape`. */
+export function jacrev(fun: AnyFunction, options: JacobianOptions = {}): AnyFunction {
+  return jacobian("jacrev", fun, options, (f, xs) => {
+    const [outs, pullback] = vjpFlat(f, xs);
+    return outs.map((out, o) => {
+      const [rows, dims] = vmapFlat(
+        ([ct]) =>
+          pullback(outs.map((y, i): Tangent => i === o ? ct : new Zero(y.aval))).map(instantiate),
+        [basis(out)],
+        [0],
+        out.size,
+      );
+      return rows.map((row, i) => {
+        const first = placeAxis(row, dims[i], 0, out.size);
+        return reshape(first, [...out.shape, ...first.shape.slice(1)]);
+      });
+    });
+  });
+}
+
+/** The hessian: forward mode over reverse mode. */
+export function hessian(fun: AnyFunction, options: JacobianOptions = {}): AnyFunction {
+  return jacfwd(jacrev(fun, options), options);
+}
+
+// ---------------------------------------------------------------- vmap, jit, makeJaxpr, evalShape
+
+/** Options of {@linkcode vmap}. */
+export interface VmapArgOptions {
+  /** The mapped axis of each argument, or a prefix tree of axes; 0 unless given. */
+  readonly inAxes?: unknown;
+  /** Where the mapped axis goes in the outputs; 0 unless given. */
+  readonly outAxes?: unknown;
+  readonly axisName?: AxisName | null;
+  readonly axisSize?: number | null;
+}
+
+const isNull = (x: unknown): boolean => x === null || x === undefined;
+
+function axesOf(spec: unknown, tree: unknown, count: number, name: string): (number | null)[] {
+  const axes = typeof spec === "number" || isNull(spec)
+    ? Array(count).fill(spec)
+    : broadcastPrefix(spec, tree, { isLeaf: isNull, caller: "vmap", name });
+  return axes.map((axis) => {
+    if (isNull(axis)) return null;
+    if (!Number.isInteger(axis)) {
+      throw new ArgumentError(`vmap: ${name} must hold integers and null; got ${String(axis)}`);
+    }
+    return axis as number;
+  });
+}
+
+/** A function mapped over axes of its arguments, as `jax.vmap`. */
+export function vmap<F extends AnyFunction>(fun: F, options: VmapArgOptions = {}): F {
+  const { inAxes = 0, outAxes = 0, axisName = null, axisSize = null } = options;
+  const mapped = (...args: unknown[]) => {
+    const [xs, def] = flattenArrays(args, "args", "vmap");
+    const axes = axesOf(inAxes, args, xs.length, "inAxes");
+    let size = axisSize;
+    const dims = axes.map((axis, i) => {
+      if (axis === null) return null;
+      const dim = axis < 0 ? axis + xs[i].ndim : axis;
+      if (!(dim >= 0 && dim < xs[i].ndim)) {
+        throw new ShapeError(
+          `vmap: argument leaf ${i} of shape [${xs[i].shape}] has no axis ${axis} to map`,
+        );
+      }
+      const n = xs[i].shape[dim];
+      if (size !== null && size !== n) {
+        throw new ShapeError(
+          `vmap: got inconsistent sizes for the axes to be mapped: ${size} and ${n} (leaf ${i})`,
+        );
+      }
+      size = n;
+      return dim;
+    });
+    if (size === null) {
+      throw new ArgumentError("vmap: at least one of inAxes must be an axis, or axisSize be given");
+    }
+    const f = flatFunction(fun, def, "vmap");
+    const [outs, outDims] = vmapFlat(f.flat, xs, dims, size, axisName);
+    const outTree = unflatten(f.outDef(), outs);
+    const places = axesOf(outAxes, outTree, outs.length, "outAxes");
+    const placed = outs.map((x, i) => {
+      const axis = places[i];
+      if (axis !== null) return placeAxis(x, outDims[i], axis, size!);
+      if (outDims[i] === null) return x;
+      throw new ArgumentError("vmap: an output has outAxes null, but depends on the mapped axis");
+    });
+    return unflatten(f.outDef(), placed);
+  };
+  return mapped as F;
+}
+
+/** Options of {@linkcode jit}. */
+export interface JitArgOptions {
+  /** Which arguments are static: part of the cache key, not traced. */
+  readonly staticArgnums?: number | readonly number[];
+  /** Which arguments are given up. */
+  readonly donateArgnums?: number | readonly number[];
+}
+
+/** A compiled function, as `jax.jit`: host numbers among the arguments are traced unless static. */
+export function jit<F extends AnyFunction>(fun: F, options: JitArgOptions = {}): F {
+  const statics = new Set([options.staticArgnums ?? []].flat() as number[]);
+  const donated = new Set([options.donateArgnums ?? []].flat() as number[]);
+  const donate: Donate = donated.size > 0 ? "all-except-first" : "none";
+  // Kept arguments travel in the first place, donated ones in the second, so that donation follows `donateArgnums`.
+  const run = filterJit((kept: unknown[], given: unknown[]) => {
+    const args: unknown[] = [];
+    kept.forEach((arg, i) => args[i] = donated.has(i) ? given[i] : arg);
+    return fun(...args);
+  }, { donate });
+  const arrays = (arg: unknown, i: number): unknown => {
+    const [leaves, def] = flattenArrays(arg, `args[${i}]`, "jit");
+    return unflatten(def, leaves.map((x) => x));
+  };
+  const jitted = (...args: unknown[]) => {
+    const ready = args.map((arg, i) => statics.has(i) ? arg : arrays(arg, i));
+    return run(
+      ready.map((arg, i) => donated.has(i) ? null : arg),
+      ready.map((arg, i) => donated.has(i) ? arg : null),
+    );
+  };
+  return jitted as F;
+}
+
+/** A function that gives the jaxpr of `fun` at some arguments, as `jax.make_jaxpr`. */
+export function makeJaxpr(fun: AnyFunction): (...args: unknown[]) => ClosedJaxpr {
+  return (...args) => {
+    const [leaves, def] = flatten(args);
+    const avals = leaves.map((leaf, i) =>
+      leaf instanceof ShapeDtypeStruct ? leaf.aval : leafArray(leaf, `makeJaxpr: leaf ${i}`).aval
+    );
+    const f = flatFunction(fun, def, "makeJaxpr");
+    return stage(f.flat, avals);
+  };
+}
+
+/** Shapes and dtypes of what a function would return, as `jax.eval_shape`. */
+export function evalShape<A extends unknown[], R>(
+  fun: (...args: A) => R,
+  ...args: unknown[]
+): Structs<R> {
+  const ready = args.map((arg) => {
+    const [leaves, def] = flatten(arg);
+    return unflatten(def, leaves.map((x) => isHostScalar(x) ? asArray(x, "evalShape") : x));
+  });
+  return filterEvalShape((xs: unknown[]) => fun(...xs as A), ready) as Structs<R>;
+}
