@@ -15,7 +15,7 @@ import { type ClosedJaxpr, JaxprVar } from "../core/jaxpr.ts";
 import { printProgram } from "../loopnest/print.ts";
 import type { Program } from "../loopnest/ir.ts";
 import { compileProgram, disassemble, startCompiler } from "../backends/wasm/compiler.ts";
-import { schedule } from "../schedule/mod.ts";
+import { scheduleSimplified } from "../schedule/mod.ts";
 import { simplify } from "../schedule/simplify.ts";
 import type { ConcreteArray } from "./concrete.ts";
 import { Executable } from "./executable.ts";
@@ -43,7 +43,7 @@ function takenOverInputs(program: Program, count: number): boolean[] {
 export const wasmJitBackend: JitBackend = {
   compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram {
     const simplified = simplify(closed);
-    const program = schedule(simplified, options);
+    const program = scheduleSimplified(simplified, options);
     const { module } = compileProgram(program);
     const executable = new Executable(program, module, closed.outAvals);
     const takenOver = takenOverInputs(program, closed.inAvals.length);
@@ -57,7 +57,7 @@ export const wasmJitBackend: JitBackend = {
   },
   lower(closed: ClosedJaxpr, options: CompileOptions): LoweredText {
     const simplified = simplify(closed);
-    const program = schedule(simplified, options);
+    const program = scheduleSimplified(simplified, options);
     return {
       simplified: () => String(simplified),
       nests: () => printProgram(program),

@@ -337,7 +337,11 @@ export class Fusion {
 
   private joinReduction(v: Value, node: NestNode, tuple: readonly Term[]): void {
     const mask = maskOf(tuple);
-    if (mask !== node.outer) node.demote(mask);
+    if (mask !== node.outer) {
+      node.demote(mask);
+      const rows = node.loops.filter((t) => (t.mask & mask) !== 0);
+      this.rememberAs(`${spaceName(rows)}|${node.boxes[0].extents.join("x")}`, node);
+    }
     node.values++;
     this.expand(v, node, tuple);
   }
@@ -378,7 +382,10 @@ export class Fusion {
 
   private remember(v: Value, node: NestNode): void {
     for (const s of v.sources) node.sources.add(s);
-    const space = this.spaceOf(v);
+    this.rememberAs(this.spaceOf(v), node);
+  }
+
+  private rememberAs(space: string, node: NestNode): void {
     const list = this.spaces.get(space);
     if (list === undefined) this.spaces.set(space, [node]);
     else list.push(node);
@@ -393,6 +400,7 @@ export class Fusion {
       if (node.kind !== "nest" || !node.independent || node.values >= MAX_NEST_VALUES) continue;
       if (best !== null && node.order >= best.node.order) continue;
       if (v.askers.some((n, k) => n === node && k !== i)) continue;
+      if (this.isAtOdds(v, node)) continue;
       const fits = v.kind === "map"
         ? this.coversOnce(v, node, tuple)
         : this.fitsReduction(v, node, tuple, v.askMasks[i]) &&
@@ -400,6 +408,13 @@ export class Fusion {
       if (fits && this.canPrecedeReaders(v, node)) best = { node, tuple };
     }
     return best;
+  }
+
+  /** Whether `v` is made of reductions that `node` cannot compute, and that a nest along `v` itself could. */
+  private isAtOdds(v: Value, node: NestNode): boolean {
+    if (v.kind !== "map") return false;
+    const rows = iterations(node.loops, node.outer);
+    return v.reductions.some((w) => w.size > 1 && w.size !== rows);
   }
 
   /** Whether each iteration of a level of `node` is another element of `v`, and all elements occur. */
@@ -446,12 +461,17 @@ export class Fusion {
     for (let i = list.length - 1; i >= Math.max(0, list.length - 8); i--) {
       const node = list[i];
       if (node.values >= MAX_NEST_VALUES || node.sources.size + v.sources.length > 16) continue;
-      const shares = v.size === 1 && boxSize(v) === 1 ||
-        v.sources.some((s) => s.size * 2 > v.size && node.sources.has(s));
+      const work = v.size * boxSize(v);
+      const shares = work === 1 ||
+        v.sources.some((s) => s.size * 2 > work && node.sources.has(s));
       if (!shares || v.askers.includes(node) || !this.canPrecedeReaders(v, node)) continue;
+      const isReduction = v.kind === "reduce" || v.kind === "argReduce";
+      const loops = isReduction
+        ? node.loops.filter((t) => (t.mask & node.inner) === 0)
+        : node.loops;
       let next = 0;
-      const tuple = v.shape.map((n) => n === 1 ? this.terms.zero : node.loops[next++]);
-      if (v.kind !== "map" && v.kind !== "literal" && !this.fitsReduction(v, node, tuple, 0)) {
+      const tuple = v.shape.map((n) => n === 1 ? this.terms.zero : loops[next++]);
+      if (isReduction && !this.fitsReduction(v, node, tuple, 0)) {
         continue;
       }
       for (const s of v.sources) node.sources.add(s);
@@ -549,6 +569,10 @@ export class Fusion {
       });
     }
   }
+}
+
+function spaceName(loops: readonly Term[]): string {
+  return loops.map((v) => v.extent).join("x");
 }
 
 function sameTuple(a: readonly Term[], b: readonly Term[]): boolean {

@@ -18,9 +18,9 @@ import {
   type Literal,
 } from "../core/jaxpr.ts";
 import type { Access, DotSpec, Lowered } from "../core/lowering.ts";
-import { binary, bitcast, constant, type Expr, forEachOperand, makeVar } from "../loopnest/expr.ts";
+import { constant, type Expr, forEachOperand, makeVar } from "../loopnest/expr.ts";
 import { CHEAP, opCost, SHORT_DOT, SMALL_PIECES, TINY_DOT } from "./cost.ts";
-import { dotAsReduce, piecesAsMap, reductionIdentity } from "./lowered.ts";
+import { aliasAsMap, dotAsReduce, piecesAsMap, reductionIdentity } from "./lowered.ts";
 import type { Node } from "./nodes.ts";
 import { type Term, type TermRef, Terms } from "./term.ts";
 
@@ -43,6 +43,10 @@ export class Value implements TermRef {
   term: Term | null = null;
   /** The operands of the equation. */
   operands: readonly Value[] = [];
+  /** The reductions that its elements are made of, through elementwise values; at most a few are listed. */
+  reductions: readonly Value[] = [];
+  /** Of moved data that is a transpose: which axis of its own each axis of the operand is. */
+  permutation: readonly number[] | null = null;
   /** The distinct operands that its elements are made of. */
   reads: readonly Value[] = [];
   /** Operands that its rule has read once and for all; they have to be memory. */
@@ -146,6 +150,7 @@ export class Graph {
       eqn.outvars.forEach((v, i) => values.set(v, outs[i]));
     });
     this.outputs = outvars.map(read);
+    for (const v of this.values) this.turnDot(v);
     this.markWanted();
     for (const v of this.values) this.estimate(v);
   }
@@ -187,16 +192,66 @@ export class Graph {
       params,
     );
     for (const v of operands) v.users++;
+    for (const v of eager) v.root.wanted = true;
     return outAvals.map((aval, i) => {
       const l = refine(lowered[i], operands, aval);
-      const value = this.add(aval, k, primitive.name, l.kind);
-      value.lowered = l;
-      value.operands = operands;
+      const value = this.splitReduction(l, aval, k, primitive.name, operands) ??
+        this.add(aval, k, primitive.name, l.kind);
+      if (value.lowered === null) {
+        value.lowered = l;
+        value.operands = operands;
+      }
       value.eager = eager;
-      for (const v of eager) v.root.wanted = true;
       if (aval.size > 0) this.probe(value);
       return value;
     });
+  }
+
+  /**
+   * A reduction over several axes, of something that a reduction over one of them is part of (the sum of a loss over rows
+   * that were normalised), is done in two: over that axis first, so that it can be a pass of the nest that does the other.
+   */
+  private splitReduction(
+    l: Lowered,
+    aval: ShapedArray,
+    eqn: number,
+    name: string,
+    operands: readonly Value[],
+  ): Value | null {
+    if (l.kind !== "reduce") return null;
+    const box = sizeOf(l.sizes);
+    const total = aval.size * box;
+    let axis = -1;
+    for (const v of operands) {
+      for (const w of v.reductions) {
+        if (w.size === 1) continue;
+        for (let k = l.sizes.length - 1; k > axis; k--) {
+          if (l.sizes[k] > 1 && l.sizes[k] < box && w.size * l.sizes[k] === total) axis = k;
+        }
+      }
+    }
+    if (axis < 0) return null;
+    const outer = l.sizes.filter((_, k) => k !== axis);
+    const rank = aval.shape.length;
+    const { op } = l;
+    const inner = this.add(shapedArray([...aval.shape, ...outer], aval.dtype), eqn, name, "reduce");
+    inner.operands = operands;
+    inner.lowered = {
+      kind: "reduce",
+      op,
+      sizes: [l.sizes[axis]],
+      at: (i, r) => {
+        const rest = i.slice(rank);
+        rest.splice(axis, 0, r[0]);
+        return l.at(i.slice(0, rank), rest);
+      },
+    };
+    this.probe(inner);
+    inner.users = 1;
+    const value = this.add(aval, eqn, name, "reduce");
+    value.operands = [inner];
+    value.lowered = { kind: "reduce", op, sizes: outer, at: (i, r) => inner.access([...i, ...r]) };
+    return value;
   }
 
   /** A value of the same aval, to be filled by a copy. */
@@ -236,8 +291,10 @@ export class Graph {
     const l = value.lowered!;
     if (l.kind === "alias") {
       value.reads = [value.operands[l.operand]];
+      value.reductions = value.reads[0].reductions;
       return;
     }
+    if (l.kind === "reduce" || l.kind === "argReduce") value.reductions = [value];
     if (l.kind !== "map" && l.kind !== "reduce" && l.kind !== "argReduce") return;
     const reads: Value[] = [];
     const placeholders = new Set<Expr>();
@@ -266,6 +323,49 @@ export class Graph {
     value.movement = l.kind === "map" && value.eager.length === 0 && reads.length === 1 &&
       placeholders.has(body) &&
       readAt.every((e) => isAffine(e));
+    if (value.movement && readAt.length === at.length) {
+      const permutation = readAt.map((e) => at.indexOf(e));
+      if (new Set(permutation).size === at.length && !permutation.includes(-1)) {
+        value.permutation = permutation;
+      }
+    }
+    if (l.kind === "map") {
+      const found = new Set<Value>();
+      for (const x of reads) for (const w of x.reductions) if (found.size < 4) found.add(w);
+      value.reductions = [...found];
+    }
+  }
+
+  /** A transposed contraction that nobody wants as it was is a contraction with its operands exchanged. */
+  private turnDot(v: Value): void {
+    const dot = v.reads[0];
+    if (v.permutation === null || dot.lowered?.kind !== "dot" || dot.users > 1) return;
+    if (this.outputs.includes(dot)) return;
+    const { spec } = dot.lowered;
+    const batch = spec.lhsBatch.length;
+    const free = dot.operands[spec.lhs].shape.length - batch - spec.lhsContract.length;
+    const rhsFree = dot.shape.length - batch - free;
+    const turned = v.permutation.every((axis, k) =>
+      axis === (k < batch ? k : k < batch + free ? k + rhsFree : k - free)
+    );
+    if (!turned) return;
+    v.kind = "dot";
+    v.movement = false;
+    v.operands = dot.operands;
+    v.reads = [];
+    v.lowered = {
+      kind: "dot",
+      spec: {
+        lhs: spec.rhs,
+        rhs: spec.lhs,
+        lhsContract: spec.rhsContract,
+        rhsContract: spec.lhsContract,
+        lhsBatch: spec.rhsBatch,
+        rhsBatch: spec.lhsBatch,
+      },
+    };
+    dot.lowered = null;
+    dot.kind = "map"; // nobody asks for it any more
   }
 
   /** Marks what will be memory for certain, before anything is decided. */
@@ -299,24 +399,18 @@ export class Graph {
   /** Fills in what one element costs when everything before it that is not memory is computed with it. */
   private estimate(v: Value): void {
     if (v.lowered === null) return;
-    if (v.reads.length === 1 && v.cost === 0 && v.kind === "map" && !isLeaf(v.reads[0])) {
-      v.inlineCost = v.reads[0].inlineCost;
-      v.sources = v.reads[0].sources;
-      return;
-    }
-    let cost = v.cost;
+    let { cost } = v;
     const sources: Value[] = [];
     for (const x of v.reads) {
-      if (x.root !== x && isLeaf(x.root)) {
+      const origin = x.root;
+      if (isLeaf(origin)) {
         cost += 1;
-        if (!sources.includes(x.root)) sources.push(x.root);
-      } else if (isLeaf(x)) {
-        cost += 1;
-        if (!sources.includes(x)) sources.push(x);
-      } else {
-        cost += x.inlineCost;
-        for (const s of x.sources) if (sources.length < 8 && !sources.includes(s)) sources.push(s);
+        if (!sources.includes(origin)) sources.push(origin);
+        continue;
       }
+      // What is much smaller is computed outside of the inner loop, or stored.
+      cost += x.size * 4 <= v.size ? Math.min(1, x.inlineCost) : x.inlineCost;
+      for (const s of x.sources) if (sources.length < 8 && !sources.includes(s)) sources.push(s);
     }
     v.inlineCost = Math.min(cost, 1e6);
     v.sources = sources;
@@ -353,7 +447,7 @@ function refine(l: Lowered, operands: readonly Value[], aval: ShapedArray): Lowe
       const x = operands[l.operand];
       if (x.aval.dtype === aval.dtype) return l;
       // Other bits in the same places: a map, so that every buffer keeps one dtype.
-      return aliasAsMap(x, aval);
+      return aliasAsMap(x.access, x.aval, aval);
     }
     case "pieces":
       return aval.size <= SMALL_PIECES && l.pieces.length <= 4 ? piecesAsMap(l) : l;
@@ -372,22 +466,6 @@ function dotReduction(spec: DotSpec, lhs: Value, rhs: Value, k: number): Lowered
   if (k > 1) return { kind: "reduce", op: "add", sizes, at };
   const zeros = sizes.map(() => constant(0, "int32"));
   return { kind: "map", at: (i) => at(i, zeros) };
-}
-
-function aliasAsMap(x: Value, aval: ShapedArray): Lowered {
-  const from = stridesOf(aval.shape);
-  const int = (n: number) => constant(n, "int32");
-  return {
-    kind: "map",
-    at: (i) => {
-      let position = int(0);
-      i.forEach((e, k) => position = binary("add", position, binary("mul", e, int(from[k]))));
-      const at = x.strides.map((stride, k) =>
-        binary("rem", binary("div", position, int(stride)), int(x.shape[k]))
-      );
-      return bitcast(x.access(at), aval.dtype);
-    },
-  };
 }
 
 function constantOf(x: Literal): number | bigint | boolean {

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Shape } from "../core/aval.ts";
-import type { DType, HostScalar } from "../core/dtype.ts";
+import { type Shape, type ShapedArray, sizeOf } from "../core/aval.ts";
+import { type DType, dtypeInfo, type HostScalar } from "../core/dtype.ts";
 import type { Access, DotSpec, Lowered } from "../core/lowering.ts";
-import { binary, type Expr, index, select } from "../loopnest/expr.ts";
+import { binary, bitcast, cast, type Expr, index, select } from "../loopnest/expr.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
 
 /** A contraction as a reduction over the contracted axes. */
@@ -73,6 +73,54 @@ export function piecesAsMap(l: Extract<Lowered, { kind: "pieces" }>): Lowered {
         result = result === null || inside === null ? value : select(inside, value, result);
       }
       return result!;
+    },
+  };
+}
+
+/**
+ * The elements of `x` read as another dtype, as a map, so that every buffer keeps one dtype. Between widths, the
+ * longer of the two shapes has a last axis of the ratio; the first of its parts is the lowest.
+ */
+export function aliasAsMap(x: Access, from: ShapedArray, to: ShapedArray): Lowered {
+  const [wide, narrow] = [dtypeInfo(from.dtype).bytes, dtypeInfo(to.dtype).bytes];
+  const bits = (bytes: number): DType => bytes === 8 ? "int64" : bytes === 4 ? "uint32" : "uint8";
+  if (wide > narrow) {
+    const word = bits(wide);
+    return {
+      kind: "map",
+      at: (i) => {
+        const place = binary("mul", i[i.length - 1], index(8 * narrow));
+        const moved = binary("shrLogical", bitcast(x(i.slice(0, -1)), word), cast(place, word));
+        return bitcast(cast(moved, bits(narrow)), to.dtype);
+      },
+    };
+  }
+  if (wide < narrow) {
+    const word = bits(narrow);
+    return {
+      kind: "map",
+      at: (i) => {
+        let sum: Expr | null = null;
+        for (let k = 0; k < narrow / wide; k++) {
+          const part = cast(bitcast(x([...i, index(k)]), bits(wide)), word);
+          const moved = binary("shl", part, cast(index(8 * wide * k), word));
+          sum = sum === null ? moved : binary("or", sum, moved);
+        }
+        return bitcast(sum!, to.dtype);
+      },
+    };
+  }
+  const strides = (shape: Shape) => shape.map((_, k) => sizeOf(shape.slice(k + 1)));
+  const [outStrides, inStrides] = [strides(to.shape), strides(from.shape)];
+  return {
+    kind: "map",
+    at: (i) => {
+      let place: Expr = index(0);
+      i.forEach((e, k) => place = binary("add", place, binary("mul", e, index(outStrides[k]))));
+      const at = inStrides.map((stride, k) =>
+        binary("rem", binary("div", place, index(stride)), index(from.shape[k]))
+      );
+      return bitcast(x(at), to.dtype);
     },
   };
 }

@@ -27,7 +27,14 @@ export interface ScheduleOptions {
   readonly donated?: readonly boolean[];
   /** Whether to fuse; `false` makes each equation a step of its own, for comparison. */
   readonly fuse?: boolean;
+  /** Runs each stage; may take the time. */
+  readonly stage?: StageRunner;
 }
+
+/** Runs a named stage and hands on what it gives. */
+export type StageRunner = <T>(name: string, run: () => T) => T;
+
+const runStage: StageRunner = (_name, run) => run();
 
 /**
  * Schedules a jaxpr. The program's inputs are the captured constants, then the arguments; its outputs
@@ -41,18 +48,27 @@ export function schedule(closed: ClosedJaxpr, options: ScheduleOptions): Program
 
 /** Schedules a jaxpr that is simplified already. */
 export function scheduleSimplified(closed: ClosedJaxpr, options: ScheduleOptions): Program {
-  const graph = new Graph(closed);
+  const stage = options.stage ?? runStage;
+  const graph = stage("lower", () => new Graph(closed));
   checkSizes(graph);
-  const { nodes, outputs } = fuse(graph, { fuse: options.fuse ?? true });
-  const steps = orderSteps(nodes).map((node): PlannedStep => ({
-    node,
-    nest: node.kind === "nest" ? nestTerms(graph, node) : null,
-  }));
-  const plan = planBuffers(graph, steps, outputs, options.donated ?? []);
+  const { nodes, outputs } = stage("fuse", () => fuse(graph, { fuse: options.fuse ?? true }));
+  const order = stage("order", () => orderSteps(nodes));
+  const steps = stage("nests", () =>
+    order.map((node): PlannedStep => ({
+      node,
+      nest: node.kind === "nest" ? nestTerms(graph, node) : null,
+    })));
+  const plan = stage(
+    "buffers",
+    () => planBuffers(graph, steps, outputs, options.donated ?? []),
+  );
   return {
     name: options.name,
     buffers: plan.buffers,
-    steps: steps.filter(({ node }) => !plan.needless.has(node)).map((s) => emitStep(s, plan)),
+    steps: stage(
+      "emit",
+      () => steps.filter(({ node }) => !plan.needless.has(node)).map((s) => emitStep(s, plan)),
+    ),
     scratchBytes: plan.scratchBytes,
   };
 }

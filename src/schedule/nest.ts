@@ -377,9 +377,13 @@ function spill(graph: Graph, node: NestNode, passes: readonly Pass[], byColumns:
   const { terms } = graph;
   const lane = byColumns ? node.loops.filter((v) => (v.mask & node.inner) === 0).at(-1)! : null;
   for (const box of node.boxes) {
-    const costs = new Map<Term, number>();
+    // Where each term that an earlier pass computes was computed first.
+    const done = new Map<Term, Pass>();
+    const kept = new Map<Term, Term>();
+    let costs = new Map<Term, number>();
     const cost = (t: Term): number => {
       if ((t.mask & box.mask) === 0 || t.kind === "affine" || t.kind === "var") return 0;
+      if (kept.has(t)) return 1;
       let c = costs.get(t);
       if (c === undefined) {
         c = t.cost;
@@ -388,11 +392,9 @@ function spill(graph: Graph, node: NestNode, passes: readonly Pass[], byColumns:
       }
       return c;
     };
-    // Where each term that an earlier pass computes was computed first.
-    const done = new Map<Term, Pass>();
-    const kept = new Map<Term, Term>();
     for (const pass of passes) {
       if (pass.box !== box) continue;
+      costs = new Map(); // what earlier passes keep has become cheap
       const here = new Set<Term>();
       const visit = (t: Term): void => {
         if ((t.mask & box.mask) === 0 || t.kind === "var" || here.has(t)) return;

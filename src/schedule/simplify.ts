@@ -1,5 +1,7 @@
 /**
- * Jaxpr to jaxpr: what can be said more simply before anything is scheduled.
+ * Jaxpr to jaxpr: what can be said more simply before anything is scheduled. Calls are inlined; then one walk forwards
+ * replaces equations by simpler ones, computes those of literals alone, and keeps one of several equal ones; then one walk
+ * backwards drops what nobody uses.
  *
  * @module
  */
@@ -11,12 +13,17 @@ import {
   hoistConsts,
   type JaxprEqn,
   JaxprVar,
+  Literal,
   makeJaxprOf,
 } from "../core/jaxpr.ts";
+import { identityOf, paramsKey, valueKey } from "../core/params_key.ts";
+import { constant } from "../loopnest/expr.ts";
+import { type Rewrite, simplerForm } from "./simplify_rules.ts";
+import { Terms } from "./term.ts";
 
-/** Inlines calls and drops what nobody uses. */
+/** Inlines calls, simplifies, and drops what nobody uses. */
 export function simplify(closed: ClosedJaxpr): ClosedJaxpr {
-  return eliminateDeadCode(inlineCalls(closed));
+  return eliminateDeadCode(simplifyEquations(inlineCalls(closed)));
 }
 
 /** Splices in the inner jaxpr of every equation whose primitive says which one stands for it. */
@@ -62,6 +69,78 @@ function splice(
     if (fresh) eqn.outvars.forEach((v, i) => env.set(v, outvars[i]));
     out.push({ ...eqn, invars, outvars });
   }
+}
+
+/** Simplifies equations, computes those of literals alone, and merges equal ones. */
+export function simplifyEquations(closed: ClosedJaxpr): ClosedJaxpr {
+  const { constvars, invars, outvars, eqns } = closed.jaxpr;
+  const env = new Map<JaxprVar, Atom>();
+  const definitions = new Map<JaxprVar, JaxprEqn>();
+  const known = new Map<string, JaxprEqn>();
+  const out: JaxprEqn[] = [];
+  const terms = new Terms();
+  const read = (x: Atom) => x instanceof JaxprVar ? env.get(x) ?? x : x;
+  const define = (x: Atom) => x instanceof JaxprVar ? definitions.get(x) : undefined;
+  for (const original of eqns) {
+    let eqn: JaxprEqn = original;
+    if (original.invars.some((x) => x instanceof JaxprVar && env.has(x))) {
+      eqn = { ...original, invars: original.invars.map(read) };
+    }
+    if (eqn.primitive.effect === true) {
+      out.push(eqn);
+      continue;
+    }
+    if (eqn.outvars.length === 1) {
+      const [v] = eqn.outvars;
+      const form: Rewrite = foldLiterals(eqn, terms) ?? simplerForm(eqn, define);
+      if (form instanceof JaxprVar || form instanceof Literal) {
+        env.set(v, form);
+        continue;
+      }
+      if (form !== null) {
+        eqn = { ...form, outvars: eqn.outvars, params: form.params as JaxprEqn["params"] };
+      }
+    }
+    const key = keyOf(eqn);
+    const same = known.get(key);
+    if (same !== undefined) {
+      eqn.outvars.forEach((v, i) => env.set(v, same.outvars[i]));
+      continue;
+    }
+    known.set(key, eqn);
+    for (const v of eqn.outvars) definitions.set(v, eqn);
+    out.push(eqn);
+  }
+  if (out.length === eqns.length && env.size === 0) return closed;
+  return closeJaxpr(makeJaxprOf(constvars, invars, outvars.map(read), out), closed.consts);
+}
+
+/** A text that equal equations share. */
+function keyOf({ primitive, invars, outvars, params }: JaxprEqn): string {
+  let key = `${identityOf(primitive)}(`;
+  for (const x of invars) {
+    key += x instanceof JaxprVar ? `${x.id},` : `${valueKey(x.value)}:${x.aval.id},`;
+  }
+  for (const v of outvars) key += `>${v.aval.id}`;
+  return key + paramsKey(params);
+}
+
+/** The literal that an equation of 0-d literals comes to, where that is exact on every backend. */
+function foldLiterals(eqn: JaxprEqn, terms: Terms): Literal | null {
+  const { primitive, invars, outvars: [v], params } = eqn;
+  if (v.aval.shape.length > 0 || invars.length === 0 || primitive.lower === undefined) return null;
+  if (v.aval.dtype === "key<fry>" || v.aval.dtype === "int64") return null;
+  if (!invars.every((x) => x instanceof Literal && x.aval.shape.length === 0)) return null;
+  const values = invars.map((x) => constant((x as Literal).value, x.aval.dtype));
+  const [l] = primitive.lower(
+    values.map((value) => () => value),
+    invars.map((x) => x.aval),
+    [v.aval],
+    params,
+  );
+  if (l.kind !== "map") return null;
+  const t = terms.termOf(l.at([]));
+  return t.kind === "const" ? new Literal(t.value, v.aval) : null;
 }
 
 /** Drops equations whose results nobody reads and that have no effect. */

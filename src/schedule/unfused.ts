@@ -11,32 +11,14 @@ import { type Shape, sizeOf } from "../core/aval.ts";
 import { dtypeInfo } from "../core/dtype.ts";
 import { type Atom, type ClosedJaxpr, type JaxprEqn, JaxprVar } from "../core/jaxpr.ts";
 import type { Access, DotSpec, Lowered, LoweredKernel } from "../core/lowering.ts";
-import {
-  binary,
-  bitcast,
-  constant,
-  type Expr,
-  index,
-  load,
-  makeVar,
-  type Var,
-} from "../loopnest/expr.ts";
+import { binary, constant, type Expr, index, load, makeVar, type Var } from "../loopnest/expr.ts";
+import { stridesOf } from "./graph.ts";
+import { aliasAsMap, dotAsReduce } from "./lowered.ts";
 import type { BufferDecl, DotOperand, KernelArg, Program, Step, Stmt } from "../loopnest/ir.ts";
 
 /** Schedules without fusing. */
 export function scheduleUnfused(closed: ClosedJaxpr, name: string): Program {
   return new Unfused(closed, name).run();
-}
-
-/** Row-major strides, in elements. */
-export function stridesOf(shape: Shape): number[] {
-  const strides = new Array<number>(shape.length);
-  let stride = 1;
-  for (let i = shape.length - 1; i >= 0; i--) {
-    strides[i] = stride;
-    stride *= shape[i];
-  }
-  return strides;
 }
 
 function linear(shape: Shape, at: readonly Expr[]): Expr {
@@ -173,18 +155,8 @@ class Unfused {
         break;
       case "alias": {
         const x = eqn.invars[l.operand];
-        const at = this.access(x);
-        nest(loops([v.aval.size], "independent", ([i]) => {
-          // The operand's own index, axis by axis, from the common linear one.
-          let rest: Expr = i;
-          const where = stridesOf(x.aval.shape).map((stride) => {
-            const here = binary("div", rest, index(stride));
-            rest = binary("rem", rest, index(stride));
-            return here;
-          });
-          const value = at(where);
-          return [{ kind: "store", buffer: to, index: i, value: bitcast(value, dtype) }];
-        }));
+        const map = aliasAsMap(this.access(x), x.aval, v.aval);
+        if (map.kind === "map") nest(loops(shape, "independent", (at) => [store(at, map.at(at))]));
         break;
       }
       case "reduce":
@@ -308,44 +280,6 @@ class Unfused {
     });
     this.steps.push({ kind: "nest", name, body });
   }
-}
-
-/** A contraction as a reduction over the contracted axes. */
-export function dotAsReduce(
-  spec: DotSpec,
-  lhs: Access,
-  rhs: Access,
-  lhsShape: Shape,
-  rhsShape: Shape,
-): { sizes: number[]; at: (at: readonly Expr[], r: readonly Expr[]) => Expr } {
-  const nb = spec.lhsBatch.length;
-  const lhsFree = lhsShape.length - nb - spec.lhsContract.length;
-  const place = (
-    rank: number,
-    batch: readonly number[],
-    contract: readonly number[],
-    at: readonly Expr[],
-    free: readonly Expr[],
-    r: readonly Expr[],
-  ) => {
-    let next = 0;
-    return Array.from({ length: rank }, (_, k) => {
-      const b = batch.indexOf(k);
-      if (b >= 0) return at[b];
-      const c = contract.indexOf(k);
-      return c >= 0 ? r[c] : free[next++];
-    });
-  };
-  return {
-    sizes: spec.lhsContract.map((k) => lhsShape[k]),
-    at: (at, r) => {
-      const l = at.slice(nb, nb + lhsFree);
-      const x = lhs(place(lhsShape.length, spec.lhsBatch, spec.lhsContract, at, l, r));
-      const f = at.slice(nb + lhsFree);
-      const y = rhs(place(rhsShape.length, spec.rhsBatch, spec.rhsContract, at, f, r));
-      return binary("mul", x, y);
-    },
-  };
 }
 
 /** The one stride that spans `axes` in order, or `null`. */

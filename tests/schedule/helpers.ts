@@ -9,7 +9,7 @@ import type { Program } from "../../src/loopnest/ir.ts";
 import { printProgram } from "../../src/loopnest/print.ts";
 import { verifyProgram } from "../../src/loopnest/verify.ts";
 import { scheduleSimplified } from "../../src/schedule/mod.ts";
-import { simplify } from "../../src/schedule/simplify.ts";
+import { inlineCalls, simplify } from "../../src/schedule/simplify.ts";
 import { scheduleUnfused } from "../../src/schedule/unfused.ts";
 import { stage } from "../../src/transform/stage.ts";
 import { type ClosedJaxpr, installJaxprPrinter } from "../../src/core/jaxpr.ts";
@@ -92,7 +92,7 @@ export function check(
   const random = makeRandom(seed);
   const consts = closed.consts.map((c) => c.dataSync());
   const inputs = [...consts, ...closed.inAvals.map((aval) => randomArray(aval, random))];
-  const expected = interpret(scheduleUnfused(simplify(closed), "plain"), inputs);
+  const expected = interpret(scheduleUnfused(inlineCalls(closed), "plain"), inputs);
   const actual = interpret(program, inputs);
   expected.forEach((e, k) => {
     const message = difference(e, actual[k]);

@@ -1,0 +1,85 @@
+/**
+ * From a traced function to a program, as a list of passes. Each can be timed and its result shown.
+ *
+ * 1. `inline`: the jaxprs of inner calls take their place (`schedule/simplify.ts`).
+ * 2. `simplify`: equations that change no value go, equal ones are merged, literals are computed.
+ * 3. `unused`: equations that nobody reads go.
+ * 4. `lower`: each equation says what it computes, element by element (`schedule/graph.ts`).
+ * 5. `fuse`: which values become memory, and which nest computes what (`schedule/fuse.ts`).
+ * 6. `order`: the steps in a row (`schedule/order.ts`).
+ * 7. `nests`: each nest's passes over its inner loops (`schedule/nest.ts`).
+ * 8. `buffers`: places for values, shared where lifetimes and donation allow (`schedule/buffers.ts`).
+ * 9. `emit`: loops and scalar expressions (`schedule/emit.ts`).
+ *
+ * @module
+ */
+import type { ClosedJaxpr } from "../core/jaxpr.ts";
+import type { Program } from "../loopnest/ir.ts";
+import { printProgram } from "../loopnest/print.ts";
+import { scheduleSimplified, type StageRunner, unusedDonations } from "../schedule/mod.ts";
+import { eliminateDeadCode, inlineCalls, simplifyEquations } from "../schedule/simplify.ts";
+
+/** How long a pass took, and what it made. */
+export interface PassReport {
+  readonly name: string;
+  readonly milliseconds: number;
+  /** The result as text, for passes that give a jaxpr or a program. */
+  readonly dump: (() => string) | null;
+}
+
+/** A scheduled program and how it came about. */
+export interface Compilation {
+  /** The jaxpr after the passes on jaxprs. */
+  readonly simplified: ClosedJaxpr;
+  readonly program: Program;
+  /** Donated inputs, by position, whose memory no output took over. */
+  readonly unusedDonations: readonly number[];
+  readonly passes: readonly PassReport[];
+}
+
+/** Options of {@linkcode compileToProgram}. */
+export interface PipelineOptions {
+  /** The function's name, for people. */
+  readonly name: string;
+  /** Which inputs (captured constants first) may be overwritten. */
+  readonly donated?: readonly boolean[];
+}
+
+/** The passes from jaxpr to jaxpr, in order. */
+const jaxprPasses: readonly (readonly [name: string, run: (closed: ClosedJaxpr) => ClosedJaxpr])[] =
+  [
+    ["inline", inlineCalls],
+    ["simplify", simplifyEquations],
+    ["unused", eliminateDeadCode],
+  ];
+
+/**
+ * Runs all passes.
+ *
+ * @throws {CompileError} Where an operation has no compiled form.
+ */
+export function compileToProgram(closed: ClosedJaxpr, options: PipelineOptions): Compilation {
+  const passes: PassReport[] = [];
+  const timed = <T>(name: string, run: () => T, dump: ((result: T) => string) | null): T => {
+    const start = performance.now();
+    const result = run();
+    const milliseconds = performance.now() - start;
+    passes.push({ name, milliseconds, dump: dump === null ? null : () => dump(result) });
+    return result;
+  };
+  let simplified = closed;
+  for (const [name, run] of jaxprPasses) {
+    const before = simplified;
+    simplified = timed(name, () => run(before), String);
+  }
+  const stage: StageRunner = (name, run) => timed(name, run, null);
+  const program = scheduleSimplified(simplified, { ...options, stage });
+  const last = passes[passes.length - 1];
+  passes[passes.length - 1] = { ...last, dump: () => printProgram(program) };
+  return {
+    simplified,
+    program,
+    unusedDonations: unusedDonations(program, options.donated ?? []),
+    passes,
+  };
+}
