@@ -5,7 +5,7 @@
  */
 import { TreeError } from "../errors.ts";
 import { arrayBrand } from "./brands.ts";
-import { unguarded } from "./guard.ts";
+import { enterTree, leaveTree, unguarded } from "./guard.ts";
 import { kwargsPrototype } from "./kwargs.ts";
 import { type Layout, layoutWithKeys, type ModuleClass } from "./layout.ts";
 import type { Path } from "./path.ts";
@@ -51,8 +51,12 @@ export function flatten(
   options: IsLeafOption = {},
 ): [leaves: unknown[], treedef: TreeDef] {
   const leaves: unknown[] = [];
-  const def = flattenNode(tree, leaves, options.isLeaf ?? null, 0);
-  return [leaves, def];
+  const outer = enterTree();
+  try {
+    return [leaves, flattenNode(tree, leaves, options.isLeaf ?? null, 0)];
+  } finally {
+    leaveTree(outer);
+  }
 }
 
 function flattenNode(
@@ -263,7 +267,7 @@ function setOwn(object: Record<string, unknown>, key: string, value: unknown): v
  * @returns Whether the tree has this very structure; if not, some leaves may have been pushed.
  */
 export function flattenInto(treedef: TreeDef, tree: unknown, leaves: unknown[]): boolean {
-  return walk(treedef, tree, leaves, false);
+  return startWalk(treedef, tree, leaves, false);
 }
 
 /**
@@ -271,7 +275,16 @@ export function flattenInto(treedef: TreeDef, tree: unknown, leaves: unknown[]):
  * pushed as it is.
  */
 export function flattenUpToInto(treedef: TreeDef, tree: unknown, subtrees: unknown[]): boolean {
-  return walk(treedef, tree, subtrees, true);
+  return startWalk(treedef, tree, subtrees, true);
+}
+
+function startWalk(def: TreeDef, tree: unknown, out: unknown[], upTo: boolean): boolean {
+  const outer = enterTree();
+  try {
+    return walk(def, tree, out, upTo);
+  } finally {
+    leaveTree(outer);
+  }
 }
 
 function isLeafNode(node: unknown): boolean {

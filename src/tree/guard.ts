@@ -22,7 +22,7 @@
  * @module
  */
 import { ModuleError } from "../errors.ts";
-import { className, layoutWithKeys, type ModuleClass } from "./layout.ts";
+import { anonymous, className, layoutWithKeys, type ModuleClass } from "./layout.ts";
 import { nodeTypeOfPrototype } from "./registry.ts";
 
 /** What {@linkcode Guard}'s settling does with an instance; given by finish.ts. */
@@ -54,17 +54,18 @@ class Guard {
 
   /** The instance behind the guard, settled unless its constructor is still running. */
   settledTarget(): object {
-    if (this.stage !== "settled") this.settleFromOutside(true);
+    if (this.stage === "failed") throw this.error;
+    if (this.stage === "constructing" && !this.#told) {
+      const constructors = running ?? runningConstructors(Infinity) ?? [];
+      if (running === null) running = constructors;
+      if (!this.#isAmong(constructors)) this.settle();
+    }
     return this.#target;
   }
 
-  settleFromOutside(isTreeUse = false): void {
-    switch (this.stage) {
-      case "failed":
-        throw this.error;
-      case "constructing":
-        if (!this.#inside(isTreeUse)) this.settle();
-    }
+  settleFromOutside(): void {
+    if (this.stage === "failed") throw this.error;
+    if (this.stage === "constructing" && !this.#inside()) this.settle();
   }
 
   settle(): void {
@@ -141,11 +142,39 @@ class Guard {
     );
   }
 
-  #inside(isTreeUse: boolean): boolean {
+  /** Whether the constructor is running; taken to be where the engine cannot tell. */
+  #inside(): boolean {
     if (this.#told) return true;
-    this.#names ??= new Set(this.#cls.chain.map(className));
-    return constructorRuns(this.#names) ?? !isTreeUse;
+    // It is nearly always near: the whole stack is looked at only to be sure that it is not there.
+    const near = runningConstructors(8);
+    if (near === null || this.#isAmong(near)) return true;
+    return this.#isAmong(runningConstructors(Infinity)!);
   }
+
+  #isAmong(constructors: readonly (string | null)[]): boolean {
+    if (constructors.length === 0) return false;
+    const names = this.#names ??= new Set(this.#cls.chain.map(className));
+    // A frame or class without a name might be any.
+    return constructors.some((name) => !name || names.has(name) || names.has(anonymous));
+  }
+}
+
+/**
+ * The constructors on the stack of the current walk of a tree, so that one look serves all its Modules; `null`
+ * before that look, `undefined` outside of walks.
+ */
+let running: readonly (string | null)[] | null | undefined = undefined;
+
+/** Begins a walk of a tree; what it returns is to be handed to {@linkcode leaveTree}. */
+export function enterTree(): unknown {
+  const outer = running;
+  running = null;
+  return outer;
+}
+
+/** Ends a walk of a tree. */
+export function leaveTree(outer: unknown): void {
+  running = outer as typeof running;
 }
 
 /** Puts a guard before an instance that is being constructed. */
@@ -182,30 +211,19 @@ interface V8Error {
   captureStackTrace?: (holder: object) => void;
 }
 
-/** Whether a constructor of one of these names is on the stack; `null` where the engine cannot tell. */
-function constructorRuns(names: ReadonlySet<string>): boolean | null {
+/** The names of the constructors among the innermost frames of the stack; `null` where the engine cannot tell. */
+function runningConstructors(limit: number): (string | null)[] | null {
   const v8 = Error as unknown as V8Error;
   if (typeof v8.captureStackTrace !== "function") return null;
   const { stackTraceLimit, prepareStackTrace } = v8;
   try {
     v8.prepareStackTrace = (_: unknown, frames: unknown) => frames;
-    // The constructor is nearly always near: the whole stack is looked at only to be sure that it is not there.
-    for (const limit of [8, Infinity]) {
-      v8.stackTraceLimit = limit;
-      const holder: { stack?: unknown } = {};
-      v8.captureStackTrace(holder);
-      if (!Array.isArray(holder.stack)) return null;
-      const frames = holder.stack as Frame[];
-      for (const frame of frames) {
-        if (!frame.isConstructor()) continue;
-        const name = frame.getFunctionName();
-        if (name === null || name === "" || names.has(name) || names.has("(anonymous class)")) {
-          return true;
-        }
-      }
-      if (frames.length < limit) return false;
-    }
-    return false;
+    v8.stackTraceLimit = limit;
+    const holder: { stack?: unknown } = {};
+    v8.captureStackTrace(holder);
+    if (!Array.isArray(holder.stack)) return null;
+    return (holder.stack as Frame[]).filter((frame) => frame.isConstructor())
+      .map((frame) => frame.getFunctionName());
   } finally {
     v8.stackTraceLimit = stackTraceLimit;
     v8.prepareStackTrace = prepareStackTrace;

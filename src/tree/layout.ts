@@ -109,8 +109,11 @@ function sameKeys(a: readonly string[], b: readonly string[]): boolean {
   return true;
 }
 
+/** What stands for the name of a class that has none. */
+export const anonymous = "(anonymous class)";
+
 /** A class's name for messages, whatever it is called. */
 export function className(cls: unknown): string {
   const name = (cls as { name?: unknown } | null | undefined)?.name;
-  return typeof name === "string" && name !== "" ? name : "(anonymous class)";
+  return typeof name === "string" && name !== "" ? name : anonymous;
 }

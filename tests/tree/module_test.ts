@@ -384,6 +384,45 @@ Deno.test("Error's stack settings are left as they were", () => {
   assertEquals([v8.stackTraceLimit, v8.prepareStackTrace], before);
 });
 
+Deno.test("on an engine without structured stack traces, construction ends at the first use as a tree", () => {
+  const v8 = Error as unknown as { captureStackTrace: unknown };
+  const { captureStackTrace } = v8;
+  v8.captureStackTrace = undefined;
+  try {
+    const line = new Line(2, 1);
+    assertEquals(line.call(1), 3);
+    line.slope = 5;
+    assertEquals(leaves(line), [5, 1]);
+    assertThrows(() => line.slope = 6, ModuleError, "cannot assign");
+  } finally {
+    v8.captureStackTrace = captureStackTrace;
+  }
+});
+
+Deno.test("a tree used in a constructor settles the Modules in it, but not the one under construction", () => {
+  const order: string[] = [];
+  class Part extends Module {
+    x = 1;
+    checkInit() {
+      order.push("part");
+    }
+  }
+  class Whole extends Module {
+    parts = [new Part(), new Part()];
+    count: number;
+    constructor() {
+      super();
+      this.count = leaves(this).length;
+      order.push("constructed");
+    }
+    checkInit() {
+      order.push("whole");
+    }
+  }
+  assertEquals(leaves([new Whole()]), [1, 1, 2]);
+  assertEquals(order, ["part", "part", "constructed", "whole"]);
+});
+
 Deno.test("accessors and static members of classes work as ever", () => {
   class Shape extends Module {
     static made = 0;
