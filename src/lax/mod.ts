@@ -7,3 +7,4 @@ export * from "./elementwise.ts";
 export * from "./reductions.ts";
 export * from "./structure.ts";
 export { topK } from "./top_k.ts";
+export * from "./collectives.ts";

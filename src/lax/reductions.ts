@@ -5,9 +5,10 @@
  */
 import { ShapeError } from "../errors.ts";
 import { type ArrayLike, NDArray } from "../core/array.ts";
-import type { DType } from "../core/dtype.ts";
+import { checkDType, type DType } from "../core/dtype.ts";
 import { asArray, normalizeAxis } from "../numpy/promote.ts";
 import { dot as numpyDot } from "../numpy/linalg_basic.ts";
+import { convertElementType } from "../ops/convert.ts";
 import * as cumulative from "../ops/cumulative.ts";
 import { type DimensionNumbers, dotGeneral as dotGeneralOp } from "../ops/dot.ts";
 import * as ops from "../ops/reduce.ts";
@@ -42,15 +43,17 @@ export function reduceOr(x: ArrayLike, axes: readonly number[]): NDArray {
 export function reduceXor(x: ArrayLike, axes: readonly number[]): NDArray {
   return ops.reduceXor(asArray(x, "lax.reduceXor"), axes);
 }
-/** The int32 position of the first maximum along an axis. */
-export function argmax(x: ArrayLike, axis: number, _indexDtype: DType = "int32"): NDArray {
+/** The position of the first maximum along an axis, as an integer dtype. */
+export function argmax(x: ArrayLike, axis: number, indexDtype: DType = "int32"): NDArray {
   const a = asArray(x, "lax.argmax");
-  return ops.argmax(a, normalizeAxis(axis, a.ndim, "lax.argmax"));
+  const at = ops.argmax(a, normalizeAxis(axis, a.ndim, "lax.argmax"));
+  return indexDtype === "int32" ? at : convertElementType(at, checkDType(indexDtype, "lax.argmax"));
 }
-/** The int32 position of the first minimum along an axis. */
-export function argmin(x: ArrayLike, axis: number, _indexDtype: DType = "int32"): NDArray {
+/** The position of the first minimum along an axis, as an integer dtype. */
+export function argmin(x: ArrayLike, axis: number, indexDtype: DType = "int32"): NDArray {
   const a = asArray(x, "lax.argmin");
-  return ops.argmin(a, normalizeAxis(axis, a.ndim, "lax.argmin"));
+  const at = ops.argmin(a, normalizeAxis(axis, a.ndim, "lax.argmin"));
+  return indexDtype === "int32" ? at : convertElementType(at, checkDType(indexDtype, "lax.argmin"));
 }
 
 /** Options of the cumulative functions. */
@@ -100,7 +103,7 @@ export function dot(x: ArrayLike, y: ArrayLike): NDArray {
 
 /** Options of {@linkcode dotGeneral}. */
 export interface DotOptions {
-  /** The dtype to accumulate in; that of the operands unless given. */
+  /** The dtype to compute in, and of the result; that of the operands unless given. */
   readonly preferredElementType?: DType | null;
 }
 
@@ -109,9 +112,15 @@ export function dotGeneral(
   x: ArrayLike,
   y: ArrayLike,
   dimensionNumbers: DimensionNumbers,
-  _options: DotOptions = {},
+  options: DotOptions = {},
 ): NDArray {
-  return dotGeneralOp(asArray(x, "lax.dotGeneral"), asArray(y, "lax.dotGeneral"), dimensionNumbers);
+  const where = "lax.dotGeneral";
+  const wanted = options.preferredElementType;
+  const [a, b] = [x, y].map((v) => {
+    const array = asArray(v, where);
+    return wanted ? convertElementType(array, checkDType(wanted, where)) : array;
+  });
+  return dotGeneralOp(a, b, dimensionNumbers);
 }
 
 /** Options of {@linkcode sort}. */

@@ -8,7 +8,14 @@ import { type ArrayLike, NDArray } from "../core/array.ts";
 import type { Shape } from "../core/aval.ts";
 import { checkDType, type DType } from "../core/dtype.ts";
 import { checkShape } from "../numpy/creation.ts";
-import { asArray, normalizeAxis, resolveShape, toDType } from "../numpy/promote.ts";
+import {
+  type AloneOr,
+  asArray,
+  normalizeAxis,
+  readAlone,
+  resolveShape,
+  toDType,
+} from "../numpy/promote.ts";
 import { add } from "../ops/arith.ts";
 import { lit, literal } from "../ops/common.ts";
 import * as dynamic from "../ops/dynamic.ts";
@@ -70,8 +77,9 @@ export function slice(
   x: ArrayLike,
   startIndices: readonly number[],
   limitIndices: readonly number[],
-  strides: readonly number[] | null = null,
+  options?: AloneOr<readonly number[], "strides">,
 ): NDArray {
+  const strides = readAlone(options, "strides") ?? null;
   return slicing.slice(asArray(x, "lax.slice"), startIndices, limitIndices, strides);
 }
 
@@ -161,10 +169,10 @@ export function dynamicSliceInDim(
   x: ArrayLike,
   startIndex: ArrayLike,
   sliceSize: number,
-  axis = 0,
+  options?: AloneOr<number, "axis">,
 ): NDArray {
   const a = asArray(x, "lax.dynamicSliceInDim");
-  const at = normalizeAxis(axis, a.ndim, "lax.dynamicSliceInDim");
+  const at = normalizeAxis(readAlone(options, "axis") ?? 0, a.ndim, "lax.dynamicSliceInDim");
   return dynamicSlice(a, along(a, at, startIndex), a.shape.map((n, i) => i === at ? sliceSize : n));
 }
 
@@ -229,9 +237,13 @@ export function concatenate(xs: readonly ArrayLike[], dimension: number): NDArra
 }
 
 /** Cut into parts of the given sizes along an axis (0 unless given). */
-export function split(x: ArrayLike, sizes: readonly number[], axis = 0): NDArray[] {
+export function split(
+  x: ArrayLike,
+  sizes: readonly number[],
+  options?: AloneOr<number, "axis">,
+): NDArray[] {
   const a = asArray(x, "lax.split");
-  const at = normalizeAxis(axis, a.ndim, "lax.split");
+  const at = normalizeAxis(readAlone(options, "axis") ?? 0, a.ndim, "lax.split");
   if (sizes.reduce((s, n) => s + n, 0) !== a.shape[at]) {
     throw new ShapeError(
       `lax.split: sizes [${sizes}] must add up to ${a.shape[at]}, the size of axis ${at}`,

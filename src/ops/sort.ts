@@ -88,6 +88,7 @@ export function takeAlongAxis(
 
 /** `x` in ascending order along `axis`. */
 export function sort(x: NDArray, axis: number): NDArray {
+  if (x.size === 0) return x; // a gather from nothing has no slice of size 1
   return takeAlongAxis(x, argsort(x, axis), axis);
 }
 
