@@ -12,7 +12,13 @@ import { readCells, viewFor, writeCells } from "./cells.ts";
 import { aliasArray, type ConcreteArray, emptyArray, fromCells, MAX_CELLS } from "./concrete.ts";
 import type { Plan } from "./evaluate.ts";
 import { bodyTask, CopyTask, type KernelTask, Layout, moveTask } from "./kernel_body.ts";
-import { argReduceKernel, copyKernel, gemmKernel, reduceKernel } from "./kernel_ops.ts";
+import {
+  argReduceKernel,
+  binaryKernel,
+  copyKernel,
+  gemmKernel,
+  reduceKernel,
+} from "./kernel_ops.ts";
 import { heap } from "./memory.ts";
 import {
   type Body,
@@ -317,7 +323,7 @@ function updater(combine: ReduceOp | null, dtype: DType): Updater {
 
 function dotTask(dot: DotRecipe, out: ShapedArray): KernelTask | null {
   const kernel = gemmKernel(out.dtype);
-  if (kernel === null) return null;
+  if (kernel === null) return integerDotTask(dot, out);
   const { batch, m, n, k, lhs, rhs } = dot;
   const { bytes } = dtypeInfo(out.dtype);
   return {
@@ -345,6 +351,44 @@ function dotTask(dot: DotRecipe, out: ShapedArray): KernelTask | null {
           scratch,
           0,
         );
+      }
+    },
+  };
+}
+
+/** A contraction of integers, which has no kernel of its own: row by row, a product and a sum for each element of the left. */
+function integerDotTask(
+  { batch, m, n, k, lhs, rhs }: DotRecipe,
+  out: ShapedArray,
+): KernelTask | null {
+  const { dtype } = out;
+  const { bytes } = dtypeInfo(dtype);
+  const [mul, add] = [binaryKernel("mul", dtype), binaryKernel("add", dtype)];
+  const kernel = copyKernel(dtype);
+  if (mul === null || add === null || kernel === null) return null;
+  const layout = new Layout();
+  const row = layout.take(n * bytes);
+  const right = layout.take(batch * k * n * bytes);
+  // Rows of the right one after the other, so that each is contiguous.
+  const box = [batch, k, n];
+  const source = { offset: 0, strides: [rhs.batch, rhs.contract, rhs.free] };
+  const target = { offset: 0, strides: [k * n, n, 1] };
+  const copy = new CopyTask(kernel, layout, dtype, box, source, target);
+  return {
+    scratchBytes: layout.bytes,
+    run: ({ addresses }, result, scratch) => {
+      heap().u8.fill(0, result, result + out.size * bytes);
+      copy.run(addresses[rhs.operand], scratch + right, scratch);
+      for (let t = 0; t < batch; t++) {
+        for (let i = 0; i < m; i++) {
+          const sum = result + (t * m + i) * n * bytes;
+          const first = addresses[lhs.operand] + (t * lhs.batch + i * lhs.free) * bytes;
+          for (let p = 0; p < k; p++) {
+            const other = scratch + right + (t * k + p) * n * bytes;
+            mul(n, first + p * lhs.contract * bytes, 0, other, 1, scratch + row);
+            add(n, sum, 1, scratch + row, 1, sum);
+          }
+        }
       }
     },
   };
