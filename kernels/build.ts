@@ -109,9 +109,14 @@ function dismember(wat: string): Record<string, KernelFunction> {
   const forms = topLevelForms(wat);
   checkForms(forms);
   const names = new Map<string, string>();
+  // The compiler merges equal functions, which then have several exported names.
+  const aliases: [alias: string, name: string][] = [];
   for (const form of forms) {
     const match = /^\(export "([^"]+)" \(func \$([^\s)]+)\)\)/.exec(form);
-    if (match) names.set(match[2]!, match[1]!);
+    if (!match) continue;
+    const known = names.get(match[2]!);
+    if (known === undefined) names.set(match[2]!, match[1]!);
+    else aliases.push([match[1]!, known]);
   }
   const exported = new Set(names.values());
   const funcs = forms.filter((f) => f.startsWith("(func "));
@@ -128,6 +133,10 @@ function dismember(wat: string): Record<string, KernelFunction> {
     const long = /^\(func \$([^\s)]+)/.exec(func)![1]!;
     const name = names.get(long)!;
     table[name] = { ...describe(name, func, names), exported: exported.has(name) };
+  }
+  for (const [alias, name] of aliases) {
+    const row = table[name]!;
+    table[alias] = { ...row, wat: row.wat.replaceAll(`$${name} `, `$${alias} `) };
   }
   return table;
 }

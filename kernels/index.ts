@@ -1,4 +1,7 @@
 // The kernels that are built: every function that this file exports ends up in the artefact.
+export * from "./cumulative";
 export * from "./eager";
 export * from "./gemm";
 export * from "./math";
+export * from "./random";
+export * from "./sort";

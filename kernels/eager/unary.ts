@@ -2,11 +2,15 @@
 // the engine compiles what is used. The elementary functions are those of ../math.
 import { loadTail, storeTail } from "./tail";
 import {
-  exp2_f32x4, exp_f32x4, expm1_f32x4, log_f32x4, logistic_f32x4, tanh_f32x4,
+  acos_f32x4, acos_f64x2, acosh_f32x4, acosh_f64x2, asin_f32x4, asin_f64x2, asinh_f32x4,
+  asinh_f64x2, atan_f32x4, atan_f64x2, atanh_f32x4, atanh_f64x2, cos_f32x4, cos_f64x2, cosh_f32x4,
+  cosh_f64x2, erf_f32x4, exp2_f32x4, exp2_f64x2, exp_f32x4, exp_f64x2, expm1_f32x4, expm1_f64x2,
+  log1p_f32x4, log1p_f64x2, log_f32x4, log_f64x2, logistic_f32x4, logistic_f64x2, sin_f32x4,
+  sin_f64x2, sinh_f32x4, sinh_f64x2, tan_f32x4, tan_f64x2, tanh_f32x4, tanh_f64x2,
 } from "../math";
 import {
-  ABS, CEIL, CLZ, EXP, EXP2, EXPM1, FLOOR, LOG, LOGISTIC, NEG, NOT, POPCOUNT, ROUND, RSQRT, SIGN,
-  SQRT, TANH,
+  ABS, ACOS, ACOSH, ASIN, ASINH, ATAN, ATANH, CEIL, CLZ, COS, COSH, ERF, EXP, EXP2, EXPM1, FLOOR,
+  LOG, LOG1P, LOGISTIC, NEG, NOT, POPCOUNT, ROUND, RSQRT, SIGN, SIN, SINH, SQRT, TAN, TANH,
 } from "./opcodes";
 
 /** Elements for one call of a loop. */
@@ -36,12 +40,25 @@ function vector1<T>(op: i32, x: v128): v128 {
   if (op == ROUND) return v128.nearest<T>(x);
   if (op == SQRT) return v128.sqrt<T>(x);
   if (op == RSQRT) return v128.div<T>(v128.splat<T>(1), v128.sqrt<T>(x));
-  if (op == EXP) return exp_f32x4(x);
-  if (op == EXP2) return exp2_f32x4(x);
-  if (op == EXPM1) return expm1_f32x4(x);
-  if (op == LOG) return log_f32x4(x);
-  if (op == LOGISTIC) return logistic_f32x4(x);
-  if (op == TANH) return tanh_f32x4(x);
+  if (op == EXP) return sizeof<T>() == 4 ? exp_f32x4(x) : exp_f64x2(x);
+  if (op == EXP2) return sizeof<T>() == 4 ? exp2_f32x4(x) : exp2_f64x2(x);
+  if (op == EXPM1) return sizeof<T>() == 4 ? expm1_f32x4(x) : expm1_f64x2(x);
+  if (op == LOG) return sizeof<T>() == 4 ? log_f32x4(x) : log_f64x2(x);
+  if (op == LOG1P) return sizeof<T>() == 4 ? log1p_f32x4(x) : log1p_f64x2(x);
+  if (op == LOGISTIC) return sizeof<T>() == 4 ? logistic_f32x4(x) : logistic_f64x2(x);
+  if (op == SIN) return sizeof<T>() == 4 ? sin_f32x4(x) : sin_f64x2(x);
+  if (op == COS) return sizeof<T>() == 4 ? cos_f32x4(x) : cos_f64x2(x);
+  if (op == TAN) return sizeof<T>() == 4 ? tan_f32x4(x) : tan_f64x2(x);
+  if (op == ASIN) return sizeof<T>() == 4 ? asin_f32x4(x) : asin_f64x2(x);
+  if (op == ACOS) return sizeof<T>() == 4 ? acos_f32x4(x) : acos_f64x2(x);
+  if (op == ATAN) return sizeof<T>() == 4 ? atan_f32x4(x) : atan_f64x2(x);
+  if (op == SINH) return sizeof<T>() == 4 ? sinh_f32x4(x) : sinh_f64x2(x);
+  if (op == COSH) return sizeof<T>() == 4 ? cosh_f32x4(x) : cosh_f64x2(x);
+  if (op == TANH) return sizeof<T>() == 4 ? tanh_f32x4(x) : tanh_f64x2(x);
+  if (op == ASINH) return sizeof<T>() == 4 ? asinh_f32x4(x) : asinh_f64x2(x);
+  if (op == ACOSH) return sizeof<T>() == 4 ? acosh_f32x4(x) : acosh_f64x2(x);
+  if (op == ATANH) return sizeof<T>() == 4 ? atanh_f32x4(x) : atanh_f64x2(x);
+  if (op == ERF) return erf_f32x4(x);
   return x;
 }
 
@@ -101,11 +118,50 @@ function mapExpm1<T>(n: i32, x: usize, out: usize): void {
 function mapLog<T>(n: i32, x: usize, out: usize): void {
   loop<T>(LOG, n, x, out);
 }
+function mapLog1p<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(LOG1P, n, x, out);
+}
 function mapLogistic<T>(n: i32, x: usize, out: usize): void {
   loop<T>(LOGISTIC, n, x, out);
 }
+function mapSin<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(SIN, n, x, out);
+}
+function mapCos<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(COS, n, x, out);
+}
+function mapTan<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(TAN, n, x, out);
+}
+function mapAsin<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(ASIN, n, x, out);
+}
+function mapAcos<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(ACOS, n, x, out);
+}
+function mapAtan<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(ATAN, n, x, out);
+}
+function mapSinh<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(SINH, n, x, out);
+}
+function mapCosh<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(COSH, n, x, out);
+}
 function mapTanh<T>(n: i32, x: usize, out: usize): void {
   loop<T>(TANH, n, x, out);
+}
+function mapAsinh<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(ASINH, n, x, out);
+}
+function mapAcosh<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(ACOSH, n, x, out);
+}
+function mapAtanh<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(ATANH, n, x, out);
+}
+function mapErf<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(ERF, n, x, out);
 }
 function mapPopcount<T>(n: i32, x: usize, out: usize): void {
   bitLoop<T>(POPCOUNT, n, x, out);
@@ -126,12 +182,25 @@ function floats<T>(op: i32, n: i32, x: usize, out: usize): i32 {
     case ROUND: mapRound<T>(n, x, out); return 1;
     case SQRT: mapSqrt<T>(n, x, out); return 1;
     case RSQRT: mapRsqrt<T>(n, x, out); return 1;
-    case EXP: if (sizeof<T>() != 4) return 0; mapExp<T>(n, x, out); return 1;
-    case EXP2: if (sizeof<T>() != 4) return 0; mapExp2<T>(n, x, out); return 1;
-    case EXPM1: if (sizeof<T>() != 4) return 0; mapExpm1<T>(n, x, out); return 1;
-    case LOG: if (sizeof<T>() != 4) return 0; mapLog<T>(n, x, out); return 1;
-    case LOGISTIC: if (sizeof<T>() != 4) return 0; mapLogistic<T>(n, x, out); return 1;
-    case TANH: if (sizeof<T>() != 4) return 0; mapTanh<T>(n, x, out); return 1;
+    case EXP: mapExp<T>(n, x, out); return 1;
+    case EXP2: mapExp2<T>(n, x, out); return 1;
+    case EXPM1: mapExpm1<T>(n, x, out); return 1;
+    case LOG: mapLog<T>(n, x, out); return 1;
+    case LOG1P: mapLog1p<T>(n, x, out); return 1;
+    case LOGISTIC: mapLogistic<T>(n, x, out); return 1;
+    case SIN: mapSin<T>(n, x, out); return 1;
+    case COS: mapCos<T>(n, x, out); return 1;
+    case TAN: mapTan<T>(n, x, out); return 1;
+    case ASIN: mapAsin<T>(n, x, out); return 1;
+    case ACOS: mapAcos<T>(n, x, out); return 1;
+    case ATAN: mapAtan<T>(n, x, out); return 1;
+    case SINH: mapSinh<T>(n, x, out); return 1;
+    case COSH: mapCosh<T>(n, x, out); return 1;
+    case TANH: mapTanh<T>(n, x, out); return 1;
+    case ASINH: mapAsinh<T>(n, x, out); return 1;
+    case ACOSH: mapAcosh<T>(n, x, out); return 1;
+    case ATANH: mapAtanh<T>(n, x, out); return 1;
+    case ERF: if (sizeof<T>() != 4) return 0; mapErf<T>(n, x, out); return 1;
     default: return 0;
   }
 }

@@ -308,6 +308,86 @@ def _():
     return odd(mp.sinh, 1.0005, 7)
 
 
+# --- inverse error function -----------------------------------------------------------------------
+
+
+def erf_inv_of(w):
+    """erf_inv(x) / x where w = -log(1 - x^2)."""
+    x = mp.sqrt(-mp.expm1(-w))
+    # Newton from the tail's leading term; near 1 erfc keeps what erf loses.
+    rest = -mp.expm1(mp.log1p(mp.expm1(-w)) / 2) if w < 1 else 1 - x
+    y = mp.erfinv(x) if w < 20 else mp.sqrt(w)
+    if w >= 20:
+        with mp.workdps(80):
+            rest = 1 - mp.sqrt(1 - mp.exp(-w))
+            for _ in range(12):
+                y += (mp.erfc(y) - rest) * mp.sqrt(mp.pi) / 2 * mp.exp(y * y)
+    return y / x
+
+
+@poly("erf_inv_middle_f32", 32, "erf_inv(x) / x in -log(1 - x^2) - 5/2, up to 5")
+def _():
+    return dense(fit(lambda w: erf_inv_of(w + 2.5), -2.4999999, 2.501, range(10), to=round32))
+
+
+@poly("erf_inv_tail_f32", 32, "erf_inv(x) / x in sqrt(-log(1 - x^2)) - 3, from sqrt 5 to 4.2")
+def _():
+    return dense(fit(lambda s: erf_inv_of((s + 3) ** 2), mp.sqrt(5) - 3.001, 1.2, range(9), to=round32))
+
+
+@poly("erf_inv_middle_f64", 64, "erf_inv(x) / x in -log(1 - x^2) - 25/8, up to 25/4", split=True)
+def _():
+    return dense(fit(lambda w: erf_inv_of(w + 3.125), -3.12499999, 3.126, range(23)))
+
+
+@poly("erf_inv_tail_f64", 64, "erf_inv(x) / x in sqrt(-log(1 - x^2)) - 13/4, from 5/2 to 4", split=True)
+def _():
+    return dense(fit(lambda s: erf_inv_of((s + 3.25) ** 2), -0.751, 0.751, range(18)))
+
+
+@poly("erf_inv_far_f64", 64, "erf_inv(x) / x in sqrt(-log(1 - x^2)) - 5, from 4 to 6.1", split=True)
+def _():
+    return dense(fit(lambda s: erf_inv_of((s + 5) ** 2), -1.001, 1.1, range(17)))
+
+
+# --- gamma function -------------------------------------------------------------------------------
+
+
+@poly("lgamma_f64", 64, "log(gamma(2 + t)) / t for |t| <= 1 / 2", split=True)
+def _():
+    return dense(fit(lambda t: mp.loggamma(2 + t).real / t, -0.5005, 0.5005, range(20)))
+
+
+@poly("stirling_f64", 64, "(log(gamma(x)) - (x - 1/2) log x + x - log(2 pi) / 2) x in 1 / x^2, x >= 8")
+def _():
+    def f(z):
+        x = 1 / mp.sqrt(z)
+        with mp.workdps(80):
+            r = mp.loggamma(x) - (x - mp.mpf(1) / 2) * mp.log(x) + x - mp.log(2 * mp.pi) / 2
+            return +(r * x)
+
+    return dense(fit(f, 1e-8, mp.mpf(1) / 64, range(7), weight=lambda z, f: 1))
+
+
+# The zero of digamma, in two parts for the exact difference.
+ZERO = mp.findroot(mp.digamma, 1.46)
+
+
+@poly("digamma_root_f64", 64, "digamma(x) / (x - x0) in x - 3/2 for 1 <= x <= 2, x0 being its zero", split=True)
+def _():
+    return dense(fit(lambda t: mp.digamma(t + 1.5) / (t + 1.5 - ZERO), -0.5005, 0.5005, range(23)))
+
+
+@poly("digamma_far_f64", 64, "(log x - 1 / (2 x) - digamma(x)) x^2 in 1 / x^2, x >= 10")
+def _():
+    def f(z):
+        x = 1 / mp.sqrt(z)
+        with mp.workdps(80):
+            return +((mp.log(x) - 1 / (2 * x) - mp.digamma(x)) * x * x)
+
+    return dense(fit(f, 1e-8, mp.mpf(1) / 100, range(7), weight=lambda z, f: 1))
+
+
 def number(value, bits):
     """A literal that reads back as the same float."""
     if bits == 32:

@@ -1,0 +1,164 @@
+// Powers and cube roots.
+
+import { madd, nmadd, select } from "./madd";
+import { abs_f64, high, join, low, product_low, residual, sign_f32, sign_f64, sum_low } from "./lanes";
+import { expm1_small_f64, reduce_f64, ROUND_TWICE_BIASED, scale_twice_f64 } from "./exp64";
+import { exponent_f64, log_tail_f64, small_to_f64 } from "./log64";
+import { pow_log_f64 } from "./poly";
+
+const LN2_HIGH: f64 = 6.93147180369123816490e-01;
+const LN2_LOW: f64 = 1.90821492927058770002e-10;
+
+/**
+ * a^y for positive, finite a. The logarithm is 2 s + 2/3 s^3 + s^5 P(s^2) with s = f / (2 + f), its first two
+ * terms in two parts each (Tang 1990 has the series; Dekker 1971 the arithmetic), so that about 65 bits are right.
+ */
+@inline
+function pow_positive_f64(a: v128, y: v128): v128 {
+  const small = f64x2.lt(a, f64x2.splat(2.2250738585072014e-308));
+  const x = select<i64>(f64x2.mul(a, f64x2.splat(18014398509481984)), a, small);
+  const k = exponent_f64(x);
+  const n = small_to_f64(i64x2.sub(k, v128.and(small, i64x2.splat(54))));
+  const two = f64x2.splat(2);
+  const f = f64x2.sub(i64x2.sub(x, i64x2.shl(k, 52)), f64x2.splat(1));
+  const d = f64x2.add(f, two);
+  const d_low = f64x2.sub(f, f64x2.sub(d, two));
+  const s = f64x2.div(f, d);
+  const s_low = f64x2.div(nmadd<f64>(s, d_low, residual(s, d, f)), d);
+  const z = f64x2.mul(s, s);
+  const z_low = madd<f64>(f64x2.add(s, s), s_low, product_low(s, s, z));
+  const cube = f64x2.mul(s, z);
+  const cube_low = madd<f64>(s, z_low, madd<f64>(s_low, z, product_low(s, z, cube)));
+  const third = f64x2.splat(0.6666666666666666);
+  const u = f64x2.mul(cube, third);
+  let tail = madd<f64>(cube, f64x2.splat(3.700743415417188e-17), product_low(cube, third, u));
+  tail = madd<f64>(cube_low, third, tail);
+  tail = madd<f64>(f64x2.mul(cube, z), pow_log_f64(z), tail);
+  const s2 = f64x2.add(s, s);
+  const log_f = f64x2.add(s2, u);
+  const log_f_low = f64x2.add(
+    f64x2.add(f64x2.sub(s2, log_f), u),
+    madd<f64>(two, s_low, tail),
+  );
+  const turns = f64x2.mul(n, f64x2.splat(LN2_HIGH));
+  const sum = f64x2.add(turns, log_f);
+  const lost = f64x2.add(sum_low(turns, log_f, sum), log_f_low);
+  const rest = madd<f64>(n, f64x2.splat(LN2_LOW), lost);
+  const log_high = f64x2.add(sum, rest);
+  const log_low = f64x2.add(f64x2.sub(sum, log_high), rest);
+  const p = f64x2.mul(y, log_high);
+  const p_low = madd<f64>(y, log_low, product_low(y, log_high, p));
+  const c = f64x2.pmax(f64x2.pmin(p, f64x2.splat(710)), f64x2.splat(-746));
+  const round = f64x2.splat(ROUND_TWICE_BIASED);
+  const t = madd<f64>(c, f64x2.splat(1.4426950408889634), round);
+  // Where p was out of range, its low part may be anything.
+  const c_low = v128.and(p_low, f64x2.eq(c, p));
+  const r = f64x2.add(reduce_f64(c, f64x2.sub(t, round)), c_low);
+  return scale_twice_f64(f64x2.add(expm1_small_f64(r), f64x2.splat(1)), t);
+}
+
+/** a^y for positive, finite a, with an error far below that of f32. */
+@inline
+function pow_positive_wide(a: v128, y: v128): v128 {
+  const k = exponent_f64(a);
+  const f = f64x2.sub(i64x2.sub(a, i64x2.shl(k, 52)), f64x2.splat(1));
+  const n = small_to_f64(k);
+  const log = madd<f64>(n, f64x2.splat(0.6931471805599453), f64x2.add(f, log_tail_f64(f)));
+  const p = f64x2.mul(y, log);
+  const c = f64x2.pmax(f64x2.pmin(p, f64x2.splat(710)), f64x2.splat(-746));
+  const round = f64x2.splat(ROUND_TWICE_BIASED);
+  const t = madd<f64>(c, f64x2.splat(1.4426950408889634), round);
+  const r = reduce_f64(c, f64x2.sub(t, round));
+  return scale_twice_f64(f64x2.add(expm1_small_f64(r), f64x2.splat(1)), t);
+}
+
+/** x^y as in C, given |x|^y for positive finite |x|. */
+@inline
+function pow_edges(x: v128, y: v128, magnitude: v128): v128 {
+  const zero = f64x2.splat(0);
+  const one = f64x2.splat(1);
+  const infinite = f64x2.splat(Infinity);
+  const a = abs_f64(x);
+  const whole = f64x2.eq(f64x2.trunc(y), y);
+  const half = f64x2.mul(y, f64x2.splat(0.5));
+  const odd = v128.and(whole, f64x2.ne(f64x2.trunc(half), half));
+  const y_negative = i64x2.shr_s(y, 63);
+  // 0 and infinity, whose powers are one or the other.
+  const vanishes = v128.xor(f64x2.eq(a, zero), y_negative);
+  const extreme = v128.or(f64x2.eq(a, zero), f64x2.eq(a, infinite));
+  let r = select<i64>(v128.andnot(infinite, vanishes), magnitude, extreme);
+  // y infinite: 0, 1 or infinity by |x|.
+  const shrinks = v128.xor(f64x2.lt(a, one), y_negative);
+  const limit = select<i64>(one, v128.andnot(infinite, shrinks), f64x2.eq(a, one));
+  r = select<i64>(limit, r, f64x2.eq(abs_f64(y), infinite));
+  // Negative x: the sign of odd powers; of other whole ones none; of the rest, NaN unless x is 0 or infinite.
+  r = v128.or(r, v128.and(v128.and(x, f64x2.splat(-0.0)), odd));
+  const undefined_power = v128.andnot(v128.andnot(f64x2.lt(x, zero), whole), f64x2.eq(a, infinite));
+  r = select<i64>(f64x2.splat(NaN), r, undefined_power);
+  // NaN, and then 1^y = x^0 = 1 whatever the other is.
+  const unordered = v128.or(f64x2.ne(x, x), f64x2.ne(y, y));
+  r = select<i64>(f64x2.splat(NaN), r, unordered);
+  return select<i64>(one, r, v128.or(f64x2.eq(x, one), f64x2.eq(y, zero)));
+}
+
+/** x^y. */
+export function pow_f64x2(x: v128, y: v128): v128 {
+  return pow_edges(x, y, pow_positive_f64(abs_f64(x), y));
+}
+
+function pow_pair(x: v128, y: v128): v128 {
+  return pow_edges(x, y, pow_positive_wide(abs_f64(x), y));
+}
+
+/** x^y, in f64. */
+export function pow_f32x4(x: v128, y: v128): v128 {
+  return join(pow_pair(low(x), low(y)), pow_pair(high(x), high(y)));
+}
+
+/** One step of Halley's method for t^3 = a, cubic in its error: t + t (a / t^2 - t) / (2 t + a / t^2). */
+@inline
+function halley(t: v128, a: v128): v128 {
+  const r = f64x2.div(a, f64x2.mul(t, t));
+  const step = f64x2.div(f64x2.sub(r, t), f64x2.add(f64x2.add(t, t), r));
+  return madd<f64>(t, step, t);
+}
+
+/** The cube root of normal positive a to about 5%: a third of its bits, as Kahan found. */
+@inline
+function root_guess(a: v128): v128 {
+  // The upper word as f64, through the bits of 2^52.
+  const two52 = f64x2.splat(4503599627370496);
+  const word = f64x2.sub(v128.or(i64x2.shr_u(a, 32), two52), two52);
+  const third = madd<f64>(word, f64x2.splat(0.3333333333333333), f64x2.splat(715094163));
+  return i64x2.shl(v128.xor(f64x2.add(f64x2.floor(third), two52), two52), 32);
+}
+
+/** The cube root of x. */
+export function cbrt_f64x2(x: v128): v128 {
+  const sign = sign_f64(x);
+  const a = v128.xor(x, sign);
+  const small = f64x2.lt(a, f64x2.splat(2.2250738585072014e-308));
+  const b = select<i64>(f64x2.mul(a, f64x2.splat(18014398509481984)), a, small);
+  let t = halley(halley(root_guess(b), b), b);
+  // With 26 bits, t^2 is exact, and the last step rounds hardly more than once.
+  t = v128.and(f64x2.add(t, f64x2.mul(t, f64x2.splat(7.450580596923828e-09))), i64x2.splat(0xfffffffff8000000));
+  t = halley(t, b);
+  t = select<i64>(f64x2.mul(t, f64x2.splat(0.000003814697265625)), t, small);
+  // 0, inf and NaN are their own roots.
+  const ordinary = v128.and(f64x2.gt(a, f64x2.splat(0)), f64x2.lt(a, f64x2.splat(Infinity)));
+  return v128.or(select<i64>(t, a, ordinary), sign);
+}
+
+@inline
+function cbrt_pair(x: v128): v128 {
+  const sign = sign_f64(x);
+  const a = v128.xor(x, sign);
+  const t = halley(halley(root_guess(a), a), a);
+  const ordinary = v128.and(f64x2.gt(a, f64x2.splat(0)), f64x2.lt(a, f64x2.splat(Infinity)));
+  return v128.or(select<i64>(t, a, ordinary), sign);
+}
+
+/** The cube root of x, in f64. */
+export function cbrt_f32x4(x: v128): v128 {
+  return join(cbrt_pair(low(x)), cbrt_pair(high(x)));
+}
