@@ -34,3 +34,16 @@ export function axisSizeOf(name: AxisName, where: string): number {
     } (${known}); it must be the axisName of an enclosing vmap or filterVmap`,
   );
 }
+
+const nameIds: Map<AxisName, number> = new Map();
+
+/** A text that tells which axes are bound, and of which size: functions traced under different ones differ. */
+export function axisEnvKey(): string {
+  let key = "";
+  for (const { name, size } of bound) {
+    let id = nameIds.get(name);
+    if (id === undefined) nameIds.set(name, id = nameIds.size);
+    key += `${id}:${size};`;
+  }
+  return key;
+}

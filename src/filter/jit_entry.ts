@@ -5,6 +5,7 @@
  */
 import { NDArray } from "../core/array.ts";
 import { formatAval, type ShapedArray } from "../core/aval.ts";
+import { axisEnvKey } from "../core/axis_env.ts";
 import { type ClosedJaxpr, hoistConsts } from "../core/jaxpr.ts";
 import { Tracer } from "../core/trace.ts";
 import { stage } from "../transform/stage.ts";
@@ -25,6 +26,8 @@ export interface JitEntry {
   /** The structure of `[fun, args]`. */
   readonly treedef: TreeDef;
   readonly specs: readonly LeafSpec[];
+  /** Which named axes were bound. */
+  readonly axisEnv: string;
   /** The traced function: inputs are the consts, then the dynamic leaves in order. */
   readonly jaxpr: ClosedJaxpr;
   /** What the function closed over. */
@@ -58,6 +61,7 @@ export function matches(
 ): boolean {
   leaves.length = 0;
   arrays.length = 0;
+  if (entry.axisEnv !== axisEnvKey()) return false;
   if (!flattenInto(entry.treedef, call, leaves)) return false;
   const { specs } = entry;
   for (let i = 0; i < specs.length; i++) {
@@ -121,6 +125,7 @@ export function traceEntry(fun: unknown, args: unknown[], name: string): JitEntr
         ? { kind: "array", aval: toNDArray(leaf, name).aval }
         : { kind: "static", value: leaf }
     ),
+    axisEnv: axisEnvKey(),
     jaxpr: hoistConsts(closed),
     consts: closed.consts,
     outDef: outDef!,

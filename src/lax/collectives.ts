@@ -59,7 +59,7 @@ export function psum<T>(x: T, axisName: AxisNames): T {
 
 /** The mean over all examples of a mapped axis; floating. */
 export function pmean<T>(x: T, axisName: AxisNames): T {
-  const total = namesOf(axisName).reduce((n, name) => n * axisSizeOf(name, "lax.pmean"), 1);
+  const total = namesOf(axisName).reduce<number>((n, name) => n * axisSizeOf(name, "lax.pmean"), 1);
   return map(
     (leaf: unknown) =>
       typeof leaf === "number" ? leaf : divide(psum(leaf as NDArray, axisName), total),
@@ -89,5 +89,5 @@ export function axisIndex(axisName: AxisNames): NDArray {
 
 /** The number of examples of a mapped axis; of several, of all together. */
 export function axisSize(axisName: AxisNames): number {
-  return namesOf(axisName).reduce((n, name) => n * axisSizeOf(name, "lax.axisSize"), 1);
+  return namesOf(axisName).reduce<number>((n, name) => n * axisSizeOf(name, "lax.axisSize"), 1);
 }
