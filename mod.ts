@@ -30,6 +30,7 @@ installJit();
 
 export * from "./src/errors.ts";
 export { type ArrayLike, type Index, NDArray, slice } from "./src/core/array.ts";
+export type { DType, HostScalar, TypedArray } from "./src/core/dtype.ts";
 export type { ClosedJaxpr, Jaxpr, JaxprEqn } from "./src/core/jaxpr.ts";
 export * as numpy from "./src/numpy/mod.ts";
 export { filterJit } from "./src/filter/jit.ts";
@@ -60,12 +61,19 @@ export {
   isInexactArray,
   isInexactArrayLike,
 } from "./src/filter/predicates.ts";
-export { combine, filter, partition } from "./src/filter/filters.ts";
-export { treeAt } from "./src/filter/tree_at.ts";
-export { treeEqual } from "./src/filter/tree_equal.ts";
+export {
+  combine,
+  filter,
+  type FilterOptions,
+  type FilterSpec,
+  partition,
+  type PartitionOptions,
+} from "./src/filter/filters.ts";
+export { treeAt, type TreeAtOptions } from "./src/filter/tree_at.ts";
+export { treeEqual, type TreeEqualOptions } from "./src/filter/tree_equal.ts";
 export { applyUpdates } from "./src/filter/update.ts";
 export { type PformatOptions, treePformat, treePprint } from "./src/filter/pformat.ts";
-export type { AxesSpec, Axis, Grad, PyTree } from "./src/filter/types.ts";
+export type { AxesOf, AxesSpec, Axis, Grad, PyTree } from "./src/filter/types.ts";
 export * as random from "./src/random/mod.ts";
 export * as nn from "./src/nn/mod.ts";
 export * as lax from "./src/lax/mod.ts";

@@ -9,12 +9,6 @@ import type { TypedArray } from "../core/dtype.ts";
 /** A tree: anything. Arrays, plain objects, `Map`s and Modules are nodes, the rest are leaves. */
 export type PyTree = unknown;
 
-/** What a leaf that holds no array may be. */
-type Scalar = string | number | bigint | boolean | symbol | null | undefined;
-
-// deno-lint-ignore no-explicit-any -- the one type that every function is assignable to
-type AnyFunction = (...args: any) => unknown;
-
 /**
  * The gradient of a `T`: arrays stay arrays (`null` where they are not floating, which types cannot tell),
  * other leaves become `null`; containers and classes keep their form.
@@ -24,8 +18,9 @@ type AnyFunction = (...args: any) => unknown;
  */
 export type Grad<T> = T extends NDArray ? NDArray
   : T extends TypedArray ? NDArray
-  : T extends Scalar ? null
-  : T extends AnyFunction ? T
+  : T extends string | number | bigint | boolean | symbol | null | undefined ? null
+  // deno-lint-ignore no-explicit-any -- the one type that every function is assignable to
+  : T extends (...args: any) => unknown ? T
   : T extends ReadonlyMap<infer K, infer V> ? Map<K, Grad<V>>
   : T extends object ? { [K in keyof T]: K extends symbol ? T[K] : Grad<T[K]> }
   : null;
@@ -38,16 +33,23 @@ export type Axis = number | null | ((leaf: unknown) => number | null);
  */
 export type AxesOf<T> =
   | Axis
-  | (T extends NDArray | TypedArray | Scalar | AnyFunction ? never
+  | (T extends NDArray | TypedArray | string | number | bigint | boolean | symbol | null | undefined
+    ? never
+    // deno-lint-ignore no-explicit-any -- the one type that every function is assignable to
+    : T extends (...args: any) => unknown ? never
     : T extends readonly unknown[] ? { readonly [K in keyof T]: AxesOf<T[K]> }
     : T extends ReadonlyMap<infer K, infer V> ? ReadonlyMap<K, AxesOf<V>>
-    : T extends object ? { readonly [K in DataKeys<T>]?: AxesOf<T[K]> }
-    : never);
+    : T extends object ? {
+        readonly [
+          // Methods and brands are no fields.
 
-/** The keys of `T` that are no methods and no symbols. */
-type DataKeys<T> = {
-  [K in keyof T]-?: K extends symbol ? never : T[K] extends AnyFunction ? never : K;
-}[keyof T];
+          // deno-lint-ignore no-explicit-any -- as above
+          K in keyof T as K extends symbol ? never
+            : T[K] extends (...args: any) => unknown ? never
+            : K
+        ]?: AxesOf<T[K]>;
+      }
+    : never);
 
 /**
  * `inAxes` for a function of parameters `A`: one axis for everything, or one entry per parameter; or an
