@@ -43,8 +43,8 @@ export type AxesOf<T> =
         readonly [
           // Methods and brands are no fields.
 
-          // deno-lint-ignore no-explicit-any -- as above
           K in keyof T as K extends symbol ? never
+            // deno-lint-ignore no-explicit-any -- as above
             : T[K] extends (...args: any) => unknown ? never
             : K
         ]?: AxesOf<T[K]>;
