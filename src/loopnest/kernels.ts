@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { TypedArray } from "../core/dtype.ts";
+import type { DType, TypedArray } from "../core/dtype.ts";
 
 /** What a kernel does with an argument. */
 export type KernelParam = "read" | "write" | "update" | "scratch" | "number";
@@ -17,9 +17,73 @@ export interface KernelSpec {
   reference(args: readonly (TypedArray | number)[]): void;
 }
 
-const kernels: Readonly<Record<string, KernelSpec>> = {};
+type Element = number | bigint;
+type Combine = (x: Element, y: Element, out: TypedArray) => Element;
 
-/** The kernel of a name, or `undefined`. */
+/** Ascending, NaN last, -0 equal to 0. */
+function order(x: Element, y: Element): number {
+  const xNaN = x !== x, yNaN = y !== y; // only NaN differs from itself
+  if (xNaN || yNaN) return Number(xNaN) - Number(yNaN);
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+/** `(rows, n, x, out, scratch)`: the int32 positions that sort each row, stably. */
+const argsort: KernelSpec = {
+  params: ["number", "number", "read", "write", "scratch"],
+  reference: (args) => {
+    const [rows, n, x, out] = args as [number, number, TypedArray, TypedArray];
+    for (let start = 0; start < rows * n; start += n) {
+      const sorted = Array.from({ length: n }, (_, i) => i)
+        .sort((i, j) => order(x[start + i], x[start + j]) || i - j);
+      sorted.forEach((position, i) => out[start + i] = position);
+    }
+  },
+};
+
+/** `(outer, n, inner, reverse, x, out)`: running results along the middle axis. */
+function cumulative(combine: Combine): KernelSpec {
+  return {
+    params: ["number", "number", "number", "number", "read", "write"],
+    reference: (args) => {
+      const [outer, n, inner, reverse] = args as number[];
+      const [x, out] = args.slice(4) as [TypedArray, TypedArray];
+      // Integers wrap when they are stored; floats run in float64.
+      const wraps = !(out instanceof Float32Array || out instanceof Float64Array);
+      for (let o = 0; o < outer; o++) {
+        for (let i = 0; i < inner; i++) {
+          let running: Element | undefined;
+          for (let j = 0; j < n; j++) {
+            const at = (o * n + (reverse ? n - 1 - j : j)) * inner + i;
+            running = running === undefined ? x[at] : combine(running, x[at], out);
+            out[at] = running;
+            if (wraps) running = out[at];
+          }
+        }
+      }
+    },
+  };
+}
+
+const families: Readonly<Record<string, KernelSpec>> = {
+  argsort,
+  cumsum: cumulative((x, y) => (x as number) + (y as number)),
+  cumprod: cumulative((x, y, out) =>
+    out instanceof Int32Array || out instanceof Uint32Array || out instanceof Uint8Array
+      ? Math.imul(x as number, y as number)
+      : (x as number) * (y as number)
+  ),
+  cummax: cumulative((x, y) => order(x, y) >= 0 ? x : y),
+  // NaN, which comes last, is handed on.
+  cummin: cumulative((x, y) => x !== x || (order(x, y) <= 0 && y === y) ? x : y),
+};
+
+const dtypes: ReadonlySet<string> = new Set<DType>(
+  ["float32", "float64", "int32", "uint32", "int64", "uint8", "bool"],
+);
+
+/** The kernel of a name, or `undefined`. Names are `<family>_<dtype>`, as are the exports of `kernels/`. */
 export function findKernel(name: string): KernelSpec | undefined {
-  return Object.hasOwn(kernels, name) ? kernels[name] : undefined;
+  const [family, dtype] = name.split("_");
+  if (!Object.hasOwn(families, family) || !dtypes.has(dtype)) return undefined;
+  return dtype === "bool" && family !== "argsort" ? undefined : families[family];
 }

@@ -31,6 +31,7 @@ export const argsortP: Primitive<ArgsortParams> = {
   lower: (_reads, [x]) => {
     const n = x.shape[x.shape.length - 1];
     const rows = n === 0 ? 0 : x.size / n;
+    const { bytes } = dtypeInfo(x.dtype);
     return [{
       kind: "kernel",
       result: 0,
@@ -41,7 +42,8 @@ export const argsortP: Primitive<ArgsortParams> = {
           { kind: "number", value: n },
           { kind: "operand", operand: 0 },
           { kind: "result", result: 0 },
-          { kind: "scratch", bytes: n * (2 * dtypeInfo(x.dtype).bytes + 4) + 64 },
+          // Two sets of keys, a set of positions, and 256 counters for each byte of a key.
+          { kind: "scratch", bytes: n * (2 * bytes + 4) + 1024 * bytes },
         ],
       },
     }];
