@@ -8,6 +8,7 @@
  * @module
  */
 import { interpret } from "../backends/interp/mod.ts";
+import { instantiateProgram } from "../backends/wasm/instantiate.ts";
 import { nbytesOf, type ShapedArray } from "../core/aval.ts";
 import type { TypedArray } from "../core/dtype.ts";
 import { ArgumentError, InternalError } from "../errors.ts";
@@ -64,8 +65,7 @@ export class Executable implements Callable {
     this.#outAvals = outAvals;
     this.#donors = donorsOf(program, outAvals);
     this.#hasDonors = this.#donors.some((d) => d >= 0);
-    const instance = new WebAssembly.Instance(module, { env: { memory: heap().memory } });
-    this.#run = instance.exports.run as (table: number) => void;
+    this.#run = instantiateProgram(module, heap().memory);
     this.#layout = layOut(program);
     this.#owner = ledger().ownerOf(program.name);
     executables().register(this, this.#frames);

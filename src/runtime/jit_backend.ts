@@ -44,8 +44,9 @@ export const wasmJitBackend: JitBackend = {
   compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram {
     const simplified = simplify(closed);
     const program = scheduleSimplified(simplified, options);
-    const { module } = compileProgram(program);
-    const executable = new Executable(program, module, closed.outAvals);
+    const { module, scratchBytes } = compileProgram(program);
+    // Kernels need scratch of their own, so that the compiled program may want more than the program says.
+    const executable = new Executable({ ...program, scratchBytes }, module, closed.outAvals);
     const takenOver = takenOverInputs(program, closed.inAvals.length);
     const donates = takenOver.includes(true);
     return {

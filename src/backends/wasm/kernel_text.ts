@@ -31,6 +31,15 @@ function entry(name: string): KernelText {
 }
 
 /**
+ * The `(func …)` form of one kernel.
+ *
+ * @throws {CompileError} if there is no kernel of that name.
+ */
+export function kernelText(name: string): string {
+  return entry(name).wat;
+}
+
+/**
  * The `(func …)` forms of the named kernels and of all that they call, each once, to be put
  * inside a `(module …)` whose memory 0 is the shared one. Function `$name` bears the kernel's name.
  * They use constants as globals: define them with `constantGlobals` over the whole module's text.

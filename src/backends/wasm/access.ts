@@ -1,0 +1,360 @@
+/**
+ * Memory: addresses put together from what each loop contributes, and loads and stores of scalars and of vectors, by how
+ * the index grows from lane to lane.
+ *
+ * @module
+ */
+import { dtypeInfo } from "../../core/dtype.ts";
+import type { ReduceOp } from "../../loopnest/ir.ts";
+import type { Ref } from "./assembler.ts";
+import type { NestContext } from "./context.ts";
+import type { Value } from "./function.ts";
+import type { Affine, Node } from "./nodes.ts";
+import { scalarBinary, scalarType } from "./scalar_ops.ts";
+import { extract, type Lanes, vectorBinary } from "./vector_ops.ts";
+
+type Term = Affine["terms"][number];
+
+/** An address: a local, and a constant that the instruction may add if `foldable`. */
+interface Place {
+  readonly pointer: Value;
+  readonly constant: number;
+  /** Whether the pointer by itself cannot be below the start of memory, as the instruction's own offset does not wrap. */
+  readonly foldable: boolean;
+}
+
+/** Splits an affine index into the terms of variables and a constant, both in bytes. */
+function inBytes(cx: NestContext, affine: Affine, bytes: number): [Term[], number] {
+  let constant = Math.imul(affine.constant, bytes);
+  const terms: Term[] = [];
+  for (const { node, coefficient } of affine.terms) {
+    const binding = cx.bindings.get(node.id);
+    const factor = Math.imul(coefficient, bytes);
+    if (binding?.kind === "constant") constant = (constant + Math.imul(factor, binding.value)) | 0;
+    else terms.push({ node, coefficient: factor });
+  }
+  return [terms, constant];
+}
+
+/** A buffer's address plus terms, each loop's share computed where that loop's index changes. */
+function pointer(cx: NestContext, buffer: number, terms: readonly Term[]): Value {
+  if (terms.length === 0) return cx.base(buffer);
+  const level = Math.max(...terms.map((t) => t.node.level));
+  const scope = cx.scopeOf(level);
+  const key = `p${buffer} ${terms.map((t) => `${t.coefficient}*${t.node.id}`).join()}`;
+  const known = scope.names.get(key);
+  if (known !== undefined) return known;
+  const { fn } = cx;
+  const outer = pointer(cx, buffer, terms.filter((t) => t.node.level < level));
+  const value = fn.within(scope, () => {
+    let sum = fn.get(outer);
+    for (const { node, coefficient } of terms) {
+      if (node.level !== level) continue;
+      sum = fn.asm.op2("i32.add", sum, fn.get(cx.multiple(node, coefficient)));
+    }
+    return fn.keep("i32", sum);
+  });
+  scope.names.set(key, value);
+  return value;
+}
+
+function place(cx: NestContext, buffer: number, terms: readonly Term[], constant: number): Place {
+  const foldable = terms.every((t) =>
+    t.coefficient >= 0 && t.node.range !== null && t.node.range.low >= 0
+  );
+  return { pointer: pointer(cx, buffer, terms), constant, foldable };
+}
+
+/** The operands of a memory instruction at `extra` bytes beyond a place. */
+function at({ fn }: NestContext, where: Place, extra: number): [address: Ref, offset: number] {
+  const constant = where.constant + extra;
+  if (constant === 0) return [fn.get(where.pointer), 0];
+  if (where.foldable && constant > 0) return [fn.get(where.pointer), constant];
+  return [fn.asm.op2("i32.add", fn.get(where.pointer), fn.asm.i32(constant)), 0];
+}
+
+function scalarPlace(cx: NestContext, buffer: number, index: Node, bytes: number): Place {
+  const [terms, constant] = inBytes(cx, cx.graph.affine(index), bytes);
+  return place(cx, buffer, terms, constant);
+}
+
+/** Reads an element that is the same for all lanes. */
+export function loadScalar(cx: NestContext, node: Node): Ref {
+  const { bytes } = dtypeInfo(node.dtype);
+  const [address, offset] = at(cx, scalarPlace(cx, node.buffer, node.args[0]!, bytes), 0);
+  return cx.fn.asm.load(scalarType(node.dtype), bytes, address, offset);
+}
+
+/** Reads an element into all lanes, if one instruction can. */
+export function loadSplat(cx: NestContext, node: Node): Ref | null {
+  const { bytes } = dtypeInfo(node.dtype);
+  if (bytes === 1) return null;
+  const [address, offset] = at(cx, scalarPlace(cx, node.buffer, node.args[0]!, bytes), 0);
+  return cx.fn.asm.loadSplat(bytes === 4 ? 32 : 64, address, offset);
+}
+
+/** How the addresses of lanes lie. */
+type Pattern =
+  /** `stride` bytes from lane to lane. */
+  | { readonly kind: "strided"; readonly place: Place; readonly stride: number }
+  /** Anywhere: a vector of addresses. */
+  | { readonly kind: "scattered"; readonly addresses: Value };
+
+function pattern(cx: NestContext, buffer: number, index: Node, bytes: number, u: number): Pattern {
+  const { fn } = cx;
+  const { asm } = fn;
+  const block = cx.block!;
+  const [terms, constant] = inBytes(cx, cx.graph.affine(index), bytes);
+  const varying = terms.filter((t) => cx.varies(t.node) && t.node !== block.v);
+  if (varying.length === 0) {
+    const found = cx.graph.affine(index).terms.find((t) => t.node === block.v);
+    const stride = found === undefined ? 0 : Math.imul(found.coefficient, bytes);
+    const start = (constant + Math.imul(stride, u * block.lanes)) | 0;
+    return { kind: "strided", place: place(cx, buffer, terms, start), stride };
+  }
+  const uniform = terms.filter((t) => !cx.varies(t.node));
+  const { pointer: from } = place(cx, buffer, uniform, 0);
+  const start = constant === 0 ? fn.get(from) : asm.op2("i32.add", fn.get(from), asm.i32(constant));
+  let sum = asm.op1("i32x4.splat", start);
+  const lanewise = terms.filter((t) => cx.varies(t.node));
+  for (const { node, coefficient } of lanewise) {
+    const x = fn.get(cx.keptVector(node, u));
+    const scaled = coefficient === 1
+      ? x
+      : coefficient > 0 && (coefficient & (coefficient - 1)) === 0
+      ? asm.op2("i32x4.shl", x, asm.i32(31 - Math.clz32(coefficient)))
+      : asm.op2("i32x4.mul", x, fn.splat("i32", coefficient));
+    sum = asm.op2("i32x4.add", sum, scaled);
+  }
+  return { kind: "scattered", addresses: fn.keep("v128", sum) };
+}
+
+/** The address of one lane. */
+function laneAt(cx: NestContext, where: Pattern, lane: number): [address: Ref, offset: number] {
+  if (where.kind === "strided") return at(cx, where.place, where.stride * lane);
+  const { fn } = cx;
+  return [fn.asm.op2("i32x4.extract_lane", fn.get(where.addresses), lane), 0];
+}
+
+/** Reads the elements of the lanes of vector `u`. */
+export function loadVector(cx: NestContext, node: Node, u: number): Ref {
+  const { bytes } = dtypeInfo(node.dtype);
+  const { lanes } = cx.block!;
+  const where = pattern(cx, node.buffer, node.args[0]!, bytes, u);
+  const active = cx.active(u);
+  if (bytes === 1) return widen(cx, node, lanes, loadBytes(cx, where, active));
+  if (where.kind === "strided") {
+    if (where.stride === bytes) return loadRun(cx, where.place, bytes, active);
+    const full = active * bytes === 16;
+    if (where.stride === -bytes && full) {
+      const [address, offset] = at(cx, where.place, -(active - 1) * bytes);
+      return reversed(cx, cx.fn.asm.load("v128", 16, address, offset), bytes);
+    }
+  }
+  const { asm } = cx.fn;
+  let [address, offset] = laneAt(cx, where, 0);
+  let vector = asm.loadZero(bytes === 4 ? 32 : 64, address, offset);
+  for (let lane = 1; lane < active; lane++) {
+    [address, offset] = laneAt(cx, where, lane);
+    vector = asm.loadLane(bytes === 4 ? 32 : 64, lane, address, offset, vector);
+  }
+  return vector;
+}
+
+/** Reads `count` neighbouring elements of 4 or 8 bytes, and nothing beyond them. */
+function loadRun(cx: NestContext, where: Place, bytes: number, count: number): Ref {
+  const { asm } = cx.fn;
+  const [address, offset] = at(cx, where, 0);
+  switch (count * bytes) {
+    case 16:
+      return asm.load("v128", 16, address, offset);
+    case 8:
+      return asm.loadZero(64, address, offset);
+    case 4:
+      return asm.loadZero(32, address, offset);
+    default: {
+      const low = asm.loadZero(64, address, offset);
+      const [rest, beyond] = at(cx, where, 8);
+      return asm.loadLane(32, 2, rest, beyond, low);
+    }
+  }
+}
+
+/** Reads one byte for each lane into the lowest bytes. */
+function loadBytes(cx: NestContext, where: Pattern, active: number): Ref {
+  const { fn } = cx;
+  const { asm } = fn;
+  if (where.kind === "strided" && where.stride === 1 && active === 4) {
+    const [address, offset] = at(cx, where.place, 0);
+    return asm.loadZero(32, address, offset);
+  }
+  let vector = fn.splat("i32", 0);
+  for (let lane = 0; lane < active; lane++) {
+    const [address, offset] = laneAt(cx, where, lane);
+    vector = asm.loadLane(8, lane, address, offset, vector);
+  }
+  return vector;
+}
+
+/** Bytes to lanes. */
+function widen(cx: NestContext, node: Node, lanes: Lanes, bytes: Ref): Ref {
+  const { fn } = cx;
+  const { asm } = fn;
+  const halves = asm.op1("i16x8.extend_low_i8x16_u", bytes);
+  const words = asm.op1("i32x4.extend_low_i16x8_u", halves);
+  if (node.dtype !== "bool") return words;
+  if (lanes === 4) return asm.op2("i32x4.gt_s", words, fn.splat("i32", 0));
+  const wide = asm.op1("i64x2.extend_low_i32x4_u", words);
+  return asm.op2("i64x2.ne", wide, fn.splat("i32", 0));
+}
+
+function reversed(cx: NestContext, x: Ref, bytes: number): Ref {
+  const { fn } = cx;
+  const kept = fn.keep("v128", x);
+  const order = Array.from({ length: 16 }, (_, i) => {
+    return 16 - bytes - Math.floor(i / bytes) * bytes + (i % bytes);
+  });
+  return fn.asm.shuffle(fn.get(kept), fn.get(kept), order);
+}
+
+/** What a store does. */
+export interface StorePlan {
+  readonly buffer: number;
+  readonly index: Node;
+  readonly value: Node;
+  readonly combine: ReduceOp | null;
+  readonly guard: Node | null;
+}
+
+/** The code of `memory[address] = combine(memory[address], term)`, all of it where it stands. */
+function update(
+  cx: NestContext,
+  store: StorePlan & { readonly combine: ReduceOp },
+  address: () => [address: Ref, offset: number],
+  term: Value,
+): Ref {
+  const { fn } = cx;
+  const { dtype } = store.value;
+  const { bytes } = dtypeInfo(dtype);
+  const type = scalarType(dtype);
+  const before = fn.current.code.length;
+  const [from, same] = address();
+  const old: Value = { kind: "tree", type, ref: fn.asm.load(type, bytes, from, same) };
+  const result = scalarBinary(cx, store.combine, dtype, old, term);
+  // What the operation keeps in locals reads the old element, hence belongs behind a guard too.
+  const steps = fn.current.code.splice(before);
+  const [to, offset] = address();
+  return fn.asm.sequence([...steps, fn.asm.store(type, bytes, to, offset, result)]);
+}
+
+/** Writes one element. */
+export function storeScalar(cx: NestContext, store: StorePlan): void {
+  const { fn } = cx;
+  const { dtype } = store.value;
+  const { bytes } = dtypeInfo(dtype);
+  const guard = store.guard === null ? null : fn.reuse(cx.scalar(store.guard));
+  const where = scalarPlace(cx, store.buffer, store.index, bytes);
+  const { combine } = store;
+  const bare = guard === null && combine === null;
+  const value = bare ? cx.scalar(store.value) : cx.kept(store.value);
+  let code: Ref;
+  if (combine === null) {
+    const [address, offset] = at(cx, where, 0);
+    code = fn.asm.store(scalarType(dtype), bytes, address, offset, fn.get(value));
+  } else code = update(cx, { ...store, combine }, () => at(cx, where, 0), value);
+  fn.push(guard === null ? code : fn.asm.module.if(fn.get(guard), code));
+}
+
+/** Writes the lanes of vector `u`. */
+export function storeVector(cx: NestContext, store: StorePlan, u: number): void {
+  const { fn } = cx;
+  const { asm } = fn;
+  const { dtype } = store.value;
+  const { bytes } = dtypeInfo(dtype);
+  const { lanes } = cx.block!;
+  const active = cx.active(u);
+  const where = pattern(cx, store.buffer, store.index, bytes, u);
+  const contiguous = where.kind === "strided" && where.stride === bytes;
+  if (contiguous && store.guard === null) {
+    let value = cx.vector(store.value, u);
+    if (store.combine !== null) {
+      const old = bytes === 1
+        ? widen(cx, store.value, lanes, loadBytes(cx, where, active))
+        : loadRun(cx, where.place, bytes, active);
+      const tree: Value = { kind: "tree", type: "v128", ref: old };
+      const ref = vectorBinary(cx, store.combine, dtype, lanes, tree, value);
+      value = { kind: "tree", type: "v128", ref };
+    }
+    if (bytes === 1) storeBytes(cx, where.place, packed(cx, store.value, value), active);
+    else storeRun(cx, where.place, bytes, value, active);
+    return;
+  }
+  const value = cx.keptVector(store.value, u);
+  const guard = store.guard === null ? null : cx.keptVector(store.guard, u);
+  const type = scalarType(dtype);
+  const { combine } = store;
+  for (let lane = 0; lane < active; lane++) {
+    const lanewise = extract(cx, dtype, lanes, fn.get(value), lane);
+    let code: Ref;
+    if (combine === null) {
+      const [address, offset] = laneAt(cx, where, lane);
+      code = asm.store(type, bytes, address, offset, lanewise);
+    } else {
+      const term: Value = { kind: "tree", type, ref: lanewise };
+      code = update(cx, { ...store, combine }, () => laneAt(cx, where, lane), term);
+    }
+    if (guard === null) fn.push(code);
+    else fn.push(asm.module.if(extract(cx, "bool", lanes, fn.get(guard), lane), code));
+  }
+}
+
+function storeRun(cx: NestContext, where: Place, bytes: number, value: Value, count: number): void {
+  const { fn } = cx;
+  const { asm } = fn;
+  const [address, offset] = at(cx, where, 0);
+  switch (count * bytes) {
+    case 16:
+      return fn.push(asm.store("v128", 16, address, offset, fn.get(value)));
+    case 8:
+      return fn.push(asm.storeLane(64, 0, address, offset, fn.get(value)));
+    case 4:
+      return fn.push(asm.storeLane(32, 0, address, offset, fn.get(value)));
+    default: {
+      const kept = fn.reuse(value);
+      fn.push(asm.storeLane(64, 0, address, offset, fn.get(kept)));
+      const [rest, beyond] = at(cx, where, 8);
+      fn.push(asm.storeLane(32, 2, rest, beyond, fn.get(kept)));
+    }
+  }
+}
+
+/** Lanes to the lowest bytes. */
+function packed(cx: NestContext, node: Node, value: Value): Value {
+  const { fn } = cx;
+  const { lanes } = cx.block!;
+  const { asm } = fn;
+  const isMask = node.dtype === "bool";
+  // A wide mask has its byte 0 in lanes of 8 bytes, uint8 always in lanes of 4.
+  const step = isMask && lanes === 2 ? 8 : 4;
+  const number = isMask ? asm.op2("v128.and", fn.get(value), fn.splat("i32", 1)) : fn.get(value);
+  const kept = fn.keep("v128", number);
+  const order = Array.from({ length: 16 }, (_, i) => (i % lanes) * step);
+  return fn.reuse({
+    kind: "tree",
+    type: "v128",
+    ref: asm.shuffle(fn.get(kept), fn.get(kept), order),
+  });
+}
+
+function storeBytes(cx: NestContext, where: Place, value: Value, count: number): void {
+  const { fn } = cx;
+  const { asm } = fn;
+  const [address, offset] = at(cx, where, 0);
+  if (count === 4) return fn.push(asm.storeLane(32, 0, address, offset, fn.get(value)));
+  if (count >= 2) fn.push(asm.storeLane(16, 0, address, offset, fn.get(value)));
+  if (count % 2 === 1) {
+    const last = count - 1;
+    const [rest, beyond] = at(cx, where, last);
+    fn.push(asm.storeLane(8, last, rest, beyond, fn.get(value)));
+  }
+}

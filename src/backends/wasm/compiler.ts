@@ -1,0 +1,195 @@
+/**
+ * Compiles programs, synchronously: a worker thread has binaryen, and the main thread sleeps until it answers.
+ *
+ * @module
+ */
+import { CompileError } from "../../errors.ts";
+import type { Program } from "../../loopnest/ir.ts";
+import type { EmitOptions, Emitted } from "./emit.ts";
+import type { Reply, Request } from "./protocol.ts";
+
+/** A compiled program. */
+export interface CompiledModule {
+  /** Imports `env.memory`, perhaps functions of `kernels`; exports `run(table)`. */
+  readonly module: WebAssembly.Module;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Bytes of scratch that a call needs; more than the program's own where it calls kernels. */
+  readonly scratchBytes: number;
+  /** Milliseconds by stage; `wait` is all that the main thread waited. */
+  readonly timings: Readonly<Record<string, number>>;
+}
+
+/** A `Request` without its number. */
+type Question = Request extends infer R ? R extends Request ? Omit<R, "id"> : never : never;
+
+/** A way to get answers. */
+interface Connection {
+  ask(question: Question): Reply;
+  stop(): void;
+}
+
+/** A compiler in this thread. */
+interface LocalCompiler {
+  emit(program: Program, options: EmitOptions): Emitted;
+  disassemble(bytes: Uint8Array): string;
+}
+
+// Longer than any compilation takes; a worker that died without a word must not hang the program.
+const patience = 120_000;
+
+let connection: Connection | null = null;
+let local: LocalCompiler | null = null;
+
+/** The part of `node:worker_threads` that is used here. */
+interface WorkerThreads {
+  readonly Worker: new (url: URL, options: Record<string, unknown>) => {
+    unref(): void;
+    terminate(): unknown;
+    on(event: string, listener: (error: unknown) => void): void;
+  };
+  readonly MessageChannel: new () => { readonly port1: Port; readonly port2: Port };
+  receiveMessageOnPort(port: Port): { readonly message: unknown } | undefined;
+}
+
+interface Port {
+  postMessage(message: unknown): void;
+  unref?(): void;
+  close(): void;
+}
+
+function workerThreads(): WorkerThreads | null {
+  const { process } = globalThis as {
+    process?: { getBuiltinModule?: (name: string) => unknown };
+  };
+  return (process?.getBuiltinModule?.("node:worker_threads") ?? null) as WorkerThreads | null;
+}
+
+/**
+ * Starts the compiler in the background, if it is not running yet, so that it loads while other work is done. It never keeps a
+ * process alive. Where there are no workers it does nothing; `loadCompilerHere` is the way then.
+ */
+export function startCompiler(): void {
+  if (connection === null && local === null) connection = connect();
+}
+
+/** Ends the worker; the next compilation starts another. */
+export function stopCompiler(): void {
+  connection?.stop();
+  connection = null;
+}
+
+function connect(): Connection | null {
+  const threads = workerThreads();
+  if (threads === null) return null;
+  const { port1, port2 } = new threads.MessageChannel();
+  const signal = new Int32Array(new SharedArrayBuffer(4));
+  let worker: InstanceType<WorkerThreads["Worker"]>;
+  try {
+    worker = new threads.Worker(new URL("./worker.ts", import.meta.url), {
+      workerData: { port: port2, signal },
+      transferList: [port2],
+    });
+  } catch {
+    return null; // not permitted
+  }
+  worker.unref();
+  port1.unref?.();
+  let died: unknown = null;
+  worker.on("error", (error) => died = error);
+  let nextId = 0;
+  return {
+    ask(question) {
+      const id = nextId++;
+      let seen = Atomics.load(signal, 0);
+      port1.postMessage({ ...question, id });
+      const deadline = performance.now() + patience;
+      for (;;) {
+        const received = threads.receiveMessageOnPort(port1);
+        if (received !== undefined) {
+          const reply = received.message as Reply;
+          if (reply.id === id) return reply;
+          continue; // of a request whose answer nobody waited for
+        }
+        if (died !== null || performance.now() > deadline) {
+          stopCompiler();
+          throw new CompileError("the compile worker does not answer", { cause: died });
+        }
+        Atomics.wait(signal, 0, seen, 1000);
+        seen = Atomics.load(signal, 0);
+      }
+    },
+    stop() {
+      port1.close();
+      void worker.terminate();
+    },
+  };
+}
+
+/**
+ * Loads the compiler into this thread, for places that have no worker threads or do not permit them.
+ * After it, compiling works there too.
+ */
+export async function loadCompilerHere(): Promise<void> {
+  if (local !== null) return;
+  const [{ loadBinaryen }, { emitProgram }, { loadDisassembler }] = await Promise.all([
+    import("./binaryen.ts"),
+    import("./emit.ts"),
+    import("./disassemble.ts"),
+  ]);
+  const [binaryen, disassemble] = await Promise.all([loadBinaryen(), loadDisassembler()]);
+  local = {
+    emit: (program, options) => emitProgram(binaryen, program, options),
+    disassemble,
+  };
+}
+
+function ask(question: Question): Reply {
+  startCompiler();
+  if (connection === null) {
+    throw new CompileError(
+      "no worker thread can be started here, and compiling needs one; " +
+        "permit reading the package (--allow-read), or call `await loadCompilerHere()` first",
+    );
+  }
+  const reply = connection.ask(question);
+  if (reply.kind !== "error") return reply;
+  const error = new CompileError(reply.message);
+  error.stack = `CompileError: in the compile worker: ${reply.stack}`;
+  throw error;
+}
+
+/**
+ * Compiles a program. The first call may wait for the compiler to load, 0.3 s unless `startCompiler` was called in time.
+ *
+ * @throws {CompileError} Where there is no compiler, or the program is not one it can compile.
+ */
+export function compileProgram(program: Program, options: EmitOptions = {}): CompiledModule {
+  const start = performance.now();
+  let emitted: Emitted;
+  if (local !== null) emitted = local.emit(program, options);
+  else {
+    const reply = ask({ kind: "compile", program, options });
+    if (reply.kind !== "compiled") throw new CompileError(`the worker answered ${reply.kind}`);
+    // A module cannot be made of shared memory.
+    emitted = { ...reply, bytes: new Uint8Array(reply.bytes).slice() };
+  }
+  const answered = performance.now();
+  const bytes = emitted.bytes as Uint8Array<ArrayBuffer>;
+  const module = new WebAssembly.Module(bytes);
+  const timings = {
+    ...emitted.timings,
+    wait: answered - start,
+    module: performance.now() - answered,
+  };
+  return { module, bytes, scratchBytes: emitted.scratchBytes, timings };
+}
+
+/** A module as text. */
+export function disassemble(bytes: Uint8Array): string {
+  if (local !== null) return local.disassemble(bytes);
+  const shared = new SharedArrayBuffer(bytes.length);
+  new Uint8Array(shared).set(bytes);
+  const reply = ask({ kind: "disassemble", bytes: shared });
+  if (reply.kind !== "text") throw new CompileError(`the worker answered ${reply.kind}`);
+  return reply.text;
+}

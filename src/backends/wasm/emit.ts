@@ -1,0 +1,246 @@
+/**
+ * A program as one WASM module: a function for each step, and `run(table)`, which calls them in turn. The
+ * table is an array of addresses: inputs by position, outputs by position, scratch.
+ *
+ * @module
+ */
+import { dtypeInfo } from "../../core/dtype.ts";
+import { CompileError } from "../../errors.ts";
+import type { Dot, KernelCall, Program } from "../../loopnest/ir.ts";
+import { Assembler, type Ref, type TypeName } from "./assembler.ts";
+import type { Binaryen } from "./binaryen.ts";
+import type { Layout } from "./context.ts";
+import { dotNest } from "./dot_nest.ts";
+import { FunctionBuilder } from "./function.ts";
+import { gemmScratchBytes } from "./gemm_plan.ts";
+import { kernelSignature } from "./kernel_text.ts";
+import { Linker } from "./linker.ts";
+import { emitNest, type ModuleState } from "./nest.ts";
+import { planNest } from "./plan.ts";
+
+/** How to emit. */
+export interface EmitOptions {
+  /** Whether a product and a sum stay two operations, so that every machine gives the same bits. */
+  readonly deterministic?: boolean;
+}
+
+/** An emitted module. */
+export interface Emitted {
+  readonly bytes: Uint8Array;
+  /** Bytes of scratch that a call needs: the program's own, and what kernels use. */
+  readonly scratchBytes: number;
+  /** Milliseconds, by stage. */
+  readonly timings: Readonly<Record<string, number>>;
+}
+
+/**
+ * Emits a program. The module imports `env.memory` and, if it calls library kernels, those as `kernels.<name>`.
+ *
+ * @throws {CompileError} Where the program asks for something that there is no code for.
+ */
+export function emitProgram(
+  binaryen: Binaryen,
+  program: Program,
+  options: EmitOptions = {},
+): Emitted {
+  const start = performance.now();
+  const asm = new Assembler(binaryen, options.deterministic !== true);
+  try {
+    const emitter = new ProgramEmitter(asm, program);
+    emitter.emit();
+    const built = performance.now();
+    const bytes = asm.module.emitBinary();
+    const timings = { build: built - start, encode: performance.now() - built };
+    return { bytes, scratchBytes: emitter.scratchBytes, timings };
+  } finally {
+    asm.module.dispose();
+  }
+}
+
+/** Products of fewer multiplications than this are plain loops. */
+const smallDot = 2048;
+
+class ProgramEmitter implements ModuleState, Layout {
+  readonly linker: Linker;
+  readonly layout: Layout = this;
+  readonly #asm: Assembler;
+  readonly #program: Program;
+  readonly #outputs: number;
+  readonly #scratch: number;
+  readonly #memoryOf: readonly number[];
+  readonly #globals = new Set<string>();
+  #kernelScratch = 0;
+
+  constructor(asm: Assembler, program: Program) {
+    this.#asm = asm;
+    this.#program = program;
+    this.linker = new Linker(asm);
+    const positions = (role: "input" | "output") =>
+      program.buffers.reduce((n, b) => b.role === role ? Math.max(n, b.position + 1) : n, 0);
+    this.#outputs = positions("input");
+    this.#scratch = this.#outputs + positions("output");
+    const inputs = new Map<number, number>();
+    for (const b of program.buffers) if (b.role === "input") inputs.set(b.position, b.id);
+    this.#memoryOf = program.buffers.map((b) => {
+      return b.role === "output" && b.donor >= 0 ? inputs.get(b.donor) ?? b.id : b.id;
+    });
+  }
+
+  get buffers(): Program["buffers"] {
+    return this.#program.buffers;
+  }
+
+  get scratchBytes(): number {
+    return this.#ownScratch + this.#kernelScratch;
+  }
+
+  /** The program's own scratch; that of kernels begins after it. */
+  get #ownScratch(): number {
+    return Math.ceil(this.#program.scratchBytes / 64) * 64;
+  }
+
+  tableOffset(buffer: number): number {
+    const { role, position } = this.buffers[buffer]!;
+    const entry = role === "input"
+      ? position
+      : role === "output"
+      ? this.#outputs + position
+      : this.#scratch;
+    return 4 * entry;
+  }
+
+  resultGlobal(type: TypeName, i: number): string {
+    const name = `result_${type}_${i}`;
+    if (!this.#globals.has(name)) {
+      this.#globals.add(name);
+      const zero = type === "v128"
+        ? this.#asm.v128(new Array(16).fill(0))
+        : this.#asm.constant(type, 0);
+      this.#asm.module.addGlobal(name, this.#asm.type(type), true, zero);
+    }
+    return name;
+  }
+
+  emit(): void {
+    const run = new FunctionBuilder(this.#asm, "run", ["i32"], [], 0);
+    this.#program.steps.forEach((step, i) => {
+      const name = `step${i}`;
+      switch (step.kind) {
+        case "nest":
+          emitNest(this, planNest(step, (b) => this.#memoryOf[b]!), name);
+          break;
+        case "dot":
+          if (!this.#dot(step, name)) return;
+          break;
+        case "kernel":
+          this.#kernel(step, name);
+          break;
+        case "copy":
+          return this.#copy(run, step.from, step.to);
+        default: {
+          const never: never = step;
+          return never;
+        }
+      }
+      run.push(this.#asm.module.call(name, [run.get(run.param(0))], this.#asm.none));
+    });
+    run.finish();
+    this.#asm.module.addFunctionExport("run", "run");
+  }
+
+  /** The address of a buffer and `offset` bytes. */
+  #address(fn: FunctionBuilder, buffer: number, offset = 0): Ref {
+    const decl = this.buffers[buffer]!;
+    const entry = this.#asm.load("i32", 4, fn.get(fn.param(0)), this.tableOffset(buffer));
+    const extra = offset + (decl.role === "temp" ? decl.offset : 0);
+    return extra === 0 ? entry : this.#asm.op2("i32.add", entry, this.#asm.i32(extra));
+  }
+
+  #copy(fn: FunctionBuilder, from: number, to: number): void {
+    const { size, dtype } = this.buffers[to]!;
+    const bytes = size * dtypeInfo(dtype).bytes;
+    if (bytes === 0) return;
+    const [target, source] = [this.#address(fn, to), this.#address(fn, from)];
+    fn.push(this.#asm.module.memory.copy(target, source, this.#asm.i32(bytes)));
+  }
+
+  #dot(dot: Dot, name: string): boolean {
+    if (dot.batch * dot.m * dot.n === 0) return false;
+    const hasKernel = dot.dtype === "float32" || dot.dtype === "float64";
+    if (!hasKernel || dot.m * dot.n * dot.k < smallDot) {
+      emitNest(this, planNest(dotNest(dot), (b) => this.#memoryOf[b]!), name);
+      return true;
+    }
+    const { m, n, k, lhs, rhs } = dot;
+    const size = dot.dtype === "float32" ? 4 : 8;
+    this.#kernelScratch = Math.max(this.#kernelScratch, gemmScratchBytes(m, n, k, size));
+    const asm = this.#asm;
+    const { module } = asm;
+    const fn = new FunctionBuilder(asm, name, ["i32"], [], 0);
+    const bytes = (elements: number) => Math.imul(elements, size);
+    const a = fn.keep("i32", this.#address(fn, lhs.buffer, bytes(lhs.offset)));
+    const b = fn.keep("i32", this.#address(fn, rhs.buffer, bytes(rhs.offset)));
+    const c = fn.keep("i32", this.#address(fn, dot.out));
+    const scratch = fn.keep(
+      "i32",
+      asm.op2(
+        "i32.add",
+        asm.load("i32", 4, fn.get(fn.param(0)), 4 * this.#scratch),
+        asm.i32(this.#ownScratch),
+      ),
+    );
+    const kernel = dot.dtype === "float32" ? "gemm_f32" : "gemm_f64";
+    const numbers = (...values: number[]) => values.map((v) => asm.i32(v));
+    const call = this.#call(kernel, [
+      ...numbers(m, n, k),
+      fn.get(a),
+      ...numbers(lhs.rowStride, lhs.colStride),
+      fn.get(b),
+      ...numbers(rhs.rowStride, rhs.colStride),
+      fn.get(c),
+      ...numbers(n),
+      fn.get(scratch),
+      ...numbers(0),
+    ]);
+    if (dot.batch === 1) fn.push(call);
+    else {
+      const left = fn.keep("i32", asm.i32(dot.batch));
+      const advance = (local: typeof a, by: number) =>
+        fn.set(local, asm.op2("i32.add", fn.get(local), asm.i32(by)));
+      const rest = fn.set(left, asm.op2("i32.sub", fn.get(left), asm.i32(1)));
+      const body = [
+        call,
+        advance(a, bytes(lhs.batchStride)),
+        advance(b, bytes(rhs.batchStride)),
+        advance(c, bytes(m * n)),
+        rest,
+        module.br("batch", fn.get(left)),
+      ];
+      fn.push(module.loop("batch", module.block(null, body, asm.none)));
+    }
+    fn.finish();
+    return true;
+  }
+
+  #kernel(call: KernelCall, name: string): void {
+    const fn = new FunctionBuilder(this.#asm, name, ["i32"], [], 0);
+    const signature = kernelSignature(call.name);
+    const args = call.args.map((arg, i) => {
+      if (arg.kind === "buffer") return this.#address(fn, arg.buffer);
+      return this.#asm.constant((signature?.params[i] ?? "i32") as "i32", arg.value);
+    });
+    fn.push(this.#call(call.name, args));
+    fn.finish();
+  }
+
+  #call(name: string, args: readonly Ref[]): Ref {
+    const signature = kernelSignature(name);
+    if (signature === undefined) {
+      throw new CompileError(`the kernel library has no function ${name}`);
+    }
+    if (signature.params.length !== args.length || signature.result !== "none") {
+      throw new CompileError(`kernel ${name} does not take ${args.length} arguments`);
+    }
+    return this.linker.imported(name, signature.params as TypeName[], args);
+  }
+}

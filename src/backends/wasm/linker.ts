@@ -1,0 +1,139 @@
+/**
+ * What generated code takes from the kernel library: elementary functions, expanded in place or called, and
+ * a few helpers on integers.
+ *
+ * @module
+ */
+import { CompileError } from "../../errors.ts";
+import type { Assembler, Ref, TypeName } from "./assembler.ts";
+import { FunctionBuilder } from "./function.ts";
+import { constantOf } from "./kernel_constants.ts";
+import { kernelSignature, kernelText } from "./kernel_text.ts";
+import { type Library, makeTemplate, readForms, type Template, vectorBytes } from "./template.ts";
+
+// Power by squaring. A negative exponent gives the whole part of the quotient: 0, but for ±1.
+const power = (type: "i32" | "i64", signed: boolean) => {
+  const one = `(${type}.const 1)`;
+  const negative = `(if (${type}.lt_s (local.get $y) (${type}.const 0)) (then
+      (if (${type}.eq (local.get $x) ${one}) (then (return ${one})))
+      (if (${type}.ne (local.get $x) (${type}.const -1)) (then (return (${type}.const 0))))
+      (return (${type}.sub ${one} (${type}.shl (${type}.and (local.get $y) ${one}) ${one})))))`;
+  return `(func $pow (param $x ${type}) (param $y ${type}) (result ${type}) (local $r ${type})
+    ${signed ? negative : ""}
+    (local.set $r ${one})
+    (block $done (loop $next
+      (br_if $done (${type}.eqz (local.get $y)))
+      (if (i32.wrap_i64 (i64.and (${type === "i32" ? "i64.extend_i32_u " : "i64.or (i64.const 0) "}
+        (local.get $y)) (i64.const 1)))
+        (then (local.set $r (${type}.mul (local.get $r) (local.get $x)))))
+      (local.set $x (${type}.mul (local.get $x) (local.get $x)))
+      (local.set $y (${type}.shr_u (local.get $y) ${one}))
+      (br $next)))
+    (local.get $r))`;
+};
+
+const helpers: Readonly<Record<string, () => string>> = {
+  pow_i32_s: () => power("i32", true),
+  pow_i32_u: () => power("i32", false),
+  pow_i64_s: () => power("i64", true),
+};
+
+const templates = new Map<string, Template>();
+
+const library: Library = {
+  bytesOf(name) {
+    const [form] = readForms(constantOf(name)) as [readonly string[]];
+    return vectorBytes(form.slice(1))!;
+  },
+  resultOf(name) {
+    const result = kernelSignature(name)?.result;
+    if (result === undefined) throw new CompileError(`the kernel library has no function ${name}`);
+    return result === "none" ? null : result as TypeName;
+  },
+};
+
+function templateOf(name: string): Template {
+  let template = templates.get(name);
+  if (template === undefined) {
+    template = makeTemplate(helpers[name]?.() ?? kernelText(name), library);
+    templates.set(name, template);
+  }
+  return template;
+}
+
+/** The name of an elementary function in the library. */
+export function kernelName(op: string, shape: "f32x4" | "f64x2"): string {
+  const snake = op.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
+  return `${snake}_${shape}`;
+}
+
+// Beyond this many instructions a function is called instead of expanded once more: V8's optimising
+// compiler takes time in proportion, and very long loops leave its register allocator helpless.
+const sizeLimit = 3000;
+
+/** Links into one module. */
+export class Linker {
+  /** The module. */
+  readonly asm: Assembler;
+  readonly #added = new Set<string>();
+  readonly #imported = new Set<string>();
+  readonly #sizes = new Map<FunctionBuilder, number>();
+
+  /** Starts with nothing linked. */
+  constructor(asm: Assembler) {
+    this.asm = asm;
+  }
+
+  /** An elementary function in place; its operands and result are vectors of `shape`. */
+  expand(fn: FunctionBuilder, op: string, shape: "f32x4" | "f64x2", args: readonly Ref[]): Ref {
+    const name = kernelName(op, shape);
+    const template = templateOf(name);
+    const size = (this.#sizes.get(fn) ?? 0) + template.size;
+    if (size > sizeLimit) return this.#call(name, args);
+    this.#sizes.set(fn, size);
+    for (const callee of template.calls) this.#add(callee);
+    return template.expand(fn, args);
+  }
+
+  /** The same as a call. */
+  call(_fn: FunctionBuilder, op: string, shape: "f32x4" | "f64x2", args: readonly Ref[]): Ref {
+    return this.#call(kernelName(op, shape), args);
+  }
+
+  /** A call of one of the helpers above. */
+  helper(_fn: FunctionBuilder, name: string, args: readonly Ref[]): Ref {
+    return this.#call(name, args);
+  }
+
+  #call(name: string, args: readonly Ref[]): Ref {
+    const { result } = this.#add(name);
+    const type = result === null ? this.asm.none : this.asm.type(result);
+    return this.asm.module.call(name, [...args], type);
+  }
+
+  /** Puts a function of the library into the module, once. */
+  #add(name: string): Template {
+    const template = templateOf(name);
+    if (this.#added.has(name)) return template;
+    this.#added.add(name);
+    for (const callee of template.calls) this.#add(callee);
+    const { params, result } = template;
+    const fn = new FunctionBuilder(this.asm, name, params, result === null ? [] : [result], 0);
+    fn.push(template.expand(fn, params.map((_, i) => fn.get(fn.param(i)))));
+    fn.finish();
+    return template;
+  }
+
+  /**
+   * A call of a kernel of the instantiated library, which the module imports as `kernels.name`: that way its code is
+   * compiled once for all programs, and is warm.
+   */
+  imported(name: string, params: readonly TypeName[], args: readonly Ref[]): Ref {
+    const { module, none } = this.asm;
+    if (!this.#imported.has(name)) {
+      this.#imported.add(name);
+      module.addFunctionImport(name, "kernels", name, this.asm.types(params), none);
+    }
+    return module.call(name, [...args], none);
+  }
+}

@@ -1,0 +1,365 @@
+/**
+ * What will be done with each loop of a nest, decided before any code is made: which loop runs in lanes,
+ * how many vectors it takes at once, what each loop costs, which sums it feeds and which values it needs from
+ * outside.
+ *
+ * @module
+ */
+import { dtypeInfo } from "../../core/dtype.ts";
+import { InternalError } from "../../errors.ts";
+import type { Expr } from "../../loopnest/expr.ts";
+import type { For, Nest, ReduceOp, Stmt } from "../../loopnest/ir.ts";
+import { costOf, Graph, isWide, type Node } from "./nodes.ts";
+
+/** A statement, its expressions as nodes. */
+export type Planned =
+  | LoopPlan
+  | SumPlan
+  | ArgPlan
+  | { readonly kind: "force"; readonly node: Node }
+  | {
+    readonly kind: "store";
+    readonly buffer: number;
+    readonly index: Node;
+    readonly value: Node;
+    readonly combine: ReduceOp | null;
+    readonly guard: Node | null;
+  }
+  | { readonly kind: "accumulate"; readonly sum: SumPlan; readonly value: Node }
+  | {
+    readonly kind: "argAccumulate";
+    readonly arg: ArgPlan;
+    readonly value: Node;
+    readonly position: Node;
+  };
+
+/** A loop. */
+export interface LoopPlan {
+  readonly kind: "for";
+  readonly v: Node;
+  readonly extent: number;
+  /** The level of its body. */
+  readonly level: number;
+  readonly body: readonly Planned[];
+  /** Lanes that it runs in: 1 where it runs one iteration after the other. */
+  readonly lanes: number;
+  /** Vectors that one turn of it computes; 1 unless it runs in lanes. */
+  readonly unroll: number;
+  /** Whether there is no loop inside. */
+  readonly innermost: boolean;
+  /** About how many instructions one iteration (of all lanes) executes. */
+  readonly bodyCost: number;
+  /** About how many instructions all of it executes. */
+  readonly cost: number;
+  /** How many terms one lane adds to each reduction in the course of the loop. */
+  readonly feeds: ReadonlyMap<SumPlan | ArgPlan, number>;
+  /** Variables, and values read from memory that changes, that it takes from the outside. */
+  readonly free: ReadonlySet<Node>;
+}
+
+/** A reduction variable. */
+export interface SumPlan {
+  readonly kind: "accumulator";
+  readonly v: Node;
+  readonly op: ReduceOp;
+  /** Terms that one lane adds to it altogether. */
+  terms: number;
+}
+
+/** A search for an extreme. */
+export interface ArgPlan {
+  readonly kind: "argAccumulator";
+  readonly value: Node;
+  readonly at: Node;
+  readonly op: "max" | "min";
+}
+
+/** A planned nest. */
+export interface NestPlan {
+  readonly name: string;
+  readonly graph: Graph;
+  readonly body: readonly Planned[];
+  readonly cost: number;
+}
+
+/** A loop while its body is being planned. */
+interface Open {
+  readonly level: number;
+  readonly free: Set<Node>;
+  cost: number;
+  wide: boolean;
+  /** Costs of loops inside are in `cost`, but do not count for what one vector does at once. */
+  ownCost: number;
+  sums: number;
+  loops: number;
+  innerOps: number;
+}
+
+/** Plans a nest. `memoryOf` maps buffers that share memory to one number. */
+export function planNest(nest: Nest, memoryOf: (buffer: number) => number): NestPlan {
+  const planner = new Planner(memoryOf);
+  return planner.plan(nest);
+}
+
+/** Visits all stores inside. */
+function forEachStored(body: readonly Stmt[], visit: (buffer: number) => void): void {
+  for (const stmt of body) {
+    if (stmt.kind === "store") visit(stmt.buffer);
+    else if (stmt.kind === "for") forEachStored(stmt.body, visit);
+  }
+}
+
+/** Whether a loop that may run in lanes is inside. */
+function hasVectorLoop(body: readonly Stmt[]): boolean {
+  return body.some((stmt) =>
+    stmt.kind === "for" &&
+    ((stmt.mode === "vector" && stmt.extent > 1) || hasVectorLoop(stmt.body))
+  );
+}
+
+/** Whether a position grows with every variable that it depends on, as far as can be seen. */
+function isMonotone(position: Expr): boolean {
+  if (position.kind === "var") return true;
+  if (position.kind === "const") return Number(position.value) >= 0;
+  if (position.kind !== "binary" || (position.op !== "add" && position.op !== "mul")) return false;
+  return isMonotone(position.x) && isMonotone(position.y);
+}
+
+/** Whether every search inside can tell by the positions which of two equals came first. */
+function positionsAreMonotone(body: readonly Stmt[]): boolean {
+  return body.every((stmt) =>
+    stmt.kind === "for"
+      ? positionsAreMonotone(stmt.body)
+      : stmt.kind !== "argAccumulate" || isMonotone(stmt.position)
+  );
+}
+
+class Planner {
+  readonly #graph: Graph;
+  readonly #sums = new Map<number, SumPlan>();
+  readonly #args = new Map<number, ArgPlan>();
+  readonly #open: Open[] = [];
+  readonly #costed = new Set<number>();
+  #vectorLevel = 0;
+
+  constructor(memoryOf: (buffer: number) => number) {
+    this.#graph = new Graph(memoryOf);
+  }
+
+  plan(nest: Nest): NestPlan {
+    forEachStored(nest.body, (buffer) => this.#graph.declareWritten(buffer));
+    const top = openLoop(0);
+    this.#open.push(top);
+    const feeds = new Map<SumPlan | ArgPlan, number>();
+    const body = this.#body(nest.body, feeds);
+    return { name: nest.name, graph: this.#graph, body, cost: top.cost };
+  }
+
+  #body(body: readonly Stmt[], feeds: Map<SumPlan | ArgPlan, number>): Planned[] {
+    const planned: Planned[] = [];
+    for (const stmt of body) this.#stmt(stmt, planned, feeds);
+    return planned;
+  }
+
+  get #level(): number {
+    return this.#open.length - 1;
+  }
+
+  /** The node of an expression that the present body uses; charges its cost to the loops where it is computed. */
+  #use(expr: Expr): Node {
+    const node = this.#graph.node(expr, this.#level);
+    node.uses++;
+    this.#charge(node, new Set());
+    return node;
+  }
+
+  #charge(node: Node, seen: Set<number>): void {
+    if (seen.has(node.id)) return;
+    seen.add(node.id);
+    const atom = node.kind === "var" || (node.kind === "load" && node.impure);
+    if (atom) {
+      for (let l = node.level + 1; l < this.#open.length; l++) this.#open[l]!.free.add(node);
+    }
+    if (!this.#costed.has(node.id)) {
+      this.#costed.add(node.id);
+      const loop = this.#open[node.level]!;
+      loop.cost += costOf(node);
+      loop.ownCost += costOf(node);
+    }
+    if (this.#vectorLevel > 0 && (node.mask >> this.#vectorLevel & 1) === 1 && isWide(node)) {
+      this.#open[this.#vectorLevel]!.wide = true;
+    }
+    for (const x of node.args) this.#charge(x, seen);
+  }
+
+  #charged(cost: number): void {
+    const loop = this.#open[this.#level]!;
+    loop.cost += cost;
+    loop.ownCost += cost;
+  }
+
+  #stmt(stmt: Stmt, planned: Planned[], feeds: Map<SumPlan | ArgPlan, number>): void {
+    const vectorMask = this.#vectorLevel > 0 ? 1 << this.#vectorLevel : 0;
+    switch (stmt.kind) {
+      case "for":
+        this.#for(stmt, planned, feeds);
+        break;
+      case "let": {
+        const node = this.#graph.node(stmt.value, this.#level);
+        this.#graph.alias(stmt.v, node);
+        if (node.impure) {
+          node.uses += 2; // so that it gets a local
+          this.#charge(node, new Set());
+          planned.push({ kind: "force", node });
+        }
+        break;
+      }
+      case "store":
+        planned.push({
+          kind: "store",
+          buffer: stmt.buffer,
+          index: this.#use(stmt.index),
+          value: this.#use(stmt.value),
+          combine: stmt.combine ?? null,
+          guard: stmt.guard === undefined ? null : this.#use(stmt.guard),
+        });
+        this.#charged(stmt.combine === undefined ? 1 : 3);
+        this.#graph.written(stmt.buffer);
+        break;
+      case "accumulator": {
+        const v = this.#graph.declare(stmt.v, this.#level, vectorMask, null);
+        const sum: SumPlan = { kind: "accumulator", v, op: stmt.op, terms: 0 };
+        this.#noteWide(v);
+        this.#sums.set(stmt.v.id, sum);
+        planned.push(sum);
+        break;
+      }
+      case "accumulate": {
+        const sum = this.#sums.get(stmt.v.id)!;
+        planned.push({ kind: "accumulate", sum, value: this.#use(stmt.value) });
+        this.#charged(sum.op === "min" || sum.op === "max" ? 4 : 1);
+        this.#noteWide(sum.v);
+        this.#open[this.#level]!.sums++;
+        feeds.set(sum, (feeds.get(sum) ?? 0) + 1);
+        break;
+      }
+      case "argAccumulator": {
+        const value = this.#graph.declare(stmt.value, this.#level, vectorMask, null);
+        const at = this.#graph.declare(stmt.at, this.#level, vectorMask, null);
+        this.#noteWide(value);
+        const arg: ArgPlan = { kind: "argAccumulator", value, at, op: stmt.op };
+        this.#args.set(stmt.value.id, arg);
+        planned.push(arg);
+        break;
+      }
+      case "argAccumulate": {
+        const arg = this.#args.get(stmt.v.id)!;
+        const [value, position] = [this.#use(stmt.value), this.#use(stmt.position)];
+        value.uses++; // compared, and kept
+        this.#noteWide(arg.value);
+        planned.push({ kind: "argAccumulate", arg, value, position });
+        this.#charged(6);
+        this.#open[this.#level]!.sums += 2;
+        feeds.set(arg, (feeds.get(arg) ?? 0) + 1);
+        break;
+      }
+      default: {
+        const never: never = stmt;
+        throw new InternalError(`emit: statement ${JSON.stringify(never)}`);
+      }
+    }
+    // The first statement at which a sum is complete sees all its terms.
+    for (const [sum, terms] of feeds) {
+      if (sum.kind === "accumulator") sum.terms = Math.max(sum.terms, terms);
+    }
+  }
+
+  #noteWide(v: Node): void {
+    if (this.#vectorLevel > 0 && isWide(v)) this.#open[this.#vectorLevel]!.wide = true;
+  }
+
+  #for(stmt: For, planned: Planned[], feeds: Map<SumPlan | ArgPlan, number>): void {
+    if (stmt.extent === 0) return;
+    const level = this.#level + 1;
+    const vectorised = this.#vectorLevel === 0 && stmt.mode === "vector" && stmt.extent > 1 &&
+      !hasVectorLoop(stmt.body) && positionsAreMonotone(stmt.body);
+    const range = { low: 0, high: stmt.extent - 1 };
+    const v = this.#graph.declare(stmt.v, level, 1 << level, range);
+    // What the loop writes differs from one turn to the next, and from what was there before.
+    forEachStored(stmt.body, (buffer) => this.#graph.written(buffer));
+    const open = openLoop(level);
+    this.#open.push(open);
+    if (vectorised) this.#vectorLevel = level;
+    const inner = new Map<SumPlan | ArgPlan, number>();
+    const body = this.#body(stmt.body, inner);
+    if (vectorised) this.#vectorLevel = 0;
+    this.#open.pop();
+    forEachStored(stmt.body, (buffer) => this.#graph.written(buffer));
+
+    const lanes = vectorised ? open.wide ? 2 : 4 : 1;
+    const unroll = vectorised ? chooseUnroll(open, Math.ceil(stmt.extent / lanes)) : 1;
+    const steps = Math.ceil(stmt.extent / lanes);
+    const all = new Map<SumPlan | ArgPlan, number>();
+    for (const [sum, terms] of inner) {
+      const declared = sum.kind === "accumulator" ? sum.v : sum.value;
+      if (declared.level >= level) continue; // one for each iteration: the outside sees none of it
+      const total = terms * Math.ceil(steps / unroll);
+      all.set(sum, total);
+      feeds.set(sum, (feeds.get(sum) ?? 0) + total);
+    }
+    const cost = steps * (open.cost + 2);
+    const outer = this.#open[this.#level]!;
+    outer.cost += cost;
+    outer.loops++;
+    outer.sums += open.sums;
+    outer.innerOps = Math.max(outer.innerOps, open.loops === 0 ? open.ownCost : open.innerOps);
+    planned.push({
+      kind: "for",
+      v,
+      extent: stmt.extent,
+      level,
+      body,
+      lanes,
+      unroll,
+      innermost: open.loops === 0,
+      bodyCost: open.cost + 2,
+      cost,
+      feeds: all,
+      free: open.free,
+    });
+  }
+}
+
+function openLoop(level: number): Open {
+  return {
+    level,
+    free: new Set(),
+    cost: 0,
+    wide: false,
+    ownCost: 0,
+    sums: 0,
+    loops: 0,
+    innerOps: 0,
+  };
+}
+
+/** How many vectors to compute side by side, of `vectors` that there are. */
+function chooseUnroll(loop: Open, vectors: number): number {
+  let unroll: number;
+  if (loop.loops === 0) {
+    // Enough to hide the latency of one addition and the cost of the loop itself, where the body is short.
+    unroll = loop.ownCost <= 8 ? 4 : loop.ownCost <= 20 ? 2 : 1;
+  } else {
+    // A loop of columns with a loop of rows inside: as many columns as registers allow, so that
+    // each row is read by whole cache lines.
+    unroll = 8;
+    while (unroll > 1 && (unroll * loop.sums > 8 || unroll * loop.innerOps > 64)) unroll /= 2;
+  }
+  while (unroll > 1 && unroll / 2 >= vectors) unroll /= 2;
+  return unroll;
+}
+
+/** Bytes of an element of a node's dtype in memory. */
+export function bytesOf(node: Node): number {
+  return dtypeInfo(node.dtype).bytes;
+}

@@ -1,0 +1,357 @@
+/**
+ * Kernels expanded in place: the text of a function, read once and turned into a recipe that builds its body anew, with
+ * locals of its own, wherever it is called. V8 inlines no calls between WASM functions, and a call costs
+ * more than the exponential function itself.
+ *
+ * @module
+ */
+import { CompileError } from "../../errors.ts";
+import type { Assembler, Ref, TypeName, WasmType } from "./assembler.ts";
+import type { FunctionBuilder, Value } from "./function.ts";
+
+/** A form of the text format: a word, or a list of forms. */
+type Form = string | readonly Form[];
+
+/** What one expansion works with. */
+interface Expansion {
+  readonly asm: Assembler;
+  readonly fn: FunctionBuilder;
+  readonly locals: readonly Value[];
+  /** The label that returning branches to. */
+  readonly exit: string;
+  /** Makes labels unique. */
+  readonly suffix: string;
+}
+
+type Build = (at: Expansion) => Ref;
+
+/** A kernel ready for expansion. */
+export interface Template {
+  readonly params: readonly TypeName[];
+  readonly result: TypeName | null;
+  /** Instructions, about. */
+  readonly size: number;
+  /** Kernels that it calls. */
+  readonly calls: ReadonlySet<string>;
+  /** Expands it; a result is the value of the code. */
+  expand(fn: FunctionBuilder, args: readonly Ref[]): Ref;
+}
+
+function resultOf(form: Form | undefined): TypeName | null {
+  return isList(form) && form[0] === "result" ? form[1] as TypeName : null;
+}
+
+function typeOf(asm: Assembler, name: TypeName | null): WasmType {
+  return name === null ? asm.none : asm.type(name);
+}
+
+/** What a kernel's text refers to. */
+export interface Library {
+  /** The bytes of a constant that the text reads as a global. */
+  bytesOf(name: string): readonly number[];
+  /** The result of a kernel that the text calls. */
+  resultOf(name: string): TypeName | null;
+}
+
+let expansions = 0;
+
+/** Splits text into forms. */
+export function readForms(text: string): Form[] {
+  const stack: Form[][] = [[]];
+  const token = /[()]|[^\s()]+/g;
+  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
+    const word = match[0];
+    if (word === "(") stack.push([]);
+    else if (word === ")") {
+      const list = stack.pop()!;
+      stack[stack.length - 1]!.push(list);
+    } else stack[stack.length - 1]!.push(word);
+  }
+  return stack[0] as Form[];
+}
+
+function isList(form: Form | undefined): form is readonly Form[] {
+  return Array.isArray(form);
+}
+
+/**
+ * Reads a `(func …)` form in folded text.
+ *
+ * @throws {CompileError} Where the text has something that cannot be expanded in place.
+ */
+export function makeTemplate(text: string, library: Library): Template {
+  const [func] = readForms(text) as [readonly Form[]];
+  return new Reader(func, library).read();
+}
+
+class Reader {
+  readonly #params: TypeName[] = [];
+  readonly #locals: TypeName[] = [];
+  readonly #names = new Map<string, number>();
+  readonly #calls = new Set<string>();
+  /** Locals that may be read before they are written: they must be zero, and in a loop are not by themselves. */
+  readonly #zeroed = new Set<number>();
+  readonly #written = new Set<number>();
+  #depth = 0;
+  #size = 0;
+
+  constructor(
+    readonly func: readonly Form[],
+    readonly library: Library,
+  ) {}
+
+  read(): Template {
+    let result: TypeName | null = null;
+    let at = 2;
+    for (; at < this.func.length; at++) {
+      const form = this.func[at];
+      if (!isList(form)) break;
+      const [head] = form;
+      if (head === "param") this.#declare(form, this.#params);
+      else if (head === "local") this.#declare(form, this.#locals);
+      else if (head === "result") result = form[1] as TypeName;
+      else break;
+    }
+    for (let i = 0; i < this.#params.length; i++) this.#written.add(i);
+    const body = this.func.slice(at).map((form) => this.#instruction(form));
+    const [params, locals] = [this.#params, this.#locals];
+    const zeroed = [...this.#zeroed];
+    return {
+      params,
+      result,
+      size: this.#size,
+      calls: this.#calls,
+      expand: (fn, args) => {
+        const { asm } = fn;
+        const suffix = `_${expansions++}`;
+        const all = [...params, ...locals].map((t) => fn.borrow(t));
+        const at: Expansion = { asm, fn, locals: all, exit: `exit${suffix}`, suffix };
+        const code = args.map((arg, i) => fn.set(all[i]!, arg));
+        for (const i of zeroed) {
+          const t = all[i]!.type;
+          const zero = t === "v128" ? asm.v128(new Array(16).fill(0)) : asm.constant(t, 0);
+          code.push(fn.set(all[i]!, zero));
+        }
+        for (const build of body) code.push(build(at));
+        return asm.module.block(at.exit, code, typeOf(asm, result));
+      },
+    };
+  }
+
+  #declare(form: readonly Form[], types: TypeName[]): void {
+    const [, name, type] = form as [string, string, TypeName];
+    this.#names.set(name, this.#params.length + this.#locals.length);
+    types.push(type);
+  }
+
+  #fail(form: Form): never {
+    const name = String(this.func[1]);
+    throw new CompileError(
+      `kernel ${name} cannot be expanded in place: ${JSON.stringify(form).slice(0, 80)}`,
+    );
+  }
+
+  #nested<T>(read: () => T): T {
+    this.#depth++;
+    try {
+      return read();
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  #instruction(form: Form): Build {
+    if (!isList(form)) this.#fail(form);
+    this.#size++;
+    const [head, ...rest] = form as [string, ...Form[]];
+    switch (head) {
+      case "local.get": {
+        const i = this.#names.get(rest[0] as string)!;
+        if (!this.#written.has(i)) this.#zeroed.add(i);
+        return ({ fn, locals }) => fn.get(locals[i]!);
+      }
+      case "local.set": {
+        const value = this.#instruction(rest[1]!);
+        const i = this.#write(rest[0] as string);
+        return (at) => at.fn.set(at.locals[i]!, value(at));
+      }
+      case "local.tee": {
+        const value = this.#instruction(rest[1]!);
+        const i = this.#write(rest[0] as string);
+        return (at) => {
+          const local = at.locals[i] as Value & { kind: "local" };
+          return at.asm.module.local.tee(local.index, value(at), at.asm.type(local.type));
+        };
+      }
+      case "global.get": {
+        const bytes = this.library.bytesOf((rest[0] as string).slice(1));
+        return ({ fn }) => fn.get(fn.vector(bytes));
+      }
+      case "v128.const": {
+        const bytes = vectorBytes(rest as string[]) ?? this.#fail(form);
+        return ({ fn }) => fn.get(fn.vector(bytes));
+      }
+      case "i32.const":
+        return ({ asm }) => asm.i32(Number(rest[0]));
+      case "i64.const": {
+        const value = BigInt((rest[0] as string).replace("-", ""));
+        const signed = (rest[0] as string).startsWith("-") ? -value : value;
+        return ({ asm }) => asm.constant("i64", signed);
+      }
+      case "f32.const":
+      case "f64.const": {
+        const value = floatOf(rest[0] as string);
+        return ({ asm }) => asm.constant(head === "f32.const" ? "f32" : "f64", value);
+      }
+      case "block":
+      case "loop":
+        return this.#block(head, rest);
+      case "if":
+        return this.#if(rest);
+      case "br":
+      case "br_if": {
+        const label = rest[0] as string;
+        const values = rest.slice(1).map((x) => this.#instruction(x));
+        return (at) => {
+          const made = values.map((build) => build(at));
+          // The condition comes last in the text.
+          const condition = head === "br_if" ? made.pop() : undefined;
+          return at.asm.module.br(label + at.suffix, condition, made[0]);
+        };
+      }
+      case "return": {
+        const value = rest.length > 0 ? this.#instruction(rest[0]!) : null;
+        return (at) => at.asm.module.br(at.exit, undefined, value?.(at));
+      }
+      case "drop": {
+        const value = this.#instruction(rest[0]!);
+        return (at) => at.asm.module.drop(value(at));
+      }
+      case "nop":
+        return ({ asm }) => asm.module.nop();
+      case "select": {
+        const [x, y, condition] = rest.map((r) => this.#instruction(r)) as [Build, Build, Build];
+        return (at) => {
+          const [a, b, c] = [x(at), y(at), condition(at)];
+          return at.asm.module.select(c, a, b);
+        };
+      }
+      case "call":
+        return this.#call(rest);
+      default:
+        return this.#plain(head, rest, form);
+    }
+  }
+
+  #write(name: string): number {
+    const i = this.#names.get(name)!;
+    // A write in a branch may not happen, so that it does not count for what comes after.
+    if (this.#depth === 0) this.#written.add(i);
+    else if (!this.#written.has(i)) this.#zeroed.add(i);
+    return i;
+  }
+
+  #block(head: "block" | "loop", rest: readonly Form[]): Build {
+    const label = typeof rest[0] === "string" ? rest[0] : null;
+    let at = label === null ? 0 : 1;
+    const result = resultOf(rest[at]);
+    if (result !== null) at++;
+    const body = this.#nested(() => rest.slice(at).map((x) => this.#instruction(x)));
+    return (to) => {
+      const { module } = to.asm;
+      const type = typeOf(to.asm, result);
+      const name = label === null ? null : label + to.suffix;
+      const code = body.map((build) => build(to));
+      if (head === "block") return module.block(name, code, type);
+      const inside = code.length === 1 ? code[0]! : module.block(null, code, type);
+      return module.loop(name ?? `loop${expansions++}`, inside);
+    };
+  }
+
+  #if(rest: readonly Form[]): Build {
+    const parts = rest.filter((x) => !(isList(x) && x[0] === "result"));
+    const condition = this.#instruction(parts[0]!);
+    const result = rest.reduce<TypeName | null>((found, x) => found ?? resultOf(x), null);
+    const arm = (form: Form | undefined): Build | null => {
+      if (form === undefined) return null;
+      const body = this.#nested(() => (form as Form[]).slice(1).map((x) => this.#instruction(x)));
+      if (body.length === 1) return body[0]!;
+      return (at) =>
+        at.asm.module.block(null, body.map((build) => build(at)), typeOf(at.asm, result));
+    };
+    const [then, otherwise] = [arm(parts[1])!, arm(parts[2])];
+    return (at) => {
+      const test = condition(at);
+      return at.asm.module.if(test, then(at), otherwise?.(at));
+    };
+  }
+
+  #call(rest: readonly Form[]): Build {
+    const name = (rest[0] as string).slice(1);
+    this.#calls.add(name);
+    const args = rest.slice(1).map((x) => this.#instruction(x));
+    const result = this.library.resultOf(name);
+    return (at) => at.asm.module.call(name, args.map((a) => a(at)), typeOf(at.asm, result));
+  }
+
+  /** Any instruction without immediates but lanes. */
+  #plain(head: string, rest: readonly Form[], form: Form): Build {
+    if (/\.(load|store|atomic)|^memory\./.test(head)) this.#fail(form);
+    if (head === "i8x16.shuffle") {
+      const bytes = rest.slice(0, 16).map(Number);
+      const [x, y] = rest.slice(16).map((r) => this.#instruction(r)) as [Build, Build];
+      return (at) => at.asm.shuffle(x(at), y(at), bytes);
+    }
+    if (head.includes("_lane")) {
+      const lane = Number(rest[0]);
+      const args = rest.slice(1).map((r) => this.#instruction(r));
+      const [x, y] = args as [Build, Build | undefined];
+      if (y === undefined) return (at) => at.asm.op2(head, x(at), lane);
+      return (at) => at.asm.op3(head, x(at), lane, y(at));
+    }
+    const args = rest.map((r) => this.#instruction(r));
+    const [x, y, z] = args as [Build, Build, Build];
+    switch (args.length) {
+      case 1:
+        return (at) => at.asm.op1(head, x(at));
+      case 2:
+        return (at) => at.asm.op2(head, x(at), y(at));
+      case 3: {
+        // Without relaxed SIMD a fused product is a product and a sum.
+        const shape = head.startsWith("f32x4") ? "f32x4" : "f64x2";
+        if (head.endsWith(".relaxed_madd")) return (at) => at.asm.madd(shape, x(at), y(at), z(at));
+        if (head.endsWith(".relaxed_nmadd")) {
+          return (at) => at.asm.nmadd(shape, x(at), y(at), z(at));
+        }
+        return (at) => at.asm.op3(head, x(at), y(at), z(at));
+      }
+      default:
+        return this.#fail(form);
+    }
+  }
+}
+
+function floatOf(text: string): number {
+  if (text.includes("nan")) return NaN;
+  if (text.endsWith("inf")) return text.startsWith("-") ? -Infinity : Infinity;
+  const match = /^([+-]?)0x([0-9a-f]+)(?:\.([0-9a-f]*))?(?:p([+-]?\d+))?$/i.exec(text);
+  if (match === null) return Number(text.replaceAll("_", ""));
+  const [, sign, whole, fraction = "", exponent = "0"] = match;
+  const digits = parseInt(whole! + fraction, 16);
+  return (sign === "-" ? -1 : 1) * digits * 2 ** (Number(exponent) - 4 * fraction.length);
+}
+
+/** The bytes of a `v128.const`, whatever its shape; null if there are none. */
+export function vectorBytes(words: readonly string[]): number[] | null {
+  const view = new DataView(new ArrayBuffer(16));
+  const [shape, ...lanes] = words;
+  lanes.forEach((word, i) => {
+    if (shape === "i32x4") view.setUint32(i * 4, Number(BigInt.asUintN(32, BigInt(word))), true);
+    else if (shape === "i64x2") view.setBigUint64(i * 8, BigInt.asUintN(64, BigInt(word)), true);
+    else if (shape === "i16x8") view.setUint16(i * 2, Number(word) & 65535, true);
+    else if (shape === "i8x16") view.setUint8(i, Number(word) & 255);
+    else if (shape === "f32x4") view.setFloat32(i * 4, floatOf(word), true);
+    else view.setFloat64(i * 8, floatOf(word), true);
+  });
+  return lanes.length === 0 ? null : Array.from(new Uint8Array(view.buffer));
+}
