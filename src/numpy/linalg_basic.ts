@@ -7,10 +7,10 @@ import { ShapeError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
 import { formatShape } from "../core/aval.ts";
 import { convertElementType } from "../ops/convert.ts";
-import { dotGeneral } from "../ops/dot.ts";
+import * as dots from "../ops/dot.ts";
 import * as arith from "../ops/arith.ts";
 import { lit, literal } from "../ops/common.ts";
-import { eq, select } from "../ops/logic.ts";
+import { and, eq, select } from "../ops/logic.ts";
 import * as ops from "../ops/shape.ts";
 import {
   type AloneOr,
@@ -22,9 +22,18 @@ import {
 } from "./promote.ts";
 
 function operands(x: ArrayLike, y: ArrayLike, where: string): [NDArray, NDArray] {
-  const [a, b] = promote([x, y], where);
-  if (a.dtype !== "bool") return [a, b];
-  return [convertElementType(a, "int32"), convertElementType(b, "int32")];
+  return promote([x, y], where) as [NDArray, NDArray];
+}
+
+/** Sums of products; of bools: whether any product is true. */
+function dotGeneral(a: NDArray, b: NDArray, numbers: dots.DimensionNumbers): NDArray {
+  if (a.dtype !== "bool") return dots.dotGeneral(a, b, numbers);
+  const [i, j] = [a, b].map((v) => convertElementType(v, "int32"));
+  return convertElementType(dots.dotGeneral(i, j, numbers), "bool");
+}
+
+function scaled(a: NDArray, b: NDArray): NDArray {
+  return a.dtype === "bool" ? and(a, b) : arith.mul(a, b);
 }
 
 function inner(where: string, a: NDArray, i: number, b: NDArray, j: number): void {
@@ -75,7 +84,7 @@ export function matmul(x: ArrayLike, y: ArrayLike): NDArray {
 export function dot(x: ArrayLike, y: ArrayLike): NDArray {
   const where = "numpy.dot";
   const [a, b] = operands(x, y, where);
-  if (a.ndim === 0 || b.ndim === 0) return arith.mul(a, b);
+  if (a.ndim === 0 || b.ndim === 0) return scaled(a, b);
   const bInner = Math.max(0, b.ndim - 2);
   inner(where, a, a.ndim - 1, b, bInner);
   return dotGeneral(a, b, [[[a.ndim - 1], [bInner]], [[], []]]);
@@ -90,7 +99,7 @@ export function vdot(x: ArrayLike, y: ArrayLike): NDArray {
 /** Sums over the last axes of both. */
 export function innerProduct(x: ArrayLike, y: ArrayLike): NDArray {
   const [a, b] = operands(x, y, "numpy.inner");
-  if (a.ndim === 0 || b.ndim === 0) return arith.mul(a, b);
+  if (a.ndim === 0 || b.ndim === 0) return scaled(a, b);
   inner("numpy.inner", a, a.ndim - 1, b, b.ndim - 1);
   return dotGeneral(a, b, [[[a.ndim - 1], [b.ndim - 1]], [[], []]]);
 }

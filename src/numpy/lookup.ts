@@ -54,7 +54,10 @@ export function take(
   const whole = asArray(x, where);
   const a = axis === null ? reshape(whole, [whole.size]) : whole;
   const at = normalizeAxis(axis ?? 0, a.ndim, where);
-  const i = normalizeIndices(asArray(indices, where), a.shape[at], mode);
+  // With "clip" a negative position is out of bounds too, here alone: as in NumPy.
+  const i = mode === "clip"
+    ? asArray(indices, where)
+    : normalizeIndices(asArray(indices, where), a.shape[at], mode);
   const rank = i.ndim;
   return gather(a, reshape(i, [...i.shape, 1]), {
     dimensionNumbers: {

@@ -69,7 +69,6 @@ def write(file):
     add("get/mask of two axes", lambda x: x[mask[:2, None] & onp.array([True, True, False])], x234)
     add("get/mask and slice", lambda x: x[mask, 1:], x34)
     add("get/slice and mask", lambda x: x[:, mask], x234)
-    add("get/true", lambda x: x[True], x34)
     add("get/wrong mask", lambda x: x[onp.array([True, False])], x34, throws=True)
     for mode in ("clip", "fill"):
         add(f".at.get/{mode}", lambda x, i: x.at[i].get(mode=mode), x5, i32(4, 5, 100, -5, -6))

