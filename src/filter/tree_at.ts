@@ -12,7 +12,8 @@ import { describeNode } from "../tree/mismatch.ts";
 /** Options of {@linkcode treeAt}. */
 export interface TreeAtOptions extends IsLeafOption {
   /** Called with each node that is to be replaced; gives the replacement. */
-  readonly replaceFn?: (node: never) => unknown;
+  // deno-lint-ignore no-explicit-any -- nodes are whatever where picks
+  readonly replaceFn?: (node: any) => unknown;
 }
 
 /**
@@ -67,7 +68,8 @@ class LeafHandle {
 export function treeAt<T>(
   where: (tree: T) => unknown,
   pytree: T,
-  options: TreeAtOptions & { readonly replaceFn: (node: never) => unknown },
+  // deno-lint-ignore no-explicit-any -- nodes are whatever where picks
+  options: TreeAtOptions & { readonly replaceFn: (node: any) => unknown },
 ): T;
 /** As above, with the replacement given. */
 export function treeAt<T>(
@@ -116,7 +118,7 @@ export function treeAt<T>(where: (tree: T) => unknown, pytree: T, ...rest: unkno
     if (place === undefined) return LeafHandle.unwrap(node);
     counts[place]!++;
     if (replacements !== null) return replacements[place];
-    return replaceFn!(map((leaf) => LeafHandle.unwrap(leaf), node) as never);
+    return replaceFn!(map((leaf) => LeafHandle.unwrap(leaf), node));
   });
   counts.forEach((count, i) => {
     if (count === 0 && places.get(nodes[i]) === i) throw notInTree();
@@ -132,7 +134,7 @@ export function treeAt<T>(where: (tree: T) => unknown, pytree: T, ...rest: unkno
 
 interface Arguments {
   readonly replace: { readonly value: unknown } | undefined;
-  readonly replaceFn: ((node: never) => unknown) | undefined;
+  readonly replaceFn: TreeAtOptions["replaceFn"] | undefined;
   readonly isLeaf: IsLeafOption["isLeaf"];
 }
 

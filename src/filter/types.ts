@@ -41,8 +41,6 @@ export type AxesOf<T> =
     : T extends ReadonlyMap<infer K, infer V> ? ReadonlyMap<K, AxesOf<V>>
     : T extends object ? {
         readonly [
-          // Methods and brands are no fields.
-
           K in keyof T as K extends symbol ? never
             // deno-lint-ignore no-explicit-any -- as above
             : T[K] extends (...args: any) => unknown ? never

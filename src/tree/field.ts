@@ -10,7 +10,8 @@ export interface FieldOptions {
   /** The field belongs to the structure: no leaf, compared instead. */
   readonly static?: boolean;
   /** Called once with the value, after the constructor; what it returns becomes the field. */
-  readonly converter?: (value: never) => unknown;
+  // deno-lint-ignore no-explicit-any -- it takes what the constructor leaves in the field
+  readonly converter?: (value: any) => unknown;
   /** Anything of the user's own; see `fieldsOf`. */
   readonly metadata?: Readonly<Record<string, unknown>>;
 }

@@ -64,7 +64,7 @@ export function makeModuleClass(proto: object): ModuleClass {
   }
   const converters: [string, (value: unknown) => unknown][] = [];
   for (const [name, { converter }] of specs) {
-    if (converter !== undefined) converters.push([name, converter as (value: unknown) => unknown]);
+    if (converter !== undefined) converters.push([name, converter]);
   }
   const name = className(proto.constructor);
   return {

@@ -15,7 +15,8 @@ import { className, makeModuleClass, type ModuleClass, moduleMark } from "./layo
 export type FlattenFn<T> = (node: T) => readonly [children: readonly unknown[], metadata: unknown];
 
 /** How a registered class is put together again. */
-export type UnflattenFn<T> = (metadata: never, children: readonly unknown[]) => T;
+// deno-lint-ignore no-explicit-any -- metadata and children are what the flatten function made them
+export type UnflattenFn<T> = (metadata: any, children: readonly any[]) => T;
 
 /** As {@linkcode FlattenFn}, with a name for every child. */
 export type FlattenWithKeysFn<T> = (
@@ -142,7 +143,7 @@ export function registerPytreeNode<T extends object>(
     kind: "custom",
     name: className(cls),
     flatten: flatten as CustomType["flatten"],
-    unflatten: unflatten as CustomType["unflatten"],
+    unflatten,
     flattenWithKeys: (options.flattenWithKeys ?? null) as CustomType["flattenWithKeys"],
   });
 }
