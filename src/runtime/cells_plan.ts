@@ -89,6 +89,8 @@ function computeOf(
       return updateCompute(recipe.update, out);
     case "dot":
       return dotCompute(recipe.dot, out);
+    case "kernel":
+      return null;
     default: {
       const never: never = recipe;
       return never;

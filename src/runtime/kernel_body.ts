@@ -29,6 +29,8 @@ export interface Operands {
   readonly addresses: readonly number[];
   /** Themselves, for offsets that depend on their values. */
   readonly arrays: readonly ConcreteArray[];
+  /** Where all results of the equation go, for kernels that write several. */
+  readonly results: readonly number[];
 }
 
 /** Work that writes one result, contiguous, from operands at given addresses. */

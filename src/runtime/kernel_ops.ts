@@ -200,3 +200,8 @@ export function argReduceKernel(op: "max" | "min", dtype: DType): ReduceKernel |
 export function gemmKernel(dtype: DType): GemmKernel | null {
   return (kernels()[`gemm_${suffix(dtype)}`] as GemmKernel | undefined) ?? null;
 }
+
+/** A kernel by its name. */
+export function namedKernel(name: string): ((...args: number[]) => number | void) | null {
+  return kernels()[name] ?? null;
+}

@@ -7,16 +7,25 @@ import { binaryFunction, type Value } from "../backends/interp/scalar.ts";
 import { gemmScratchBytes } from "../backends/wasm/gemm_plan.ts";
 import { nbytesOf, type ShapedArray, sizeOf } from "../core/aval.ts";
 import { type DType, dtypeInfo } from "../core/dtype.ts";
+import type { LoweredKernel } from "../core/lowering.ts";
 import type { Block } from "./allocator.ts";
 import { readCells, viewFor, writeCells } from "./cells.ts";
 import { aliasArray, type ConcreteArray, emptyArray, fromCells, MAX_CELLS } from "./concrete.ts";
 import type { Plan } from "./evaluate.ts";
-import { bodyTask, CopyTask, type KernelTask, Layout, moveTask } from "./kernel_body.ts";
+import {
+  bodyTask,
+  CopyTask,
+  type KernelTask,
+  Layout,
+  moveTask,
+  type Operands,
+} from "./kernel_body.ts";
 import {
   argReduceKernel,
   binaryKernel,
   copyKernel,
   gemmKernel,
+  namedKernel,
   reduceKernel,
 } from "./kernel_ops.ts";
 import { heap } from "./memory.ts";
@@ -44,7 +53,7 @@ export function kernelPlan(
   const tasks: (KernelTask | null)[] = [];
   for (let i = 0; i < recipes.length; i++) {
     const recipe = recipes[i];
-    const task = recipe.kind === "alias" ? null : taskOf(recipe, ins, outs[i]);
+    const task = recipe.kind === "alias" ? null : taskOf(recipe, ins, outs[i], i);
     if (task === null && recipe.kind !== "alias") return null;
     tasks.push(task);
   }
@@ -73,15 +82,17 @@ export function kernelPlan(
         writeCells(cells!, ins[i], scratch + inSlots[i]);
         return scratch + inSlots[i];
       });
+      const targets = results.map((x, o) =>
+        x === null ? scratch + outSlots[o] : x.storage!.address
+      );
+      const given: Operands = { addresses, arrays: operands, results: targets };
       return outs.map((aval, o): ConcreteArray => {
         const task = tasks[o];
         if (task === null) {
           return aliasArray(operands[(recipes[o] as { operand: number }).operand], aval);
         }
-        const result = results[o];
-        const out = result === null ? scratch + outSlots[o] : result.storage!.address;
-        task.run({ addresses, arrays: operands }, out, scratch + work);
-        return result ?? fromCells(aval, readCells(aval, out));
+        task.run(given, targets[o], scratch + work);
+        return results[o] ?? fromCells(aval, readCells(aval, targets[o]));
       });
     } finally {
       if (block !== theArena) giveScratch(block);
@@ -105,6 +116,7 @@ function taskOf(
   recipe: Exclude<Recipe, { kind: "alias" }>,
   ins: readonly ShapedArray[],
   out: ShapedArray,
+  position: number,
 ): KernelTask | null {
   switch (recipe.kind) {
     case "map":
@@ -119,6 +131,8 @@ function taskOf(
       return updateTask(recipe.update, out);
     case "dot":
       return dotTask(recipe.dot, out);
+    case "kernel":
+      return libraryTask(recipe.call, position);
     default: {
       const never: never = recipe;
       return never;
@@ -352,6 +366,35 @@ function dotTask(dot: DotRecipe, out: ShapedArray): KernelTask | null {
           0,
         );
       }
+    },
+  };
+}
+
+/** A call of a library kernel on whole arrays. It writes all results of the equation, so only the first one makes it. */
+function libraryTask({ name, args }: LoweredKernel, position: number): KernelTask | null {
+  const kernel = namedKernel(name);
+  if (kernel === null) return null;
+  const layout = new Layout();
+  const values = args.map((arg) => {
+    if (arg.kind === "number") return arg.value;
+    return arg.kind === "scratch" ? layout.take(arg.bytes) : 0;
+  });
+  return {
+    scratchBytes: layout.bytes,
+    run: ({ addresses, results }, _out, scratch) => {
+      if (position !== 0) return;
+      kernel(...args.map((arg, i) => {
+        switch (arg.kind) {
+          case "operand":
+            return addresses[arg.operand];
+          case "result":
+            return results[arg.result];
+          case "scratch":
+            return scratch + values[i];
+          default:
+            return values[i];
+        }
+      }));
     },
   };
 }

@@ -2,14 +2,13 @@
  * What one equation computes, read off its lowering rule in a form that eager evaluation can follow array by array.
  *
  * A recipe lists the strided views that the equation reads (so a broadcast, slice, transposition or reversal is no more than strides) and the
- * scalar operations on them in order. It is made without knowing primitives; only those that call library
- * kernels have none, and run as programs.
+ * scalar operations on them in order. It is made without knowing primitives.
  *
  * @module
  */
 import { type Shape, type ShapedArray, sizeOf } from "../core/aval.ts";
 import type { DType, HostScalar } from "../core/dtype.ts";
-import type { Access, DotSpec, Lowered } from "../core/lowering.ts";
+import type { Access, DotSpec, Lowered, LoweredKernel } from "../core/lowering.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
 import {
   binary,
@@ -88,7 +87,8 @@ export type Recipe =
   | { readonly kind: "argReduce"; readonly op: "max" | "min"; readonly body: Body }
   | { readonly kind: "pieces"; readonly pieces: readonly Piece[] }
   | { readonly kind: "update"; readonly update: UpdateRecipe }
-  | { readonly kind: "dot"; readonly dot: DotRecipe };
+  | { readonly kind: "dot"; readonly dot: DotRecipe }
+  | { readonly kind: "kernel"; readonly call: LoweredKernel };
 
 /** A part of a result: the values of a box, and where in the result they go. */
 export interface Piece {
@@ -193,7 +193,7 @@ function recipeOf(l: Lowered, ins: readonly ShapedArray[], out: ShapedArray): Re
     case "update":
       return updateOf(l, out);
     case "kernel":
-      return null;
+      return { kind: "kernel", call: l.call };
     default: {
       const never: never = l;
       return never;

@@ -106,7 +106,7 @@ const MAX_SPARE_GUARDS = 4096;
 const movedWhat = "room for an array moved out of the shared memory";
 /** JavaScript objects of an allocation take some 500 bytes. */
 const DEFAULT_MAX_BUFFERS = 1 << 17;
-const DEFAULT_LIMIT = 1024 * 2 ** 20;
+const DEFAULT_LIMIT = 512 * 2 ** 20;
 const DEFAULT_MAX_LIMIT = 3584 * 2 ** 20;
 /** Bytes that may lie spilled outside of the shared memory and be alive. */
 const DEFAULT_HOST_LIMIT = 8192 * 2 ** 20;
