@@ -44,7 +44,7 @@ export interface SgdOptions {
 export function sgd(learningRate: LearningRate, options: SgdOptions = {}): GradientTransformation {
   const { momentum = null, nesterov = false } = options;
   return chain(
-    momentum === null ? identity() : trace({ decay: momentum, nesterov }),
+    momentum === null ? identity() : trace(momentum, { nesterov }),
     scaleByLearningRate(learningRate),
   );
 }

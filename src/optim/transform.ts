@@ -168,14 +168,17 @@ export function scaleByLearningRate(
 
 /** Options of {@linkcode trace}. */
 export interface TraceOptions {
-  /** How much of the trace stays at each update. */
-  readonly decay: number;
   /** Whether to look ahead, after Nesterov; false unless told. */
   readonly nesterov?: boolean;
 }
 
-/** Accumulates a trace of past updates: momentum. State: `[trace]`. */
-export function trace({ decay, nesterov = false }: TraceOptions): GradientTransformation {
+/**
+ * Accumulates a trace of past updates: momentum. State: `[trace]`.
+ *
+ * @param decay How much of the trace stays at each update.
+ */
+export function trace(decay: number, options: TraceOptions = {}): GradientTransformation {
+  const { nesterov = false } = options;
   return {
     init: (params) => [zerosOf(params)],
     update: (updates, state) => {
