@@ -8,6 +8,7 @@
  */
 import { ArgumentError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
+import type { DType } from "../core/dtype.ts";
 import { isArrayLeaf, isInexactLeaf, toNDArray } from "../filter/leaves.ts";
 import { array, zerosLike } from "../numpy/creation.ts";
 import { sum } from "../numpy/reductions.ts";
@@ -207,6 +208,16 @@ export interface AdamOptions {
   readonly nesterov?: boolean;
 }
 
+/** A number computed once in each dtype that asks: float64 moments deserve a float64 correction. */
+function perDType(make: (dtype: DType) => NDArray): (dtype: DType) => NDArray {
+  const made = new Map<DType, NDArray>();
+  return (dtype) => {
+    let value = made.get(dtype);
+    if (value === undefined) made.set(dtype, value = make(dtype));
+    return value;
+  };
+}
+
 /** Divides the mean of gradients by the root of the mean of their squares. State: `[count, mu, nu]`. Kingma and Ba 2014, https://arxiv.org/abs/1412.6980. */
 export function scaleByAdam(options: AdamOptions = {}): GradientTransformation {
   const { b1 = 0.9, b2 = 0.999, eps = 1e-8, epsRoot = 0, nesterov = false } = options;
@@ -221,11 +232,12 @@ export function scaleByAdam(options: AdamOptions = {}): GradientTransformation {
         oldNu,
         updates,
       );
-      const correction = (decay: number, n: NDArray) => subtract(1, np.power(array(decay), n));
+      const correction = (decay: number, n: NDArray) =>
+        perDType((dtype) => subtract(1, np.power(array(decay, { dtype }), n)));
       const c1 = correction(b1, next);
       const c2 = correction(b2, next);
       const c1Next = nesterov ? correction(b1, add(next, 1)) : c1;
-      const corrected = (x: NDArray, c: NDArray) => divide(x, c.astype(x.dtype));
+      const corrected = (x: NDArray, c: (dtype: DType) => NDArray) => divide(x, c(x.dtype));
       const out = mapLive(
         (g, m, v) => {
           const mean = nesterov
