@@ -13,3 +13,4 @@ export { Dropout, type DropoutOptions } from "./layers/dropout.ts";
 export { LayerNorm, type LayerNormOptions } from "./layers/layer_norm.ts";
 export { Embedding, type EmbeddingOptions } from "./layers/embedding.ts";
 export { Lambda, type Layer, Sequential } from "./layers/sequential.ts";
+export { inferenceMode } from "../filter/inference_mode.ts";

@@ -12,16 +12,34 @@ const np = vn.numpy;
 Deno.test("equinox/pformat/test_module: fields by name, static ones too", () => {
   assertEquals(
     vn.treePformat(new Linear(2, 3)),
-    "Linear(weight=f32[3,2], bias=f32[3], inFeatures=2, outFeatures=3)",
+    "Linear(weight=f32[3,2], bias=f32[3], inFeatures=2, outFeatures=3, useBias=true)",
   );
   assertEquals(
     vn.treePformat(new MLP(2, 1)),
     `MLP(
   layers=[
-    Linear(weight=f32[2,2], bias=f32[2], inFeatures=2, outFeatures=2),
-    Linear(weight=f32[2,2], bias=f32[2], inFeatures=2, outFeatures=2)
+    Linear(
+      weight=f32[2,2],
+      bias=f32[2],
+      inFeatures=2,
+      outFeatures=2,
+      useBias=true
+    ),
+    Linear(
+      weight=f32[2,2],
+      bias=f32[2],
+      inFeatures=2,
+      outFeatures=2,
+      useBias=true
+    )
   ],
-  activation=<function abs>,
+  activation=<function relu>,
+  finalActivation=<function identity>,
+  useBias=true,
+  useFinalBias=true,
+  inSize=2,
+  outSize=2,
+  widthSize=2,
   depth=1
 )`,
   );
@@ -60,7 +78,13 @@ Deno.test("equinox/pformat/test_function: functions by name", () => {
   assertEquals(
     vn.treePformat(vn.method(new Linear(1, 1), "call")),
     `<bound method Linear.call of
-  Linear(weight=f32[1,1], bias=f32[1], inFeatures=1, outFeatures=1)
+  Linear(
+    weight=f32[1,1],
+    bias=f32[1],
+    inFeatures=1,
+    outFeatures=1,
+    useBias=true
+  )
 >`,
   );
 });
