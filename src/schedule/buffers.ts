@@ -172,21 +172,36 @@ class Planner {
   /** Gives outputs the memory of donated inputs that nobody reads from then on. */
   private donate(): void {
     if (this.free.size === 0) return;
-    // First those that are read where the output is written, then any that fits.
-    for (const mustRead of [true, false]) {
+    // First those that an output is computed from, then those that are read where it is written, then any that fits.
+    for (const wish of ["part", "step", "any"] as const) {
       for (const v of this.outputs) {
         const slot = this.slots.get(v);
         if (slot === undefined || slot.donor >= 0) continue;
         for (const input of this.free) {
           if (input.size !== v.size || input.aval.dtype !== v.aval.dtype) continue;
           const last = this.lastRead.get(input) ?? -1;
-          if (last > slot.start || (mustRead && last !== slot.start)) continue;
+          if (last > slot.start || (wish !== "any" && last !== slot.start)) continue;
+          if (wish === "part" && !this.isMadeOf(v, input, slot.start)) continue;
           if (last === slot.start && !this.canReplace(input, slot.start, v)) continue;
           this.takeOver(slot, input);
           break;
         }
       }
     }
+  }
+
+  /** Whether the element of `v` that step `k` stores is computed from one of `x`, reductions aside. */
+  private isMadeOf(v: Value, x: Value, k: number): boolean {
+    const { nest } = this.steps[k];
+    if (nest === null) return false;
+    const seen = new Set<Term>();
+    const reads = (t: Term): boolean => {
+      if (seen.has(t)) return false;
+      seen.add(t);
+      return t.ref === x || t.args.some(reads);
+    };
+    const stores = [...nest.outerStores, ...nest.passes.flatMap((p) => p.stores)];
+    return stores.some((s) => s.value === v && reads(s.term));
   }
 
   /** Whether step `k` may write `v` over `old`: each element of it is read only where its successor is written. */

@@ -51,10 +51,19 @@ export function fuse(graph: Graph, options: FuseOptions = { fuse: true }): Fused
   return new Fusion(graph, options).run();
 }
 
+/** A nest that is to store a value, the value's index in it, and on what its askers there depend. */
+interface Host {
+  readonly node: NestNode;
+  readonly tuple: readonly Term[];
+  readonly askMask: number;
+}
+
 /** The state of the decision. */
 export class Fusion {
   readonly terms: Terms;
   private readonly nodes: Node[] = [];
+  /** The copies that updates start with. */
+  private readonly updates: CopyNode[] = [];
   private readonly kernels = new Map<number, KernelNode>();
   /** Nests by the sizes of their loops, for siblings. */
   private readonly spaces = new Map<string, NestNode[]>();
@@ -88,7 +97,18 @@ export class Fusion {
     for (const node of copies) this.finishCopy(node);
     graph.reader = (v, at) => this.read(v, at);
     for (let i = graph.values.length - 1; i >= 0; i--) this.decide(graph.values[i]);
+    this.orderUpdates();
     return { nodes: this.nodes, outputs };
+  }
+
+  /** Lets other readers of an updated array go first where they can, so that the update can happen in place. */
+  private orderUpdates(): void {
+    for (const copy of this.updates) {
+      const { from } = copy;
+      for (const reader of new Set([...from.askers, ...from.needers])) {
+        if (reader !== copy && !dependsOn(reader, copy)) copy.deps.add(reader);
+      }
+    }
   }
 
   private finishCopy(node: CopyNode): void {
@@ -118,6 +138,7 @@ export class Fusion {
     if (v.term !== null) return;
     if (v.kind === "input") {
       node.sources.add(v);
+      v.needers.add(node);
       return;
     }
     const l = v.lowered!;
@@ -132,7 +153,7 @@ export class Fusion {
         const position = this.terms.linear(tuple, v.strides);
         this.ask(operand, node, this.terms.delinearise(position, operand.shape, operand.strides));
       }
-    } else if (v.movement) this.expand(v, node, tuple);
+    } else if (v.movement) this.expand(v, node, tuple, this.askingMask);
     else {
       for (let i = 0; i < v.askers.length; i++) {
         if (v.askers[i] !== node || !sameTuple(v.tuples[i], tuple)) continue;
@@ -147,7 +168,7 @@ export class Fusion {
 
   /** A step wants a value in memory. */
   need(v: Value, node: Node): void {
-    if (v.kind !== "input" && !v.needers.includes(node)) v.needers.push(node);
+    v.needers.add(node);
   }
 
   private needEager(v: Value, node: NestNode): void {
@@ -158,12 +179,11 @@ export class Fusion {
   }
 
   /** Passes a question on to the operands. */
-  private expand(v: Value, node: NestNode, tuple: readonly Term[]): void {
+  private expand(v: Value, node: NestNode, tuple: readonly Term[], askMask: number): void {
     const l = v.lowered;
     if (l === null) return;
     this.needEager(v, node);
-    // Moved data is asked for on behalf of who asked for it.
-    let mask = v.movement ? this.askingMask : maskOf(tuple);
+    let mask = askMask | maskOf(tuple);
     if (v.pointwise) {
       this.within(node, mask, () => {
         for (const x of v.reads) this.ask(x, node, x.shape.length === 0 ? [] : tuple);
@@ -194,7 +214,7 @@ export class Fusion {
 
   private decide(v: Value): void {
     if (v.kind === "input" || v.stored) return;
-    const wanted = v.isOutput || v.needers.length > 0;
+    const wanted = v.isOutput || v.needers.size > 0;
     if (!wanted && v.askers.length === 0) return;
     if (v.size === 0) {
       v.stored = true;
@@ -275,7 +295,7 @@ export class Fusion {
     for (let i = 0; i < v.askers.length; i++) {
       const node = v.askers[i] as NestNode;
       node.values++;
-      this.expand(v, node, v.tuples[i]);
+      this.expand(v, node, v.tuples[i], v.askMasks[i]);
     }
   }
 
@@ -296,7 +316,7 @@ export class Fusion {
     if (!wanted && this.options.fuse && this.isOneQuestion(v)) {
       const [node, tuple] = [v.askers[0] as NestNode, v.tuples[0]];
       if (node.values < MAX_NEST_VALUES && this.fitsReduction(v, node, tuple, v.askMasks[0])) {
-        this.joinReduction(v, node, tuple);
+        this.joinReduction(v, node, tuple, v.askMasks[0]);
         return;
       }
     }
@@ -335,7 +355,12 @@ export class Fusion {
     return !byColumns || Math.max(inner, demoted) <= COLUMN;
   }
 
-  private joinReduction(v: Value, node: NestNode, tuple: readonly Term[]): void {
+  private joinReduction(
+    v: Value,
+    node: NestNode,
+    tuple: readonly Term[],
+    askMask: number,
+  ): void {
     const mask = maskOf(tuple);
     if (mask !== node.outer) {
       node.demote(mask);
@@ -343,7 +368,7 @@ export class Fusion {
       this.rememberAs(`${spaceName(rows)}|${node.boxes[0].extents.join("x")}`, node);
     }
     node.values++;
-    this.expand(v, node, tuple);
+    this.expand(v, node, tuple, askMask);
   }
 
   // ------------------------------------------------------------ storing
@@ -352,14 +377,14 @@ export class Fusion {
   private store(v: Value): void {
     const host = this.options.fuse ? this.findHost(v) ?? this.findSibling(v) : null;
     if (host !== null) {
-      const { node, tuple } = host;
+      const { node, tuple, askMask } = host;
       node.roots.push({ kind: "value", value: v, tuple });
       node.order = Math.min(node.order, Math.max(0, v.eqn));
       this.settle(v, [node]);
       if (v.kind === "map") {
         node.values++;
-        this.expand(v, node, tuple);
-      } else this.joinReduction(v, node, tuple);
+        this.expand(v, node, tuple, askMask);
+      } else this.joinReduction(v, node, tuple, askMask);
       return;
     }
     const node = this.add(new NestNode(this.terms, true), v);
@@ -368,7 +393,7 @@ export class Fusion {
     node.values++;
     this.remember(v, node);
     this.settle(v, [node]);
-    this.expand(v, node, tuple);
+    this.expand(v, node, tuple, 0);
   }
 
   /** Sizes of the loops that a nest for `v` would have. */
@@ -392,8 +417,8 @@ export class Fusion {
   }
 
   /** A nest that asks for `v` once for each of its elements, and that no other reader of `v` must run before. */
-  private findHost(v: Value): { node: NestNode; tuple: readonly Term[] } | null {
-    let best: { node: NestNode; tuple: readonly Term[] } | null = null;
+  private findHost(v: Value): Host | null {
+    let best: Host | null = null;
     for (let i = 0; i < v.askers.length; i++) {
       const node = v.askers[i];
       const tuple = v.tuples[i];
@@ -405,7 +430,7 @@ export class Fusion {
         ? this.coversOnce(v, node, tuple)
         : this.fitsReduction(v, node, tuple, v.askMasks[i]) &&
           this.isBijective(v, tuple, maskOf(tuple));
-      if (fits && this.canPrecedeReaders(v, node)) best = { node, tuple };
+      if (fits && this.canPrecedeReaders(v, node)) best = { node, tuple, askMask: v.askMasks[i] };
     }
     return best;
   }
@@ -451,11 +476,11 @@ export class Fusion {
   /** Whether nothing that `node` waits for reads `v`. */
   private canPrecedeReaders(v: Value, node: NestNode): boolean {
     const free = (reader: Node) => reader === node || !dependsOn(node, reader);
-    return v.askers.every(free) && v.needers.every(free);
+    return v.askers.every(free) && [...v.needers].every(free);
   }
 
   /** A nest over the same loops that reads some of the same memory. */
-  private findSibling(v: Value): { node: NestNode; tuple: readonly Term[] } | null {
+  private findSibling(v: Value): Host | null {
     const list = this.spaces.get(this.spaceOf(v));
     if (list === undefined) return null;
     for (let i = list.length - 1; i >= Math.max(0, list.length - 8); i--) {
@@ -475,7 +500,7 @@ export class Fusion {
         continue;
       }
       for (const s of v.sources) node.sources.add(s);
-      return { node, tuple };
+      return { node, tuple, askMask: 0 };
     }
     return null;
   }
@@ -512,6 +537,7 @@ export class Fusion {
     const node = this.add(new NestNode(terms, l.unique), v);
     this.addPart(node, v, l.sizes, l.index, l.value, l.guard ?? null, l.combine ?? null);
     node.deps.add(copy);
+    this.updates.push(copy);
     this.settle(v, [copy, node]);
     this.askParts(node);
   }

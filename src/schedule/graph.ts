@@ -72,8 +72,8 @@ export class Value implements TermRef {
   readonly tuples: (readonly Term[])[] = [];
   /** On which loops what asks depends. */
   readonly askMasks: number[] = [];
-  /** Steps that need it in memory. */
-  readonly needers: Node[] = [];
+  /** Steps that read its memory for certain. */
+  readonly needers: Set<Node> = new Set<Node>();
   /** Whether it is an output of the program. */
   isOutput = false;
   /** Whether it has memory. */

@@ -79,6 +79,7 @@ export function simplifyEquations(closed: ClosedJaxpr): ClosedJaxpr {
   const known = new Map<string, JaxprEqn>();
   const out: JaxprEqn[] = [];
   const terms = new Terms();
+  let changed = false;
   const read = (x: Atom) => x instanceof JaxprVar ? env.get(x) ?? x : x;
   const define = (x: Atom) => x instanceof JaxprVar ? definitions.get(x) : undefined;
   for (const original of eqns) {
@@ -95,9 +96,11 @@ export function simplifyEquations(closed: ClosedJaxpr): ClosedJaxpr {
       const form: Rewrite = foldLiterals(eqn, terms) ?? simplerForm(eqn, define);
       if (form instanceof JaxprVar || form instanceof Literal) {
         env.set(v, form);
+        changed = true;
         continue;
       }
       if (form !== null) {
+        changed = true;
         eqn = { ...form, outvars: eqn.outvars, params: form.params as JaxprEqn["params"] };
       }
     }
@@ -105,13 +108,14 @@ export function simplifyEquations(closed: ClosedJaxpr): ClosedJaxpr {
     const same = known.get(key);
     if (same !== undefined) {
       eqn.outvars.forEach((v, i) => env.set(v, same.outvars[i]));
+      changed = true;
       continue;
     }
     known.set(key, eqn);
     for (const v of eqn.outvars) definitions.set(v, eqn);
     out.push(eqn);
   }
-  if (out.length === eqns.length && env.size === 0) return closed;
+  if (!changed) return closed;
   return closeJaxpr(makeJaxprOf(constvars, invars, outvars.map(read), out), closed.consts);
 }
 
