@@ -68,7 +68,8 @@ export function field(options: FieldOptions = {}): Field {
     }
   }
   const decorate = (_value: undefined, context: ClassFieldDecoratorContext) => {
-    if (typeof context.name !== "string" || context.private || context.static) {
+    const isField = context.kind === "field" && !context.private && !context.static;
+    if (!isField || typeof context.name !== "string") {
       throw new ModuleError(
         `field: only public instance fields can be decorated; got ${String(context.name)}`,
       );

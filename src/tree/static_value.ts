@@ -185,7 +185,11 @@ export function sameStatic(known: unknown, value: unknown, codec: NodeCodec): bo
   if (!isObject(known) || !isObject(value)) return false;
   if (Array.isArray(known)) {
     if (!Array.isArray(value) || value.length !== known.length) return false;
-    return known.every((part, i) => sameStatic(part, value[i], codec));
+    for (let i = 0; i < known.length; i++) {
+      const [a, b] = [known[i], value[i]];
+      if (!Object.is(a, b) && !sameStatic(a, b, codec)) return false;
+    }
+    return true;
   }
   if (Object.getPrototypeOf(known) === Object.prototype && !(equalsKey in known)) {
     if (nodeTypeOf(value).kind !== "dict") return false;
