@@ -22,6 +22,8 @@ interface KernelFunction {
   readonly wat: string;
   readonly deps: readonly string[];
   readonly exported: boolean;
+  /** The folder of its source. */
+  readonly folder: string;
 }
 
 /** Compiles the entry with asc; function names stay in the binary for the table. */
@@ -132,7 +134,8 @@ function dismember(wat: string): Record<string, KernelFunction> {
   for (const func of funcs) {
     const long = /^\(func \$([^\s)]+)/.exec(func)![1]!;
     const name = names.get(long)!;
-    table[name] = { ...describe(name, func, names), exported: exported.has(name) };
+    const folder = long.slice(0, Math.max(0, long.lastIndexOf("/")));
+    table[name] = { ...describe(name, func, names), exported: exported.has(name), folder };
   }
   for (const [alias, name] of aliases) {
     const row = table[name]!;
@@ -146,7 +149,7 @@ function describe(
   name: string,
   func: string,
   names: ReadonlyMap<string, string>,
-): Omit<KernelFunction, "exported"> {
+): Pick<KernelFunction, "params" | "result" | "wat" | "deps"> {
   if (/\bglobal\.|call_indirect|\btable\.|\bmemory\.init/.test(func)) {
     throw new Error(`${name} uses a global, a table or a data segment`);
   }
@@ -167,10 +170,29 @@ function describe(
   };
 }
 
+/** Whether JavaScript can call it: a v128 cannot be passed, such functions are only for linking. */
+function isCallable(f: KernelFunction): boolean {
+  return f.exported && ![...f.params, f.result].includes("v128");
+}
+
+/** The functions that a program may want to link: all but those of eager operations. */
+function linkable(table: Record<string, KernelFunction>): Set<string> {
+  const names = new Set<string>();
+  const pending = Object.keys(table).filter((name) =>
+    table[name]!.exported && !table[name]!.folder.startsWith("eager")
+  );
+  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+    if (names.has(name)) continue;
+    names.add(name);
+    pending.push(...table[name]!.deps);
+  }
+  return names;
+}
+
 /** The text of the whole module, put together again from the table. */
 function assemble(table: Record<string, KernelFunction>): string {
   const functions = Object.values(table).map((f) => f.wat).join("\n");
-  const exports = Object.keys(table).filter((name) => table[name]!.exported)
+  const exports = Object.keys(table).filter((name) => isCallable(table[name]!))
     .map((name) => `(export "${name}" (func $${name}))`).join("\n");
   return `(module (import "env" "memory" (memory 1 65536 shared))\n` +
     `${constantGlobals(functions)}\n${functions}\n${exports})`;
@@ -205,14 +227,12 @@ export async function build(entry: string, out: URL, relaxed: boolean): Promise<
   const module = binaryen.parseText(assemble(table));
   module.setFeatures(binaryen.Features.All);
   if (!module.validate()) throw new Error("the assembled kernels are not valid WASM");
+  module.runPasses(["remove-unused-module-elements"]);
   const binary = module.emitBinary();
   module.dispose();
 
   const sorted = Object.entries(table).sort(([a], [b]) => (a < b ? -1 : 1));
-  // JavaScript cannot pass a v128, so functions that take one are only for linking.
-  const signatures = sorted.filter(([, f]) =>
-    f.exported && ![...f.params, f.result].includes("v128")
-  )
+  const signatures = sorted.filter(([, f]) => isCallable(f))
     .map(([name, f]) => `  ${name}(${parameterList(f.params)}): ${TS_TYPES[f.result]};`);
   await Deno.mkdir(out, { recursive: true });
   await Deno.writeTextFile(
@@ -227,14 +247,15 @@ export async function build(entry: string, out: URL, relaxed: boolean): Promise<
         `export interface KernelExports {\n${signatures.join("\n")}\n}\n`,
     ),
   );
-  const rows = sorted
+  const linked = linkable(table);
+  const rows = sorted.filter(([name]) => linked.has(name))
     .map(([name, { params, result, wat, deps }]) =>
       `  ${name}: ${JSON.stringify({ params, result, deps, wat })},`
     );
   await Deno.writeTextFile(
     new URL("text.ts", out),
     generated(
-      "Every kernel function as text, for linking into generated modules.",
+      "The kernel functions as text, for linking into generated modules.",
       `/** One function: WASM types, the functions it calls, its \`(func …)\` form. */\n` +
         `export interface KernelText {\n  readonly params: readonly string[];\n` +
         `  readonly result: string;\n  readonly deps: readonly string[];\n` +
@@ -243,10 +264,10 @@ export async function build(entry: string, out: URL, relaxed: boolean): Promise<
         `export const KERNEL_TEXT: Record<string, KernelText> = {\n${rows.join("\n")}\n};\n`,
     ),
   );
-  const textBytes = Object.values(table).reduce((n, f) => n + f.wat.length, 0);
+  const textBytes = rows.reduce((n, row) => n + row.length, 0);
   console.log(
-    `${sorted.length} functions, ${signatures.length} callable from JavaScript: ` +
-      `${binary.length} bytes of WASM, ${textBytes} of text`,
+    `${signatures.length} kernels for JavaScript in ${binary.length} bytes of WASM, ` +
+      `${rows.length} functions for linking in ${textBytes} bytes of text`,
   );
 }
 

@@ -2,7 +2,7 @@
 
 import { madd, nmadd, select } from "./madd";
 import { abs_f64, high, join, low, product_low, residual, sign_f64 } from "./lanes";
-import { expm1_small_f64, reduce_f64, ROUND_TWICE_BIASED, scale_twice_f64 } from "./exp64";
+import { expm1_small_f64, LOG2E, reduce_f64, ROUND_TWICE_BIASED, scale_twice_f64 } from "./parts64";
 import { log_f32x4 } from "./log";
 import { log_f64x2 } from "./log64";
 import {
@@ -12,8 +12,11 @@ import {
   erf_inv_tail_f32,
   erf_inv_tail_f64,
   erf_small_f64,
-  erfc_f64,
+  erfc_tail_f64,
 } from "./poly";
+
+const H0: f64 = 1.2329951186255526;
+const H0_LOW: f64 = -4.625318921008717e-17;
 
 /**
  * erfc a for 0 <= a <= 28: e^(-a^2) G(a), (1 + 2 a) e^(a^2) erfc(a) being a polynomial in (a - 4) / (a + 4) for all a
@@ -22,7 +25,12 @@ import {
 @inline
 function erfc_positive(a: v128): v128 {
   const four = f64x2.splat(4);
-  const h = erfc_f64(f64x2.div(f64x2.sub(a, four), f64x2.add(a, four)));
+  const q = f64x2.div(f64x2.sub(a, four), f64x2.add(a, four));
+  // h = h(0) + rest, and what that sum loses; h(0) too has two parts.
+  const center = f64x2.splat(H0);
+  const change = f64x2.mul(erfc_tail_f64(q), q);
+  const h = f64x2.add(center, change);
+  const h_low = f64x2.add(f64x2.add(f64x2.sub(center, h), change), f64x2.splat(H0_LOW));
   const one = f64x2.splat(1);
   const twice = f64x2.add(a, a);
   const d = f64x2.add(twice, one);
@@ -30,11 +38,11 @@ function erfc_positive(a: v128): v128 {
   const t = f64x2.sub(d, twice);
   const d_low = f64x2.add(f64x2.sub(twice, f64x2.sub(d, t)), f64x2.sub(one, t));
   const g = f64x2.div(h, d);
-  const g_low = f64x2.div(nmadd<f64>(g, d_low, residual(g, d, h)), d);
+  const g_low = f64x2.div(nmadd<f64>(g, d_low, f64x2.add(residual(g, d, h), h_low)), d);
   const square = f64x2.mul(a, a);
   const x = f64x2.neg(square);
   const round = f64x2.splat(ROUND_TWICE_BIASED);
-  const k = madd<f64>(x, f64x2.splat(1.4426950408889634), round);
+  const k = madd<f64>(x, f64x2.splat(LOG2E), round);
   const r = f64x2.sub(reduce_f64(x, f64x2.sub(k, round)), product_low(a, a, square));
   const p = expm1_small_f64(r);
   return scale_twice_f64(f64x2.add(g, madd<f64>(g, p, g_low)), k);
@@ -45,7 +53,7 @@ export function erf_f64x2(x: v128): v128 {
   const sign = sign_f64(x);
   // erf 6 rounds to 1.
   const a = f64x2.pmin(v128.xor(x, sign), f64x2.splat(6));
-  const small = f64x2.mul(erf_small_f64(f64x2.mul(a, a)), a);
+  const small = madd<f64>(erf_small_f64(f64x2.mul(a, a)), a, a);
   const one = f64x2.splat(1);
   const large = f64x2.sub(one, erfc_positive(a));
   return v128.or(select<i64>(small, large, f64x2.lt(a, one)), sign);
@@ -55,12 +63,11 @@ export function erf_f64x2(x: v128): v128 {
 export function erfc_f64x2(x: v128): v128 {
   const sign = sign_f64(x);
   const a = f64x2.pmin(v128.xor(x, sign), f64x2.splat(28));
-  const one = f64x2.splat(1);
   const y = erfc_positive(a);
   const far = select<i64>(f64x2.sub(f64x2.splat(2), y), y, i64x2.shr_s(x, 63));
-  // Below 1/2, 1 - erf x is as good, and right for negative x.
-  const erf = v128.xor(f64x2.mul(erf_small_f64(f64x2.mul(a, a)), a), sign);
-  return select<i64>(f64x2.sub(one, erf), far, f64x2.lt(a, f64x2.splat(0.5)));
+  // Near 0, where the result is near 1, 1 - erf x is more exact.
+  const erf = v128.xor(madd<f64>(erf_small_f64(f64x2.mul(a, a)), a, a), sign);
+  return select<i64>(f64x2.sub(f64x2.splat(1), erf), far, f64x2.lt(a, f64x2.splat(0.25)));
 }
 
 /** 1 - erf x, in f64. */

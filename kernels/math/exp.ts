@@ -23,7 +23,7 @@ const ROUND_BIASED: f32 = 12583039;
 
 /** p * 2^n for n in [-252, 254], where the low bits of `t` hold n + 254: two factors reach subnormals. */
 @inline
-export function scale_twice_f32(p: v128, t: v128): v128 {
+function scale_twice_f32(p: v128, t: v128): v128 {
   const half = i32x4.shr_u(t, 1);
   const rest = i32x4.sub(t, half);
   return f32x4.mul(f32x4.mul(p, i32x4.shl(half, 23)), i32x4.shl(rest, 23));

@@ -1,47 +1,17 @@
 // Exponentials of f64 lanes; the method is that of exp.ts.
 
-import { madd, nmadd, select } from "./madd";
+import { madd, select } from "./madd";
 import { abs_f64, sign_f64 } from "./lanes";
-import { exp_tail_f64, sinh_tail_f64 } from "./poly";
-
-const LOG2E: f64 = 1.4426950408889634;
-// 33 bits of ln 2, and the rest.
-const LN2_HIGH: f64 = 6.93147180369123816490e-01;
-const LN2_LOW: f64 = 1.90821492927058770002e-10;
-// 1.5 * 2^52 with 2 * 1023, and with 1023.
-export const ROUND_TWICE_BIASED: f64 = 6755399441057790;
-export const ROUND_BIASED: f64 = 6755399441056767;
-
-/** p * 2^n for n in [-2044, 2046], where the low bits of `t` hold n + 2046. */
-@inline
-export function scale_twice_f64(p: v128, t: v128): v128 {
-  const half = i64x2.shr_u(t, 1);
-  const rest = i64x2.sub(t, half);
-  return f64x2.mul(f64x2.mul(p, i64x2.shl(half, 52)), i64x2.shl(rest, 52));
-}
-
-/** x reduced by n ln 2. */
-@inline
-export function reduce_f64(x: v128, n: v128): v128 {
-  return nmadd<f64>(n, f64x2.splat(LN2_LOW), nmadd<f64>(n, f64x2.splat(LN2_HIGH), x));
-}
-
-/** e^r - 1 for |r| <= ln 2 / 2. */
-@inline
-export function expm1_small_f64(r: v128): v128 {
-  return madd<f64>(f64x2.mul(r, r), exp_tail_f64(r), r);
-}
-
-/** factor e^(x + low), where `low` is far below x, and x in [-746, 710]. */
-@inline
-export function exp_sum_f64(x: v128, low: v128, factor: f64): v128 {
-  const t = madd<f64>(x, f64x2.splat(LOG2E), f64x2.splat(ROUND_TWICE_BIASED));
-  const n = f64x2.sub(t, f64x2.splat(ROUND_TWICE_BIASED));
-  const p = expm1_small_f64(f64x2.add(reduce_f64(x, n), low));
-  const one = f64x2.splat(1);
-  const y = f64x2.add(p, one);
-  return scale_twice_f64(factor === 1 ? y : f64x2.mul(y, f64x2.splat(factor)), t);
-}
+import {
+  exp_sum_f64,
+  expm1_small_f64,
+  LOG2E,
+  reduce_f64,
+  ROUND_BIASED,
+  ROUND_TWICE_BIASED,
+  scale_twice_f64,
+} from "./parts64";
+import { sinh_tail_f64 } from "./poly";
 
 /** e^x. */
 export function exp_f64x2(x: v128): v128 {

@@ -226,22 +226,20 @@ def _():
     return dense(fit(f, 1.1, 4, range(8), weight=weight, to=round32))
 
 
-@poly("erf_small_f64", 64, "erf(x) / x in z = x^2 for |x| <= 1", split=True)
+@poly("erf_small_f64", 64, "erf(x) / x - 1 in z = x^2 for |x| <= 1", split=True)
 def _():
-    def f(z):
-        x = mp.sqrt(z)
-        return mp.erf(x) / x
-
-    return dense(fit(f, 1e-12, 1.001, range(13)))
+    f = lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z)
+    return dense(fit(lambda z: f(z) - 1, 1e-12, 1.001, range(13), weight=lambda z, _: 1 / f(z)))
 
 
-@poly("erfc_f64", 64, "(1 + 2 a) exp(a^2) erfc(a) in (a - 4) / (a + 4) for 0 <= a <= 28", split=True)
+@poly("erfc_tail_f64", 64, "(h(q) - h(0)) / q for h((a - 4) / (a + 4)) = (1 + 2 a) exp(a^2) erfc(a), 0 <= a <= 28", split=True)
 def _():
     def f(q):
         a = 4 * (1 + q) / (1 - q)
         return (1 + 2 * a) * mp.exp(a * a) * mp.erfc(a)
 
-    return dense(fit(f, -1, mp.mpf(24) / 32, range(23)))
+    center = f(mp.mpf(0))
+    return tail(f, lambda q: center, 1, -1, mp.mpf(24) / 32, 21)
 
 
 # --- trigonometric ------------------------------------------------------------------------------

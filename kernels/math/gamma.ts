@@ -93,10 +93,10 @@ function digamma_positive(a: v128): v128 {
   // Up by one for a < 1.
   const small = f64x2.lt(a, one);
   const t = select<i64>(a, f64x2.sub(b, one), small);
-  // x - x0 with x0 in two parts: 1.4616... - 1, the argument being t + 1.
+  // t + 1 - x0, with x0 - 1 in three parts.
   const distance = f64x2.sub(
-    f64x2.sub(t, f64x2.splat(0.4616321448702365)),
-    f64x2.splat(9.812582526381922e-11),
+    f64x2.sub(f64x2.sub(t, f64x2.splat(0.4616321449284442)), f64x2.splat(3.99181643503518e-11)),
+    f64x2.splat(1.1869550593997372e-27),
   );
   const root = f64x2.mul(digamma_root_f64(f64x2.sub(t, f64x2.splat(0.5))), distance);
   const quotient = f64x2.div(select<i64>(f64x2.splat(-1), above, small), select<i64>(a, below, small));

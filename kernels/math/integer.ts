@@ -107,7 +107,7 @@ function in_width(n: v128): v128 {
 @inline
 export function shift_left_i32x4(x: v128, n: v128): v128 {
   const power = i32x4.shl(i32x4.add(n, i32x4.splat(127)), 23);
-  // 2^31 is out of range for a signed conversion, which then gives MIN - 1: hence unsigned.
+  // Unsigned, because 2^31 would saturate a signed conversion.
   return v128.and(i32x4.mul(x, i32x4.trunc_sat_f32x4_u(power)), in_width(n));
 }
 

@@ -1,34 +1,8 @@
-// Logarithms of f64 lanes: x = 2^k (1 + f), and with s = f / (2 + f), z = s^2 (Tang 1990; the form of the sum is
-// that of Sun's fdlibm): log(1 + f) = f - (f^2 / 2 - s (f^2 / 2 + z R(z))).
+// Logarithms and inverse hyperbolic functions of f64 lanes; the method is in parts64.ts.
 
 import { madd, nmadd, select } from "./madd";
 import { abs_f64, product_low, residual, sign_f64, sum_low } from "./lanes";
-import { log_z_f64, pow_log_f64 } from "./poly";
-
-const LN2_HIGH: f64 = 6.93147180369123816490e-01;
-const LN2_LOW: f64 = 1.90821492927058770002e-10;
-const ROOT_HALF: i64 = 0x3fe6a09e667f3bcd;
-
-/** The exponent k for which x 2^-k is in [sqrt 1/2, sqrt 2], as i64; x positive and normal. */
-@inline
-export function exponent_f64(x: v128): v128 {
-  return i64x2.shr_s(i64x2.sub(x, i64x2.splat(ROOT_HALF)), 52);
-}
-
-/** Small integers (|k| < 2^31) as f64. */
-@inline
-export function small_to_f64(k: v128): v128 {
-  return f64x2.convert_low_i32x4_s(i32x4.shuffle(k, k, 0, 2, 0, 2));
-}
-
-/** log(1 + f) - f. */
-@inline
-export function log_tail_f64(f: v128): v128 {
-  const s = f64x2.div(f, f64x2.add(f, f64x2.splat(2)));
-  const z = f64x2.mul(s, s);
-  const half = f64x2.mul(f64x2.mul(f, f), f64x2.splat(0.5));
-  return f64x2.sub(f64x2.mul(s, madd<f64>(z, log_z_f64(z), half)), half);
-}
+import { exponent_f64, LN2_HIGH, LN2_LOW, log1p_sum_f64, log_tail_f64, small_to_f64 } from "./parts64";
 
 /** x, or x 2^54 where x is subnormal. */
 @inline
@@ -38,7 +12,7 @@ function normalised(x: v128, small: v128): v128 {
 
 /** y where x is positive and finite; elsewhere what a logarithm gives. */
 @inline
-export function log_edges_f64(x: v128, y: v128): v128 {
+function log_edges_f64(x: v128, y: v128): v128 {
   const zero = f64x2.splat(0);
   y = select<i64>(f64x2.splat(-Infinity), y, f64x2.eq(x, zero));
   y = select<i64>(f64x2.splat(NaN), y, f64x2.lt(x, zero));
@@ -71,20 +45,6 @@ export function log2_f64x2(x: v128): v128 {
   const sum = f64x2.add(n, p);
   const lost = f64x2.sub(p, f64x2.sub(sum, n));
   return log_edges_f64(x, f64x2.add(sum, f64x2.add(lost, low)));
-}
-
-/** log(1 + u + low), with `low` far below u; u > -1 and finite, else NaN or infinity may come. */
-@inline
-export function log1p_sum_f64(u: v128, low: v128): v128 {
-  const one = f64x2.splat(1);
-  const w = f64x2.add(u, one);
-  const c = f64x2.add(sum_low(one, u, w), low);
-  const k = exponent_f64(w);
-  const f = f64x2.sub(i64x2.sub(w, i64x2.shl(k, 52)), one);
-  const n = small_to_f64(k);
-  const tail = f64x2.add(log_tail_f64(f), f64x2.div(c, w));
-  const rest = madd<f64>(n, f64x2.splat(LN2_LOW), tail);
-  return madd<f64>(n, f64x2.splat(LN2_HIGH), f64x2.add(f, rest));
 }
 
 /** log(1 + x). */

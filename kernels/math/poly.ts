@@ -155,53 +155,52 @@ export function erf_large_f32(x: v128): v128 {
   return madd<f32>(b, x, a);
 }
 
-// erf(x) / x in z = x^2 for |x| <= 1; error 2^-56.0.
+// erf(x) / x - 1 in z = x^2 for |x| <= 1; error 2^-56.3.
 @inline
 export function erf_small_f64(x: v128): v128 {
   const y = f64x2.mul(x, x);
-  let a = f64x2.splat(-4.9467543026766073e-11);
-  let b = f64x2.splat(-4.784684360245346e-10);
-  a = madd<f64>(a, y, f64x2.splat(1.2917302330559875e-08));
-  b = madd<f64>(b, y, f64x2.splat(-1.6085400849570085e-07));
-  a = madd<f64>(a, y, f64x2.splat(1.6435441049460154e-06));
-  b = madd<f64>(b, y, f64x2.splat(-1.4923965068969331e-05));
-  a = madd<f64>(a, y, f64x2.splat(0.00012055261682237262));
-  b = madd<f64>(b, y, f64x2.splat(-0.0008548325032022337));
-  a = madd<f64>(a, y, f64x2.splat(0.005223977590091509));
-  b = madd<f64>(b, y, f64x2.splat(-0.026866170641419294));
-  a = madd<f64>(a, y, f64x2.splat(0.11283791670934933));
-  b = madd<f64>(b, y, f64x2.splat(-0.3761263890318332));
-  a = madd<f64>(a, y, f64x2.splat(1.1283791670955126));
+  let a = f64x2.splat(1.4342500085424353e-10);
+  let b = f64x2.splat(-1.646413649651848e-09);
+  a = madd<f64>(a, y, f64x2.splat(1.6013079652795628e-08));
+  b = madd<f64>(b, y, f64x2.splat(-1.6557109167339035e-07));
+  a = madd<f64>(a, y, f64x2.splat(1.6481057156973241e-06));
+  b = madd<f64>(b, y, f64x2.splat(-1.4926881373315649e-05));
+  a = madd<f64>(a, y, f64x2.splat(0.00012055386190361308));
+  b = madd<f64>(b, y, f64x2.splat(-0.0008548328535738363));
+  a = madd<f64>(a, y, f64x2.splat(0.005223977652691904));
+  b = madd<f64>(b, y, f64x2.splat(-0.026866170648031113));
+  a = madd<f64>(a, y, f64x2.splat(0.11283791670971098));
+  b = madd<f64>(b, y, f64x2.splat(-0.376126389031841));
+  a = madd<f64>(a, y, f64x2.splat(0.1283791670955126));
   return madd<f64>(b, x, a);
 }
 
-// (1 + 2 a) exp(a^2) erfc(a) in (a - 4) / (a + 4) for 0 <= a <= 28; error 2^-54.2.
+// (h(q) - h(0)) / q for h((a - 4) / (a + 4)) = (1 + 2 a) exp(a^2) erfc(a), 0 <= a <= 28; error 2^-55.5.
 @inline
-export function erfc_f64(x: v128): v128 {
+export function erfc_tail_f64(x: v128): v128 {
   const y = f64x2.mul(x, x);
-  let a = f64x2.splat(-1.7176228681091899e-09);
-  let b = f64x2.splat(-1.3386268509299885e-08);
-  a = madd<f64>(a, y, f64x2.splat(-7.778908001493847e-09));
-  b = madd<f64>(b, y, f64x2.splat(1.1456133357625723e-07));
-  a = madd<f64>(a, y, f64x2.splat(6.238913039292784e-08));
-  b = madd<f64>(b, y, f64x2.splat(-8.342404448426685e-07));
-  a = madd<f64>(a, y, f64x2.splat(3.01956393858093e-07));
-  b = madd<f64>(b, y, f64x2.splat(5.717295286465916e-06));
-  a = madd<f64>(a, y, f64x2.splat(-1.1225283059822923e-05));
-  b = madd<f64>(b, y, f64x2.splat(-2.440294153004451e-05));
-  a = madd<f64>(a, y, f64x2.splat(0.0001506224715900851));
-  b = madd<f64>(b, y, f64x2.splat(-0.0001992555612552871));
-  a = madd<f64>(a, y, f64x2.splat(-0.0007577734048685598));
-  b = madd<f64>(b, y, f64x2.splat(0.005031969763567392));
-  a = madd<f64>(a, y, f64x2.splat(-0.016197734048423177));
-  b = madd<f64>(b, y, f64x2.splat(0.03716751556185273));
-  a = madd<f64>(a, y, f64x2.splat(-0.06633036581256402));
-  b = madd<f64>(b, y, f64x2.splat(0.09373283499682382));
-  a = madd<f64>(a, y, f64x2.splat(-0.10103906603630115));
-  b = madd<f64>(b, y, f64x2.splat(0.0680970542547366));
-  a = madd<f64>(a, y, f64x2.splat(0.015379652102619764));
-  b = madd<f64>(b, y, f64x2.splat(-0.1396211168405629));
-  a = madd<f64>(a, y, f64x2.splat(1.2329951186255526));
+  let a = f64x2.splat(-1.3401631426902248e-08);
+  let b = f64x2.splat(-1.714950693637234e-09);
+  a = madd<f64>(a, y, f64x2.splat(1.145559704761041e-07));
+  b = madd<f64>(b, y, f64x2.splat(-7.842532429720342e-09));
+  a = madd<f64>(a, y, f64x2.splat(-8.341511485143573e-07));
+  b = madd<f64>(b, y, f64x2.splat(6.255103513339739e-08));
+  a = madd<f64>(a, y, f64x2.splat(5.717154804854758e-06));
+  b = madd<f64>(b, y, f64x2.splat(3.0177500164719656e-07));
+  a = madd<f64>(a, y, f64x2.splat(-2.440283473373705e-05));
+  b = madd<f64>(b, y, f64x2.splat(-1.1225170639331273e-05));
+  a = madd<f64>(a, y, f64x2.splat(-0.00019925560835397702));
+  b = madd<f64>(b, y, f64x2.splat(0.00015062242997878936));
+  a = madd<f64>(a, y, f64x2.splat(0.005031969776214158));
+  b = madd<f64>(b, y, f64x2.splat(-0.000757773395513038));
+  a = madd<f64>(a, y, f64x2.splat(0.03716751555980381));
+  b = madd<f64>(b, y, f64x2.splat(-0.016197734049674804));
+  a = madd<f64>(a, y, f64x2.splat(0.0937328349970125));
+  b = madd<f64>(b, y, f64x2.splat(-0.06633036581246925));
+  a = madd<f64>(a, y, f64x2.splat(0.068097054254728));
+  b = madd<f64>(b, y, f64x2.splat(-0.10103906603630497));
+  a = madd<f64>(a, y, f64x2.splat(-0.13962111684056275));
+  b = madd<f64>(b, y, f64x2.splat(0.015379652102619846));
   return madd<f64>(b, x, a);
 }
 

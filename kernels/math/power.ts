@@ -2,12 +2,19 @@
 
 import { madd, nmadd, select } from "./madd";
 import { abs_f64, high, join, low, product_low, residual, sign_f32, sign_f64, sum_low } from "./lanes";
-import { expm1_small_f64, reduce_f64, ROUND_TWICE_BIASED, scale_twice_f64 } from "./exp64";
-import { exponent_f64, log_tail_f64, small_to_f64 } from "./log64";
+import {
+  exponent_f64,
+  expm1_small_f64,
+  LN2_HIGH,
+  LN2_LOW,
+  LOG2E,
+  log_tail_f64,
+  reduce_f64,
+  ROUND_TWICE_BIASED,
+  scale_twice_f64,
+  small_to_f64,
+} from "./parts64";
 import { pow_log_f64 } from "./poly";
-
-const LN2_HIGH: f64 = 6.93147180369123816490e-01;
-const LN2_LOW: f64 = 1.90821492927058770002e-10;
 
 /**
  * a^y for positive, finite a. The logarithm is 2 s + 2/3 s^3 + s^5 P(s^2) with s = f / (2 + f), its first two
@@ -50,7 +57,7 @@ function pow_positive_f64(a: v128, y: v128): v128 {
   const p_low = madd<f64>(y, log_low, product_low(y, log_high, p));
   const c = f64x2.pmax(f64x2.pmin(p, f64x2.splat(710)), f64x2.splat(-746));
   const round = f64x2.splat(ROUND_TWICE_BIASED);
-  const t = madd<f64>(c, f64x2.splat(1.4426950408889634), round);
+  const t = madd<f64>(c, f64x2.splat(LOG2E), round);
   // Where p was out of range, its low part may be anything.
   const c_low = v128.and(p_low, f64x2.eq(c, p));
   const r = f64x2.add(reduce_f64(c, f64x2.sub(t, round)), c_low);
@@ -67,7 +74,7 @@ function pow_positive_wide(a: v128, y: v128): v128 {
   const p = f64x2.mul(y, log);
   const c = f64x2.pmax(f64x2.pmin(p, f64x2.splat(710)), f64x2.splat(-746));
   const round = f64x2.splat(ROUND_TWICE_BIASED);
-  const t = madd<f64>(c, f64x2.splat(1.4426950408889634), round);
+  const t = madd<f64>(c, f64x2.splat(LOG2E), round);
   const r = reduce_f64(c, f64x2.sub(t, round));
   return scale_twice_f64(f64x2.add(expm1_small_f64(r), f64x2.splat(1)), t);
 }

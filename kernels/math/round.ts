@@ -88,14 +88,15 @@ export function nextafter_f64x2(x: v128, y: v128): v128 {
   return select<i64>(f64x2.splat(NaN), r, nan);
 }
 
-/** m 2^j for 0 <= j <= 2098, the result being in range. */
+/** m 2^j for 0 <= j <= 2098, the result being in range: four factors, because one cannot hold 2^j. */
 @inline
 function scale_up(m: v128, j: v128): v128 {
   const bias = i64x2.splat(1023);
-  const half = i64x2.shr_u(j, 1);
-  const one = i64x2.shl(i64x2.add(half, bias), 52);
-  const other = i64x2.shl(i64x2.add(i64x2.sub(j, half), bias), 52);
-  return f64x2.mul(f64x2.mul(m, one), other);
+  const quarter = i64x2.shr_u(j, 2);
+  const one = i64x2.shl(i64x2.add(quarter, bias), 52);
+  const rest = i64x2.sub(j, i64x2.add(i64x2.add(quarter, quarter), quarter));
+  const last = i64x2.shl(i64x2.add(rest, bias), 52);
+  return f64x2.mul(f64x2.mul(f64x2.mul(f64x2.mul(m, one), one), one), last);
 }
 
 /** The exponent of x > 0, as i64. */
@@ -108,7 +109,7 @@ function exponent(x: v128): v128 {
 
 /**
  * The remainder of x / y with the sign of x, exactly, as C's fmod: takes off whole multiples of y 2^j,
- * each a quotient of less than 2^46 that errs downwards, until less than y is left.
+ * each quotient less than 2^46 and at most one too large, until less than y is left.
  */
 export function rem_f64x2(x: v128, y: v128): v128 {
   const zero = f64x2.splat(0);
@@ -122,11 +123,14 @@ export function rem_f64x2(x: v128, y: v128): v128 {
   while (v128.any_true(busy)) {
     const j = i64x2.sub(i64x2.sub(exponent(r), exponent(m)), i64x2.splat(44));
     const unit = scale_up(m, v128.and(j, i64x2.gt_s(j, i64x2.splat(0))));
-    const q = f64x2.pmax(f64x2.sub(f64x2.trunc(f64x2.div(r, unit)), f64x2.splat(1)), zero);
-    const p = f64x2.mul(q, unit);
-    let next = f64x2.sub(f64x2.sub(r, p), product_low(q, unit, p));
-    next = f64x2.sub(next, v128.and(unit, f64x2.ge(next, unit)));
-    next = f64x2.sub(next, v128.and(unit, f64x2.ge(next, unit)));
+    // A quotient that is one too large must not overflow.
+    const down = select<i64>(f64x2.splat(0.25), f64x2.splat(1), f64x2.gt(r, f64x2.splat(1e300)));
+    const up = select<i64>(f64x2.splat(4), f64x2.splat(1), f64x2.gt(r, f64x2.splat(1e300)));
+    const q = f64x2.trunc(f64x2.div(r, unit));
+    const part = f64x2.mul(unit, down);
+    const p = f64x2.mul(q, part);
+    let next = f64x2.sub(f64x2.sub(f64x2.mul(r, down), p), product_low(q, part, p));
+    next = f64x2.mul(f64x2.add(next, v128.and(part, f64x2.lt(next, zero))), up);
     r = select<i64>(next, r, busy);
     busy = v128.and(f64x2.ge(r, m), valid);
   }
