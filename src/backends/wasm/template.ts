@@ -302,7 +302,7 @@ class Reader {
       const [x, y] = rest.slice(16).map((r) => this.#instruction(r)) as [Build, Build];
       return (at) => at.asm.shuffle(x(at), y(at), bytes);
     }
-    if (head.includes("_lane")) {
+    if (/_lane(_[su])?$/.test(head)) {
       const lane = Number(rest[0]);
       const args = rest.slice(1).map((r) => this.#instruction(r));
       const [x, y] = args as [Build, Build | undefined];
