@@ -13,6 +13,7 @@ import {
   type JaxprVar,
   Literal,
 } from "./jaxpr.ts";
+import { brk, concat, type Doc, group, join, layOut, nest } from "./pretty.ts";
 
 /** Names in JAX's order: a, b, …, z, ba, bb, … */
 function nameOf(index: number): string {
@@ -23,13 +24,23 @@ function nameOf(index: number): string {
   return name;
 }
 
-class Names {
-  #names = new Map<JaxprVar, string>();
-  of(v: JaxprVar): string {
-    let name = this.#names.get(v);
-    if (name === undefined) this.#names.set(v, name = nameOf(this.#names.size));
-    return name;
+/** What printing one jaxpr and those inside it shares. */
+interface Context {
+  readonly names: Map<JaxprVar, string>;
+  /** How many names were given. */
+  fresh: number;
+  /** Jaxprs that are printed first, under a name. */
+  readonly shared: Map<Jaxpr, string>;
+}
+
+function nameFor(v: JaxprVar, context: Context): string {
+  let name = context.names.get(v);
+  if (name === undefined) {
+    const taken = [...context.shared.values()];
+    do name = nameOf(context.fresh++); while (taken.includes(name));
+    context.names.set(v, name);
   }
+  return name;
 }
 
 function avalText(aval: ShapedArray): string {
@@ -72,12 +83,17 @@ function literalText(l: Literal): string {
   return `${text}:${avalText(aval)}`;
 }
 
-function atomText(atom: Atom, names: Names): string {
-  return atom instanceof Literal ? literalText(atom) : names.of(atom);
+function atomText(atom: Atom, context: Context): string {
+  return atom instanceof Literal ? literalText(atom) : nameFor(atom, context);
 }
 
-function binder(v: JaxprVar, names: Names): string {
-  return `${names.of(v)}:${avalText(v.aval)}`;
+/** Words separated by spaces or, each where it must, new lines. */
+function words(texts: readonly string[], separator = ""): Doc {
+  return nest(2, group(join(concat(separator, group(brk())), texts)));
+}
+
+function binders(vars: readonly JaxprVar[], context: Context): Doc {
+  return words(vars.map((v) => `${nameFor(v, context)}:${avalText(v.aval)}`));
 }
 
 const snake = (key: string) => key.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
@@ -86,56 +102,179 @@ function isClosedJaxpr(x: unknown): x is ClosedJaxpr {
   return typeof x === "object" && x !== null && "jaxpr" in x && "consts" in x;
 }
 
-function paramText(value: unknown, indent: string): string {
+function isJaxprList(x: unknown): x is readonly ClosedJaxpr[] {
+  return Array.isArray(x) && x.length > 0 && x.every(isClosedJaxpr);
+}
+
+/** A parameter's value as Python prints it; strings inside of tuples have quotes. */
+function valueText(value: unknown, inside = false): string {
   if (value === null || value === undefined) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
-  if (typeof value === "string" || typeof value === "number" || typeof value === "bigint") {
-    return String(value);
-  }
+  if (typeof value === "string") return inside ? `'${value}'` : value;
   if (typeof value === "function") return `<function ${value.name || "anonymous"}>`;
   if (Array.isArray(value)) {
-    const parts = value.map((v) => paramText(v, indent));
+    const parts = value.map((v) => valueText(v, true));
     return parts.length === 1 ? `(${parts[0]},)` : `(${parts.join(", ")})`;
   }
-  if (isClosedJaxpr(value)) return printJaxpr(value.jaxpr, `${indent}  `);
   if (typeof value === "object") {
-    const entries = Object.entries(value).map(([k, v]) => `${snake(k)}=${paramText(v, indent)}`);
+    const entries = Object.entries(value).map(([k, v]) => `${snake(k)}=${valueText(v, true)}`);
     return `{${entries.join(", ")}}`;
   }
   return String(value);
 }
 
-function eqnText(eqn: JaxprEqn, names: Names, indent: string): string {
-  const operands = eqn.invars.map((a) => ` ${atomText(a, names)}`).join("");
-  const outs = eqn.outvars.map((v) => binder(v, names)).join(" ");
-  const keys = Object.keys(eqn.params ?? {}).sort((a, b) => snake(a) < snake(b) ? -1 : 1);
-  let params = "";
-  if (keys.length > 0) {
-    const texts = keys.map((k) => `${snake(k)}=${paramText(eqn.params[k], indent)}`);
-    const nested = keys.some((k) => isClosedJaxpr(eqn.params[k]));
-    params = nested
-      ? `[\n${texts.map((t) => `${indent}  ${t}`).join("\n")}\n${indent}]`
-      : `[${texts.join(" ")}]`;
+/** A parameter as it is printed: text, or jaxprs. */
+type Param = readonly [name: string, value: string | ClosedJaxpr | readonly ClosedJaxpr[]];
+
+/** Parameters that JAX has beside ours; nothing here gives them another value. */
+const absent: Readonly<Record<string, readonly string[]>> = {
+  reshape: ["dimensions", "sharding"],
+  reduce_sum: ["out_sharding"],
+  iota: ["sharding"],
+};
+
+/** Parameters that JAX leaves out, because the types of the results tell them. */
+const implied: Readonly<Record<string, readonly string[]>> = {
+  broadcast_in_dim: ["shape", "sharding"],
+  convert_element_type: ["sharding"],
+};
+
+const listText = (axes: readonly number[]) => `[${axes.join(", ")}]`;
+
+/** The parameters of an equation in the order and the form in which JAX prints them. */
+function paramsOf(eqn: JaxprEqn): Param[] {
+  const name = eqn.primitive.name;
+  const found = new Map<string, Param[1]>();
+  for (const [key, value] of Object.entries(eqn.params ?? {})) {
+    const plain = isClosedJaxpr(value) || isJaxprList(value) ? value : valueText(value);
+    if (!implied[name]?.includes(snake(key))) found.set(snake(key), plain);
   }
-  return `${outs} = ${eqn.primitive.name}${params}${operands}`;
+  for (const key of absent[name] ?? []) found.set(key, "None");
+  if (name === "dot_general") {
+    const [contract, batch] = eqn.params.dimensionNumbers as readonly (readonly number[][])[];
+    const pair = (p: readonly number[][]) => `(${listText(p[0])}, ${listText(p[1])})`;
+    found.set("dimension_numbers", `(${pair(contract)}, ${pair(batch)})`);
+    for (const [key, value] of found) if (value === "None") found.delete(key);
+  } else if (name === "broadcast_in_dim") {
+    if (found.get("broadcast_dimensions") === "()") found.delete("broadcast_dimensions");
+  } else if (name === "gather" || name.startsWith("scatter")) {
+    const kind = name === "gather" ? "Gather" : "Scatter";
+    const numbers = String(found.get("dimension_numbers")).slice(1, -1);
+    found.set("dimension_numbers", `${kind}DimensionNumbers(${numbers})`);
+    found.set("mode", `GatherScatterMode.${String(found.get("mode")).toUpperCase()}`);
+  } else if (name === "custom_jvp_call") {
+    found.delete("jvp_jaxpr_fun");
+    found.set("jvp", "jvp");
+  }
+  const keys = [...found.keys()].sort();
+  // A name comes first: that of the function that was called.
+  const order = found.has("name") ? ["name", ...keys.filter((k) => k !== "name")] : keys;
+  return order.map((key) => [key, found.get(key)!]);
 }
 
-/** The text of a jaxpr; `indent` is that of the lines of its equations' parents. */
-export function printJaxpr(jaxpr: Jaxpr, indent = ""): string {
-  const names = new Names();
-  const consts = jaxpr.constvars.map((v) => binder(v, names)).join(" ");
-  const inputs = jaxpr.invars.map((v) => binder(v, names)).join(" ");
-  const inner = `${indent}    `;
-  const eqns = jaxpr.eqns.map((eqn) => eqnText(eqn, names, inner));
-  const outs = jaxpr.outvars.map((a) => atomText(a, names));
-  const result = outs.length === 1 ? `(${outs[0]},)` : `(${outs.join(", ")})`;
-  const head = `{ lambda ${consts === "" ? "" : consts}${consts === "" ? "" : " "};${
-    inputs === "" ? "" : ` ${inputs}`
-  }. let`;
-  if (eqns.length === 0) return `${head} in ${result} }`;
-  const oneLine = `${head} ${eqns[0]} in ${result} }`;
-  if (eqns.length === 1 && !eqns[0].includes("\n") && indent.length + oneLine.length <= 80) {
-    return oneLine;
-  }
-  return `${head}\n${eqns.map((e) => inner + e).join("\n")}\n${indent}  in ${result} }`;
+function innerDoc(closed: ClosedJaxpr, context: Context): Doc {
+  return context.shared.get(closed.jaxpr) ?? jaxprDoc(closed.jaxpr, context);
 }
+
+function paramDoc([name, value]: Param, context: Context): Doc {
+  if (typeof value === "string") return `${name}=${value}`;
+  if (isClosedJaxpr(value)) return concat(`${name}=`, innerDoc(value, context));
+  const list = join(brk(), value.map((closed) => innerDoc(closed, context)));
+  return concat(`${name}=`, group(concat(nest(2, concat("(", brk(""), list)), brk(""), ")")));
+}
+
+/** Gives the variables of an inner jaxpr the names of those they stand for. */
+function sameNames(inner: readonly Atom[], outer: readonly Atom[], context: Context): void {
+  const used = new Set<Atom>();
+  inner.forEach((v, i) => {
+    const like = outer[i];
+    if (v instanceof Literal || like instanceof Literal || used.has(like)) return;
+    if (context.names.has(v)) return;
+    used.add(like);
+    context.names.set(v, nameFor(like, context));
+  });
+}
+
+function eqnDoc(eqn: JaxprEqn, context: Context): Doc {
+  const params = paramsOf(eqn);
+  const outs = binders(eqn.outvars, context);
+  if (eqn.primitive.name === "jit") {
+    const inner = (eqn.params.jaxpr as ClosedJaxpr).jaxpr;
+    if (!context.shared.has(inner)) {
+      sameNames(inner.invars, eqn.invars, context);
+      sameNames(inner.outvars, eqn.outvars, context);
+    }
+  }
+  const pairs = join(brk(), params.map((p) => paramDoc(p, context)));
+  const brackets = params.length === 0
+    ? ""
+    : group(concat(nest(2, concat("[", brk(""), pairs)), brk(""), "]"));
+  const operands = words(eqn.invars.map((a) => atomText(a, context)));
+  return concat(outs, " = ", eqn.primitive.name, brackets, " ", operands);
+}
+
+function jaxprDoc(jaxpr: Jaxpr, context: Context): Doc {
+  const consts = binders(jaxpr.constvars, context);
+  const inputs = binders(jaxpr.invars, context);
+  const eqns = join(brk("; "), jaxpr.eqns.map((eqn) => eqnDoc(eqn, context)));
+  const outs = words(jaxpr.outvars.map((a) => atomText(a, context)), ",");
+  const close = jaxpr.outvars.length === 1 ? ",)" : ")";
+  const inside = concat(
+    concat("{ lambda ", consts, "; ", inputs, ". let"),
+    nest(2, concat(brk(), eqns)),
+    brk(),
+    concat("in (", outs, close),
+  );
+  return group(concat(nest(2, inside), " }"));
+}
+
+/** The jaxprs that JAX prints once, first, under a name: those used twice, and long ones. */
+function sharedJaxprs(top: Jaxpr): Map<Jaxpr, string> {
+  const counts = new Map<Jaxpr, number>();
+  const called = new Map<Jaxpr, string>();
+  const queue: Jaxpr[] = [top];
+  for (let jaxpr = queue.shift(); jaxpr !== undefined; jaxpr = queue.shift()) {
+    const long = jaxpr !== top && jaxpr.eqns.length > 10;
+    counts.set(jaxpr, (counts.get(jaxpr) ?? 0) + (long ? 2 : 1));
+    for (const eqn of jaxpr.eqns) {
+      for (const value of Object.values(eqn.params ?? {})) {
+        const inner = isClosedJaxpr(value) ? [value] : isJaxprList(value) ? value : [];
+        for (const closed of inner) {
+          queue.push(closed.jaxpr);
+          const name = eqn.params.name;
+          if (typeof name === "string" && !called.has(closed.jaxpr)) {
+            called.set(closed.jaxpr, name.replaceAll(/[<>]/g, ""));
+          }
+        }
+      }
+    }
+  }
+  const shared = new Map<Jaxpr, string>();
+  const uses = new Map<string, number>();
+  for (const [jaxpr, count] of counts) {
+    if (count === 1) continue;
+    const name = called.get(jaxpr) || "jaxpr";
+    const before = uses.get(name) ?? 0;
+    uses.set(name, before + 1);
+    shared.set(jaxpr, before === 0 ? name : `${name}${before}`);
+  }
+  return shared;
+}
+
+/** The text of a jaxpr, in lines of 80 characters where that can be. */
+export function printJaxpr(jaxpr: Jaxpr): string {
+  const context: Context = { names: new Map(), fresh: 0, shared: sharedJaxprs(jaxpr) };
+  // Results that nothing uses have no name.
+  const used = new Set<Atom>([...jaxpr.outvars, ...jaxpr.eqns.flatMap((eqn) => eqn.invars)]);
+  for (const eqn of jaxpr.eqns) {
+    for (const v of eqn.outvars) if (!used.has(v)) context.names.set(v, "_");
+  }
+  const docs: Doc[] = [];
+  for (const [inner, name] of context.shared) {
+    docs.push(concat(`let ${name} = `, jaxprDoc(inner, context), " in", NEW_LINE));
+  }
+  return layOut(concat(...docs, jaxprDoc(jaxpr, context)));
+}
+
+/** Outside of any group a break is a new line. */
+const NEW_LINE: Doc = brk();
