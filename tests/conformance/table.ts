@@ -1,0 +1,363 @@
+/**
+ * One row for each primitive: how to call it, and on what. Other tests walk the table: an operation gets its tests by standing in it.
+ *
+ * @module
+ */
+import * as vn from "../../mod.ts";
+
+/** The elements of an operand of a case. */
+export interface OperandSpec {
+  readonly shape: readonly number[];
+  /** The range of its values; integers are drawn from it too. */
+  readonly range: readonly [number, number];
+  readonly dtype?: "float" | "int32" | "bool" | "uint32" | "key";
+  /** Values to use instead of drawn ones. */
+  readonly values?: readonly number[];
+}
+
+/** A primitive, applied. */
+export interface Case {
+  readonly name: string;
+  readonly operands: readonly OperandSpec[];
+  readonly call: (...xs: vn.NDArray[]) => vn.NDArray;
+  /** Which operands are differentiated; all floating ones unless given, none for `[]`. */
+  readonly differentiate?: readonly number[];
+  /** Whether second derivatives exist. */
+  readonly secondOrder?: boolean;
+  /** For functions of long memory: how far results may be apart, relatively. */
+  readonly tolerance?: number;
+}
+
+const { lax, numpy: np } = vn;
+
+function unary(
+  name: keyof typeof lax,
+  range: readonly [number, number] = [-2, 2],
+  more: Partial<Case> = {},
+): Case {
+  const fn = lax[name] as (x: vn.NDArray) => vn.NDArray;
+  return { name, operands: [{ shape: [3, 5], range }], call: (x) => fn(x), ...more };
+}
+
+function binary(
+  name: keyof typeof lax,
+  a: readonly [number, number] = [-2, 2],
+  b: readonly [number, number] = [-2, 2],
+  more: Partial<Case> = {},
+): Case {
+  const fn = lax[name] as (x: vn.NDArray, y: vn.NDArray) => vn.NDArray;
+  return {
+    name,
+    operands: [{ shape: [3, 5], range: a }, { shape: [3, 5], range: b }],
+    call: (x, y) => fn(x, y),
+    ...more,
+  };
+}
+
+const ints: Partial<Case> = { differentiate: [] };
+const int = (shape: number[], range: [number, number] = [-9, 9]): OperandSpec => ({
+  shape,
+  range,
+  dtype: "int32",
+});
+const f = (shape: number[], range: [number, number] = [-2, 2]): OperandSpec => ({ shape, range });
+const flat = { differentiate: [] as number[] };
+
+/** Every primitive of this version. */
+export const cases: readonly Case[] = [
+  binary("add"),
+  binary("sub"),
+  binary("mul"),
+  binary("div", [-2, 2], [0.5, 2]),
+  binary("rem", [-2, 2], [0.7, 2]),
+  binary("max"),
+  binary("min"),
+  binary("pow", [0.2, 2], [-2, 2]),
+  binary("atan2", [0.1, 2], [0.1, 2]),
+  binary("nextafter", [-2, 2], [-2, 2], flat),
+  { name: "add of a 0-d operand", operands: [f([3, 5]), f([])], call: (x, y) => lax.add(x, y) },
+  { name: "mul by a 0-d operand", operands: [f([]), f([3, 5])], call: (x, y) => lax.mul(x, y) },
+  unary("neg"),
+  unary("sign", [0.1, 2]),
+  unary("abs", [0.1, 2]),
+  unary("floor", [0.1, 0.9], { secondOrder: false }),
+  unary("ceil", [0.1, 0.9], { secondOrder: false }),
+  unary("isFinite", [-2, 2], flat),
+  unary("square"),
+  unary("sqrt", [0.2, 2]),
+  unary("rsqrt", [0.2, 2]),
+  unary("cbrt", [0.2, 2]),
+  unary("exp"),
+  unary("exp2"),
+  unary("expm1"),
+  unary("log", [0.2, 2]),
+  unary("log1p", [-0.5, 2]),
+  unary("sin"),
+  unary("cos"),
+  unary("tan", [-1, 1]),
+  unary("asin", [-0.8, 0.8]),
+  unary("acos", [-0.8, 0.8]),
+  unary("atan"),
+  unary("sinh"),
+  unary("cosh"),
+  unary("tanh"),
+  unary("asinh"),
+  unary("acosh", [1.2, 3]),
+  unary("atanh", [-0.8, 0.8]),
+  unary("logistic"),
+  unary("erf"),
+  unary("erfc"),
+  unary("erfInv", [-0.8, 0.8]),
+  unary("lgamma", [0.5, 4], { secondOrder: false }),
+  unary("digamma", [0.5, 4], flat),
+  unary("stopGradient", [-2, 2], flat),
+  { name: "round", operands: [f([7], [0.1, 0.4])], call: (x) => lax.round(x), secondOrder: false },
+  { name: "integer_pow", operands: [f([7])], call: (x) => lax.integerPow(x, 3) },
+  {
+    name: "integer_pow, negative",
+    operands: [f([7], [0.5, 2])],
+    call: (x) => lax.integerPow(x, -2),
+  },
+  {
+    name: "clamp",
+    operands: [f([]), f([9]), f([])],
+    call: (a, x, b) => lax.clamp(lax.min(a, b), x, lax.max(a, b)),
+  },
+  ...(["eq", "ne", "lt", "le", "gt", "ge"] as const).map((n) => binary(n, [-2, 2], [-2, 2], flat)),
+  ...(["bitwiseAnd", "bitwiseOr", "bitwiseXor"] as const).map((n): Case => ({
+    name: n,
+    operands: [int([3, 5]), int([3, 5])],
+    call: (x, y) => lax[n](x, y),
+    ...ints,
+  })),
+  ...(["shiftLeft", "shiftRightLogical", "shiftRightArithmetic"] as const).map((n): Case => ({
+    name: n,
+    operands: [int([3, 5]), int([3, 5], [0, 40])],
+    call: (x, y) => lax[n](x, y),
+    ...ints,
+  })),
+  ...(["bitwiseNot", "populationCount", "clz", "abs", "sign", "neg"] as const).map((n): Case => ({
+    name: `${n} of int32`,
+    operands: [int([3, 5])],
+    call: (x) => lax[n](x),
+    ...ints,
+  })),
+  {
+    name: "div of int32",
+    operands: [int([20]), int([20], [-3, 3])],
+    call: (x, y) => lax.div(x, y),
+    ...ints,
+  },
+  {
+    name: "rem of int32",
+    operands: [int([20]), int([20], [-3, 3])],
+    call: (x, y) => lax.rem(x, y),
+    ...ints,
+  },
+  {
+    name: "select_n",
+    operands: [{ shape: [3, 5], range: [0, 1], dtype: "bool" }, f([3, 5]), f([3, 5])],
+    call: (c, x, y) => lax.select(c, x, y),
+  },
+  {
+    name: "select_n with a 0-d predicate",
+    operands: [{ shape: [], range: [0, 1], dtype: "bool" }, f([4]), f([4])],
+    call: (c, x, y) => lax.select(c, x, y),
+  },
+  {
+    name: "select_n of three cases",
+    operands: [int([6], [0, 2]), f([6]), f([6]), f([6])],
+    call: (i, x, y, z) => lax.selectN(i, x, y, z),
+  },
+  {
+    name: "convert_element_type",
+    operands: [f([6], [-9, 9])],
+    call: (x) => x.astype("int32"),
+    ...flat,
+  },
+  {
+    name: "convert_element_type to bool",
+    operands: [int([6], [0, 1])],
+    call: (x) => x.astype("bool"),
+    ...ints,
+  },
+  {
+    name: "bitcast_convert_type",
+    operands: [int([6])],
+    call: (x) => lax.bitcastConvertType(x, "uint32"),
+    ...ints,
+  },
+  {
+    name: "broadcast_in_dim",
+    operands: [f([3, 1])],
+    call: (x) => lax.broadcastInDim(x, [2, 3, 4], [1, 2]),
+  },
+  { name: "reshape", operands: [f([3, 4])], call: (x) => lax.reshape(x, [2, 6]) },
+  { name: "squeeze", operands: [f([3, 1, 2, 1])], call: (x) => lax.squeeze(x, [1]) },
+  { name: "transpose", operands: [f([3, 4, 2])], call: (x) => lax.transpose(x, [2, 0, 1]) },
+  { name: "slice", operands: [f([5, 7])], call: (x) => lax.slice(x, [1, 0], [4, 7], [1, 3]) },
+  {
+    name: "pad",
+    operands: [f([3, 4]), f([])],
+    call: (x, v) => lax.pad(x, v, [[1, 2, 1], [-1, 1, 0]]),
+  },
+  { name: "rev", operands: [f([3, 4])], call: (x) => lax.rev(x, [1]) },
+  {
+    name: "concatenate",
+    operands: [f([2, 3]), f([2, 1]), f([2, 4])],
+    call: (...xs) => lax.concatenate(xs, 1),
+  },
+  {
+    name: "dynamic_slice",
+    operands: [f([5, 6]), int([], [-3, 9]), int([], [-3, 9])],
+    call: (x, i, j) => lax.dynamicSlice(x, [i, j], [2, 3]),
+  },
+  {
+    name: "dynamic_update_slice",
+    operands: [f([5, 6]), f([2, 3]), int([], [-3, 9]), int([], [-3, 9])],
+    call: (x, u, i, j) => lax.dynamicUpdateSlice(x, u, [i, j]),
+  },
+  { name: "gather", operands: [f([5, 3]), int([4], [-5, 4])], call: (x, i) => x.get(i) },
+  {
+    name: "gather of two axes",
+    operands: [f([5, 3, 2]), int([4], [0, 4]), int([4], [0, 2])],
+    call: (x, i, j) => x.get(i, j),
+  },
+  {
+    name: "gather, filling",
+    operands: [f([5, 3]), int([4], [-5, 4])],
+    call: (x, i) => np.take(x, i, { axis: 0 }),
+  },
+  {
+    name: "gather along an axis",
+    operands: [f([3, 5]), int([3, 2], [0, 4])],
+    call: (x, i) => np.takeAlongAxis(x, i, 1),
+  },
+  {
+    name: "scatter",
+    operands: [f([5, 3]), f([2, 3])],
+    call: (x, u) => x.at(vn.slice(1, 3)).set(u),
+  },
+  {
+    name: "scatter of repeated indices",
+    operands: [f([5]), f([4]), int([4], [0, 2])],
+    call: (x, u, i) => x.at(i).set(u),
+  },
+  {
+    name: "scatter-add",
+    operands: [f([5, 2]), f([4, 2]), int([4], [0, 4])],
+    call: (x, u, i) => x.at(i).add(u),
+  },
+  { name: "scatter_mul", operands: [f([5]), f([2])], call: (x, u) => x.at(vn.slice(1, 3)).mul(u) },
+  {
+    name: "scatter_min",
+    operands: [f([5]), f([4]), int([4], [0, 4])],
+    call: (x, u, i) => x.at(i).min(u),
+    ...flat,
+  },
+  {
+    name: "scatter_max",
+    operands: [f([5]), f([4]), int([4], [0, 4])],
+    call: (x, u, i) => x.at(i).max(u),
+    ...flat,
+  },
+  { name: "reduce_sum", operands: [f([3, 4, 5])], call: (x) => lax.reduceSum(x, [0, 2]) },
+  { name: "reduce_prod", operands: [f([3, 4])], call: (x) => lax.reduceProd(x, [1]) },
+  { name: "reduce_max", operands: [f([3, 4])], call: (x) => lax.reduceMax(x, [0]) },
+  { name: "reduce_min", operands: [f([3, 4])], call: (x) => lax.reduceMin(x, [0, 1]) },
+  ...(["reduceAnd", "reduceOr", "reduceXor"] as const).map((n): Case => ({
+    name: n,
+    operands: [int([3, 4])],
+    call: (x) => lax[n](x, [1]),
+    ...ints,
+  })),
+  { name: "argmax", operands: [f([3, 7])], call: (x) => lax.argmax(x, 1), ...flat },
+  { name: "argmin", operands: [f([7, 3])], call: (x) => lax.argmin(x, 0), ...flat },
+  { name: "dot_general", operands: [f([3, 4]), f([4, 5])], call: (x, y) => np.matmul(x, y) },
+  {
+    name: "dot_general, batched",
+    operands: [f([2, 3, 4]), f([4, 5, 2])],
+    call: (x, y) => lax.dotGeneral(x, y, [[[2], [0]], [[0], [2]]]),
+  },
+  {
+    name: "dot_general over two axes",
+    operands: [f([3, 4, 2]), f([2, 5, 4])],
+    call: (x, y) => lax.dotGeneral(x, y, [[[1, 2], [2, 0]], [[], []]]),
+  },
+  { name: "matrix times vector", operands: [f([3, 4]), f([4])], call: (x, y) => np.matmul(x, y) },
+  { name: "cumsum", operands: [f([3, 7])], call: (x) => lax.cumsum(x, { axis: 1, reverse: true }) },
+  { name: "cumprod", operands: [f([7, 2])], call: (x) => lax.cumprod(x, 0) },
+  { name: "cummax", operands: [f([7])], call: (x) => lax.cummax(x, 0) },
+  { name: "cummin", operands: [f([7])], call: (x) => lax.cummin(x, 0) },
+  { name: "cumlogsumexp", operands: [f([7])], call: (x) => lax.cumlogsumexp(x, 0) },
+  { name: "sort", operands: [f([3, 9])], call: (x) => lax.sort(x) },
+  { name: "argsort", operands: [f([3, 60])], call: (x) => np.argsort(x), ...flat },
+  { name: "iota", operands: [f([3])], call: (x) => lax.add(x, lax.iota(x.dtype, 3)) },
+  { name: "copy", operands: [f([3])], call: (x) => np.copy(x) },
+  { name: "relu", operands: [f([9])], call: (x) => vn.nn.relu(x) },
+  { name: "softmax", operands: [f([3, 7])], call: (x) => vn.nn.softmax(x) },
+  { name: "logsumexp", operands: [f([3, 7])], call: (x) => vn.nn.logsumexp(x, 1) },
+  {
+    name: "random_bits",
+    operands: [{ shape: [], range: [0, 9], dtype: "key" }],
+    call: (k) => vn.random.bits(k, [7]),
+    ...flat,
+  },
+  {
+    name: "random_split",
+    operands: [{ shape: [], range: [0, 9], dtype: "key" }],
+    call: (k) => vn.random.keyData(vn.random.split(k, 3)),
+    ...flat,
+  },
+  {
+    name: "random_fold_in",
+    operands: [{ shape: [], range: [0, 9], dtype: "key" }],
+    call: (k) => vn.random.keyData(vn.random.foldIn(k, 5)),
+    ...flat,
+  },
+  {
+    name: "normal",
+    operands: [{ shape: [], range: [0, 9], dtype: "key" }],
+    call: (k) => vn.random.normal(k, [7]),
+    ...flat,
+  },
+  {
+    name: "threefry2x32 by way of uniform",
+    operands: [{ shape: [], range: [0, 9], dtype: "key" }],
+    call: (k) => vn.random.uniform(k, [3, 5]),
+    ...flat,
+  },
+];
+
+/** A generator of numbers in [0, 1), the same at every run. */
+function generator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** The operands of a case; `batch` puts an axis in front. */
+export function operandsOf(
+  c: Case,
+  dtype: "float32" | "float64",
+  batch: number | null = null,
+  seed = 1,
+): vn.NDArray[] {
+  const random = generator(seed * 7919 + c.name.length * 104729);
+  return c.operands.map(({ shape, range, dtype: kind = "float", values }) => {
+    const full = batch === null ? [...shape] : [batch, ...shape];
+    const size = full.reduce((a, b) => a * b, 1);
+    const [low, high] = range;
+    const draw = (i: number) => values?.[i % values.length] ?? low + random() * (high - low);
+    const whole = (i: number) => Math.floor(low + (values?.[i] ?? random()) * (high - low + 1));
+    const numbers = Array.from({ length: size }, (_, i) => kind === "float" ? draw(i) : whole(i));
+    if (kind === "key") {
+      const seeds = np.array(Int32Array.from(numbers)).reshape(full);
+      return vn.random.key(seeds);
+    }
+    const flatArray = np.array(numbers, { dtype: kind === "float" ? dtype : kind });
+    return flatArray.reshape(full);
+  });
+}
