@@ -22,7 +22,12 @@ import { planNest } from "./plan.ts";
 export interface EmitOptions {
   /** Whether a product and a sum stay two operations, so that every machine gives the same bits. */
   readonly deterministic?: boolean;
+  /** Instructions, about, between two calls in a long loop; tests choose it small. */
+  readonly chunkCost?: number;
 }
+
+/** 2 to 4 µs: much longer than a call takes, and short enough for V8 to change to better code soon. */
+const usualChunkCost = 8192;
 
 /** An emitted module. */
 export interface Emitted {
@@ -46,7 +51,7 @@ export function emitProgram(
   const start = performance.now();
   const asm = new Assembler(binaryen, options.deterministic !== true);
   try {
-    const emitter = new ProgramEmitter(asm, program);
+    const emitter = new ProgramEmitter(asm, program, options.chunkCost ?? usualChunkCost);
     emitter.emit();
     const built = performance.now();
     const bytes = asm.module.emitBinary();
@@ -71,7 +76,7 @@ class ProgramEmitter implements ModuleState, Layout {
   readonly #globals = new Set<string>();
   #kernelScratch = 0;
 
-  constructor(asm: Assembler, program: Program) {
+  constructor(asm: Assembler, program: Program, readonly chunkCost: number) {
     this.#asm = asm;
     this.#program = program;
     this.linker = new Linker(asm);

@@ -29,13 +29,12 @@ import {
 } from "./reductions.ts";
 import type { Lanes } from "./vector_ops.ts";
 
-/** Instructions, about, that one call of a chunk executes: 2 to 4 µs. */
-const chunkCost = 8192;
-
 /** What one module's nests have in common. */
 export interface ModuleState {
   readonly linker: Linker;
   readonly layout: Layout;
+  /** Instructions, about, that one call of a chunk executes. */
+  readonly chunkCost: number;
   /** A mutable global that carries result `i` of a type from a chunk to its caller. */
   resultGlobal(type: TypeName, i: number): string;
 }
@@ -146,6 +145,7 @@ class NestEmitter {
       return this.#once(loop, () => this.body(loop.body));
     }
     const width = this.#cx.block?.count ?? 1;
+    const { chunkCost } = this.#module;
     const perTurn = loop.bodyCost * loop.unroll * width;
     if (loop.cost * width > 2 * chunkCost && perTurn <= chunkCost) {
       return this.#inChunks(loop, Math.floor(chunkCost / perTurn) * loop.unroll * loop.lanes);

@@ -223,6 +223,7 @@ class Planner {
           combine: stmt.combine ?? null,
           guard: stmt.guard === undefined ? null : this.#use(stmt.guard),
         });
+        this.#noteWide(this.#graph.node(stmt.value, this.#level));
         this.#charged(stmt.combine === undefined ? 1 : 3);
         this.#graph.written(stmt.buffer);
         break;
