@@ -1,9 +1,12 @@
 // Two operands, each contiguous or a single element (stride 0), to a contiguous result; the result may lie where
 // an operand of stride 1 does. One function for each operation, so that the engine compiles what is used.
+import {
+  atan2_f32x4, atan2_f64x2, nextafter_f32x4, nextafter_f64x2, pow_f32x4, pow_f64x2, rem_f32x4, rem_f64x2,
+} from "../math";
 import { loadTail, storeTail } from "./tail";
 import { scalar2 } from "./scalars";
 import {
-  ADD, AND, DIV, MAX, MIN, MUL, NEXTAFTER, OR, POW, REM, SHL, SHR_ARITHMETIC, SHR_LOGICAL, SUB, XOR,
+  ADD, AND, ATAN2, DIV, MAX, MIN, MUL, NEXTAFTER, OR, POW, REM, SHL, SHR_ARITHMETIC, SHR_LOGICAL, SUB, XOR,
 } from "./opcodes";
 
 /** Elements for one call of a loop: a call that ends lets the engine switch to its optimised code. */
@@ -15,6 +18,12 @@ function vector2<T>(op: i32, x: v128, y: v128): v128 {
   if (op == SUB) return v128.sub<T>(x, y);
   if (sizeof<T>() > 1 && op == MUL) return v128.mul<T>(x, y);
   if (isFloat<T>() && op == DIV) return v128.div<T>(x, y);
+  if (isFloat<T>()) {
+    if (op == REM) return sizeof<T>() == 4 ? rem_f32x4(x, y) : rem_f64x2(x, y);
+    if (op == POW) return sizeof<T>() == 4 ? pow_f32x4(x, y) : pow_f64x2(x, y);
+    if (op == ATAN2) return sizeof<T>() == 4 ? atan2_f32x4(x, y) : atan2_f64x2(x, y);
+    if (op == NEXTAFTER) return sizeof<T>() == 4 ? nextafter_f32x4(x, y) : nextafter_f64x2(x, y);
+  }
   if (op == AND) return v128.and(x, y);
   if (op == OR) return v128.or(x, y);
   if (op == XOR) return v128.xor(x, y);
@@ -71,10 +80,15 @@ function div<T>(n: i32, a: usize, as: i32, b: usize, bs: i32, out: usize): void 
   else scalarLoop<T>(DIV, n, a, as, b, bs, out);
 }
 function rem<T>(n: i32, a: usize, as: i32, b: usize, bs: i32, out: usize): void {
-  scalarLoop<T>(REM, n, a, as, b, bs, out);
+  if (isFloat<T>()) loop<T>(REM, n, a, as, b, bs, out);
+  else scalarLoop<T>(REM, n, a, as, b, bs, out);
 }
 function pow<T>(n: i32, a: usize, as: i32, b: usize, bs: i32, out: usize): void {
-  scalarLoop<T>(POW, n, a, as, b, bs, out);
+  if (isFloat<T>()) loop<T>(POW, n, a, as, b, bs, out);
+  else scalarLoop<T>(POW, n, a, as, b, bs, out);
+}
+function atan2<T>(n: i32, a: usize, as: i32, b: usize, bs: i32, out: usize): void {
+  loop<T>(ATAN2, n, a, as, b, bs, out);
 }
 function minimum<T>(n: i32, a: usize, as: i32, b: usize, bs: i32, out: usize): void {
   loop<T>(MIN, n, a, as, b, bs, out);
@@ -101,7 +115,7 @@ function shrArithmetic<T>(n: i32, a: usize, as: i32, b: usize, bs: i32, out: usi
   scalarLoop<T>(SHR_ARITHMETIC, n, a, as, b, bs, out);
 }
 function nextafter<T>(n: i32, a: usize, as: i32, b: usize, bs: i32, out: usize): void {
-  scalarLoop<T>(NEXTAFTER, n, a, as, b, bs, out);
+  loop<T>(NEXTAFTER, n, a, as, b, bs, out);
 }
 
 /** Two uses of it keep binaryen from inlining every loop into one huge function. */
@@ -113,6 +127,8 @@ function floats<T>(op: i32, n: i32, a: usize, as: i32, b: usize, bs: i32, out: u
     case MUL: mul<T>(n, a, as, b, bs, out); return 1;
     case DIV: div<T>(n, a, as, b, bs, out); return 1;
     case REM: rem<T>(n, a, as, b, bs, out); return 1;
+    case POW: pow<T>(n, a, as, b, bs, out); return 1;
+    case ATAN2: atan2<T>(n, a, as, b, bs, out); return 1;
     case MIN: minimum<T>(n, a, as, b, bs, out); return 1;
     case MAX: maximum<T>(n, a, as, b, bs, out); return 1;
     case NEXTAFTER: nextafter<T>(n, a, as, b, bs, out); return 1;

@@ -1,5 +1,5 @@
-// Operations for which WASM has no vector instruction, one element at a time; XLA's meaning of each edge case.
-import { DIV, NEXTAFTER, POW, REM, SHL, SHR_ARITHMETIC, SHR_LOGICAL } from "./opcodes";
+// Integer operations for which WASM has no vector instruction, one element at a time; XLA's meaning of each edge case.
+import { DIV, POW, REM, SHL, SHR_ARITHMETIC, SHR_LOGICAL } from "./opcodes";
 
 /** Integer power by squaring; a negative exponent gives 0 but for 1 and -1. */
 function powWhole<T>(x: T, y: T): T {
@@ -17,35 +17,9 @@ function powWhole<T>(x: T, y: T): T {
   return result;
 }
 
-/** The floating remainder, exact, sign of the dividend. */
-function remFloat<T>(x: T, y: T): T {
-  // Long division in binary, on integer significands; NaN and infinities first.
-  if (!(abs(y) > 0) || abs(x) == Infinity || x != x) return <T> NaN;
-  if (abs(x) < abs(y)) return x;
-  return <T> (x % y);
-}
-
-/** The neighbour of x towards y. */
-function nextafter<T>(x: T, y: T): T {
-  if (x != x || y != y) return <T> NaN;
-  if (x == y) return y;
-  if (sizeof<T>() == 4) {
-    if (x == 0) return <T> reinterpret<f32>(y > 0 ? 1 : 0x80000001);
-    const step = (y > x) == (x > 0) ? 1 : -1;
-    return <T> reinterpret<f32>(reinterpret<i32>(<f32> x) + step);
-  }
-  if (x == 0) return <T> reinterpret<f64>(y > 0 ? 1 : <i64> 0x8000000000000001);
-  const step = (y > x) == (x > 0) ? 1 : -1;
-  return <T> reinterpret<f64>(reinterpret<i64>(<f64> x) + step);
-}
-
-/** `op` is a constant at each use, so that one branch remains. */
+/** `op` is a constant at each use, so that one branch remains. T is an integer. */
 @inline
 export function scalar2<T>(op: i32, x: T, y: T): T {
-  if (isFloat<T>()) {
-    if (op == NEXTAFTER) return nextafter<T>(x, y);
-    return remFloat<T>(x, y);
-  }
   const width: T = <T> (8 * sizeof<T>());
   if (op == DIV) {
     if (y == 0) return <T> -1;

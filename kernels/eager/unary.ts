@@ -3,14 +3,17 @@
 import { loadTail, storeTail } from "./tail";
 import {
   acos_f32x4, acos_f64x2, acosh_f32x4, acosh_f64x2, asin_f32x4, asin_f64x2, asinh_f32x4,
-  asinh_f64x2, atan_f32x4, atan_f64x2, atanh_f32x4, atanh_f64x2, cos_f32x4, cos_f64x2, cosh_f32x4,
-  cosh_f64x2, erf_f32x4, exp2_f32x4, exp2_f64x2, exp_f32x4, exp_f64x2, expm1_f32x4, expm1_f64x2,
-  log1p_f32x4, log1p_f64x2, log_f32x4, log_f64x2, logistic_f32x4, logistic_f64x2, sin_f32x4,
-  sin_f64x2, sinh_f32x4, sinh_f64x2, tan_f32x4, tan_f64x2, tanh_f32x4, tanh_f64x2,
+  asinh_f64x2, atan_f32x4, atan_f64x2, atanh_f32x4, atanh_f64x2, cbrt_f32x4, cbrt_f64x2, cos_f32x4,
+  cos_f64x2, cosh_f32x4, cosh_f64x2, digamma_f32x4, digamma_f64x2, erf_f32x4, erf_f64x2,
+  erf_inv_f32x4, erf_inv_f64x2, erfc_f32x4, erfc_f64x2, exp2_f32x4, exp2_f64x2, exp_f32x4,
+  exp_f64x2, expm1_f32x4, expm1_f64x2, lgamma_f32x4, lgamma_f64x2, log1p_f32x4, log1p_f64x2,
+  log_f32x4, log_f64x2, logistic_f32x4, logistic_f64x2, sin_f32x4, sin_f64x2, sinh_f32x4,
+  sinh_f64x2, tan_f32x4, tan_f64x2, tanh_f32x4, tanh_f64x2,
 } from "../math";
 import {
-  ABS, ACOS, ACOSH, ASIN, ASINH, ATAN, ATANH, CEIL, CLZ, COS, COSH, ERF, EXP, EXP2, EXPM1, FLOOR,
-  LOG, LOG1P, LOGISTIC, NEG, NOT, POPCOUNT, ROUND, RSQRT, SIGN, SIN, SINH, SQRT, TAN, TANH,
+  ABS, ACOS, ACOSH, ASIN, ASINH, ATAN, ATANH, CBRT, CEIL, CLZ, COS, COSH, DIGAMMA, ERF, ERFC,
+  ERF_INV, EXP, EXP2, EXPM1, FLOOR, LGAMMA, LOG, LOG1P, LOGISTIC, NEG, NOT, POPCOUNT, ROUND, RSQRT,
+  SIGN, SIN, SINH, SQRT, TAN, TANH,
 } from "./opcodes";
 
 /** Elements for one call of a loop. */
@@ -40,6 +43,7 @@ function vector1<T>(op: i32, x: v128): v128 {
   if (op == ROUND) return v128.nearest<T>(x);
   if (op == SQRT) return v128.sqrt<T>(x);
   if (op == RSQRT) return v128.div<T>(v128.splat<T>(1), v128.sqrt<T>(x));
+  if (op == CBRT) return sizeof<T>() == 4 ? cbrt_f32x4(x) : cbrt_f64x2(x);
   if (op == EXP) return sizeof<T>() == 4 ? exp_f32x4(x) : exp_f64x2(x);
   if (op == EXP2) return sizeof<T>() == 4 ? exp2_f32x4(x) : exp2_f64x2(x);
   if (op == EXPM1) return sizeof<T>() == 4 ? expm1_f32x4(x) : expm1_f64x2(x);
@@ -58,7 +62,11 @@ function vector1<T>(op: i32, x: v128): v128 {
   if (op == ASINH) return sizeof<T>() == 4 ? asinh_f32x4(x) : asinh_f64x2(x);
   if (op == ACOSH) return sizeof<T>() == 4 ? acosh_f32x4(x) : acosh_f64x2(x);
   if (op == ATANH) return sizeof<T>() == 4 ? atanh_f32x4(x) : atanh_f64x2(x);
-  if (op == ERF) return erf_f32x4(x);
+  if (op == ERF) return sizeof<T>() == 4 ? erf_f32x4(x) : erf_f64x2(x);
+  if (op == ERFC) return sizeof<T>() == 4 ? erfc_f32x4(x) : erfc_f64x2(x);
+  if (op == ERF_INV) return sizeof<T>() == 4 ? erf_inv_f32x4(x) : erf_inv_f64x2(x);
+  if (op == LGAMMA) return sizeof<T>() == 4 ? lgamma_f32x4(x) : lgamma_f64x2(x);
+  if (op == DIGAMMA) return sizeof<T>() == 4 ? digamma_f32x4(x) : digamma_f64x2(x);
   return x;
 }
 
@@ -105,6 +113,9 @@ function mapSqrt<T>(n: i32, x: usize, out: usize): void {
 }
 function mapRsqrt<T>(n: i32, x: usize, out: usize): void {
   loop<T>(RSQRT, n, x, out);
+}
+function mapCbrt<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(CBRT, n, x, out);
 }
 function mapExp<T>(n: i32, x: usize, out: usize): void {
   loop<T>(EXP, n, x, out);
@@ -163,6 +174,18 @@ function mapAtanh<T>(n: i32, x: usize, out: usize): void {
 function mapErf<T>(n: i32, x: usize, out: usize): void {
   loop<T>(ERF, n, x, out);
 }
+function mapErfc<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(ERFC, n, x, out);
+}
+function mapErfInv<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(ERF_INV, n, x, out);
+}
+function mapLgamma<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(LGAMMA, n, x, out);
+}
+function mapDigamma<T>(n: i32, x: usize, out: usize): void {
+  loop<T>(DIGAMMA, n, x, out);
+}
 function mapPopcount<T>(n: i32, x: usize, out: usize): void {
   bitLoop<T>(POPCOUNT, n, x, out);
 }
@@ -182,6 +205,7 @@ function floats<T>(op: i32, n: i32, x: usize, out: usize): i32 {
     case ROUND: mapRound<T>(n, x, out); return 1;
     case SQRT: mapSqrt<T>(n, x, out); return 1;
     case RSQRT: mapRsqrt<T>(n, x, out); return 1;
+    case CBRT: mapCbrt<T>(n, x, out); return 1;
     case EXP: mapExp<T>(n, x, out); return 1;
     case EXP2: mapExp2<T>(n, x, out); return 1;
     case EXPM1: mapExpm1<T>(n, x, out); return 1;
@@ -200,7 +224,11 @@ function floats<T>(op: i32, n: i32, x: usize, out: usize): i32 {
     case ASINH: mapAsinh<T>(n, x, out); return 1;
     case ACOSH: mapAcosh<T>(n, x, out); return 1;
     case ATANH: mapAtanh<T>(n, x, out); return 1;
-    case ERF: if (sizeof<T>() != 4) return 0; mapErf<T>(n, x, out); return 1;
+    case ERF: mapErf<T>(n, x, out); return 1;
+    case ERFC: mapErfc<T>(n, x, out); return 1;
+    case ERF_INV: mapErfInv<T>(n, x, out); return 1;
+    case LGAMMA: mapLgamma<T>(n, x, out); return 1;
+    case DIGAMMA: mapDigamma<T>(n, x, out); return 1;
     default: return 0;
   }
 }

@@ -170,11 +170,14 @@ for (const kind of KINDS) {
         if (!kernels[`unary_${kind.suffix}`](code, n, x.at, out.at)) continue;
         arena.checkGuards(`${op} ${kind.dtype} ${n}`);
         // The elementary functions have their own tests, over all of their range.
-        const ulps = op === "lgamma" || op === "digamma" ? 64 : code >= UNARY_CODES.sqrt ? 4 : 0;
+        const gamma = op === "lgamma" || op === "digamma";
+        const ulps = gamma ? 16 : code >= UNARY_CODES.sqrt ? 4 : 0;
         for (let i = 0; i < n; i++) {
           const expected = plain(reference(value(kind, x.data[i]!)));
+          // Near their zeros, which are no round numbers, these are only absolutely exact.
+          const scale = gamma && Math.abs(expected as number) < 1 ? 1 / (expected as number) : 1;
           assert(
-            same(out.data[i]!, expected, ulps, single),
+            same(out.data[i]!, expected, ulps * Math.abs(scale), single),
             `${op}_${kind.suffix}(${x.data[i]}) is ${out.data[i]}, expected ${expected} (n ${n})`,
           );
         }

@@ -113,9 +113,9 @@ export function lgamma(x: number): number {
 export function digamma(x: number): number {
   if (Number.isNaN(x) || x === -Infinity) return NaN;
   if (x === Infinity) return x;
-  if (x === 0) return Object.is(x, -0) ? Infinity : -Infinity;
+  // A pole has no sign to choose, 0 included: NaN, as XLA gives.
+  if (x <= 0 && Number.isInteger(x)) return NaN;
   if (x < 0) {
-    if (Number.isInteger(x)) return NaN;
     return digamma(1 - x) - Math.PI / Math.tan(Math.PI * (x - Math.round(x)));
   }
   let shift = 0;
