@@ -21,6 +21,7 @@ import { heap } from "./memory.ts";
 import { enterScope } from "./scope_stack.ts";
 import {
   allocateStorage,
+  beginOperation,
   bringIn,
   type Cells,
   freeStorage,
@@ -227,7 +228,10 @@ export function fromCells(aval: ShapedArray, cells: Cells): ConcreteArray {
   return new ConcreteArray(aval, storage, null);
 }
 
-/** An array in the shared memory whose elements are yet to be written, at its `address()`. */
+/**
+ * An array in the shared memory whose elements are yet to be written, at its `address()`. It may move others out, except those
+ * that were used since the last `beginOperation()`.
+ */
 export function emptyArray(aval: ShapedArray): ConcreteArray {
   const storage = new Storage();
   return new ConcreteArray(aval, storage, allocateStorage(aval, storage));
@@ -268,6 +272,7 @@ export function arrayFromTypedArray(
     );
   }
   if (aval.size <= MAX_CELLS) return fromCells(aval, typedArrayToCells(data, dtype));
+  beginOperation();
   const x = emptyArray(aval);
   const { bytes } = dtypeInfo(dtype);
   (viewFor(heap(), dtype) as Float32Array).set(
@@ -281,6 +286,7 @@ export function arrayFromTypedArray(
 export function fullArray(aval: ShapedArray, value: HostScalar): ConcreteArray {
   const cell = toCell(value, aval.dtype);
   if (aval.size <= MAX_CELLS) return fromCells(aval, new Array(aval.size).fill(cell) as Cells);
+  beginOperation();
   const x = emptyArray(aval);
   const from = Math.floor(x.address() / dtypeInfo(aval.dtype).bytes);
   (viewFor(heap(), aval.dtype) as Float32Array).fill(

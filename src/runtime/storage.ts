@@ -140,6 +140,8 @@ class Ledger {
   owner: Owner = this.ownerOf("eager");
   /** Grows by one with each operation; what the current one uses is never spilled. */
   tick = 1;
+  /** The operation that was found to use all that is resident. */
+  stuckAt = 0;
   residentBytes = 0;
   residentBuffers = 0;
   spilledBytes = 0;
@@ -204,6 +206,7 @@ export function allocateStorage(
   const state = ledger();
   const nbytes = nbytesOf(aval);
   const { limits } = state;
+  if (nbytes > heap().ceiling) throw outOfMemory(state, nbytes, formatAval(aval)); // before anything is moved for it
   if (
     state.residentBytes + nbytes > limits.limit || state.residentBuffers >= limits.maxBuffers
   ) makeRoom(state, nbytes);
@@ -326,9 +329,12 @@ function weigh(state: Ledger, guard: Guard): void {
 function claim(state: Ledger, nbytes: number, what: () => string): Block {
   const memory = heap();
   let block = memory.allocate(nbytes);
+  if (block !== null) return block;
+  const holders = biggestHolders(5); // as long as they hold it
   // The total may suffice while no single gap does: move more out until one does.
   for (let bytes = nbytes; block === null; bytes *= 2) {
-    if (spill(state, Math.max(bytes, 1 << 20), 0) === 0) throw outOfMemory(state, nbytes, what());
+    const moved = spill(state, Math.max(bytes, 1 << 20), 0);
+    if (moved === 0) throw outOfMemory(state, nbytes, what(), holders);
     block = memory.allocate(nbytes);
   }
   return block;
@@ -355,14 +361,17 @@ function endLease(lease: Lease): void {
 
 /** Spills down to the limits and an eighth below, so that the next few allocations need not. */
 function makeRoom(state: Ledger, nbytes: number): void {
+  if (state.stuckAt === state.tick) return;
   const { limit, maxBuffers } = state.limits;
   const bytes = state.residentBytes + nbytes - limit;
   const buffers = state.residentBuffers - maxBuffers;
-  spill(
+  const moved = spill(
     state,
     bytes > 0 ? bytes + Math.min(limit, 2 ** 30) / 8 : 0,
     buffers >= 0 ? buffers + maxBuffers / 8 : 0,
   );
+  // All that is left belongs to this operation; looking through it for each array that it makes would take for ever.
+  if (moved === 0) state.stuckAt = state.tick;
 }
 
 /** Moves the bytes used longest ago out of the shared memory: at least so many bytes and buffers; gives how many bytes. */
@@ -477,10 +486,14 @@ export function biggestHolders(count: number): string[] {
     .map(({ text, bytes, buffers }) => `${buffers} × ${text}: ${formatBytes(bytes)}`);
 }
 
-function outOfMemory(state: Ledger, nbytes: number, what: string): OutOfMemoryError {
+function outOfMemory(
+  state: Ledger,
+  nbytes: number,
+  what: string,
+  holders: readonly string[] = biggestHolders(5),
+): OutOfMemoryError {
   const live = state.residentBytes + state.spilledBytes;
   const count = state.residentBuffers + state.spilledBuffers;
-  const holders = biggestHolders(5);
   const biggest = holders.length === 0 ? "" : ` The biggest holders are ${holders.join("; ")}.`;
   return new OutOfMemoryError(
     `out of memory: ${formatBytes(nbytes)} for ${what} cannot be had. ${count} arrays hold ${
