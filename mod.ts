@@ -33,11 +33,17 @@ export { type ArrayLike, type Index, NDArray, slice } from "./src/core/array.ts"
 export type { DType, HostScalar, TypedArray } from "./src/core/dtype.ts";
 export type { ClosedJaxpr, Jaxpr, JaxprEqn } from "./src/core/jaxpr.ts";
 export * as numpy from "./src/numpy/mod.ts";
-export { filterJit } from "./src/filter/jit.ts";
-export { filterGrad, filterValueAndGrad } from "./src/filter/grad.ts";
-export { filterVmap } from "./src/filter/vmap.ts";
+export {
+  type Donate,
+  filterJit,
+  type JitOptions,
+  type Jitted,
+  type Lowered,
+} from "./src/filter/jit.ts";
+export { filterGrad, filterValueAndGrad, type GradOptions } from "./src/filter/grad.ts";
+export { filterVmap, type VmapOptions } from "./src/filter/vmap.ts";
 export { filterEvalShape, filterMakeJaxpr } from "./src/filter/eval_shape.ts";
-export { ShapeDtypeStruct } from "./src/filter/struct.ts";
+export { ShapeDtypeStruct, type Structs } from "./src/filter/struct.ts";
 export { ifArray } from "./src/filter/if_array.ts";
 export * as tree from "./src/tree/mod.ts";
 export {

@@ -65,10 +65,18 @@ function traceTree(tree: unknown, root: string, fn: (tree: unknown) => unknown):
  * vn.filterEvalShape((x: vn.NDArray) => x.sum(1), huge).shape; // [1000000]
  * ```
  */
-export function filterEvalShape<A extends unknown[], R>(
-  fun: ((...args: A) => R) | { call(...args: A): R } | (new (...args: A) => R),
-  ...args: { [K in keyof A]: A[K] | unknown }
-): Structs<R> {
+export function filterEvalShape<R>(fun: (...args: never[]) => R, ...args: unknown[]): Structs<R>;
+/** As above, for a class: the skeleton of what it would construct. */
+export function filterEvalShape<R>(
+  fun: new (...args: never[]) => R,
+  ...args: unknown[]
+): Structs<R>;
+/** As above, for a Module. */
+export function filterEvalShape<R>(
+  fun: { call(...args: never[]): R },
+  ...args: unknown[]
+): Structs<R>;
+export function filterEvalShape(fun: unknown, ...args: unknown[]): unknown {
   const { outDef, outLeaves } = traceTree([fun, args], "args", (tree) => {
     const [f, xs] = tree as [unknown, unknown[]];
     return invoke(f, xs);
@@ -76,7 +84,7 @@ export function filterEvalShape<A extends unknown[], R>(
   return unflatten(
     outDef,
     outLeaves.map((leaf) => isArrayLeaf(leaf) ? structOf(toNDArray(leaf, "output").aval) : leaf),
-  ) as Structs<R>;
+  );
 }
 
 const makeJaxprT: Transformation = {

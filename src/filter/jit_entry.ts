@@ -7,7 +7,7 @@ import { NDArray } from "../core/array.ts";
 import { formatAval, type ShapedArray } from "../core/aval.ts";
 import { axisEnvKey } from "../core/axis_env.ts";
 import { type ClosedJaxpr, hoistConsts } from "../core/jaxpr.ts";
-import { Tracer } from "../core/trace.ts";
+import { getEvaluator, Tracer } from "../core/trace.ts";
 import { stage } from "../transform/stage.ts";
 import { flatten, flattenInto, leafPaths, unflatten } from "../tree/flatten.ts";
 import { keystr, type Path } from "../tree/path.ts";
@@ -118,6 +118,7 @@ export function traceEntry(fun: unknown, args: unknown[], name: string): JitEntr
     split.arrays.map((x) => x.aval),
     dynamicPaths,
   );
+  for (const x of closed.consts) getEvaluator().keepAlive(x);
   return {
     treedef,
     specs: leaves.map((leaf) =>
