@@ -20,10 +20,14 @@ export const TINY_DOT = 1024;
 export const SHORT_DOT = 2;
 /** Rows of this many elements stay in the first-level cache from one pass over them to the next. */
 export const ROW = 16384;
-/** Columns this tall still do: a fused pass by columns touches a line of 64 bytes in each row. */
-export const COLUMN = 1024;
+/** So do columns this tall: a pass by columns touches another line of 64 bytes in each row. */
+export const COLUMN = 32;
 /** Rows that a nest of several passes must have, so that it can be split among threads. */
 export const MIN_ROWS = 8;
+/** Bytes of what no longer fits the second-level cache beside its neighbours. */
+export const LARGE = 2 ** 19;
+/** Elements of a block in a transpose. */
+export const BLOCK = 8;
 /** Boxes this small are put together by selection inside their consumer. */
 export const SMALL_PIECES = 512;
 

@@ -22,6 +22,7 @@ import {
 } from "../loopnest/expr.ts";
 import type { For, Nest, Stmt } from "../loopnest/ir.ts";
 import type { Value } from "./graph.ts";
+import { BLOCK } from "./cost.ts";
 import { contiguity, type NestTerms, type Pass, type StoreItem, strideIn } from "./nest.ts";
 import type { Term } from "./term.ts";
 
@@ -30,11 +31,20 @@ export function emitNest(nest: NestTerms, bufferOf: (v: Value) => number): Nest 
   return new Emitter(nest, bufferOf).run();
 }
 
-/** One loop of the result: one or more variables that run through contiguous memory together. */
+/** One loop of the result: one or more variables that run through contiguous memory together, or part of one. */
 interface Loop {
   readonly vars: readonly Term[];
   readonly extent: number;
   readonly mask: number;
+  /** By how much the variable grows with each iteration: more than 1 for the loop over a variable's blocks. */
+  readonly step: number;
+}
+
+/** A set of outer loops that a nest is written for; a nest in blocks has one for the blocks and one for the rest. */
+interface Region {
+  readonly loops: readonly Loop[];
+  /** Where the blocked variable starts. */
+  readonly start: { readonly v: Term; readonly at: number } | null;
 }
 
 /** Where statements go: one list for each depth of loops, and what is named so far. */
@@ -47,51 +57,95 @@ interface Scope {
   readonly uses: Map<Term, number>;
   readonly loaded: ReadonlyMap<Term, Term> | null;
   readonly parent: Scope | null;
-  readonly vars: Map<Term, Var>;
+  /** The variables of `loops`. */
+  readonly vars: readonly Var[];
+  readonly start: Region["start"];
 }
 
 class Emitter {
   private readonly accs = new Map<Term, Var>();
-  private readonly outer: readonly Loop[];
 
-  constructor(private readonly nest: NestTerms, private readonly bufferOf: (v: Value) => number) {
-    this.outer = this.outerLoops();
-  }
+  constructor(private readonly nest: NestTerms, private readonly bufferOf: (v: Value) => number) {}
 
   run(): Nest {
-    const { nest } = this;
-    const scope = this.openScope(this.outer, null, null);
-    this.countOuter(scope);
-    const main = scope.bodies[this.outer.length];
-    for (const pass of nest.passes) this.pass(pass, scope, main);
-    this.stores(nest.outerStores, scope);
-    const statements = this.close(scope, 0, (k) => this.outerMode(k));
-    return { kind: "nest", name: nest.name, body: statements };
+    const body = this.regions().flatMap((region) => this.region(region));
+    return { kind: "nest", name: this.nest.name, body };
   }
 
-  private outerMode(k: number): For["mode"] {
+  private region({ loops, start }: Region): Stmt[] {
+    const { nest } = this;
+    const scope = this.openScope(loops, null, null, start);
+    for (const s of nest.outerStores) this.countStore(s, scope);
+    const main = scope.bodies[loops.length];
+    for (const pass of nest.passes) this.pass(pass, scope, main);
+    this.stores(nest.outerStores, scope);
+    return this.close(scope, (k) => this.outerMode(k, loops.length));
+  }
+
+  private outerMode(k: number, count: number): For["mode"] {
     const { node, byColumns, passes } = this.nest;
     if (!node.independent) return "serial";
-    if (k === this.outer.length - 1 && (byColumns || passes.length === 0)) return "vector";
+    if (k === count - 1 && (byColumns || passes.length === 0)) return "vector";
     return k === 0 ? "parallel" : "serial";
   }
 
   // ------------------------------------------------------------ loops
 
-  private outerLoops(): Loop[] {
+  private regions(): Region[] {
     const { node, passes } = this.nest;
     const vars = node.loops.filter((v) => (v.mask & node.inner) === 0);
     if (passes.length === 0 && node.independent && vars.length > 1) {
       // The variable that most accesses run along goes inside.
-      const { loads, stores } = this.accesses();
+      const { loads, stores } = this.memoAccesses ??= this.accesses();
       let [best, score] = [vars.length - 1, -Infinity];
       for (let k = vars.length - 1; k >= 0; k--) {
         const s = contiguity(vars[k], loads, stores);
         if (s > score) [best, score] = [k, s];
       }
       if (best < vars.length - 1) vars.push(...vars.splice(best, 1));
+      const across = this.acrossVariable(vars);
+      if (across !== null) return this.blocks(vars, across);
     }
-    return this.merge(vars);
+    return [{ loops: this.merge(vars), start: null }];
+  }
+
+  /** A variable that some load runs along while it jumps along the innermost one: a transpose. */
+  private acrossVariable(vars: readonly Term[]): Term | null {
+    const { loads } = this.memoAccesses!;
+    const last = vars[vars.length - 1];
+    if (last.extent < 2 * BLOCK) return null;
+    for (const t of loads) {
+      if (Math.abs(strideIn(t.args[0], last) ?? 0) < BLOCK) continue;
+      const across = vars.find((v) => v !== last && strideIn(t.args[0], v) === 1);
+      if (across !== undefined && across.extent >= BLOCK) return across;
+    }
+    return null;
+  }
+
+  /**
+   * The innermost variable in blocks, with the other variable of a transpose between the blocks and what is inside of one:
+   * each line of memory that is read is then used up while it is in the cache.
+   */
+  private blocks(vars: readonly Term[], across: Term): Region[] {
+    const last = vars[vars.length - 1];
+    const around = this.merge(vars.filter((v) => v !== last && v !== across));
+    const loop = (v: Term, extent: number, step = 1): Loop => {
+      return { vars: [v], extent, mask: v.mask, step };
+    };
+    // Longer blocks where so many lines are open at a time that they leave the cache.
+    const size = across.extent > 1500 ? 2 * BLOCK : BLOCK;
+    const count = Math.floor(last.extent / size);
+    const rest = last.extent - count * size;
+    const inner = loop(across, across.extent);
+    const regions: Region[] = [{
+      loops: [...around, loop(last, count, size), inner, loop(last, size)],
+      start: null,
+    }];
+    if (rest > 0) {
+      const start = { v: last, at: count * size };
+      regions.push({ loops: [...around, inner, loop(last, rest)], start });
+    }
+    return regions;
   }
 
   private accesses(): { loads: Term[]; stores: StoreItem[]; all: Set<Term> } {
@@ -134,8 +188,9 @@ class Emitter {
           vars: [...last.vars, v],
           extent: last.extent * v.extent,
           mask: last.mask | v.mask,
+          step: 1,
         };
-      } else loops.push({ vars: [v], extent: v.extent, mask: v.mask });
+      } else loops.push({ vars: [v], extent: v.extent, mask: v.mask, step: 1 });
     }
     return loops;
   }
@@ -181,30 +236,20 @@ class Emitter {
     loops: readonly Loop[],
     parent: Scope | null,
     loaded: ReadonlyMap<Term, Term> | null,
+    start: Region["start"] = null,
   ): Scope {
-    const vars = new Map<Term, Var>();
     const names = parent === null ? "ijklmnop" : "rstuvwxy";
-    loops.forEach(({ vars: vs }, k) => {
-      const v = makeVar(names[k % names.length]);
-      for (const t of vs) vars.set(t, v);
-    });
+    const vars = loops.map((_, k) => makeVar(names[k % names.length]));
     const bodies = Array.from({ length: loops.length + 1 }, (): Stmt[] => []);
-    return { loops, bodies, named: new Map(), uses: new Map(), loaded, parent, vars };
+    return { loops, bodies, named: new Map(), uses: new Map(), loaded, parent, vars, start };
   }
 
-  private close(scope: Scope, from: number, mode: (k: number) => For["mode"]): Stmt[] {
-    const { loops, bodies } = scope;
-    for (let k = loops.length - 1; k >= from; k--) {
-      const v = scope.vars.get(loops[k].vars[0])!;
+  private close({ loops, bodies, vars }: Scope, mode: (k: number) => For["mode"]): Stmt[] {
+    for (let k = loops.length - 1; k >= 0; k--) {
       const { extent } = loops[k];
-      bodies[k].push({ kind: "for", v, extent, mode: mode(k), body: bodies[k + 1] });
+      bodies[k].push({ kind: "for", v: vars[k], extent, mode: mode(k), body: bodies[k + 1] });
     }
-    return bodies[from];
-  }
-
-  /** Counts the uses of terms outside of boxes; what passes use is named in any case. */
-  private countOuter(scope: Scope): void {
-    for (const s of this.nest.outerStores) this.countStore(s, scope);
+    return bodies[0];
   }
 
   private countStore(s: StoreItem, scope: Scope): void {
@@ -271,7 +316,7 @@ class Emitter {
     const { node, byColumns } = this.nest;
     const vector = !byColumns && node.independent;
     const mode = (k: number) => vector && k === depth - 1 ? "vector" : "serial";
-    main.push(...this.close(scope, 0, mode));
+    main.push(...this.close(scope, mode));
   }
 
   /** Stores come last in a body, their values named before: one may overwrite what another one reads. */
@@ -352,20 +397,31 @@ class Emitter {
     }
   }
 
+  /** A loop variable by itself, as for counting. */
   private variable(t: Term, scope: Scope): Expr {
+    let sum: Expr = intExpr(0);
+    let found = false;
     for (let s: Scope | null = scope; s !== null; s = s.parent) {
-      const v = s.vars.get(t);
-      if (v !== undefined) return v;
+      s.loops.forEach((loop, k) => {
+        if ((loop.mask & t.mask) === 0) return;
+        if (loop.vars.length > 1) throw new InternalError("schedule: a merged loop is taken apart");
+        sum = binary("add", sum, binary("mul", (s as Scope).vars[k], intExpr(loop.step)));
+        found = true;
+      });
+      if (s.start?.v === t) sum = binary("add", sum, intExpr(s.start.at));
     }
-    throw new InternalError("schedule: a loop variable outside of its loop");
+    if (!found) throw new InternalError("schedule: a loop variable outside of its loop");
+    return sum;
   }
 
   /** A sum, outer loops first, so that its front does not change in inner loops; the constant last. */
   private indexExpr(t: Term, scope: Scope, depth: number): Expr {
+    if (t.kind === "var") return this.variable(t, scope);
     if (t.kind !== "affine") return this.expr(t, scope, depth);
     const scopes: Scope[] = [];
     for (let s: Scope | null = scope; s !== null; s = s.parent) scopes.unshift(s);
     let sum: Expr = intExpr(0);
+    let constant = t.value as number;
     const add = (x: Expr, coeff: number) => {
       sum = coeff === -1
         ? binary("sub", sum, x)
@@ -373,21 +429,23 @@ class Emitter {
     };
     let done = 0;
     for (const s of scopes) {
-      for (const loop of s.loops) {
+      s.loops.forEach((loop, i) => {
         // Of merged variables the last one, whose stride is the smallest, stands for all.
-        const last = loop.vars[loop.vars.length - 1];
-        const k = t.args.indexOf(last);
-        if (k >= 0) add(s.vars.get(last)!, t.coeffs[k]);
+        const k = t.args.indexOf(loop.vars[loop.vars.length - 1]);
+        if (k >= 0) add(s.vars[i], t.coeffs[k] * loop.step);
         done |= loop.mask;
+      });
+      if (s.start !== null) {
+        const k = t.args.indexOf(s.start.v);
+        if (k >= 0) constant += t.coeffs[k] * s.start.at;
       }
     }
     t.args.forEach((x, k) => {
-      if (x.kind === "var") {
-        if ((x.mask & done) === 0) {
-          throw new InternalError("schedule: a loop variable outside of its loop");
-        }
-      } else add(this.expr(x, scope, depth), t.coeffs[k]);
+      if (x.kind !== "var") add(this.expr(x, scope, depth), t.coeffs[k]);
+      else if ((x.mask & done) === 0) {
+        throw new InternalError("schedule: a loop variable outside of its loop");
+      }
     });
-    return binary("add", sum, intExpr(t.value as number));
+    return binary("add", sum, intExpr(constant));
   }
 }

@@ -19,7 +19,7 @@
  */
 import type { Expr } from "../loopnest/expr.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
-import { CHEAP, COLUMN, MAX_NEST_VALUES, MIN_ROWS, ROW } from "./cost.ts";
+import { CHEAP, COLUMN, LARGE, MAX_NEST_VALUES, MIN_ROWS, ROW } from "./cost.ts";
 import { makeDot } from "./dots.ts";
 import { type Graph, isStorage, type Value } from "./graph.ts";
 import {
@@ -425,7 +425,7 @@ export class Fusion {
       if (node.kind !== "nest" || !node.independent || node.values >= MAX_NEST_VALUES) continue;
       if (best !== null && node.order >= best.node.order) continue;
       if (v.askers.some((n, k) => n === node && k !== i)) continue;
-      if (this.isAtOdds(v, node)) continue;
+      if (this.isAtOdds(v, node) || this.scatters(v, node, tuple)) continue;
       const fits = v.kind === "map"
         ? this.coversOnce(v, node, tuple)
         : this.fitsReduction(v, node, tuple, v.askMasks[i]) &&
@@ -440,6 +440,14 @@ export class Fusion {
     if (v.kind !== "map") return false;
     const rows = iterations(node.loops, node.outer);
     return v.reductions.some((w) => w.size > 1 && w.size !== rows);
+  }
+
+  /** Whether storing `v` from `node` would write large memory by columns. */
+  private scatters(v: Value, node: NestNode, tuple: readonly Term[]): boolean {
+    if (v.bytes <= LARGE) return false;
+    const last = tuple.findLast((t) => t.kind !== "const");
+    return last !== undefined && (last.mask & node.outer) !== 0 &&
+      (maskOf(tuple) & node.innerMask) !== 0;
   }
 
   /** Whether each iteration of a level of `node` is another element of `v`, and all elements occur. */

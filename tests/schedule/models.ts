@@ -77,3 +77,10 @@ export function mlpStep(xs: readonly NDArray[], layers: number): NDArray[] {
   const updated = params.map((p, k) => adam(p, ms[k], vs[k], grads[k], t));
   return [loss, t.add(1), ...[0, 1, 2].flatMap((i) => updated.map((u) => u[i]))];
 }
+
+/** A training step of an MLP with plain gradient descent: loss, new parameters. */
+export function sgdStep(xs: readonly NDArray[], layers: number): NDArray[] {
+  const [x, y, ...params] = xs.slice(0, 2 + 2 * layers);
+  const [loss, ...grads] = valueAndGrad((...ps) => crossEntropy(mlp(x, ps), y), params);
+  return [loss, ...params.map((p, k) => p.sub(grads[k].mul(0.1)))];
+}
