@@ -100,6 +100,8 @@ export interface Evaluator {
   literalValue(x: NDArrayType): HostScalar | undefined;
   /** A 1-d array of a TypedArray's elements. */
   fromTypedArray(data: TypedArray, shape: readonly number[], dtype: DType): NDArrayType;
+  /** Takes an array that a cache holds, such as a program's constant, out of every `scope()`. */
+  keepAlive(x: NDArrayType): void;
 }
 
 let evaluator: Evaluator | null = null;

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { interpret } from "../backends/interp/mod.ts";
+import { compileProgram } from "../backends/wasm/compiler.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import { closeJaxpr, type JaxprEqn, JaxprVar, makeJaxprOf } from "../core/jaxpr.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
 import { InternalError } from "../errors.ts";
-import type { Program } from "../loopnest/ir.ts";
+import type { Program, Stmt } from "../loopnest/ir.ts";
 import { schedule } from "../schedule/mod.ts";
-import { arrayFromTypedArray } from "./concrete.ts";
 import type { Plan } from "./evaluate.ts";
+import { Executable, InterpretedExecutable } from "./executable.ts";
 
 /** The program of one equation. Its inputs are the operands, its outputs the results. */
 export function equationProgram(
@@ -36,7 +36,10 @@ export function equationProgram(
   });
 }
 
-/** A plan that runs the primitive's own lowering. */
+/** Interpreted operations that take about as long as a compilation. */
+const COMPILE_FROM = 1 << 20;
+
+/** A plan that runs the primitive's own lowering: interpreted where that is soon done, compiled where it is not. */
 export function programPlan(
   primitive: AnyPrimitive,
   ins: readonly ShapedArray[],
@@ -44,9 +47,45 @@ export function programPlan(
   params: unknown,
 ): Plan {
   const program = equationProgram(primitive, ins, outs, params);
-  return (operands) =>
-    interpret(program, operands.map((x) => x.dataSync())).map((data, i) => {
-      const { shape, dtype, weakType } = outs[i];
-      return arrayFromTypedArray(data, shape, dtype, weakType);
-    });
+  if (workOf(program) < COMPILE_FROM) {
+    const executable = new InterpretedExecutable(program, outs);
+    return (operands) => executable.run(operands);
+  }
+  const { module, scratchBytes } = compileProgram(program);
+  const executable = new Executable({ ...program, scratchBytes }, module, outs);
+  return (operands) => executable.run(operands);
+}
+
+/** About how many scalar operations a program does. */
+function workOf(program: Program): number {
+  let work = 0;
+  for (const step of program.steps) {
+    switch (step.kind) {
+      case "nest":
+        for (const stmt of step.body) work += statementWork(stmt);
+        break;
+      case "dot":
+        work += step.batch * step.m * step.n * step.k;
+        break;
+      case "copy":
+        break; // no slower than in the compiled program
+      case "kernel":
+        for (const arg of step.args) {
+          if (arg.kind === "buffer") work += program.buffers[arg.buffer].size;
+        }
+        break;
+      default: {
+        const never: never = step;
+        return never;
+      }
+    }
+  }
+  return work;
+}
+
+function statementWork(stmt: Stmt): number {
+  if (stmt.kind !== "for") return 1;
+  let body = 0;
+  for (const inner of stmt.body) body += statementWork(inner);
+  return stmt.extent * body;
 }

@@ -93,6 +93,9 @@ export const evaluator: Evaluator = {
     x instanceof ConcreteArray ? x.literal : undefined,
   fromTypedArray: (data: TypedArray, shape: readonly number[], dtype: DType): NDArray =>
     arrayFromTypedArray(data, shape, dtype),
+  keepAlive: (x: NDArray): void => {
+    if (x instanceof ConcreteArray) x.isKept = true;
+  },
 };
 
 /** Makes concrete arrays computable. `mod.ts` calls it; calling it again does nothing. */

@@ -3,9 +3,7 @@
  *
  * @module
  */
-import type { NDArray } from "../core/array.ts";
 import { leaves } from "../tree/mod.ts";
-import { ConcreteArray } from "./concrete.ts";
 import { type OpenScope, openScope, setOpenScope, setScopeLookup } from "./scope_stack.ts";
 
 /** What is used of Node's `AsyncLocalStorage`. */
@@ -70,16 +68,6 @@ export function scope<T>(fn: () => T): T {
     leave(null);
     throw error;
   }) as T;
-}
-
-/**
- * Takes an array out of every scope: for arrays that a cache keeps, such as a program's constants.
- *
- * @returns The array.
- */
-export function keepAlive<T extends NDArray>(x: T): T {
-  if (x instanceof ConcreteArray) x.isKept = true;
-  return x;
 }
 
 function close(inner: OpenScope, outer: OpenScope | null, result: unknown): void {

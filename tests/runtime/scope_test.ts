@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import * as vn from "../../mod.ts";
 import { shapedArray } from "../../src/core/aval.ts";
 import { DonatedError } from "../../src/errors.ts";
 import { aliasArray, type ConcreteArray } from "../../src/runtime/concrete.ts";
-import { keepAlive, scope } from "../../src/runtime/scope.ts";
+import { evaluator } from "../../src/runtime/evaluate.ts";
+import { scope } from "../../src/runtime/scope.ts";
 import { filled, live } from "./helpers.ts";
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, 0));
@@ -127,8 +129,16 @@ Deno.test("a task that outlives its scope goes on making arrays", async () => {
 Deno.test("arrays that a cache keeps survive the scope", () => {
   let cached: ConcreteArray | null = null;
   scope(() => {
-    cached = keepAlive(filled([1000], 8));
+    cached = filled([1000], 8);
+    evaluator.keepAlive(cached);
   });
   assert(!cached!.isDeleted);
   assertEquals(cached!.dataSync()[999], 8);
+});
+
+Deno.test("a function that was compiled inside of a scope can be called after it", () => {
+  const f = vn.filterJit((x: vn.NDArray) => x.add(new Float32Array(100).fill(99)));
+  const first = scope(() => (f(vn.numpy.zeros([100])) as vn.NDArray).dataSync()[99]);
+  assertEquals(first, 99);
+  assertEquals((f(vn.numpy.ones([100])) as vn.NDArray).dataSync()[99], 100);
 });
