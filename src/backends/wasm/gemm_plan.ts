@@ -36,6 +36,6 @@ export function gemmScratchBytes(m: number, n: number, k: number, size: 4 | 8): 
   // A matrix times a vector copies the vectors that are not contiguous.
   if (m === 1 || n === 1) return (m + n + k) * size;
   // A thin product is computed transposed, or as dot products with packed pairs of columns.
-  const thin = Math.min(m, n) < 16 ? 96 + 16 * (Math.min(k, 2048 / size) + 4) * size : 0;
+  const thin = Math.min(m, n) < 16 ? 192 + 16 * (Math.min(k, 2048 / size) + 4) * size : 0;
   return Math.max(blockedBytes(m, n, k, size), blockedBytes(n, m, k, size), thin);
 }

@@ -60,6 +60,10 @@ function i32(value: number): Value {
   return { kind: "constant", type: "i32", value };
 }
 
+// A tile of a transposition.
+const tileRows = 16;
+const tileColumns = 16;
+
 let labels = 0;
 
 /** Emits into one function. */
@@ -148,14 +152,40 @@ class NestEmitter {
     const { chunkCost } = this.#module;
     const perTurn = loop.bodyCost * loop.unroll * width;
     if (loop.cost * width > 2 * chunkCost && perTurn <= chunkCost) {
-      return this.#inChunks(loop, Math.floor(chunkCost / perTurn) * loop.unroll * loop.lanes);
+      const turns = Math.floor(chunkCost / perTurn);
+      const whole = loop.tiled ? Math.ceil(turns / tileRows) * tileRows : turns;
+      return this.#inChunks(loop, whole * loop.unroll * loop.lanes);
     }
     this.#range(loop, { start: i32(0), end: i32(loop.extent), length: loop.extent });
   }
 
   #range(loop: LoopPlan, span: Span): void {
     if (loop.lanes > 1) this.#inLanes(loop, span);
+    else if (loop.tiled) this.#inTiles(loop, span);
     else this.#serial(loop, span);
+  }
+
+  /** Two loops in one another, in tiles of some turns of each. */
+  #inTiles(loop: LoopPlan, span: Span): void {
+    const { fn } = this.#cx;
+    const { asm } = fn;
+    const inner = loop.body[0] as LoopPlan;
+    const most = (from: Value, length: number, end: Value): Value => {
+      const beyond = fn.keep("i32", asm.op2("i32.add", fn.get(from), asm.i32(length)));
+      const fits = asm.op2("i32.lt_s", fn.get(beyond), fn.get(end));
+      return fn.keep("i32", asm.module.select(fits, fn.get(beyond), fn.get(end)));
+    };
+    const columns = Math.ceil(tileColumns / inner.unroll / inner.lanes) * inner.unroll *
+      inner.lanes;
+    this.#count(null, loop.level - 0.5, span.start, span.end, tileRows, (row) => {
+      const lastRow = most(row, tileRows, span.end);
+      this.#count(null, loop.level - 0.25, i32(0), i32(inner.extent), columns, (column) => {
+        const lastColumn = most(column, columns, i32(inner.extent));
+        this.#count(loop, loop.level, row, lastRow, 1, () => {
+          this.#range(inner, { start: column, end: lastColumn, length: columns });
+        });
+      });
+    });
   }
 
   /** Code of a loop's level that runs once. */

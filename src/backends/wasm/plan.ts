@@ -47,6 +47,11 @@ export interface LoopPlan {
   readonly unroll: number;
   /** Whether there is no loop inside. */
   readonly innermost: boolean;
+  /**
+   * Whether what the loop inside strides over, this loop walks along: a transposition. Both are then run in tiles, so
+   * that cache lines are used up before they are lost.
+   */
+  readonly tiled: boolean;
   /** About how many instructions one iteration (of all lanes) executes. */
   readonly bodyCost: number;
   /** About how many instructions all of it executes. */
@@ -275,6 +280,23 @@ class Planner {
     }
   }
 
+  #isTransposition(v: Node, body: readonly Planned[]): boolean {
+    const [inner] = body;
+    if (body.length !== 1 || inner?.kind !== "for" || inner.lanes === 1 || !inner.innermost) {
+      return false;
+    }
+    let found = false;
+    for (const stmt of inner.body) {
+      if (stmt.kind !== "store") return false;
+      forEachIndex(stmt, (index) => {
+        const { terms } = this.#graph.affine(index);
+        const step = (of: Node) => Math.abs(terms.find((t) => t.node === of)?.coefficient ?? 0);
+        if (step(inner.v) > 16 && step(v) > 0 && step(v) <= 4) found = true;
+      });
+    }
+    return found;
+  }
+
   #noteWide(v: Node): void {
     if (this.#vectorLevel > 0 && isWide(v)) this.#open[this.#vectorLevel]!.wide = true;
   }
@@ -323,12 +345,27 @@ class Planner {
       lanes,
       unroll,
       innermost: open.loops === 0,
+      tiled: lanes === 1 && cost > 256 && this.#isTransposition(v, body),
       bodyCost: open.cost + 2,
       cost,
       feeds: all,
       free: open.free,
     });
   }
+}
+
+/** Calls `visit` for each index of memory that a statement uses. */
+function forEachIndex(stmt: Planned, visit: (index: Node) => void): void {
+  const seen = new Set<number>();
+  const walk = (node: Node): void => {
+    if (seen.has(node.id)) return;
+    seen.add(node.id);
+    if (node.kind === "load") visit(node.args[0]!);
+    node.args.forEach(walk);
+  };
+  if (stmt.kind !== "store") return;
+  visit(stmt.index);
+  walk(stmt.value);
 }
 
 function openLoop(level: number): Open {

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { DType } from "../../core/dtype.ts";
+import { type DType, isFloating } from "../../core/dtype.ts";
 import type { ReduceOp } from "../../loopnest/ir.ts";
 import type { Ref, TypeName } from "./assembler.ts";
 import type { NestContext } from "./context.ts";
@@ -31,6 +31,11 @@ export interface SumState {
   readonly home: readonly Value[];
   /** The lanes' own, while a loop feeds it. */
   partial: readonly Value[] | null;
+  /**
+   * Beside a partial extreme of floats: all ones in the lanes that have met a NaN. The instruction that hands NaN on is
+   * eight on this machine, the one that drops it is one.
+   */
+  sawNaN: Value | null;
 }
 
 /** A search during emission. */
@@ -65,7 +70,16 @@ export function declareSum(cx: NestContext, plan: SumPlan): SumState {
   const type: TypeName = lanewise ? "v128" : wide ? "f64" : scalarType(dtype);
   const count = lanewise ? cx.block!.count * (wide ? 2 : 1) : 1;
   const home = Array.from({ length: count }, () => fn.local(type));
-  const state: SumState = { kind: "sum", plan, dtype, lanewise, wide, home, partial: null };
+  const state: SumState = {
+    kind: "sum",
+    plan,
+    dtype,
+    lanewise,
+    wide,
+    home,
+    partial: null,
+    sawNaN: null,
+  };
   for (const local of home) fn.assign(local, identity(cx, state, lanewise));
   return state;
 }
@@ -174,8 +188,12 @@ export function openPartials(
       const cascade = isSum && state.wide;
       if (loop.lanes === 1 && cascade && terms > RUN) continue;
       const vectors = countOf(inLanes);
-      if (isSum) state.partial = newPartial(cx, state, vectors);
-      else {
+      if (isSum) {
+        state.partial = newPartial(cx, state, vectors);
+        if (isFloating(state.dtype) && (state.plan.op === "max" || state.plan.op === "min")) {
+          state.sawNaN = cx.fn.keep("v128", cx.fn.splat("i32", 0));
+        }
+      } else {
         state.partial = makePairs(cx, state.dtype, true, vectors);
         resetPairs(cx, state, state.partial, true);
       }
@@ -207,6 +225,7 @@ export function closePartials(
   for (const { state, lanes } of reductions.opened) {
     if (!areFolded || !isCascade(state)) fold(cx, state, lanes);
     state.partial = null;
+    if (state.kind === "sum") state.sawNaN = null;
   }
 }
 
@@ -255,6 +274,9 @@ function foldLanes(cx: NestContext, state: SumState, lanes: Lanes): void {
   const combine = (x: Ref, y: Ref): Ref =>
     vectorBinary(cx, plan.op, dtype, lanes, tree(x), tree(y));
   let vectors = state.partial!.map((local) => fn.get(local));
+  if (state.sawNaN !== null) {
+    vectors[0] = asm.op2("v128.or", vectors[0]!, fn.get(state.sawNaN)); // all ones is a NaN
+  }
   while (vectors.length > 1) {
     const half = Math.ceil(vectors.length / 2);
     vectors = vectors.slice(0, half).map((x, i) => {
@@ -330,6 +352,15 @@ export function accumulate(cx: NestContext, state: SumState, value: Node): void 
     } else {
       let term = cx.vector(value, u);
       if (!whole) term = tree(masked(cx, state, term, cx.active(u)));
+      if (state.sawNaN !== null) {
+        term = fn.reuse(term);
+        const shape = shapeOf(dtype, lanes);
+        const isNaN = asm.op2(`${shape}.ne`, fn.get(term), fn.get(term));
+        fn.assign(target, asm.op2(`${shape}.p${op}`, fn.get(target), fn.get(term)));
+        fn.assign(state.sawNaN, asm.op2("v128.or", fn.get(state.sawNaN), isNaN));
+        fn.release(mark);
+        continue;
+      }
       fn.assign(target, vectorBinary(cx, op, dtype, lanes, target, term));
     }
     fn.release(mark);
