@@ -364,8 +364,9 @@ export class Fusion {
     const mask = maskOf(tuple);
     if (mask !== node.outer) {
       node.demote(mask);
-      const rows = node.loops.filter((t) => (t.mask & mask) !== 0);
-      this.rememberAs(`${spaceName(rows)}|${node.boxes[0].extents.join("x")}`, node);
+      const rows = node.loops.filter((t) => (t.mask & mask) !== 0).map((t) => t.extent);
+      const alongRows = (node.loops[node.loops.length - 1].mask & mask) === 0;
+      this.rememberAs(passName(rows, node.boxes[0].extents, alongRows), node);
     }
     node.values++;
     this.expand(v, node, tuple, askMask);
@@ -398,11 +399,11 @@ export class Fusion {
 
   /** Sizes of the loops that a nest for `v` would have. */
   private spaceOf(v: Value): string {
-    const loops = v.shape.filter((n) => n !== 1).join("x");
     const l = v.lowered;
-    if (l?.kind === "reduce") return `${loops}|${l.sizes.filter((n) => n !== 1).join("x")}`;
-    if (l?.kind === "argReduce") return `${loops}|${l.size}`;
-    return loops;
+    const loops = v.shape.filter((n) => n !== 1);
+    if (l?.kind === "reduce") return passName(loops, l.sizes.filter((n) => n !== 1), v.alongRows);
+    if (l?.kind === "argReduce") return passName(loops, [l.size], v.alongRows);
+    return loops.join("x");
   }
 
   private remember(v: Value, node: NestNode): void {
@@ -605,8 +606,9 @@ export class Fusion {
   }
 }
 
-function spaceName(loops: readonly Term[]): string {
-  return loops.map((v) => v.extent).join("x");
+/** The name of a space of outer loops with passes over a box. */
+function passName(rows: readonly number[], box: readonly number[], alongRows: boolean): string {
+  return `${rows.join("x")}|${box.join("x")}${alongRows ? "" : " by columns"}`;
 }
 
 function sameTuple(a: readonly Term[], b: readonly Term[]): boolean {

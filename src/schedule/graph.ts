@@ -47,6 +47,8 @@ export class Value implements TermRef {
   reductions: readonly Value[] = [];
   /** Of moved data that is a transpose: which axis of its own each axis of the operand is. */
   permutation: readonly number[] | null = null;
+  /** Of a reduction: whether it runs along the last axis of what it reads. */
+  alongRows = true;
   /** The distinct operands that its elements are made of. */
   reads: readonly Value[] = [];
   /** Operands that its rule has read once and for all; they have to be memory. */
@@ -304,7 +306,7 @@ export class Graph {
     this.reader = (v, i) => {
       if (v.term !== null) return this.terms.exprOf(v.term);
       if (!reads.includes(v)) reads.push(v);
-      readAt = i;
+      if (i.length > 0) readAt = i;
       if (i.length > 0 && !(i.length === at.length && i.every((e, k) => e === at[k]))) {
         pointwise = false;
       }
@@ -317,6 +319,10 @@ export class Graph {
     else if (l.kind === "reduce") {
       body = l.at(at, l.sizes.map((_, k) => this.axis(at.length + k)));
     } else body = l.at(at, this.axis(at.length));
+    if (l.kind === "reduce" || l.kind === "argReduce") {
+      const last = readAt[readAt.length - 1];
+      value.alongRows = last === undefined || !at.includes(last);
+    }
     value.reads = reads;
     value.pointwise = pointwise && l.kind === "map";
     value.cost = costOf(body);
