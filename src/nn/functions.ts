@@ -56,10 +56,18 @@ export function relu(x: ArrayLike): NDArray {
   )[0];
 }
 
-/** `min(max(x, 0), 6)`. */
+/** `min(max(x, 0), 6)`. Its gradient at 0 and at 6 is 0. */
 export function relu6(x: ArrayLike): NDArray {
   const a = float(x, "relu6");
-  return arith.min(arith.max(a, lit(a, 0)), lit(a, 6));
+  return customJvpCall(
+    ([v]) => [arith.min(arith.max(v, lit(v, 0)), lit(v, 6))],
+    ([v], [t]) => {
+      const inside = logic.and(logic.gt(v, lit(v, 0)), logic.lt(v, lit(v, 6)));
+      return [[relu6(v)], [t instanceof Zero ? t : choose(inside, t, lit(v, 0))]];
+    },
+    "relu6",
+    [a],
+  )[0];
 }
 
 /** `1 / (1 + exp(-x))`. */

@@ -30,7 +30,7 @@ import {
   unaryLowering,
   zeroJvp,
 } from "./rules.ts";
-import { and, eq, gt, lt, select } from "./logic.ts";
+import { and, eq, ge, gt, lt, select } from "./logic.ts";
 
 // ---------------------------------------------------------------- arithmetic
 
@@ -206,13 +206,13 @@ export function sign(x: NDArray): NDArray {
   return bind1(signP, [x], noParams);
 }
 
-/** `abs`: `|x|`. Its tangent is `sign(x) · t`. */
+/** `abs`: `|x|`. Its tangent is `t` where `x ≥ 0`, else `-t`: 1 at 0, as in JAX. */
 export const absP: Primitive<NoParams> = {
   name: "abs",
   abstractEval: (ins) => elementwiseAval("abs", "number", ins),
   lower: (reads, ins) => unaryLowering("abs", reads, ins),
   batch: (xs, dims) => unaryBatch(absP, xs, dims, noParams),
-  jvp: ([x], [t]) => unaryJvp(abs(x), t, (t) => mul(t, sign(x))),
+  jvp: ([x], [t]) => unaryJvp(abs(x), t, (t) => select(ge(x, lit(x, 0)), t, neg(t))),
 };
 
 /** `|x|`. */

@@ -16,7 +16,8 @@ for (
     a.name < b.name ? -1 : 1
   )
 ) {
-  const name = entry.name.replace(".json", "");
+  if (!entry.name.endsWith(".json")) continue;
+  const name = entry.name.slice(0, -".json".length);
   const file = readDataFile(name);
   const start = performance.now();
   const [badBefore, totalBefore] = [bad, total];

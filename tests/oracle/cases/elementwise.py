@@ -5,6 +5,8 @@ flush subnormals to zero, but NumPy's and SciPy's in the next wider float, round
 agree with them within 64 ulp where they are normal numbers; where it does not, the generator says so.
 """
 
+import math
+
 import jax
 import numpy as onp
 import scipy.special as sp
@@ -50,8 +52,8 @@ UNARY = {
     "np.arccosh": (onp.arccosh, 4, (1, 50)),
     "np.arctanh": (onp.arctanh, 4, (-1, 1)),
     "lax.logistic": (_sigmoid, 3, (-20, 20)),
-    "lax.erf": (_via64(sp.erf), 4, (-4, 4)),
-    "lax.erfc": (_via64(sp.erfc), 16, (-4, 6)),
+    "lax.erf": (_via64(onp.vectorize(math.erf)), 4, (-4, 4)),
+    "lax.erfc": (_via64(onp.vectorize(math.erfc)), 16, (-4, 6)),
     "lax.erf_inv": (_via64(sp.erfinv), 8, (-1, 1)),
     "lax.lgamma": (_via64(lambda x: onp.where(onp.isinf(x), onp.inf, sp.gammaln(x))), 16, (0, 30)),
     "lax.digamma": (_via64(sp.psi), 16, (0, 30)),
@@ -103,7 +105,7 @@ def check(ident, fn, args, want, dtype):
     normal = (onp.abs(want) >= tiny) | (want == 0)
     for a in args:
         normal &= (onp.abs(a) >= tiny) | (a == 0) | onp.isnan(a)
-    far = (ulps(got, want) > 64) & (normal | onp.isnan(want)) & (onp.abs(got - want) > 1e-6)
+    far = (ulps(got, want) > 64) & (normal | onp.isnan(want)) & ((onp.abs(got - want) > 1e-6) | (onp.isnan(got) != onp.isnan(want)))
     if far.any():
         print(f"note: {ident}: JAX differs at", *[a[far][:4] for a in args], "gives", got[far][:4], "not", want[far][:4])
 
@@ -115,8 +117,10 @@ def write(file):
             special = specials(dtype)
             if name in ("np.cos", "np.sin", "np.tan"):
                 special = special[~(onp.abs(special) > 1e5) | ~onp.isfinite(special)]
-            if name == "lax.digamma":  # JAX's answer at the poles is NaN, at -0 and 0 as SciPy's
-                special = special[~((special < 0) & (special == onp.floor(special)))]
+            if name == "lax.digamma":  # at the poles JAX's answers count: SciPy has an infinity at 0
+                poles = (special <= 0) & (special == onp.floor(special)) & onp.isfinite(special)
+                file.add(f"lax.digamma/{dtype}/poles", lambda x: lax.digamma(x), special[poles], x64=dtype == "float64")
+                special = special[~poles]
             if name == "lax.lgamma":
                 special = special[special != -onp.pi]
             parts = {"special": special, "random": uniform(61, dtype, lo, hi, seed=1)}
@@ -125,7 +129,8 @@ def write(file):
             for part, x in parts.items():
                 want = truth_of(truth, x, dtype)
                 ident = f"{f.ts}/{dtype}/{part}"
-                check(ident, lambda x: f(x), [x], want, dtype)
+                if part != "subnormal":  # JAX flushes them
+                    check(ident, lambda x: f(x), [x], want, dtype)
                 tiny = float(onp.finfo(dtype).tiny)
                 # Some values pass through zero inside their domain: near it the error is absolute.
                 atol = {"lax.lgamma": 2e-7, "lax.digamma": 2e-7}.get(name, 0) * (1 if dtype == "float32" else 1e-8)
@@ -218,7 +223,8 @@ def write(file):
         x, y = base.astype(dtype)[:, None], expo.astype(dtype)[None, :]
         with onp.errstate(all="ignore"):
             want = onp.power(x.astype(WIDE[dtype]), y.astype(WIDE[dtype])).astype(dtype)
-        check(f"np.power/{dtype}", lambda x, y: np.power(x, y), [x + 0 * y, y + 0 * x], want, dtype)
+        check(f"np.power/{dtype}", lambda x, y: np.power(x, y),
+              [a.copy() for a in onp.broadcast_arrays(x, y)], want, dtype)
         file.add(f"np.power/{dtype}", lambda x, y: np.power(x, y), x, y, out=want, tol=ulp(2), jit=True)
         x, y = uniform(40, dtype, 0, 20), uniform(40, dtype, -8, 8, seed=2)
         want = onp.power(x.astype(WIDE[dtype]), y.astype(WIDE[dtype])).astype(dtype)
