@@ -41,7 +41,7 @@ async function report(contender: string, rowId: string, plan: Plan): Promise<Rep
   const module = await import(new URL(file, import.meta.url).href) as Record<string, Contender>;
   const contend = module[name]!;
   const loaded = performance.now();
-  const work = await contend(row.work);
+  const work = await contend(row.work, row.mode === "first");
   if (work === null) return { able: false };
   if (row.mode !== "first") {
     return {
@@ -51,20 +51,19 @@ async function report(contender: string, rowId: string, plan: Plan): Promise<Rep
     };
   }
   const ready = performance.now();
-  const times: number[] = [];
-  for (let i = 0; i < 2; i++) {
-    const from = performance.now();
-    await work.run();
-    times.push((performance.now() - from) / 1000);
-  }
+  await work.run();
+  const called = performance.now();
+  await work.run();
+  const again = performance.now();
   return {
     able: true,
-    seconds: times[0]!,
+    seconds: (called - ready) / 1000,
     facts: {
-      importMs: loaded - before,
-      inputsMs: ready - loaded,
-      secondCallMs: times[1]! * 1000,
+      "importMs": loaded - before,
+      "making the inputsMs": ready - loaded,
       ...await work.facts(),
+      "the second callMs": again - called,
+      "from the start of the process to the first resultMs": called,
     },
   };
 }

@@ -19,8 +19,15 @@ import {
 const { numpy: np, nn, optim } = vn;
 
 /** Prepares the work. A call returns when its result is there: nothing needs to be waited for. */
-export function ours(work: Work): Promise<Prepared | null> {
-  return Promise.resolve(prepare(work));
+export async function ours(work: Work, first = false): Promise<Prepared | null> {
+  if (!first) return prepare(work);
+  const { watchStages } = await import("./stages.ts");
+  const prepared = prepare(work);
+  const stages = watchStages();
+  return {
+    run: () => stages.call(() => prepared.run()),
+    facts: async () => ({ ...await prepared.facts(), ...stages.facts() }),
+  };
 }
 
 function prepare(work: Work): Prepared {
@@ -110,20 +117,7 @@ function prepare(work: Work): Prepared {
 }
 
 function train(sizes: readonly number[], batch: number): Prepared {
-  const data = trainingData(sizes, batch);
-  const x = np.array(data.x).reshape([batch, sizes[0]!]);
-  const labels = np.array(data.labels);
-  let model = new nn.MLP(sizes[0]!, sizes.at(-1)!, sizes[1]!, sizes.length - 2, {
-    key: vn.random.key(0),
-  });
-  model = vn.treeAt(
-    (m: vn.nn.MLP) => m.layers.flatMap((layer) => [layer.weight, layer.bias!]),
-    model,
-    data.weights.flatMap((w, i) => [
-      np.array(w).reshape([sizes[i + 1]!, sizes[i]!]),
-      np.array(data.biases[i]!),
-    ]),
-  );
+  // Defined first, as a script does at its top: the compiler loads while the data are made.
   const tx = optim.sgd(learningRate);
   const loss = (model: vn.nn.MLP, x: vn.NDArray, labels: vn.NDArray): vn.NDArray => {
     const logits = vn.filterVmap(model)(x);
@@ -137,6 +131,20 @@ function train(sizes: readonly number[], batch: number): Prepared {
       return [value, vn.applyUpdates(model, updates)];
     },
     { donate: "all-except-first" },
+  );
+  const data = trainingData(sizes, batch);
+  const x = np.array(data.x).reshape([batch, sizes[0]!]);
+  const labels = np.array(data.labels);
+  let model = new nn.MLP(sizes[0]!, sizes.at(-1)!, sizes[1]!, sizes.length - 2, {
+    key: vn.random.key(0),
+  });
+  model = vn.treeAt(
+    (m: vn.nn.MLP) => m.layers.flatMap((layer) => [layer.weight, layer.bias!]),
+    model,
+    data.weights.flatMap((w, i) => [
+      np.array(w).reshape([sizes[i + 1]!, sizes[i]!]),
+      np.array(data.biases[i]!),
+    ]),
   );
   let [first, last] = [NaN, NaN];
   return {

@@ -166,7 +166,7 @@ export function toMarkdown(results: readonly Result[], about: Machine): string {
     : present.flatMap((name) =>
       Object.entries(first.figures[name]?.facts ?? {})
         .filter(([key, value]) => key.endsWith("Ms") && typeof value === "number")
-        .map(([key, value]) => [titles[name], key.slice(0, -2), digits(value as number)])
+        .map(([key, value]) => [titles[name], key.slice(0, -2), (value as number).toFixed(1)])
     );
 
   const used = [...new Set(results.flatMap((r) => r.limit === undefined ? [] : rowOf(r).limit!))];
@@ -215,7 +215,8 @@ export function toMarkdown(results: readonly Result[], about: Machine): string {
     ...(stages.length === 0 ? [] : [
       "## Where a first call's time goes",
       "",
-      "Milliseconds, of the training step in a fresh process.",
+      "Milliseconds, of the training step in a fresh process. The stages between making the inputs and the",
+      "second call are the first call's.",
       "",
       tableOf(["contender", "stage", "ms"], stages),
       "",

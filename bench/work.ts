@@ -37,8 +37,8 @@ export interface Prepared {
 /** Figures and remarks beside the time. */
 export type Facts = Record<string, number | string>;
 
-/** A contender: gives null for work that it cannot do. */
-export type Contender = (work: Work) => Promise<Prepared | null>;
+/** A contender: gives null for work that it cannot do. `first`: only the first call counts, and its stages. */
+export type Contender = (work: Work, first: boolean) => Promise<Prepared | null>;
 
 /** `n` numbers in [-1, 1), the same for a seed in every contender (also in `peers/jax_peer.py`). */
 export function uniform(n: number, seed: number): Float32Array {

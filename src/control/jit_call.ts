@@ -30,6 +30,8 @@ export interface CompiledProgram {
   readonly takenOver: readonly boolean[];
   /** For each input, whether the program reads it at all. */
   readonly used: readonly boolean[];
+  /** Milliseconds that the stages of its compilation took, by name. */
+  readonly timings: Readonly<Record<string, number>>;
 }
 
 /** How a program is to be compiled. */

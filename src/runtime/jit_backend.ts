@@ -42,9 +42,12 @@ function takenOverInputs(program: Program, count: number): boolean[] {
 /** Compiles for the CPU. */
 export const wasmJitBackend: JitBackend = {
   compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram {
+    const start = performance.now();
     const simplified = simplify(closed);
+    const simplifiedAt = performance.now();
     const program = scheduleSimplified(simplified, options);
-    const { module, scratchBytes } = compileProgram(program);
+    const scheduledAt = performance.now();
+    const { module, scratchBytes, timings } = compileProgram(program);
     // Kernels need scratch of their own, so that the compiled program may want more than the program says.
     const executable = new Executable({ ...program, scratchBytes }, module, closed.outAvals);
     const takenOver = takenOverInputs(program, closed.inAvals.length);
@@ -52,6 +55,11 @@ export const wasmJitBackend: JitBackend = {
     return {
       takenOver,
       used: usedInputs(simplified),
+      timings: {
+        simplify: simplifiedAt - start,
+        schedule: scheduledAt - simplifiedAt,
+        ...timings,
+      },
       run: (inputs: readonly NDArray[]): NDArray[] =>
         executable.run(inputs as readonly ConcreteArray[], donates ? takenOver : null),
     };
