@@ -33,6 +33,19 @@ import {
 /** Arrays of up to this many elements are kept as host scalars: cheaper than memory that the collector must be told of. */
 export const MAX_CELLS = 64;
 
+/** What took an array's elements away, for the message of a later use. */
+export interface Removal {
+  /** What it was. */
+  readonly what: string;
+  /** What the user can do. */
+  readonly advice: string;
+}
+
+const deletion: Removal = {
+  what: "delete() or the end of a using block",
+  advice: "Delete it later, or keep a copy, made before by np.copy(x)",
+};
+
 /** An array whose elements are in memory. Immutable; handles on it are cheap. */
 export class ConcreteArray extends NDArray {
   override readonly aval: ShapedArray;
@@ -44,8 +57,7 @@ export class ConcreteArray extends NDArray {
   literal: HostScalar | undefined = undefined;
   /** Whether scopes leave it alone, because a cache holds it. */
   isKept = false;
-  /** What took the elements away, for messages. */
-  #gone = "";
+  #gone: Removal | null = null;
 
   /** For the runtime: wraps elements. Users call `numpy.array`. */
   constructor(aval: ShapedArray, storage: Storage, guard: Guard | null) {
@@ -66,22 +78,22 @@ export class ConcreteArray extends NDArray {
   }
 
   override delete(): void {
-    this.release("delete() or the end of a using block");
+    this.release(deletion);
   }
 
-  /** Gives the elements up; `how` says by what, for the message of a later use. Does nothing the second time. */
-  release(how: string): void {
+  /** Gives the elements up. Does nothing the second time. */
+  release(by: Removal): void {
     const storage = this.storage;
     if (storage === null) return;
     if (--storage.handles === 0) freeStorage(storage, this.guard);
-    this.forget(how);
+    this.forget(by);
   }
 
   /** As {@linkcode release}, but leaves the storage to whom it was handed over. */
-  forget(how: string): void {
+  forget(by: Removal): void {
     this.storage = null;
     this.guard = null;
-    this.#gone = how;
+    this.#gone = by;
   }
 
   /**
@@ -188,11 +200,11 @@ export class ConcreteArray extends NDArray {
   }
 
   #goneError(): DonatedError {
+    const { what, advice } = this.#gone!;
     return new DonatedError(
       `an array (${
         formatAval(this.aval)
-      }) was used after its elements had been taken away by ${this.#gone}. ` +
-        "Use the result of that call instead, or keep a copy, made before it by np.copy(x)",
+      }) was used after its elements had been taken away by ${what}. ${advice}`,
     );
   }
 }

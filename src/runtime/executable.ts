@@ -21,6 +21,7 @@ import {
   emptyArray,
   fromCells,
   MAX_CELLS,
+  type Removal,
 } from "./concrete.ts";
 import { heap } from "./memory.ts";
 import { beginOperation, giveScratch, ledger, type Owner, takeScratch, touch } from "./storage.ts";
@@ -53,6 +54,7 @@ export class Executable implements Callable {
   readonly #layout: FrameLayout;
   readonly #frames: Block[] = [];
   readonly #owner: Owner;
+  readonly #removal: Removal;
 
   /**
    * Instantiates the module.
@@ -68,6 +70,7 @@ export class Executable implements Callable {
     this.#run = instantiateProgram(module, heap().memory);
     this.#layout = layOut(program);
     this.#owner = ledger().ownerOf(program.name);
+    this.#removal = donationTo(program);
     executables().register(this, this.#frames);
   }
 
@@ -192,16 +195,12 @@ export class Executable implements Callable {
       storage.cells = null; // they are the old elements
       storage.lease!.aval = aval;
       outs[o] = new ConcreteArray(aval, storage, x.guard);
-      x.forget(this.#donation());
+      x.forget(this.#removal);
     }
     if (donated !== null) {
-      for (let i = 0; i < inputs.length; i++) if (donated[i]) inputs[i].release(this.#donation());
+      for (let i = 0; i < inputs.length; i++) if (donated[i]) inputs[i].release(this.#removal);
     }
     return outs as ConcreteArray[];
-  }
-
-  #donation(): string {
-    return `donation to ${this.program.name}`;
   }
 }
 
@@ -229,10 +228,18 @@ export class InterpretedExecutable implements Callable {
       return arrayFromTypedArray(out, shape, dtype, weakType);
     });
     if (donated !== null) {
-      inputs.forEach((x, i) => donated[i] && x.release(`donation to ${this.program.name}`));
+      const removal = donationTo(this.program);
+      inputs.forEach((x, i) => donated[i] && x.release(removal));
     }
     return outs;
   }
+}
+
+function donationTo(program: Program): Removal {
+  return {
+    what: `donation to ${program.name}`,
+    advice: "Use the result of that call instead, or keep a copy, made before by np.copy(x)",
+  };
 }
 
 /** Where the table and the slots lie in a frame: byte offsets, 0 for what has no slot. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Removal } from "./concrete.ts";
 import { leaves } from "../tree/mod.ts";
 import { type OpenScope, openScope, setOpenScope, setScopeLookup } from "./scope_stack.ts";
 
@@ -11,6 +12,11 @@ interface TaskLocal {
   run<T>(store: OpenScope, fn: () => T): T;
   getStore(): OpenScope | undefined;
 }
+
+const scopeEnd: Removal = {
+  what: "the end of a scope()",
+  advice: "Return it from the scope's function, anywhere in the tree that it returns",
+};
 
 let tasks: TaskLocal | null = null;
 let openAsync = 0;
@@ -77,7 +83,7 @@ function close(inner: OpenScope, outer: OpenScope | null, result: unknown): void
   for (const x of inner.arrays) {
     if (kept.has(x) || x.isKept) {
       if (outer !== null) outer.arrays.push(x);
-    } else x.release("the end of a scope()");
+    } else x.release(scopeEnd);
   }
   inner.arrays.length = 0;
 }
