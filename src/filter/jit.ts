@@ -12,7 +12,7 @@ import { flatten } from "../tree/flatten.ts";
 import { isKwargs } from "../tree/kwargs.ts";
 import { staticKey } from "../tree/static_value.ts";
 import { equalsKey } from "../tree/static_value.ts";
-import { assemble, isReusable, type JitEntry, matches, traceEntry } from "./jit_entry.ts";
+import { assemble, difference, isReusable, type JitEntry, matches, traceEntry } from "./jit_entry.ts";
 import { isArrayLeaf, toNDArray } from "./leaves.ts";
 import { checkOptions, transform, type Transformation, wrapped } from "./wrapper.ts";
 
@@ -38,6 +38,9 @@ const donations: readonly Donate[] = [
 /** How many specialisations of one function are kept. */
 const maxEntries = 512;
 
+/** The trace from which on a function that keeps being traced anew is reported: the third retrace. */
+const firstWarning = 4;
+
 interface Specialisation {
   readonly entry: JitEntry;
   program: CompiledProgram | null;
@@ -49,6 +52,9 @@ interface JitTable {
   last: Specialisation | null;
   readonly byKey: Map<string, Specialisation[]>;
   size: number;
+  /** How often the function was traced; the next time to warn of it. */
+  traces: number;
+  warnAt: number;
 }
 
 const tables: WeakMap<object, Map<string, JitTable>> = new WeakMap();
@@ -66,7 +72,12 @@ function tableOf(fun: unknown, donate: string): JitTable {
   let byOption = tables.get(anchor);
   if (byOption === undefined) tables.set(anchor, byOption = new Map());
   let table = byOption.get(donate);
-  if (table === undefined) byOption.set(donate, table = { last: null, byKey: new Map(), size: 0 });
+  if (table === undefined) {
+    byOption.set(
+      donate,
+      table = { last: null, byKey: new Map(), size: 0, traces: 0, warnAt: firstWarning },
+    );
+  }
   return table;
 }
 
@@ -92,6 +103,9 @@ function findSpecialisation(
       return [found, arrays];
     }
   }
+  if (++table.traces === table.warnAt && last !== null) {
+    warnOfRetraces(table, last.entry, fun, args, name);
+  }
   const made: Specialisation = { entry: traceEntry(fun, args, name), program: null };
   if (isReusable(made.entry)) {
     candidates.push(made);
@@ -102,6 +116,22 @@ function findSpecialisation(
   arrays.length = 0;
   for (const leaf of flatten(call)[0]) if (isArrayLeaf(leaf)) arrays.push(toNDArray(leaf, name));
   return [made, arrays];
+}
+
+/** Says which argument keeps a function from finding what was compiled before; the next time after as many traces again. */
+function warnOfRetraces(
+  table: JitTable,
+  last: JitEntry,
+  fun: unknown,
+  args: unknown[],
+  name: string,
+): void {
+  table.warnAt *= 2;
+  warn(
+    `filterJit(${name}) is traced for the ${table.traces}th time, and compiled each time. What differs from the call before: ${
+      difference(last, fun, args)
+    }. Arguments that change should be arrays; functions and other objects should be made once, outside of the loop`,
+  );
 }
 
 /** Forgets the specialisations of the key that was made first. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ArgumentError, ShapeError } from "../errors.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import { type ArrayLike, NDArray } from "../core/array.ts";
 import { formatShape, type Shape, shapesEqual } from "../core/aval.ts";
 import {
@@ -15,6 +15,7 @@ import {
   type PromotionType,
   type TypedArray,
 } from "../core/dtype.ts";
+import { currentChecks } from "../core/checks.ts";
 import { getEvaluator } from "../core/trace.ts";
 import { literal } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
@@ -84,7 +85,21 @@ export function resultType(xs: readonly ArrayLike[], where: string): PromotionTy
     if (x instanceof NDArray) return !isFloating(x.dtype);
     return !(x instanceof Float32Array || x instanceof Float64Array);
   });
-  return xs.map((x) => promotionTypeOf(x, integral, where)).reduce(promoteTypes);
+  const types = xs.map((x) => promotionTypeOf(x, integral, where));
+  if (currentChecks().strictPromotion) refuseMixed(types, where);
+  return types.reduce(promoteTypes);
+}
+
+/** For tests: strong operands of different dtypes are an error. */
+function refuseMixed(types: readonly PromotionType[], where: string): void {
+  const strong = new Set(types.filter((t) => !t.weakType).map((t) => t.dtype));
+  if (strong.size > 1) {
+    throw new DTypeError(
+      `${where}: operands of dtypes ${
+        [...strong].join(" and ")
+      } would be promoted; convert one of them`,
+    );
+  }
 }
 
 /** An operand converted to a dtype. */

@@ -49,7 +49,7 @@ const rules = new Map<AnyPrimitive, Rule>([
     convertElementTypeP,
     ({ invars: [x], outvars: [v] }) => x.aval.dtype === v.aval.dtype ? x : null,
   ],
-  [selectNP, ({ invars: [, x, y] }) => x === y ? x : null],
+  [selectNP, ({ invars: [, x, ...rest] }) => rest.every((y) => x === y) ? x : null],
   [reshapeP, reshapeRule],
   [squeezeP, reshapeRule],
   [transposeP, transposeRule],

@@ -16,6 +16,8 @@ import {
   Literal,
   makeJaxprOf,
 } from "../core/jaxpr.ts";
+import { currentChecks } from "../core/checks.ts";
+import { verifyJaxpr } from "../core/jaxpr_verify.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
 import {
   bind,
@@ -106,6 +108,7 @@ export class JaxprTrace extends Trace {
   finish(outs: readonly NDArray[]): ClosedJaxpr {
     const outvars = outs.map((x) => this.atom(x, "output"));
     const jaxpr = makeJaxprOf([...this.constants.values()], this.invars, outvars, this.eqns);
+    if (currentChecks().verify) verifyJaxpr(jaxpr, "tracing");
     return closeJaxpr(jaxpr, [...this.constants.keys()]);
   }
 }
