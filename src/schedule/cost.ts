@@ -12,6 +12,8 @@ export const CHEAP = 6;
 export const SPILL = 8;
 /** Values of one nest: beyond, a chain is cut, so that generated functions stay of a size that compilers like. */
 export const MAX_NEST_VALUES = 160;
+/** Moves in a row that are followed in one go: each is some calls deep. */
+export const MAX_MOVES = 24;
 /** Loop variables of one nest (they are bits of an int32). */
 export const MAX_NEST_VARS = 28;
 /** Multiplications in a dot that is so small that loops beat the packing kernel. */

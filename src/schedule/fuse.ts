@@ -278,7 +278,7 @@ export class Fusion {
       if (this.isOneQuestion(v)) {
         const [node, tuple] = [v.askers[0] as NestNode, v.tuples[0]];
         const often = node.evaluations(maskOf(tuple)) > v.size * 1.25;
-        if (v.inlineCost <= CHEAP || (!often && node.values < MAX_NEST_VALUES)) {
+        if ((v.inlineCost <= CHEAP || !often) && node.values < MAX_NEST_VALUES) {
           return this.inline(v);
         }
       } else if (this.isCheap(v)) return this.inline(v);

@@ -19,7 +19,7 @@ import {
 } from "../core/jaxpr.ts";
 import type { Access, DotSpec, Lowered } from "../core/lowering.ts";
 import { constant, type Expr, forEachOperand, makeVar } from "../loopnest/expr.ts";
-import { CHEAP, opCost, SHORT_DOT, SMALL_PIECES, TINY_DOT } from "./cost.ts";
+import { CHEAP, MAX_MOVES, opCost, SHORT_DOT, SMALL_PIECES, TINY_DOT } from "./cost.ts";
 import { aliasAsMap, dotAsReduce, piecesAsMap, reductionIdentity } from "./lowered.ts";
 import type { Node } from "./nodes.ts";
 import { type Term, type TermRef, Terms } from "./term.ts";
@@ -55,6 +55,8 @@ export class Value implements TermRef {
   eager: readonly Value[] = [];
   /** Whether it only moves data: each element is an operand's element at an affine index. */
   movement = false;
+  /** How many moves lie between it and something computed. */
+  moves = 0;
   /** Whether each element reads its operands at its own index (or 0-d operands). */
   pointwise = false;
   /** The cost of its own operations for one element. */
@@ -294,6 +296,7 @@ export class Graph {
     if (l.kind === "alias") {
       value.reads = [value.operands[l.operand]];
       value.reductions = value.reads[0].reductions;
+      value.moves = value.reads[0].moves + 1;
       return;
     }
     if (l.kind === "reduce" || l.kind === "argReduce") value.reductions = [value];
@@ -329,6 +332,10 @@ export class Graph {
     value.movement = l.kind === "map" && value.eager.length === 0 && reads.length === 1 &&
       placeholders.has(body) &&
       readAt.every((e) => isAffine(e));
+    if (value.movement) {
+      value.moves = reads[0].moves + 1;
+      if (value.moves >= MAX_MOVES) value.movement = false;
+    }
     if (value.movement && readAt.length === at.length) {
       const permutation = readAt.map((e) => at.indexOf(e));
       if (new Set(permutation).size === at.length && !permutation.includes(-1)) {

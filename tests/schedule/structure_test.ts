@@ -255,3 +255,20 @@ Deno.test("reductions whose box differs from the row's share the row all the sam
   assertEquals(kinds(program), ["nest"]);
   assertEquals(loops(program).map((l) => l.extent), [16, 40, 25]);
 });
+
+Deno.test("long chains of any kind are scheduled without deep recursion", () => {
+  const chains: ((x: NDArray) => NDArray)[] = [
+    (x) => slice(x, [1], [x.shape[0]]),
+    (x) => slice(np.sin(x), [1], [x.shape[0]]),
+    (x) => np.flip(slice(x, [1], [x.shape[0]])),
+    (x) => reshape(slice(reshape(x, [x.size, 1]), [1, 0], [x.size, 1]), [x.size - 1]),
+    (x) => slice(x, [0], [x.shape[0] - 1]).add(slice(x, [1], [x.shape[0]])).mul(0.5),
+  ];
+  for (const step of chains) {
+    const program = check(jaxprOf((x) => {
+      for (let i = 0; i < 1500; i++) x = step(x);
+      return x;
+    }, f32(1504)));
+    assert(program.steps.length < 1000);
+  }
+});
