@@ -3,6 +3,7 @@
 // form, so that all the work is in the tiles, which are called often.
 import { gemm_tile12_f32, gemm_tile4_f32, gemm_tile6_f32 } from "./tile_f32";
 import { gemm_tile12_f64, gemm_tile4_f64, gemm_tile6_f64 } from "./tile_f64";
+import { merge } from "./merge";
 import { packA, packB, packColumns, sixes } from "./pack";
 
 // The same numbers are in src/backends/wasm/gemm_plan.ts, which computes the scratch space.
@@ -25,24 +26,6 @@ function tile6<T>(kc: i32, a: usize, b: usize, bk: usize, c: usize, cr: usize, a
 function tile4<T>(kc: i32, a: usize, b: usize, bk: usize, c: usize, cr: usize, acc: i32): void {
   if (sizeof<T>() == 4) gemm_tile4_f32(kc, a, b, bk, c, cr, acc);
   else gemm_tile4_f64(kc, a, b, bk, c, cr, acc);
-}
-
-/** Stores or adds the present part of a tile, to a C of any strides. */
-function merge<T>(
-  d: usize, dr: usize, mr: i32, nr: i32, c: usize, crs: usize, ccs: usize, acc: i32,
-): void {
-  for (let i = 0; i < mr; i++) {
-    let s = d, t = c;
-    for (let j = 0; j < nr; j++) {
-      let x = load<T>(s);
-      if (acc) x += load<T>(t);
-      store<T>(t, x);
-      s += sizeof<T>();
-      t += ccs;
-    }
-    d += dr;
-    c += crs;
-  }
 }
 
 /** All rows of a packed block of A times one panel of B. */

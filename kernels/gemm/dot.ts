@@ -2,11 +2,13 @@
 // of the thin one. The wide operand is read where it lies, because a thin product reads each element so few
 // times that packing it would cost as much as the arithmetic.
 import { madd } from "../math/madd";
+import { merge, mergeTen } from "./merge";
+import { gemm_thin4_f32, packTen } from "./thin_f32";
 
 /** Bytes of a row per k block: 6 rows and all packed pairs of columns stay in the first cache. */
 const K_BYTES: i32 = 2048;
-/** Bytes for the 12 sums of a tile. */
-const SUMS: usize = 96;
+/** Bytes for the sums of a tile. */
+const SUMS: usize = 192;
 
 /** The sums of the lanes of four vectors. */
 @inline
@@ -142,24 +144,52 @@ function dotRows<T>(
   }
 }
 
+/** Ten columns at once, for f32. */
+function tenColumns(
+  m: i32, count: i32, kc: i32, a: usize, rs: usize, ten: usize, c: usize, crs: usize, ccs: usize,
+  sums: usize, acc: i32,
+): void {
+  for (let i = 0; i < m; i += 4) {
+    const rows = min(4, m - i);
+    const a1 = rows > 1 ? a + rs : a, a2 = rows > 2 ? a1 + rs : a1, a3 = rows > 3 ? a2 + rs : a2;
+    gemm_thin4_f32(kc, a, a1, a2, a3, ten, sums);
+    if (count == 10 && ccs == 4) mergeTen(sums, rows, c, crs, acc);
+    else merge<f32>(sums, 48, rows, count, c, crs, ccs, acc);
+    a += 4 * rs;
+    c += 4 * crs;
+  }
+}
+
 /** C (+)= A · B where the rows of A are contiguous (`ars` bytes apart) and n is small. */
 export function dotProducts<T>(
   m: i32, n: i32, k: i32, a: usize, ars: usize, b: usize, brs: usize, bcs: usize,
   c: usize, crs: usize, ccs: usize, scratch: usize, acc: i32,
 ): void {
-  const V = i32(16 / sizeof<T>()), kMax = K_BYTES / i32(sizeof<T>());
-  const pairs = scratch + SUMS;
+  const V = i32(16 / sizeof<T>());
+  // 9 columns fill the tile for 10 well enough, 8 do not.
+  const ten = sizeof<T>() == 4 && n >= 9 ? min(10, n) : 0;
+  const kMax = (ten ? K_BYTES / 2 : K_BYTES) / i32(sizeof<T>());
   for (let pc = 0; pc < k; pc += kMax) {
     const kc = min(kMax, k - pc);
+    const more = acc | i32(pc > 0);
     const bytes = 32 * usize((kc + V - 1) / V);
-    const from = b + usize(pc) * brs;
-    for (let j = 0; j < n; j += 2) {
-      packPair<T>(kc, from + usize(j) * bcs, brs, bcs, j + 1 < n, pairs + bytes * usize(j >> 1));
+    const ap = a + usize(pc) * sizeof<T>();
+    let bp = b + usize(pc) * brs, cp = c;
+    const packed = scratch + SUMS;
+    if (sizeof<T>() == 4 && ten) {
+      packTen(kc, bp, brs, bcs, ten, packed);
+      tenColumns(m, ten, kc, ap, ars, packed, cp, crs, ccs, scratch, more);
+      bp += usize(ten) * bcs;
+      cp += usize(ten) * ccs;
     }
-    for (let i = 0; i < m; i += 6) {
+    const rest = n - ten;
+    for (let j = 0; j < rest; j += 2) {
+      packPair<T>(kc, bp + usize(j) * bcs, brs, bcs, j + 1 < rest, packed + bytes * usize(j >> 1));
+    }
+    for (let i = 0; i < m && rest > 0; i += 6) {
       dotRows<T>(
-        min(6, m - i), n, kc, a + usize(i) * ars + usize(pc) * sizeof<T>(), ars, pairs,
-        c + usize(i) * crs, crs, ccs, scratch, acc | i32(pc > 0),
+        min(6, m - i), rest, kc, ap + usize(i) * ars, ars, packed, cp + usize(i) * crs, crs, ccs,
+        scratch, more,
       );
     }
   }

@@ -4,7 +4,7 @@
 
 /** Copies 4 rows x kc (rows `rs` apart, elements contiguous) into steps of `ds` bytes, k after k. */
 @inline
-function transpose4<T>(kc: i32, src: usize, rs: usize, dst: usize, ds: usize): void {
+export function transpose4<T>(kc: i32, src: usize, rs: usize, dst: usize, ds: usize): void {
   const s1 = src + rs, s2 = s1 + rs, s3 = s2 + rs;
   let p: usize = 0;
   if (sizeof<T>() == 4) {
