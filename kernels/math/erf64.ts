@@ -1,7 +1,7 @@
-// The error function of f64 lanes, its complement and its inverse; the f32 complement through f64.
+// The error function of f64 lanes, its complement, and its inverse, that of f32 lanes too.
 
 import { madd, nmadd, select } from "./madd";
-import { abs_f64, high, join, low, product_low, residual, sign_f64 } from "./lanes";
+import { abs_f64, product_low, residual, sign_f64 } from "./lanes";
 import { expm1_small_f64, LOG2E, reduce_f64, ROUND_TWICE_BIASED, scale_twice_f64 } from "./parts64";
 import { log_f32x4 } from "./log";
 import { log_f64x2 } from "./log64";
@@ -68,11 +68,6 @@ export function erfc_f64x2(x: v128): v128 {
   // Near 0, where the result is near 1, 1 - erf x is more exact.
   const erf = v128.xor(madd<f64>(erf_small_f64(f64x2.mul(a, a)), a, a), sign);
   return select<i64>(f64x2.sub(f64x2.splat(1), erf), far, f64x2.lt(a, f64x2.splat(0.25)));
-}
-
-/** 1 - erf x, in f64. */
-export function erfc_f32x4(x: v128): v128 {
-  return join(erfc_f64x2(low(x)), erfc_f64x2(high(x)));
 }
 
 /** y for x = +-1, where the inverse is infinite, and beyond, where there is none. */

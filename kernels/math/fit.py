@@ -209,6 +209,17 @@ def _():
     return dense(fit(lambda z: atanh_series(z, 2), 0, top, range(8)))
 
 
+@poly("log2_wide", 64, "log2((1 + s) / (1 - s)) / s in z = s^2, |s| <= 3 - 2 sqrt 2; f64 for results in f32")
+def _():
+    top = (3 - 2 * mp.sqrt(2)) ** 2 * 1.001
+    return dense(fit(lambda z: atanh_series(z, 0) / LN2, 0, top, range(5)))
+
+
+@poly("exp2_wide", 64, "2^f for |f| <= 1 / 2; f64 for results in f32", split=True)
+def _():
+    return dense(fit(lambda f: 2**f, -0.5005, 0.5005, range(8)))
+
+
 # --- erf ----------------------------------------------------------------------------------------
 
 
@@ -240,6 +251,15 @@ def _():
 
     center = f(mp.mpf(0))
     return tail(f, lambda q: center, 1, -1, mp.mpf(24) / 32, 21)
+
+
+@poly("erfc_wide", 64, "(1 + 2 a) exp(a^2) erfc(a) in (a - 2) / (a + 2), 0 <= a <= 10.2; f64 for results in f32", split=True)
+def _():
+    def f(q):
+        a = 2 * (1 + q) / (1 - q)
+        return (1 + 2 * a) * mp.exp(a * a) * mp.erfc(a)
+
+    return dense(fit(f, -1, mp.mpf(8.2) / 12.2, range(12)))
 
 
 # --- trigonometric ------------------------------------------------------------------------------
@@ -323,12 +343,12 @@ def erf_inv_of(w):
     return y / x
 
 
-@poly("erf_inv_middle_f32", 32, "erf_inv(x) / x in -log(1 - x^2) - 5/2, up to 5")
+@poly("erf_inv_middle_f32", 32, "erf_inv(x) / x in -log(1 - x^2) - 5/2, up to 5", split=True)
 def _():
     return dense(fit(lambda w: erf_inv_of(w + 2.5), -2.4999999, 2.501, range(10), to=round32))
 
 
-@poly("erf_inv_tail_f32", 32, "erf_inv(x) / x in sqrt(-log(1 - x^2)) - 3, from sqrt 5 to 4.2")
+@poly("erf_inv_tail_f32", 32, "erf_inv(x) / x in sqrt(-log(1 - x^2)) - 3, from sqrt 5 to 4.2", split=True)
 def _():
     return dense(fit(lambda s: erf_inv_of((s + 3) ** 2), mp.sqrt(5) - 3.001, 1.2, range(9), to=round32))
 

@@ -13,3 +13,4 @@ export * from "./power";
 export * from "./round";
 export * from "./trig";
 export * from "./trig64";
+export * from "./wide";

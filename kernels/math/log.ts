@@ -2,8 +2,7 @@
 // log x = k ln 2 + f - f^2 / 2 + f^3 P(f), summed from the small end (as in Cody and Waite, 1980).
 
 import { madd, nmadd, select } from "./madd";
-import { high, join, low, sign_f32 } from "./lanes";
-import { acosh_f64x2, asinh_f64x2, atanh_f64x2 } from "./log64";
+import { sign_f32 } from "./lanes";
 import { log2_f32, log_tail_f32 } from "./poly";
 
 const LN2_HIGH: f32 = 0.693145751953125;
@@ -128,19 +127,4 @@ export function log1p_f32x4(x: v128): v128 {
   const w = f32x4.add(x, f32x4.splat(1));
   if (any_special(w)) return log1p_special_f32x4(x);
   return log1p_parts(x, w);
-}
-
-/** asinh x, in f64. */
-export function asinh_f32x4(x: v128): v128 {
-  return join(asinh_f64x2(low(x)), asinh_f64x2(high(x)));
-}
-
-/** acosh x, in f64. */
-export function acosh_f32x4(x: v128): v128 {
-  return join(acosh_f64x2(low(x)), acosh_f64x2(high(x)));
-}
-
-/** atanh x, in f64. */
-export function atanh_f32x4(x: v128): v128 {
-  return join(atanh_f64x2(low(x)), atanh_f64x2(high(x)));
 }

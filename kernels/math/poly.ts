@@ -126,6 +126,32 @@ export function pow_log_f64(x: v128): v128 {
   return p;
 }
 
+// log2((1 + s) / (1 - s)) / s in z = s^2, |s| <= 3 - 2 sqrt 2; f64 for results in f32; error 2^-37.8.
+@inline
+export function log2_wide(x: v128): v128 {
+  let p = f64x2.splat(0.34075015317533536);
+  p = madd<f64>(p, x, f64x2.splat(0.41167166844383174));
+  p = madd<f64>(p, x, f64x2.splat(0.577083602030738));
+  p = madd<f64>(p, x, f64x2.splat(0.96179667325244));
+  p = madd<f64>(p, x, f64x2.splat(2.8853900817901725));
+  return p;
+}
+
+// 2^f for |f| <= 1 / 2; f64 for results in f32; error 2^-34.5.
+@inline
+export function exp2_wide(x: v128): v128 {
+  const y = f64x2.mul(x, x);
+  let a = f64x2.splat(0.00015469423090005613);
+  let b = f64x2.splat(1.5201854154086916e-05);
+  a = madd<f64>(a, y, f64x2.splat(0.009618026845603532));
+  b = madd<f64>(b, y, f64x2.splat(0.001333392386342269));
+  a = madd<f64>(a, y, f64x2.splat(0.2402265120116564));
+  b = madd<f64>(b, y, f64x2.splat(0.0555041035058041));
+  a = madd<f64>(a, y, f64x2.splat(0.9999999999613706));
+  b = madd<f64>(b, y, f64x2.splat(0.6931471807297244));
+  return madd<f64>(b, x, a);
+}
+
 // erf(x) / x - 1 in z = x^2 for |x| <= 1.1; error 2^-27.6.
 @inline
 export function erf_small_f32(x: v128): v128 {
@@ -201,6 +227,25 @@ export function erfc_tail_f64(x: v128): v128 {
   b = madd<f64>(b, y, f64x2.splat(-0.10103906603630497));
   a = madd<f64>(a, y, f64x2.splat(-0.13962111684056275));
   b = madd<f64>(b, y, f64x2.splat(0.015379652102619846));
+  return madd<f64>(b, x, a);
+}
+
+// (1 + 2 a) exp(a^2) erfc(a) in (a - 2) / (a + 2), 0 <= a <= 10.2; f64 for results in f32; error 2^-30.0.
+@inline
+export function erfc_wide(x: v128): v128 {
+  const y = f64x2.mul(x, x);
+  let a = f64x2.splat(0.00016925307318674932);
+  let b = f64x2.splat(7.935161222995966e-05);
+  a = madd<f64>(a, y, f64x2.splat(-0.0014206326062340833));
+  b = madd<f64>(b, y, f64x2.splat(-0.00040071923229245465));
+  a = madd<f64>(a, y, f64x2.splat(0.008709027551691128));
+  b = madd<f64>(b, y, f64x2.splat(0.0012527166893007116));
+  a = madd<f64>(a, y, f64x2.splat(-0.05421781572255277));
+  b = madd<f64>(b, y, f64x2.splat(-0.008030875495651268));
+  a = madd<f64>(a, y, f64x2.splat(-0.1660305224160226));
+  b = madd<f64>(b, y, f64x2.splat(0.16405104059960116));
+  a = madd<f64>(a, y, f64x2.splat(1.2769783826873622));
+  b = madd<f64>(b, y, f64x2.splat(-0.09276382066231957));
   return madd<f64>(b, x, a);
 }
 
@@ -357,32 +402,34 @@ export function sinh_tail_f64(x: v128): v128 {
 // erf_inv(x) / x in -log(1 - x^2) - 5/2, up to 5; error 2^-23.6.
 @inline
 export function erf_inv_middle_f32(x: v128): v128 {
-  let p = f32x4.splat(-8.788465e-09);
-  p = madd<f32>(p, x, f32x4.splat(2.3236625e-08));
-  p = madd<f32>(p, x, f32x4.splat(4.6613926e-07));
-  p = madd<f32>(p, x, f32x4.splat(-3.4627485e-06));
-  p = madd<f32>(p, x, f32x4.splat(-4.963225e-06));
-  p = madd<f32>(p, x, f32x4.splat(0.00021834459));
-  p = madd<f32>(p, x, f32x4.splat(-0.001252742));
-  p = madd<f32>(p, x, f32x4.splat(-0.004177387));
-  p = madd<f32>(p, x, f32x4.splat(0.24664028));
-  p = madd<f32>(p, x, f32x4.splat(1.5014094));
-  return p;
+  const y = f32x4.mul(x, x);
+  let a = f32x4.splat(2.3236625e-08);
+  let b = f32x4.splat(-8.788465e-09);
+  a = madd<f32>(a, y, f32x4.splat(-3.4627485e-06));
+  b = madd<f32>(b, y, f32x4.splat(4.6613926e-07));
+  a = madd<f32>(a, y, f32x4.splat(0.00021834459));
+  b = madd<f32>(b, y, f32x4.splat(-4.963225e-06));
+  a = madd<f32>(a, y, f32x4.splat(-0.004177387));
+  b = madd<f32>(b, y, f32x4.splat(-0.001252742));
+  a = madd<f32>(a, y, f32x4.splat(1.5014094));
+  b = madd<f32>(b, y, f32x4.splat(0.24664028));
+  return madd<f32>(b, x, a);
 }
 
 // erf_inv(x) / x in sqrt(-log(1 - x^2)) - 3, from sqrt 5 to 4.2; error 2^-22.8.
 @inline
 export function erf_inv_tail_f32(x: v128): v128 {
-  let p = f32x4.splat(-0.00012214147);
-  p = madd<f32>(p, x, f32x4.splat(5.213511e-05));
-  p = madd<f32>(p, x, f32x4.splat(0.0012394731));
-  p = madd<f32>(p, x, f32x4.splat(-0.0036240346));
-  p = madd<f32>(p, x, f32x4.splat(0.0057908907));
-  p = madd<f32>(p, x, f32x4.splat(-0.0076355804));
-  p = madd<f32>(p, x, f32x4.splat(0.009430832));
-  p = madd<f32>(p, x, f32x4.splat(1.0016748));
-  p = madd<f32>(p, x, f32x4.splat(2.832977));
-  return p;
+  const y = f32x4.mul(x, x);
+  let a = f32x4.splat(-0.00012214147);
+  let b = f32x4.splat(5.213511e-05);
+  a = madd<f32>(a, y, f32x4.splat(0.0012394731));
+  b = madd<f32>(b, y, f32x4.splat(-0.0036240346));
+  a = madd<f32>(a, y, f32x4.splat(0.0057908907));
+  b = madd<f32>(b, y, f32x4.splat(-0.0076355804));
+  a = madd<f32>(a, y, f32x4.splat(0.009430832));
+  b = madd<f32>(b, y, f32x4.splat(1.0016748));
+  a = madd<f32>(a, y, f32x4.splat(2.832977));
+  return madd<f32>(b, x, a);
 }
 
 // erf_inv(x) / x in -log(1 - x^2) - 25/8, up to 25/4; error 2^-52.1.

@@ -1,20 +1,20 @@
-// Powers and cube roots.
+// Powers in f64 lanes (those of f32 are in wide.ts) and cube roots.
 
 import { madd, nmadd, select } from "./madd";
-import { abs_f64, high, join, low, product_low, residual, sign_f32, sign_f64, sum_low } from "./lanes";
+import { abs_f64, high, join, low, product_low, residual, sign_f64, sum_low } from "./lanes";
 import {
   exponent_f64,
   expm1_small_f64,
   LN2_HIGH,
   LN2_LOW,
   LOG2E,
-  log_tail_f64,
   reduce_f64,
   ROUND_TWICE_BIASED,
   scale_twice_f64,
   small_to_f64,
 } from "./parts64";
 import { pow_log_f64 } from "./poly";
+import { pow_edges } from "./wide";
 
 /**
  * a^y for positive, finite a. The logarithm is 2 s + 2/3 s^3 + s^5 P(s^2) with s = f / (2 + f), its first two
@@ -64,62 +64,19 @@ function pow_positive_f64(a: v128, y: v128): v128 {
   return scale_twice_f64(f64x2.add(expm1_small_f64(r), f64x2.splat(1)), t);
 }
 
-/** a^y for positive, finite a, with an error far below that of f32. */
-@inline
-function pow_positive_wide(a: v128, y: v128): v128 {
-  const k = exponent_f64(a);
-  const f = f64x2.sub(i64x2.sub(a, i64x2.shl(k, 52)), f64x2.splat(1));
-  const n = small_to_f64(k);
-  const log = madd<f64>(n, f64x2.splat(0.6931471805599453), f64x2.add(f, log_tail_f64(f)));
-  const p = f64x2.mul(y, log);
-  const c = f64x2.pmax(f64x2.pmin(p, f64x2.splat(710)), f64x2.splat(-746));
-  const round = f64x2.splat(ROUND_TWICE_BIASED);
-  const t = madd<f64>(c, f64x2.splat(LOG2E), round);
-  const r = reduce_f64(c, f64x2.sub(t, round));
-  return scale_twice_f64(f64x2.add(expm1_small_f64(r), f64x2.splat(1)), t);
-}
-
-/** x^y as in C, given |x|^y for positive finite |x|. */
-@inline
-function pow_edges(x: v128, y: v128, magnitude: v128): v128 {
-  const zero = f64x2.splat(0);
-  const one = f64x2.splat(1);
-  const infinite = f64x2.splat(Infinity);
-  const a = abs_f64(x);
-  const whole = f64x2.eq(f64x2.trunc(y), y);
-  const half = f64x2.mul(y, f64x2.splat(0.5));
-  const odd = v128.and(whole, f64x2.ne(f64x2.trunc(half), half));
-  const y_negative = i64x2.shr_s(y, 63);
-  // 0 and infinity, whose powers are one or the other.
-  const vanishes = v128.xor(f64x2.eq(a, zero), y_negative);
-  const extreme = v128.or(f64x2.eq(a, zero), f64x2.eq(a, infinite));
-  let r = select<i64>(v128.andnot(infinite, vanishes), magnitude, extreme);
-  // y infinite: 0, 1 or infinity by |x|.
-  const shrinks = v128.xor(f64x2.lt(a, one), y_negative);
-  const limit = select<i64>(one, v128.andnot(infinite, shrinks), f64x2.eq(a, one));
-  r = select<i64>(limit, r, f64x2.eq(abs_f64(y), infinite));
-  // Negative x: the sign of odd powers; of other whole ones none; of the rest, NaN unless x is 0 or infinite.
-  r = v128.or(r, v128.and(v128.and(x, f64x2.splat(-0.0)), odd));
-  const undefined_power = v128.andnot(v128.andnot(f64x2.lt(x, zero), whole), f64x2.eq(a, infinite));
-  r = select<i64>(f64x2.splat(NaN), r, undefined_power);
-  // NaN, and then 1^y = x^0 = 1 whatever the other is.
-  const unordered = v128.or(f64x2.ne(x, x), f64x2.ne(y, y));
-  r = select<i64>(f64x2.splat(NaN), r, unordered);
-  return select<i64>(one, r, v128.or(f64x2.eq(x, one), f64x2.eq(y, zero)));
+/** x^y for any x and y. */
+export function pow_special_f64x2(x: v128, y: v128): v128 {
+  return pow_edges<f64, i64>(x, y, pow_positive_f64(abs_f64(x), y));
 }
 
 /** x^y. */
 export function pow_f64x2(x: v128, y: v128): v128 {
-  return pow_edges(x, y, pow_positive_f64(abs_f64(x), y));
-}
-
-function pow_pair(x: v128, y: v128): v128 {
-  return pow_edges(x, y, pow_positive_wide(abs_f64(x), y));
-}
-
-/** x^y, in f64. */
-export function pow_f32x4(x: v128, y: v128): v128 {
-  return join(pow_pair(low(x), low(y)), pow_pair(high(x), high(y)));
+  // x not positive and finite, or y not finite.
+  const infinite = f64x2.splat(Infinity);
+  const plain_x = v128.and(f64x2.gt(x, f64x2.splat(0)), f64x2.lt(x, infinite));
+  const plain = v128.and(plain_x, f64x2.lt(abs_f64(y), infinite));
+  if (i64x2.all_true(plain)) return pow_positive_f64(x, y);
+  return pow_special_f64x2(x, y);
 }
 
 /** One step of Halley's method for t^3 = a, cubic in its error: t + t (a / t^2 - t) / (2 t + a / t^2). */
