@@ -24,7 +24,16 @@ import {
   type Removal,
 } from "./concrete.ts";
 import { heap } from "./memory.ts";
-import { beginOperation, giveScratch, ledger, type Owner, takeScratch, touch } from "./storage.ts";
+import {
+  beginCall,
+  beginOperation,
+  endCall,
+  giveScratch,
+  ledger,
+  type Owner,
+  takeScratch,
+  touch,
+} from "./storage.ts";
 
 /** What can be called with arrays. */
 export interface Callable {
@@ -80,13 +89,12 @@ export class Executable implements Callable {
   ): ConcreteArray[] {
     const { inputSlots } = this.#layout;
     if (inputs.length !== inputSlots.length) throw wrongCount(this.program, inputs.length);
-    // Whatever is touched from here on stays in place until the call is over.
-    beginOperation();
     const state = ledger();
     const previousOwner = state.owner;
     state.owner = this.#owner;
     let frame: Block | null = null;
     let scratch: Block | null = null;
+    beginCall();
     try {
       // A frame of its own for each call in progress, because a program may call the host, which may call it again.
       frame = this.#frames.pop() ?? takeScratch(this.#layout.bytes, this.program.name);
@@ -98,6 +106,7 @@ export class Executable implements Callable {
       this.#run(frame.address);
       return this.#collect(inputs, outs, donated, frame);
     } finally {
+      endCall();
       state.owner = previousOwner;
       if (scratch !== null) giveScratch(scratch);
       if (frame !== null) this.#frames.push(frame);

@@ -138,8 +138,12 @@ class Ledger {
   };
   readonly owners = new Map<string, Owner>();
   owner: Owner = this.ownerOf("eager");
-  /** Grows by one with each operation; what the current one uses is never spilled. */
+  /** Grows by one with each operation. */
   tick = 1;
+  /** What was used at this tick or later is never spilled: it belongs to an operation in progress. */
+  pinnedFrom = 1;
+  /** Calls of programs in progress, one within the other. */
+  calls = 0;
   /** The operation that was found to use all that is resident. */
   stuckAt = 0;
   residentBytes = 0;
@@ -173,7 +177,20 @@ export type { Ledger };
 
 /** Starts an operation: whatever it uses from here on stays in place until the next one starts. */
 export function beginOperation(): void {
-  ledger().tick++;
+  const state = ledger();
+  state.tick++;
+  if (state.calls === 0) state.pinnedFrom = state.tick;
+}
+
+/** Keeps what is used from here on in place until {@linkcode endCall}, whatever operations start meanwhile: a program may call the host. */
+export function beginCall(): void {
+  beginOperation();
+  theLedger!.calls++;
+}
+
+/** Ends what {@linkcode beginCall} began. */
+export function endCall(): void {
+  theLedger!.calls--;
 }
 
 /**
@@ -376,7 +393,7 @@ function makeRoom(state: Ledger, nbytes: number): void {
 
 /** Moves the bytes used longest ago out of the shared memory: at least so many bytes and buffers; gives how many bytes. */
 function spill(state: Ledger, bytes: number, buffers: number): number {
-  const victims = state.resident.victims(bytes, buffers, state.tick);
+  const victims = state.resident.victims(bytes, buffers, state.pinnedFrom);
   if (victims.length === 0) return 0;
   const batch = new SpillBatch({ bytes: 0, buffers: 0 });
   state.batches.register(batch, batch.count);

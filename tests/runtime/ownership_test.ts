@@ -10,7 +10,14 @@ import {
 } from "../../src/runtime/concrete.ts";
 import { heap } from "../../src/runtime/memory.ts";
 import { memory } from "../../src/runtime/memory_report.ts";
-import { beginOperation, ledger, spillAll, withOwner } from "../../src/runtime/storage.ts";
+import {
+  beginCall,
+  beginOperation,
+  endCall,
+  ledger,
+  spillAll,
+  withOwner,
+} from "../../src/runtime/storage.ts";
 import { collect, collectNow, filled, live, withLimits } from "./helpers.ts";
 
 const MB = 2 ** 20;
@@ -170,6 +177,19 @@ Deno.test("what the current operation uses is not moved out", () => {
     const next = emptyArray(aval);
     assert(next.storage!.address !== 0);
     assert(used.some((x) => x.storage!.address === 0));
+  });
+});
+
+Deno.test("what a program works on stays in place while the program calls the host, and the host computes", () => {
+  withLimits({ limit: 16 * MB, maxLimit: 16 * MB }, () => {
+    spillAll();
+    beginCall();
+    const x = emptyArray(shapedArray([MB], "float32"));
+    for (let i = 0; i < 10; i++) filled([MB], i);
+    assert(x.storage!.address !== 0);
+    endCall();
+    for (let i = 0; i < 10; i++) filled([MB], i);
+    assertEquals(x.storage!.address, 0);
   });
 });
 
