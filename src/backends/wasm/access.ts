@@ -113,10 +113,19 @@ function pattern(cx: NestContext, buffer: number, index: Node, bytes: number, u:
     return { kind: "strided", place: place(cx, buffer, terms, start), stride };
   }
   const uniform = terms.filter((t) => !cx.varies(t.node));
-  const { pointer: from } = place(cx, buffer, uniform, 0);
-  const start = constant === 0 ? fn.get(from) : asm.op2("i32.add", fn.get(from), asm.i32(constant));
-  let sum = asm.op1("i32x4.splat", start);
   const lanewise = terms.filter((t) => cx.varies(t.node));
+  // A loop variable bound to a constant, as in the rest of a loop, still counts the lanes.
+  const own = cx.graph.affine(index).terms.find((t) => t.node === block.v);
+  const bound = cx.bindings.get(block.v.id);
+  let fixed = constant;
+  if (own !== undefined && bound?.kind === "constant") {
+    const coefficient = Math.imul(own.coefficient, bytes);
+    fixed = (fixed - Math.imul(coefficient, bound.value)) | 0;
+    lanewise.push({ node: own.node, coefficient });
+  }
+  const { pointer: from } = place(cx, buffer, uniform, 0);
+  const start = fixed === 0 ? fn.get(from) : asm.op2("i32.add", fn.get(from), asm.i32(fixed));
+  let sum = asm.op1("i32x4.splat", start);
   for (const { node, coefficient } of lanewise) {
     const x = fn.get(cx.keptVector(node, u));
     const scaled = coefficient === 1
