@@ -22,6 +22,7 @@ import {
   type Var,
 } from "../loopnest/expr.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
+import { directKernel } from "./direct_kernels.ts";
 
 /** A strided view of an operand over the axes of a box. In elements. */
 export interface View {
@@ -144,6 +145,8 @@ export function recipesOf(
   outs: readonly ShapedArray[],
   params: unknown,
 ): readonly Recipe[] | null {
+  const direct = directKernel(primitive, ins, outs, params);
+  if (direct !== null) return [{ kind: "kernel", call: direct }];
   if (primitive.lower === undefined) return null;
   const reads = ins.map((aval, operand): Access => {
     const strides = stridesOf(aval.shape);

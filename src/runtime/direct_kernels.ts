@@ -1,0 +1,46 @@
+/**
+ * Primitives whose lowering fuses well but whose eager form is one kernel: a hash is a hundred elementwise operations,
+ * which would each pass over the memory.
+ *
+ * @module
+ */
+import type { ShapedArray } from "../core/aval.ts";
+import type { LoweredKernel, LoweredKernelArg } from "../core/lowering.ts";
+import type { AnyPrimitive } from "../core/primitive.ts";
+import { randomBitsP, randomFoldInP, randomSplitP } from "../ops/random_bits.ts";
+
+function number(value: number): LoweredKernelArg {
+  return { kind: "number", value };
+}
+
+function operand(position: number): LoweredKernelArg {
+  return { kind: "operand", operand: position };
+}
+
+const result: LoweredKernelArg = { kind: "result", result: 0 };
+
+/** The kernel that computes a primitive's only result, or `null` where there is none. */
+export function directKernel(
+  primitive: AnyPrimitive,
+  ins: readonly ShapedArray[],
+  outs: readonly ShapedArray[],
+  params: unknown,
+): LoweredKernel | null {
+  const keys = ins[0]?.size ?? 0;
+  if (keys === 0) return null;
+  const each = number(outs[0].size / keys);
+  if (primitive === randomBitsP) {
+    const width = number((params as { bitWidth: number }).bitWidth);
+    return { name: "threefry_bits", args: [width, number(keys), operand(0), each, result] };
+  }
+  if (primitive === randomSplitP) {
+    return { name: "threefry_split", args: [number(keys), operand(0), each, result] };
+  }
+  if (primitive === randomFoldInP) {
+    const n = outs[0].size;
+    if (ins.some((x) => x.size !== n && x.size !== 1)) return null;
+    const [ks, ds] = ins.map((x) => number(x.size === n ? 1 : 0));
+    return { name: "threefry_fold_in", args: [number(n), operand(0), ks, operand(1), ds, result] };
+  }
+  return null;
+}
