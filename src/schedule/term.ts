@@ -464,6 +464,8 @@ export class Terms {
       // One bound is enough for min and max against a constant; not worth the trouble.
       return null;
     }
+    // The sum of constants wraps silently, so the bounds must show that it does not.
+    if (x.hi - y.lo > 2 ** 31 - 1 || x.lo - y.hi < -(2 ** 31)) return null;
     const d = this.addScaled(x, y, -1);
     return Number.isNaN(d.lo) ? null : d;
   }
