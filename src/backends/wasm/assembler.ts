@@ -36,6 +36,15 @@ export function splatBytes(type: "f32" | "f64" | "i32" | "i64", value: number | 
   return Array.from(new Uint8Array(scratch.buffer));
 }
 
+/**
+ * What modules may use: what engines have. Not all that binaryen has, which writes the imports of a module in a shorter
+ * form that no engine reads yet.
+ */
+function featuresOf({ Features: f }: Binaryen): number {
+  return f.Atomics | f.MutableGlobals | f.NontrappingFPToInt | f.SIMD128 | f.BulkMemory |
+    f.BulkMemoryOpt | f.SignExt | f.ReferenceTypes | f.Multivalue | f.RelaxedSIMD | f.ExtendedConst;
+}
+
 /** Builds one module. */
 export class Assembler {
   readonly #binaryen: Binaryen;
@@ -51,7 +60,7 @@ export class Assembler {
   constructor(binaryen: Binaryen, readonly relaxed: boolean) {
     this.#binaryen = binaryen;
     this.#module = new binaryen.Module();
-    this.#module.setFeatures(binaryen.Features.All);
+    this.#module.setFeatures(featuresOf(binaryen));
     this.#module.addMemoryImport("memory", "env", "memory", true);
     const { i32, i64, f32, f64, v128 } = binaryen;
     this.#types = { i32, i64, f32, f64, v128 };

@@ -56,6 +56,20 @@ export interface BinaryenModule {
   readonly [namespace: string]: unknown;
 }
 
+/** Extensions of WebAssembly that generated modules may use. */
+export type Feature =
+  | "Atomics"
+  | "BulkMemory"
+  | "BulkMemoryOpt"
+  | "ExtendedConst"
+  | "Multivalue"
+  | "MutableGlobals"
+  | "NontrappingFPToInt"
+  | "ReferenceTypes"
+  | "RelaxedSIMD"
+  | "SIMD128"
+  | "SignExt";
+
 /** binaryen.js. */
 export interface Binaryen {
   readonly Module: new () => BinaryenModule;
@@ -65,7 +79,7 @@ export interface Binaryen {
   readonly f32: WasmType;
   readonly f64: WasmType;
   readonly v128: WasmType;
-  readonly Features: { readonly All: number };
+  readonly Features: Readonly<Record<Feature, number>>;
   createType(types: WasmType[]): WasmType;
   parseText(text: string): BinaryenModule;
   _BinaryenLoad(
