@@ -98,6 +98,6 @@ export {
   vjp,
   vmap,
 } from "./src/filter/unfiltered.ts";
-export { Device, devices } from "./src/runtime/device.ts";
+export { Device, devices, init, type InitOptions } from "./src/runtime/device.ts";
 export { memory, type MemoryReport } from "./src/runtime/memory_report.ts";
 export { scope } from "./src/runtime/scope.ts";

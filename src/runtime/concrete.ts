@@ -313,7 +313,19 @@ export function fullArray(aval: ShapedArray, value: HostScalar): ConcreteArray {
 /** A 0-d constant that traces may write into equations. */
 export function literalArray(value: HostScalar, dtype: DType, weakType: boolean): ConcreteArray {
   const cell = toCell(value, dtype);
-  const x = fromCells(shapedArray([], dtype, weakType), [cell] as Cells);
+  const x = fromCells(scalarAval(dtype, weakType), [cell] as Cells);
   x.literal = cell;
   return x;
+}
+
+const scalarAvals = new Map<DType, ShapedArray[]>();
+
+/** A 0-d aval, found faster than by its text: every host number in an operation needs one. */
+function scalarAval(dtype: DType, weakType: boolean): ShapedArray {
+  let avals = scalarAvals.get(dtype);
+  if (avals === undefined) {
+    avals = [shapedArray([], dtype, false), shapedArray([], dtype, true)];
+    scalarAvals.set(dtype, avals);
+  }
+  return avals[weakType ? 1 : 0];
 }
