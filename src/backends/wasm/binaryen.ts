@@ -43,6 +43,7 @@ export interface BinaryenModule {
   loop(label: string, body: Ref): Ref;
   if(condition: Ref, then: Ref, otherwise?: Ref): Ref;
   br(label: string, condition?: Ref, value?: Ref): Ref;
+  switch(labels: string[], otherwise: string, index: Ref, value?: Ref): Ref;
   call(name: string, args: Ref[], type: WasmType): Ref;
   select(condition: Ref, then: Ref, otherwise: Ref): Ref;
   drop(value: Ref): Ref;

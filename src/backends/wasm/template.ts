@@ -219,6 +219,14 @@ class Reader {
           return at.asm.module.br(label + at.suffix, condition, made[0]);
         };
       }
+      case "br_table": {
+        const labels = rest.filter((x): x is string => typeof x === "string");
+        const index = this.#instruction(rest[labels.length]!);
+        return (at) => {
+          const [otherwise, ...others] = labels.map((label) => label + at.suffix).reverse();
+          return at.asm.module.switch(others.reverse(), otherwise!, index(at));
+        };
+      }
       case "return": {
         const value = rest.length > 0 ? this.#instruction(rest[0]!) : null;
         return (at) => at.asm.module.br(at.exit, undefined, value?.(at));
