@@ -3,6 +3,7 @@ export * from "./erf";
 export * from "./erf64";
 export * from "./exp";
 export * from "./exp64";
+export * from "./fused";
 export * from "./gamma";
 export * from "./integer";
 export * from "./inverse";

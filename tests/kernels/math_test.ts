@@ -8,14 +8,14 @@ import { assert, assertEquals } from "@std/assert";
 import binaryen from "binaryen";
 import { SOURCE_HASH } from "../../kernels/build/module.ts";
 import { hashSources, kernelSources } from "../../kernels/source_hash.ts";
-import { constantOf } from "../../src/backends/wasm/kernel_constants.ts";
+import { constantGlobals, constantOf } from "../../src/backends/wasm/kernel_constants.ts";
+import { instantiateKernels } from "../../src/backends/wasm/kernel_library.ts";
 import {
   inlineKernel,
   kernelFunctions,
   kernelModuleFields,
   kernelSignature,
 } from "../../src/backends/wasm/kernel_text.ts";
-import { constantGlobals } from "../../src/backends/wasm/kernel_constants.ts";
 
 type Loop = (bytes: number) => void;
 
@@ -325,4 +325,9 @@ Deno.test("an inlined kernel starts from zeroed locals in every iteration", () =
   const y = new Float64Array([3, 4, 3, 7]);
   const out = new Float64Array(apply(run, [bytesOf(x), bytesOf(y)]).buffer);
   assertEquals(Array.from(out), Array.from(x, (v, i) => v % y[i]!));
+});
+
+Deno.test("the relaxed build's multiply-add is fused on the machine of the tests", () => {
+  // Its trigonometric functions of f32 count on that; elsewhere the baseline build has to be loaded.
+  assertEquals(instantiateKernels(memory).madd_is_fused(1 + 2 ** -12), 1);
 });
