@@ -9,6 +9,8 @@ import { ArgumentError, DeviceError } from "../errors.ts";
 /** A place where arrays live and programs run. */
 export class Device {
   /**
+   * Names a device.
+   *
    * @param platform What kind it is.
    * @param id Its number among its kind.
    */
