@@ -29,9 +29,31 @@ installRuntime();
 installJit();
 
 export * from "./src/errors.ts";
-export { type ArrayLike, type Index, NDArray, slice } from "./src/core/array.ts";
+export {
+  type ArrayLike,
+  type Index,
+  type IndexUpdate,
+  type LookupOptions,
+  NDArray,
+  type NestedList,
+  type ReduceOptions,
+  slice,
+  sliceBrand,
+  type SliceIndex,
+  type UpdateOptions,
+} from "./src/core/array.ts";
+export type { Shape, ShapedArray } from "./src/core/aval.ts";
+export type { AxisName } from "./src/core/axis_env.ts";
 export type { DType, HostScalar, TypedArray } from "./src/core/dtype.ts";
-export type { ClosedJaxpr, Jaxpr, JaxprEqn } from "./src/core/jaxpr.ts";
+export type {
+  Atom,
+  ClosedJaxpr,
+  Jaxpr,
+  JaxprEqn,
+  JaxprVar,
+  Literal,
+  NamedPrimitive,
+} from "./src/core/jaxpr.ts";
 export * as numpy from "./src/numpy/mod.ts";
 export {
   type Donate,
@@ -85,18 +107,23 @@ export * as nn from "./src/nn/mod.ts";
 export * as lax from "./src/lax/mod.ts";
 export * as optim from "./src/optim/mod.ts";
 export {
+  type AnyFunction,
   evalShape,
   grad,
+  type GradArgOptions,
   hessian,
   jacfwd,
+  type JacobianOptions,
   jacrev,
   jit,
+  type JitArgOptions,
   jvp,
   linearize,
   makeJaxpr,
   valueAndGrad,
   vjp,
   vmap,
+  type VmapArgOptions,
 } from "./src/filter/unfiltered.ts";
 export { Device, devices, init, type InitOptions } from "./src/runtime/device.ts";
 export { memory, type MemoryReport } from "./src/runtime/memory_report.ts";

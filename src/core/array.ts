@@ -19,9 +19,13 @@ export type Index = number | null | "..." | SliceIndex | NDArray | readonly numb
 
 /** A slice along one axis: `null` stands for an absent bound. */
 export interface SliceIndex {
+  /** The first position; negative ones count from the end. */
   readonly start: number | null;
+  /** The position before which it ends. */
   readonly stop: number | null;
+  /** The distance between positions; negative ones run backwards. */
   readonly step: number | null;
+  /** Tells a slice from other objects. */
   readonly [sliceBrand]: true;
 }
 
@@ -91,7 +95,9 @@ export interface IndexUpdate {
 
 /** Options of reductions called as methods: JAX's `axis` and `keepdims`. */
 export interface ReduceOptions {
+  /** The axes to reduce; all unless given. */
   readonly axis?: number | readonly number[] | null;
+  /** Whether reduced axes stay, with size 1. */
   readonly keepdims?: boolean;
 }
 

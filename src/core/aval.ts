@@ -14,7 +14,9 @@ export type Shape = readonly number[];
  * comparing them costs one pointer.
  */
 export interface ShapedArray {
+  /** The sizes of the axes. */
   readonly shape: Shape;
+  /** The element type. */
   readonly dtype: DType;
   /** Whether the value came from host scalars alone and gives way in promotion. */
   readonly weakType: boolean;

@@ -14,13 +14,19 @@ let nextVarId = 0;
 export class JaxprVar {
   /** Distinguishes variables; grows with creation. */
   readonly id: number = nextVarId++;
-  /** @param aval Shape and dtype of what it stands for. */
+  /**
+   * Makes a fresh variable.
+   *
+   * @param aval Shape and dtype of what it stands for.
+   */
   constructor(readonly aval: ShapedArray) {}
 }
 
 /** A 0-d constant written into an equation. */
 export class Literal {
   /**
+   * Makes a literal.
+   *
    * @param value The host scalar: `bigint` for int64, `boolean` for bool.
    * @param aval Its 0-d aval.
    */
@@ -30,19 +36,38 @@ export class Literal {
 /** What an equation reads. */
 export type Atom = JaxprVar | Literal;
 
+/** A primitive as a reader of jaxprs sees it. */
+export interface NamedPrimitive {
+  /** JAX's name for it. */
+  readonly name: string;
+}
+
 /** `outvars = primitive[params] invars`. */
 export interface JaxprEqn {
-  readonly primitive: AnyPrimitive;
+  /** What is applied. */
+  readonly primitive: NamedPrimitive;
+  /** What it is applied to. */
   readonly invars: readonly Atom[];
+  /** The variables that its results are bound to. */
   readonly outvars: readonly JaxprVar[];
+  /** Its static parameters; inner jaxprs among them. */
   readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** The primitive of an equation, with its rules. */
+export function primitiveOf(eqn: JaxprEqn): AnyPrimitive {
+  return eqn.primitive as AnyPrimitive;
 }
 
 /** A traced function whose constants are variables. */
 export interface Jaxpr {
+  /** What it closes over. */
   readonly constvars: readonly JaxprVar[];
+  /** The inputs. */
   readonly invars: readonly JaxprVar[];
+  /** The outputs. */
   readonly outvars: readonly Atom[];
+  /** What is computed, in order. */
   readonly eqns: readonly JaxprEqn[];
   /** As JAX prints it. */
   toString(): string;
@@ -50,7 +75,9 @@ export interface Jaxpr {
 
 /** A jaxpr and the values of its constants (tracers, where it was closed over some). */
 export interface ClosedJaxpr {
+  /** The function. */
   readonly jaxpr: Jaxpr;
+  /** Values for its constvars. */
   readonly consts: readonly NDArray[];
   /** Avals of the inputs. */
   readonly inAvals: readonly ShapedArray[];

@@ -5,7 +5,14 @@
  */
 import { InternalError } from "../errors.ts";
 import { formatAval, type ShapedArray } from "./aval.ts";
-import { type Atom, type ClosedJaxpr, type Jaxpr, type JaxprEqn, JaxprVar } from "./jaxpr.ts";
+import {
+  type Atom,
+  type ClosedJaxpr,
+  type Jaxpr,
+  type JaxprEqn,
+  JaxprVar,
+  primitiveOf,
+} from "./jaxpr.ts";
 
 /**
  * Checks that variables are bound once and before they are read, that each equation's results are what its primitive's shape rule gives
@@ -44,7 +51,7 @@ function checkResults(eqn: JaxprEqn, fail: (what: string) => never): void {
   const { name } = eqn.primitive;
   let expected: readonly ShapedArray[];
   try {
-    expected = eqn.primitive.abstractEval(eqn.invars.map((a) => a.aval), eqn.params);
+    expected = primitiveOf(eqn).abstractEval(eqn.invars.map((a) => a.aval), eqn.params);
   } catch (error) {
     return fail(`${name} refuses its operands: ${error instanceof Error ? error.message : error}`);
   }

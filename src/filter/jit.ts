@@ -12,7 +12,14 @@ import { flatten } from "../tree/flatten.ts";
 import { isKwargs } from "../tree/kwargs.ts";
 import { staticKey } from "../tree/static_value.ts";
 import { equalsKey } from "../tree/static_value.ts";
-import { assemble, difference, isReusable, type JitEntry, matches, traceEntry } from "./jit_entry.ts";
+import {
+  assemble,
+  difference,
+  isReusable,
+  type JitEntry,
+  matches,
+  traceEntry,
+} from "./jit_entry.ts";
 import { isArrayLeaf, toNDArray } from "./leaves.ts";
 import { checkOptions, transform, type Transformation, wrapped } from "./wrapper.ts";
 

@@ -23,6 +23,8 @@ export class ShapeDtypeStruct {
   readonly aval: ShapedArray;
 
   /**
+   * Makes the struct.
+   *
    * @param shape The sizes of the axes.
    * @param dtype The element type.
    * @param options `weakType`: whether the dtype gives way in promotion.

@@ -28,8 +28,9 @@ import { type Donate, filterJit } from "./jit.ts";
 import { isArrayLeaf } from "./leaves.ts";
 import { ShapeDtypeStruct, type Structs } from "./struct.ts";
 
-// deno-lint-ignore no-explicit-any -- the type that every function has
-type AnyFunction = (...args: any[]) => any;
+/** The type that every function has. */
+// deno-lint-ignore no-explicit-any -- see above
+export type AnyFunction = (...args: any[]) => any;
 
 /** A leaf as an array: arrays, TypedArrays and host scalars. */
 function leafArray(leaf: unknown, where: string): NDArray {
@@ -318,7 +319,9 @@ export interface VmapArgOptions {
   readonly inAxes?: unknown;
   /** Where the mapped axis goes in the outputs; 0 unless given. */
   readonly outAxes?: unknown;
+  /** A name by which collectives know the mapped axis. */
   readonly axisName?: AxisName | null;
+  /** The number of examples, where no argument tells. */
   readonly axisSize?: number | null;
 }
 
@@ -393,11 +396,13 @@ export function jit<F extends AnyFunction>(fun: F, options: JitArgOptions = {}):
   const donated = new Set([options.donateArgnums ?? []].flat() as number[]);
   const donate: Donate = donated.size > 0 ? "all-except-first" : "none";
   // Kept arguments travel in the first place, donated ones in the second, so that donation follows `donateArgnums`.
-  const run = filterJit((kept: unknown[], given: unknown[]) => {
+  const call = (kept: unknown[], given: unknown[]) => {
     const args: unknown[] = [];
     kept.forEach((arg, i) => args[i] = donated.has(i) ? given[i] : arg);
     return fun(...args);
-  }, { donate });
+  };
+  Object.defineProperty(call, "name", { value: fun.name });
+  const run = filterJit(call, { donate });
   const arrays = (arg: unknown, i: number): unknown => {
     const [leaves, def] = flattenArrays(arg, `args[${i}]`, "jit");
     return unflatten(def, leaves.map((x) => x));

@@ -8,3 +8,5 @@ export * from "./reductions.ts";
 export * from "./structure.ts";
 export { topK } from "./top_k.ts";
 export * from "./collectives.ts";
+export type { DimensionNumbers } from "../ops/dot.ts";
+export type { PadAxis } from "../ops/slicing.ts";

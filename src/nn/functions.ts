@@ -294,9 +294,11 @@ export function logSoftmax(
 export interface LogsumexpOptions {
   /** The axes to sum over; all unless given. */
   readonly axis?: number | readonly number[] | null;
+  /** Whether summed axes stay, with size 1. */
   readonly keepdims?: boolean;
   /** Factors of the exponentials. */
   readonly b?: ArrayLike;
+  /** Which elements take part. */
   readonly where?: ArrayLike;
 }
 
@@ -325,6 +327,7 @@ export function logsumexp(
 
 /** Options of {@linkcode standardize}. */
 export interface StandardizeOptions {
+  /** The axes; the last unless given. */
   readonly axis?: number | readonly number[] | null;
   /** Added to the variance, 1e-5 unless given. */
   readonly epsilon?: number;

@@ -12,3 +12,4 @@ export * from "./linalg_basic.ts";
 export { innerProduct as inner } from "./linalg_basic.ts";
 export * from "./lookup.ts";
 export * from "./where.ts";
+export type { AloneOr } from "./promote.ts";

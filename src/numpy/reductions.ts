@@ -34,7 +34,7 @@ export interface SumOptions extends ReduceOptions {
 }
 
 /** `axis` alone, or an options object. */
-type AxisOr<T> = T | number | readonly number[] | null;
+export type AxisOr<T> = T | number | readonly number[] | null;
 
 function readOptions<T extends object>(options: AxisOr<T> | undefined): T {
   if (options === undefined || options === null) return {} as T;
@@ -275,7 +275,9 @@ export function all(x: ArrayLike, options?: AxisOr<ReduceOptions>): NDArray {
 
 /** Options of {@linkcode argmax} and {@linkcode argmin}. */
 export interface ArgOptions {
+  /** The axis; the flattened array unless given. */
   readonly axis?: number | null;
+  /** Whether the axis stays, with size 1. */
   readonly keepdims?: boolean;
 }
 

@@ -180,6 +180,7 @@ export function categorical(
 
 /** Options of {@linkcode permutation}. */
 export interface PermutationOptions {
+  /** The axis; 0 unless given. */
   readonly axis?: number;
   /** Whether each slice along `axis` is shuffled on its own. */
   readonly independent?: boolean;
@@ -227,6 +228,7 @@ export interface ChoiceOptions {
   readonly replace?: boolean;
   /** The probability of each element; uniform unless given. */
   readonly p?: ArrayLike;
+  /** The axis to choose along; 0 unless given. */
   readonly axis?: number;
 }
 

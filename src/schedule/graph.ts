@@ -16,6 +16,7 @@ import {
   type JaxprEqn,
   JaxprVar,
   type Literal,
+  primitiveOf,
 } from "../core/jaxpr.ts";
 import type { Access, DotSpec, Lowered } from "../core/lowering.ts";
 import { constant, type Expr, forEachOperand, makeVar } from "../loopnest/expr.ts";
@@ -174,7 +175,8 @@ export class Graph {
   }
 
   private equation(eqn: JaxprEqn, k: number, operands: readonly Value[]): Value[] {
-    const { primitive, params } = eqn;
+    const { params } = eqn;
+    const primitive = primitiveOf(eqn);
     if (primitive.lower === undefined) {
       throw new CompileError(
         `${primitive.name}: this operation has no compiled form; apply it outside of the compiled function`,

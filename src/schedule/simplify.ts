@@ -15,6 +15,7 @@ import {
   JaxprVar,
   Literal,
   makeJaxprOf,
+  primitiveOf,
 } from "../core/jaxpr.ts";
 import { identityOf, paramsKey, valueKey } from "../core/params_key.ts";
 import { constant } from "../loopnest/expr.ts";
@@ -29,7 +30,7 @@ export function simplify(closed: ClosedJaxpr): ClosedJaxpr {
 /** Splices in the inner jaxpr of every equation whose primitive says which one stands for it. */
 export function inlineCalls(closed: ClosedJaxpr): ClosedJaxpr {
   const { constvars, invars, outvars, eqns } = closed.jaxpr;
-  if (!eqns.some((e) => e.primitive.higherOrder?.inline !== undefined)) return closed;
+  if (!eqns.some((e) => primitiveOf(e).higherOrder?.inline !== undefined)) return closed;
   const out: JaxprEqn[] = [];
   const env = new Map<JaxprVar, Atom>();
   splice(eqns, env, out, false);
@@ -47,7 +48,7 @@ function splice(
   const read = (x: Atom) => x instanceof JaxprVar ? env.get(x) ?? x : x;
   for (const eqn of eqns) {
     const invars = eqn.invars.map(read);
-    const inline = eqn.primitive.higherOrder?.inline;
+    const inline = primitiveOf(eqn).higherOrder?.inline;
     if (inline !== undefined) {
       const inner = hoistConsts(inline(eqn.params) as ClosedJaxpr).jaxpr;
       if (inner.invars.length !== invars.length) {
@@ -87,7 +88,7 @@ export function simplifyEquations(closed: ClosedJaxpr): ClosedJaxpr {
     if (original.invars.some((x) => x instanceof JaxprVar && env.has(x))) {
       eqn = { ...original, invars: original.invars.map(read) };
     }
-    if (eqn.primitive.effect === true) {
+    if (primitiveOf(eqn).effect === true) {
       out.push(eqn);
       continue;
     }
@@ -131,7 +132,8 @@ function keyOf({ primitive, invars, outvars, params }: JaxprEqn): string {
 
 /** The literal that an equation of 0-d literals comes to, where that is exact on every backend. */
 function foldLiterals(eqn: JaxprEqn, terms: Terms): Literal | null {
-  const { primitive, invars, outvars: [v], params } = eqn;
+  const { invars, outvars: [v], params } = eqn;
+  const primitive = primitiveOf(eqn);
   if (v.aval.shape.length > 0 || invars.length === 0 || primitive.lower === undefined) return null;
   if (v.aval.dtype === "key<fry>" || v.aval.dtype === "int64") return null;
   if (!invars.every((x) => x instanceof Literal && x.aval.shape.length === 0)) return null;
@@ -155,7 +157,7 @@ export function eliminateDeadCode(closed: ClosedJaxpr): ClosedJaxpr {
   const kept: JaxprEqn[] = [];
   for (let i = eqns.length - 1; i >= 0; i--) {
     const eqn = eqns[i];
-    if (eqn.primitive.effect !== true && !eqn.outvars.some((v) => live.has(v))) continue;
+    if (primitiveOf(eqn).effect !== true && !eqn.outvars.some((v) => live.has(v))) continue;
     kept.push(eqn);
     for (const x of eqn.invars) if (x instanceof JaxprVar) live.add(x);
   }

@@ -6,7 +6,7 @@
  */
 import { type ShapedArray, shapesEqual } from "../core/aval.ts";
 import type { HostScalar } from "../core/dtype.ts";
-import { type Atom, type JaxprEqn, JaxprVar, Literal } from "../core/jaxpr.ts";
+import { type Atom, type JaxprEqn, JaxprVar, Literal, primitiveOf } from "../core/jaxpr.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
 import { addP, divP, mulP, negP, subP } from "../ops/arith.ts";
 import { convertElementTypeP, stopGradientP } from "../ops/convert.ts";
@@ -58,7 +58,7 @@ const rules = new Map<AnyPrimitive, Rule>([
 
 /** The simpler form of an equation of one result, or `null`. */
 export function simplerForm(eqn: JaxprEqn, def: Definitions): Rewrite {
-  const rule = rules.get(eqn.primitive);
+  const rule = rules.get(primitiveOf(eqn));
   if (rule === undefined) return null;
   const form = rule(eqn, def);
   const isAtom = form instanceof JaxprVar || form instanceof Literal;

@@ -9,7 +9,13 @@
 import { InternalError } from "../errors.ts";
 import { type Shape, sizeOf } from "../core/aval.ts";
 import { dtypeInfo } from "../core/dtype.ts";
-import { type Atom, type ClosedJaxpr, type JaxprEqn, JaxprVar } from "../core/jaxpr.ts";
+import {
+  type Atom,
+  type ClosedJaxpr,
+  type JaxprEqn,
+  JaxprVar,
+  primitiveOf,
+} from "../core/jaxpr.ts";
 import type { Access, DotSpec, Lowered, LoweredKernel } from "../core/lowering.ts";
 import { binary, constant, type Expr, index, load, makeVar, type Var } from "../loopnest/expr.ts";
 import { stridesOf } from "./graph.ts";
@@ -102,7 +108,8 @@ class Unfused {
   }
 
   private equation(eqn: JaxprEqn): void {
-    const { primitive, invars, outvars, params } = eqn;
+    const { invars, outvars, params } = eqn;
+    const primitive = primitiveOf(eqn);
     if (primitive.lower === undefined) {
       throw new InternalError(`schedule: the primitive ${primitive.name} has no lowering rule`);
     }

@@ -18,6 +18,7 @@ import {
   type JaxprEqn,
   type JaxprVar,
   Literal,
+  primitiveOf,
 } from "../core/jaxpr.ts";
 import { type Tangent, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { bind, withTrace } from "../core/trace.ts";
@@ -106,7 +107,7 @@ export function backwardPass(
       linearEqns.push(eqn);
       for (const v of eqn.outvars) linear.add(v);
     } else {
-      const outs = bind(eqn.primitive, eqn.invars.map((a) => readAtom(env, a)), eqn.params);
+      const outs = bind(primitiveOf(eqn), eqn.invars.map((a) => readAtom(env, a)), eqn.params);
       eqn.outvars.forEach((v, i) => env.set(v, outs[i]));
     }
   }
@@ -128,7 +129,7 @@ export function backwardPass(
       cts.delete(v);
       return ct;
     });
-    const { transpose, name } = eqn.primitive;
+    const { transpose, name } = primitiveOf(eqn);
     if (transpose === undefined) {
       throw new DifferentiationError(
         `reverse-mode differentiation reached the primitive ${name}, which has no transpose rule; use forward mode`,

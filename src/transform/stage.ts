@@ -15,6 +15,7 @@ import {
   JaxprVar,
   Literal,
   makeJaxprOf,
+  primitiveOf,
 } from "../core/jaxpr.ts";
 import { currentChecks } from "../core/checks.ts";
 import { verifyJaxpr } from "../core/jaxpr_verify.ts";
@@ -145,7 +146,7 @@ export function evalJaxpr(
   jaxpr.invars.forEach((v, i) => env.set(v, inputs[i]));
   const read = (atom: Atom) => readAtom(env, atom);
   for (const eqn of jaxpr.eqns) {
-    const outs = bind(eqn.primitive, eqn.invars.map(read), eqn.params);
+    const outs = bind(primitiveOf(eqn), eqn.invars.map(read), eqn.params);
     eqn.outvars.forEach((v, i) => env.set(v, outs[i]));
   }
   return jaxpr.outvars.map(read);

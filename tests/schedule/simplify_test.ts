@@ -1,7 +1,7 @@
 /** Passes from jaxpr to jaxpr: each leaves a well-formed jaxpr that computes the same. */
 import { assert, assertEquals } from "@std/assert";
 import type { NDArray } from "../../src/core/array.ts";
-import { type ClosedJaxpr, JaxprVar, Literal } from "../../src/core/jaxpr.ts";
+import { type ClosedJaxpr, JaxprVar, Literal, primitiveOf } from "../../src/core/jaxpr.ts";
 import { interpret } from "../../src/backends/interp/mod.ts";
 import * as np from "../../src/numpy/mod.ts";
 import { add, div, mul, neg, sub } from "../../src/ops/arith.ts";
@@ -20,7 +20,7 @@ function verify(closed: ClosedJaxpr): void {
   const isBound = (x: unknown) => x instanceof Literal || bound.has(x);
   for (const eqn of eqns) {
     assert(eqn.invars.every(isBound), `${eqn.primitive.name} reads what is not bound:\n${closed}`);
-    const avals = eqn.primitive.abstractEval(eqn.invars.map((x) => x.aval), eqn.params);
+    const avals = primitiveOf(eqn).abstractEval(eqn.invars.map((x) => x.aval), eqn.params);
     eqn.outvars.forEach((v, i) => {
       assert(!bound.has(v), "bound twice");
       bound.add(v);

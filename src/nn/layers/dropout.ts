@@ -38,7 +38,11 @@ export class Dropout extends Module {
   /** Whether to hand everything on. */
   inference: boolean;
 
-  /** @param options `p`, `inference`. */
+  /**
+   * Makes the layer.
+   *
+   * @param options `p`, `inference`.
+   */
   constructor(options: DropoutOptions = {}) {
     super();
     if (typeof options !== "object" || options === null || options instanceof NDArray) {

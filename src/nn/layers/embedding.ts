@@ -52,7 +52,11 @@ export class Embedding extends Module {
     embeddingSize: field({ static: true }),
   };
 
-  /** @param options See {@linkcode EmbeddingOptions}. */
+  /**
+   * Makes the layer.
+   *
+   * @param options See {@linkcode EmbeddingOptions}.
+   */
   constructor(options: EmbeddingOptions) {
     super();
     const { weight, numEmbeddings, embeddingSize, key } = options ?? {};

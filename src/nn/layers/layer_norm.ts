@@ -63,6 +63,8 @@ export class LayerNorm extends Module {
   };
 
   /**
+   * Makes the layer.
+   *
    * @param shape The shape of an example.
    * @param options `eps`, `useWeight`, `useBias`, `dtype`.
    */

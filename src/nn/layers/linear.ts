@@ -60,6 +60,8 @@ export class Linear extends Module {
   };
 
   /**
+   * Makes the layer.
+   *
    * @param inFeatures The size of the input, or `"scalar"` for inputs of shape `[]`.
    * @param outFeatures The size of the output, or `"scalar"`.
    * @param options `key`; `useBias`, `dtype`.
@@ -97,7 +99,11 @@ export class Linear extends Module {
 
 /** Hands its input on; takes any arguments, for use where a layer is wanted. */
 export class Identity extends Module {
-  /** @param _args Ignored. */
+  /**
+   * Makes the layer.
+   *
+   * @param _args Ignored.
+   */
   constructor(..._args: unknown[]) {
     super();
   }

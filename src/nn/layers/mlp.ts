@@ -78,6 +78,8 @@ export class MLP extends Module {
   };
 
   /**
+   * Makes the layer.
+   *
    * @param inSize The size of the input, or `"scalar"`.
    * @param outSize The size of the output, or `"scalar"`.
    * @param widthSize The size of each hidden layer.

@@ -33,7 +33,11 @@ export class Sequential extends Module {
   /** The layers, in order. */
   layers: Layer[];
 
-  /** @param layers Modules with `call(x, options)`, or functions of the same arguments. */
+  /**
+   * Makes the layer.
+   *
+   * @param layers Modules with `call(x, options)`, or functions of the same arguments.
+   */
   constructor(layers: readonly Layer[]) {
     super();
     if (!Array.isArray(layers)) {
@@ -83,7 +87,11 @@ export class Lambda extends Module {
   /** What is called. */
   fn: Callable<[NDArray], NDArray>;
 
-  /** @param fn A function of one array. */
+  /**
+   * Makes the layer.
+   *
+   * @param fn A function of one array.
+   */
   constructor(fn: Callable<[NDArray], NDArray>) {
     super();
     this.fn = fn;
