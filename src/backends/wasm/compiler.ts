@@ -34,15 +34,15 @@ interface LocalCompiler {
   disassemble(bytes: Uint8Array): string;
 }
 
-// Longer than any compilation takes; a worker that died without a word must not hang the program.
-const patience = 120_000;
+// Milliseconds, longer than anything takes: a worker that died without a word must not hang the program.
+const patience = { start: 20_000, answer: 120_000 };
 
 let connection: Connection | null = null;
 let local: LocalCompiler | null = null;
 
 /** The part of `node:worker_threads` that is used here. */
 interface WorkerThreads {
-  readonly Worker: new (url: URL, options: Record<string, unknown>) => {
+  readonly Worker: new (source: URL | string, options: Record<string, unknown>) => {
     unref(): void;
     terminate(): unknown;
     on(event: string, listener: (error: unknown) => void): void;
@@ -78,14 +78,27 @@ export function stopCompiler(): void {
   connection = null;
 }
 
+/** Whether a worker may load its module from there; Deno refuses only later, when nobody listens. */
+function mayRead(url: URL): boolean {
+  const { Deno } = globalThis as {
+    Deno?: { permissions: { querySync(what: object): { readonly state: string } } };
+  };
+  if (Deno === undefined || url.protocol !== "file:") return true;
+  return Deno.permissions.querySync({ name: "read", path: url }).state === "granted";
+}
+
 function connect(): Connection | null {
   const threads = workerThreads();
-  if (threads === null) return null;
+  const url = new URL("./worker.ts", import.meta.url);
+  if (threads === null || !mayRead(url)) return null;
   const { port1, port2 } = new threads.MessageChannel();
-  const signal = new Int32Array(new SharedArrayBuffer(4));
+  const signal = new Int32Array(new SharedArrayBuffer(8));
   let worker: InstanceType<WorkerThreads["Worker"]>;
   try {
-    worker = new threads.Worker(new URL("./worker.ts", import.meta.url), {
+    // Worker threads start from files only; one that starts from a line of code may import from anywhere.
+    const isFile = url.protocol === "file:";
+    worker = new threads.Worker(isFile ? url : `import(${JSON.stringify(url.href)})`, {
+      eval: !isFile,
       workerData: { port: port2, signal },
       transferList: [port2],
     });
@@ -102,7 +115,7 @@ function connect(): Connection | null {
       const id = nextId++;
       let seen = Atomics.load(signal, 0);
       port1.postMessage({ ...question, id });
-      const deadline = performance.now() + patience;
+      const asked = performance.now();
       for (;;) {
         const received = threads.receiveMessageOnPort(port1);
         if (received !== undefined) {
@@ -110,7 +123,8 @@ function connect(): Connection | null {
           if (reply.id === id) return reply;
           continue; // of a request whose answer nobody waited for
         }
-        if (died !== null || performance.now() > deadline) {
+        const limit = Atomics.load(signal, 1) === 0 ? patience.start : patience.answer;
+        if (died !== null || performance.now() - asked > limit) {
           stopCompiler();
           throw new CompileError("the compile worker does not answer", { cause: died });
         }
@@ -123,6 +137,14 @@ function connect(): Connection | null {
       void worker.terminate();
     },
   };
+}
+
+/**
+ * Never called: it makes the worker's module part of this module's graph. A package that comes over http is fetched whole before it
+ * starts, and what is missing then cannot be fetched while the main thread sleeps.
+ */
+export function importWorker(): Promise<unknown> {
+  return import("./worker.ts");
 }
 
 /**

@@ -12,6 +12,7 @@ import type { Reply, Request, WorkerData } from "./protocol.ts";
 import { warmUp } from "./warm_up.ts";
 
 const { port, signal } = workerData as WorkerData<MessagePort>;
+Atomics.store(signal, 1, 1);
 const loading = loadBinaryen();
 let disassembler: Promise<(bytes: Uint8Array) => string> | null = null;
 

@@ -1,0 +1,115 @@
+/**
+ * The compile worker: answers while the main thread waits, hands errors on, and never keeps a process alive.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { CompileError } from "../../src/errors.ts";
+import type { Program } from "../../src/loopnest/ir.ts";
+import { compileProgram, disassemble } from "../../src/backends/wasm/compiler.ts";
+import { warmUpProgram } from "../../src/backends/wasm/warm_up.ts";
+
+const root = new URL("../../", import.meta.url);
+
+Deno.test("a program is compiled synchronously, and the module can be read as text", () => {
+  const compiled = compileProgram(warmUpProgram());
+  assert(WebAssembly.validate(compiled.bytes));
+  assertEquals(WebAssembly.Module.exports(compiled.module), [{ name: "run", kind: "function" }]);
+  const text = disassemble(compiled.bytes);
+  assertStringIncludes(text, "f32x4.relaxed_madd");
+  assertStringIncludes(text, '(export "run")');
+});
+
+Deno.test("a deterministic program has no fused multiply-add", () => {
+  const { bytes } = compileProgram(warmUpProgram(), { deterministic: true });
+  const text = disassemble(bytes);
+  assert(!text.includes("relaxed"), "relaxed instructions are left");
+  assertStringIncludes(text, "f32x4.mul");
+});
+
+Deno.test("what the worker refuses is a CompileError with the worker's stack", () => {
+  const step = { kind: "kernel", name: "no_such_kernel", args: [] } as const;
+  const program: Program = { name: "bad", buffers: [], steps: [step], scratchBytes: 0 };
+  const error = assertThrows(() => compileProgram(program), CompileError, "no_such_kernel");
+  assertStringIncludes(error.stack ?? "", "in the compile worker");
+  assertStringIncludes(error.stack ?? "", "emit.ts");
+  assert(WebAssembly.validate(compileProgram(warmUpProgram()).bytes), "the worker is gone");
+});
+
+/** Runs a script in a process of its own and tells what it printed. */
+async function runScript(
+  body: string,
+  options: { base?: string; permissions?: string[] } = {},
+): Promise<{ output: string; errors: string; code: number; timedOut: boolean }> {
+  const base = options.base ?? root.href;
+  const script = `
+    import * as compiler from "${base}src/backends/wasm/compiler.ts";
+    import { warmUpProgram } from "${base}src/backends/wasm/warm_up.ts";
+    ${body}`;
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    await Deno.writeTextFile(file, script);
+    const command = new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--no-check", "--no-prompt", "--config", new URL("deno.json", root).pathname],
+        ...(options.permissions ?? ["--allow-all"]),
+        file,
+      ],
+      stdout: "piped",
+      stderr: "piped",
+    });
+    const child = command.spawn();
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      child.kill();
+    }, 60_000);
+    const { stdout, stderr, code } = await child.output();
+    clearTimeout(timer);
+    const decoder = new TextDecoder();
+    const output = decoder.decode(stdout).trim();
+    return { output, errors: decoder.decode(stderr), code, timedOut };
+  } finally {
+    await Deno.remove(file);
+  }
+}
+
+Deno.test("a process ends when its own work is done", async () => {
+  const results = await Promise.all([
+    runScript(`compiler.startCompiler(); console.log("started");`),
+    runScript(`console.log(compiler.compileProgram(warmUpProgram()).bytes.length > 100);`),
+    runScript(`compiler.startCompiler(); throw new Error("on purpose");`),
+  ]);
+  for (const { timedOut, errors } of results) assert(!timedOut, `hangs: ${errors}`);
+  assertEquals(results.map((r) => r.code), [0, 0, 1]);
+  assertEquals(results[1]!.output, "true");
+});
+
+Deno.test("compiling works in the main thread where there may be no worker", async () => {
+  // Without permission to read, a worker cannot load its module.
+  const { output, errors, code } = await runScript(
+    `try { compiler.compileProgram(warmUpProgram()); } catch (e) { console.log(e.name); }
+    await compiler.loadCompilerHere();
+    console.log(compiler.compileProgram(warmUpProgram()).bytes.length > 100);`,
+    { permissions: [] },
+  );
+  assertEquals([output, code], ["CompileError\ntrue", 0], errors);
+});
+
+Deno.test("compiling works in a package that comes over http", async () => {
+  const server = Deno.serve({ port: 0, onListen: () => {} }, async (request) => {
+    const path = new URL(request.url).pathname.slice(1);
+    const text = await Deno.readTextFile(new URL(path, root));
+    return new Response(text, { headers: { "content-type": "application/typescript" } });
+  });
+  try {
+    const base = `http://127.0.0.1:${server.addr.port}/`;
+    const { output, errors, code } = await runScript(
+      `console.log(compiler.compileProgram(warmUpProgram()).bytes.length > 100);`,
+      { base, permissions: [`--allow-import=127.0.0.1:${server.addr.port}`] },
+    );
+    assertEquals([output, code], ["true", 0], errors);
+  } finally {
+    await server.shutdown();
+  }
+});
