@@ -172,6 +172,11 @@ class Generator {
       const small = 1 + dice.below(20);
       at = binary("rem", cast(load(table, "uint8", at), "int32"), index(small));
       size = small;
+      for (const { v, extent } of loops) {
+        if (dice.chance(0.5)) continue; // and along a loop besides
+        at = binary("add", at, binary("mul", v, index(size)));
+        size *= Math.max(extent, 1);
+      }
     }
     return load(this.#input(dtype, size), dtype, at);
   }

@@ -29,7 +29,7 @@ function checkSeed(seed: number, chunkCost: number | undefined): void {
       const largest = isFloating(buffer.dtype)
         ? (e as Float64Array).reduce((m, x) => Math.max(m, Math.abs(x)), 1)
         : 1;
-      const absolute = largest * (buffer.dtype === "float32" ? 3e-6 : 3e-12);
+      const absolute = largest * (buffer.dtype === "float32" ? 3e-5 : 3e-12);
       const tolerance = { ulps: 4, absolute };
       assertClose(a, e, tolerance, (i) => `b${buffer.id}[${i}]`);
     }
