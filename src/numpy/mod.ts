@@ -5,6 +5,7 @@
  */
 export * from "./creation.ts";
 export * from "./ufuncs.ts";
+export * from "./elementary.ts";
 export * from "./reductions.ts";
 export { variance as var } from "./reductions.ts";
 export * from "./shapes.ts";

@@ -16,7 +16,7 @@ import {
 import { bind1 } from "../core/trace.ts";
 import { binary, cast, type Expr, index as indexConst } from "../loopnest/expr.ts";
 import { lit, sameDType } from "./common.ts";
-import { gatherBatchedSlice, scatterBatchedSlice } from "./gather.ts";
+import { gatherBatchedSlice, scatterBatchedSlice } from "./batched_slices.ts";
 import { batchToFront, broadcastInDim, instantiate } from "./shape.ts";
 import { slice } from "./slicing.ts";
 

@@ -6,6 +6,7 @@
 import { ArgumentError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
 import { asArray } from "../numpy/promote.ts";
+import { cos } from "../numpy/elementary.ts";
 import * as np from "../numpy/ufuncs.ts";
 import { clip, where } from "../numpy/where.ts";
 import type { Schedule } from "./transform.ts";
@@ -108,7 +109,7 @@ export function cosineDecaySchedule(
   }
   return schedule((count) => {
     const done = np.minimum(np.divide(count, decaySteps), 1);
-    const cosine = np.multiply(0.5, np.add(1, np.cos(np.multiply(Math.PI, done))));
+    const cosine = np.multiply(0.5, np.add(1, cos(np.multiply(Math.PI, done))));
     const curve = exponent === 1 ? cosine : np.power(cosine, exponent);
     return np.multiply(initValue, np.add(np.multiply(1 - alpha, curve), alpha));
   });

@@ -11,6 +11,7 @@ import type { NDArray } from "../core/array.ts";
 import type { DType } from "../core/dtype.ts";
 import { isArrayLeaf, isInexactLeaf, toNDArray } from "../filter/leaves.ts";
 import { array, zerosLike } from "../numpy/creation.ts";
+import { sqrt } from "../numpy/elementary.ts";
 import { sum } from "../numpy/reductions.ts";
 import {
   add,
@@ -19,7 +20,6 @@ import {
   maximum,
   minimum,
   multiply,
-  sqrt,
   square,
   subtract,
 } from "../numpy/ufuncs.ts";
