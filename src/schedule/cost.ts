@@ -26,6 +26,13 @@ export const ROW = 16384;
 export const COLUMN = 32;
 /** Rows that a nest of several passes must have, so that it can be split among threads. */
 export const MIN_ROWS = 8;
+/** Boxes of fewer elements are gone through lane by lane rather than in vectors. */
+export const SHORT_BOX = 6;
+/** The same, where an element costs this much or more. */
+export const SHORT_COSTLY_BOX = 16;
+export const COSTLY = 16;
+/** Bytes of scratch that a nest may use where an output would do as well. */
+export const SMALL_SCRATCH = 2 ** 15;
 /** Bytes of what no longer fits the second-level cache beside its neighbours. */
 export const LARGE = 2 ** 19;
 /** Elements of a block in a transpose. */

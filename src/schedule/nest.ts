@@ -8,10 +8,10 @@
  * @module
  */
 import { InternalError } from "../errors.ts";
-import type { DType } from "../core/dtype.ts";
+import { type DType, dtypeInfo } from "../core/dtype.ts";
 import type { BinaryOp } from "../loopnest/expr.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
-import { SPILL } from "./cost.ts";
+import { COSTLY, opCost, SHORT_BOX, SHORT_COSTLY_BOX, SMALL_SCRATCH, SPILL } from "./cost.ts";
 import type { Graph, Value } from "./graph.ts";
 import { type Box, maskOf, type NestNode, type Root } from "./nodes.ts";
 import type { Term, TermRef, Terms } from "./term.ts";
@@ -345,7 +345,10 @@ export function contiguity(v: Term, all: readonly Term[], stores: readonly Store
   return score;
 }
 
-/** Whether the outer loops run along memory rather than the boxes within them. */
+/**
+ * Whether vectors run along the last outer loop, and boxes are gone through one by one in each lane: where memory lies
+ * that way, or where boxes are too short for vectors. In the latter case the longest outer loop becomes the last.
+ */
 function prefersColumns(
   node: NestNode,
   all: readonly Term[],
@@ -353,7 +356,6 @@ function prefersColumns(
 ): boolean {
   const outer = node.loops.filter((v) => (v.mask & node.inner) === 0);
   if (outer.length === 0) return false;
-  const last = outer[outer.length - 1];
   const inBoxes = all.filter((t) => t.kind === "load" && (t.mask & node.innerMask) !== 0);
   const innerStores = stores.filter((s) => s.box !== null);
   let rows = -Infinity;
@@ -363,8 +365,19 @@ function prefersColumns(
     rows = Math.max(rows, contiguity(v, inBoxes, innerStores));
     extent = Math.max(extent, box.vars.reduce((n, v) => n * v.extent, 1));
   }
-  const columns = contiguity(last, inBoxes, innerStores);
-  return columns > rows || (extent < 4 && last.extent >= 4 && columns === rows);
+  const last = outer[outer.length - 1];
+  const isCostly = all.some((t) =>
+    (t.kind === "unary" || t.kind === "binary") && (t.mask & node.innerMask) !== 0 &&
+    opCost(t.kind, t.op) >= COSTLY
+  );
+  if (extent < (isCostly ? SHORT_COSTLY_BOX : SHORT_BOX) && node.independent) {
+    let lane = last;
+    for (const v of outer) if (lane.extent < 8 && v.extent > lane.extent) lane = v;
+    if (lane.extent < 4) return false;
+    node.loops = [...node.loops.filter((v) => v !== lane), lane];
+    return true;
+  }
+  return contiguity(last, inBoxes, innerStores) > rows;
 }
 
 /**
@@ -380,6 +393,30 @@ function spill(graph: Graph, node: NestNode, passes: readonly Pass[], byColumns:
     // Where each term that an earlier pass computes was computed first.
     const done = new Map<Term, Pass>();
     const kept = new Map<Term, Term>();
+    // The outputs of the last pass over the box: until then their memory is free.
+    const last = passes.findLast((p) => p.box === box);
+    const outputs = last === undefined
+      ? []
+      : last.stores.filter((s) =>
+        s.guard === null && s.combine === null && (s.index.mask & box.mask) === box.mask &&
+        node.roots.some((r) => r.kind === "value" && r.value === s.value)
+      );
+    const makePlace = (t: Term): { value: Value; index: Term } => {
+      const size = box.vars.reduce((n, v) => n * v.extent, lane?.extent ?? 1);
+      if (size * dtypeInfo(t.dtype).bytes > SMALL_SCRATCH) {
+        const k = outputs.findIndex((s) => s.value.aval.dtype === t.dtype);
+        if (k >= 0) return outputs.splice(k, 1)[0];
+      }
+      const value = graph.scratch(t.dtype, size);
+      spills.push(value);
+      let index = lane ?? terms.zero;
+      let stride = lane?.extent ?? 1;
+      for (let k = box.vars.length - 1; k >= 0; k--) {
+        index = terms.addScaled(index, box.vars[k], stride);
+        stride *= box.vars[k].extent;
+      }
+      return { value, index };
+    };
     let costs = new Map<Term, number>();
     const cost = (t: Term): number => {
       if ((t.mask & box.mask) === 0 || t.kind === "affine" || t.kind === "var") return 0;
@@ -409,20 +446,12 @@ function spill(graph: Graph, node: NestNode, passes: readonly Pass[], byColumns:
             if (stored !== undefined && cost(t) > 2) {
               load = terms.load(stored.value, t.dtype, stored.index);
             } else if (cost(t) > SPILL) {
-              const size = box.vars.reduce((n, v) => n * v.extent, lane?.extent ?? 1);
-              const row = graph.scratch(t.dtype, size);
-              spills.push(row);
-              let index = lane ?? terms.zero;
-              let stride = lane?.extent ?? 1;
-              for (let k = box.vars.length - 1; k >= 0; k--) {
-                index = terms.addScaled(index, box.vars[k], stride);
-                stride *= box.vars[k].extent;
-              }
-              load = terms.load(row, t.dtype, index);
+              const place = makePlace(t);
               const { phase } = first;
+              load = terms.load(place.value, t.dtype, place.index);
               first.stores.push({
-                value: row,
-                index,
+                value: place.value,
+                index: place.index,
                 term: t,
                 guard: null,
                 combine: null,
