@@ -51,7 +51,9 @@ async function runScript(
     await Deno.writeTextFile(file, script);
     const command = new Deno.Command(Deno.execPath(), {
       args: [
-        ...["run", "--no-check", "--no-prompt", "--config", new URL("deno.json", root).pathname],
+        // Modules served over http would find their way into the lock file.
+        ...["run", "--no-check", "--no-prompt", "--no-lock"],
+        ...["--config", new URL("deno.json", root).pathname],
         ...(options.permissions ?? ["--allow-all"]),
         file,
       ],
