@@ -139,7 +139,6 @@ def dense(result, shift=0, step=1):
 
 
 LN2 = mp.log(2)
-E = {32: round32, 64: round64}
 
 
 # --- exponentials -------------------------------------------------------------------------------
@@ -265,7 +264,7 @@ def _():
 # --- trigonometric ------------------------------------------------------------------------------
 
 
-def odd(function, top, degree, to=round64, scale=1):
+def odd(function, top, degree, to=round64):
     """(function(x) - x) / x^3 in z = x^2 for x <= top."""
 
     def f(z):
@@ -331,16 +330,16 @@ def _():
 
 def erf_inv_of(w):
     """erf_inv(x) / x where w = -log(1 - x^2)."""
-    x = mp.sqrt(-mp.expm1(-w))
-    # Newton from the tail's leading term; near 1 erfc keeps what erf loses.
-    rest = -mp.expm1(mp.log1p(mp.expm1(-w)) / 2) if w < 1 else 1 - x
-    y = mp.erfinv(x) if w < 20 else mp.sqrt(w)
-    if w >= 20:
-        with mp.workdps(80):
-            rest = 1 - mp.sqrt(1 - mp.exp(-w))
-            for _ in range(12):
-                y += (mp.erfc(y) - rest) * mp.sqrt(mp.pi) / 2 * mp.exp(y * y)
-    return y / x
+    if w < 20:
+        x = mp.sqrt(-mp.expm1(-w))
+        return mp.erfinv(x) / x
+    # Near 1, Newton on erfc, which keeps what erf loses.
+    with mp.workdps(80):
+        x = mp.sqrt(1 - mp.exp(-w))
+        y = mp.sqrt(w)
+        for _ in range(12):
+            y += (mp.erfc(y) - (1 - x)) * mp.sqrt(mp.pi) / 2 * mp.exp(y * y)
+        return +(y / x)
 
 
 @poly("erf_inv_middle_f32", 32, "erf_inv(x) / x in -log(1 - x^2) - 5/2, up to 5", split=True)
