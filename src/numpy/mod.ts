@@ -14,3 +14,31 @@ export { innerProduct as inner } from "./linalg_basic.ts";
 export * from "./lookup.ts";
 export * from "./where.ts";
 export type { AloneOr } from "./promote.ts";
+export * from "./einsum.ts";
+export * from "./padding.ts";
+export * from "./arranging.ts";
+export {
+  diag,
+  diagflat,
+  diagIndices,
+  diagonal,
+  type DiagonalIndexOptions,
+  type DiagonalOptions,
+  tri,
+  type TriangleIndicesOptions,
+  tril,
+  trilIndices,
+  trilIndicesFrom,
+  triu,
+  triuIndices,
+  triuIndicesFrom,
+  vander,
+  type VanderOptions,
+} from "./triangles.ts";
+export * from "./comparing.ts";
+export * from "./number_parts.ts";
+export * from "./statistics.ts";
+export * from "./products.ts";
+export * from "./dtype_queries.ts";
+export * from "./sets.ts";
+export * as linalg from "./linalg.ts";

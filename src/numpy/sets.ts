@@ -1,0 +1,206 @@
+/**
+ * Choosing by lists of conditions, positions of what is not zero, and arrays as sets.
+ *
+ * @module
+ */
+import { ArgumentError } from "../errors.ts";
+import type { ArrayLike, NDArray } from "../core/array.ts";
+import { lit, literal } from "../ops/common.ts";
+import { convertElementType } from "../ops/convert.ts";
+import * as logic from "../ops/logic.ts";
+import { reduceOr } from "../ops/reduce.ts";
+import { broadcastInDim, iota, reduceSum, reshape } from "../ops/shape.ts";
+import * as sorting from "../ops/sort.ts";
+import { unravelIndex } from "./arranging.ts";
+import { checkConcrete, checkInteger, readOptions, sliceAlong } from "./axes.ts";
+import { array } from "./creation.ts";
+import { take } from "./lookup.ts";
+import { asArray, promote } from "./promote.ts";
+import { concatenate, stack } from "./shapes.ts";
+import { where as choose } from "./where.ts";
+
+/** Options of {@linkcode select}. */
+export interface SelectOptions {
+  /** Where no condition holds; 0 unless given. */
+  readonly default?: ArrayLike;
+}
+
+/** For each place, the choice of the first condition that holds. */
+export function select(
+  conditions: readonly ArrayLike[],
+  choices: readonly ArrayLike[],
+  options: SelectOptions = {},
+): NDArray {
+  const where = "numpy.select";
+  const o = readOptions(options, where, "{ default: 1 }");
+  if (conditions.length !== choices.length || conditions.length === 0) {
+    throw new ArgumentError(
+      `${where}: needs as many choices as conditions, and at least one; got ${conditions.length} conditions and ${choices.length} choices`,
+    );
+  }
+  const [otherwise, ...values] = promote([o.default ?? 0, ...choices], where);
+  return conditions.reduceRight<NDArray>(
+    (rest, condition, i) => choose(condition, values[i], rest),
+    otherwise,
+  );
+}
+
+/** Options of {@linkcode nonzero} and its kin. */
+export interface NonzeroOptions {
+  /** How many positions to give, needed where the array is traced: cut there, or filled. */
+  readonly size?: number | null;
+  /** What to fill with; 0 unless given. */
+  readonly fillValue?: number;
+}
+
+/** Positions in the flattened array of what is not zero. */
+function flatPositions(
+  mask: NDArray,
+  options: NonzeroOptions,
+  where: string,
+): { readonly positions: NDArray; readonly missing: NDArray | null } {
+  if (options.size === null || options.size === undefined) {
+    checkConcrete(mask, "x", where, "state options.size, or use numpy.where(mask, x, y)");
+    const found: number[] = [];
+    mask.dataSync().forEach((v, i) => {
+      if (v) found.push(i);
+    });
+    return { positions: array(Int32Array.from(found)), missing: null };
+  }
+  const size = checkInteger(options.size, "options.size", where, 0);
+  const count = reduceSum(convertElementType(mask, "int32"), [0]);
+  // A stable sort puts what is not zero first, in its order.
+  const order = sorting.argsort(convertElementType(logic.not(mask), "uint8"), 0);
+  const n = mask.size;
+  const padded = size <= n ? sliceAlong(order, 0, 0, size) : concatenate([
+    order,
+    broadcastInDim(literal(0, "int32"), [size - n], []),
+  ]);
+  return { positions: padded, missing: logic.ge(iota("int32", [size]), count) };
+}
+
+/**
+ * The positions (int32) of what is not zero, one vector for each axis.
+ *
+ * @throws {ArgumentError} Where the array is traced and no `size` given.
+ */
+export function nonzero(x: ArrayLike, options: NonzeroOptions = {}): NDArray[] {
+  const where = "numpy.nonzero";
+  const o = readOptions(options, where, "{ size: 10 }");
+  const a = asArray(x, where);
+  const mask = a.dtype === "bool" ? a : logic.ne(a, lit(a, 0));
+  const { positions, missing } = flatPositions(reshape(mask, [a.size]), o, where);
+  const fill = literal(o.fillValue ?? 0, "int32");
+  return unravelIndex(positions, a.shape).map((p) =>
+    missing === null ? p : logic.select(missing, broadcastInDim(fill, p.shape, []), p)
+  );
+}
+
+/** The positions (int32) in the flattened array of what is not zero. */
+export function flatnonzero(x: ArrayLike, options: NonzeroOptions = {}): NDArray {
+  const a = asArray(x, "numpy.flatnonzero");
+  return nonzero(reshape(a, [a.size]), options)[0];
+}
+
+/** The positions (int32) of what is not zero, one row each. */
+export function argwhere(x: ArrayLike, options: NonzeroOptions = {}): NDArray {
+  const found = nonzero(x, options);
+  if (found.length === 0) return array(new Int32Array(0));
+  return stack(found, 1);
+}
+
+/** Options of {@linkcode unique}. */
+export interface UniqueOptions {
+  /** Whether to give, for each element found, where it first is. */
+  readonly returnIndex?: boolean;
+  /** Whether to give, for each element of the array, which of those found it is. */
+  readonly returnInverse?: boolean;
+  /** Whether to give how often each is there. */
+  readonly returnCounts?: boolean;
+}
+
+/**
+ * The different elements, ascending; all NaNs count as one.
+ *
+ * With options, an array of the elements and what was asked for: `[values, index, inverse, counts]`.
+ *
+ * @throws {ArgumentError} Where the array is traced: how many there are depends on its values.
+ */
+export function unique(x: ArrayLike, options?: Record<never, never>): NDArray;
+/** As above, with what was asked for. */
+export function unique(x: ArrayLike, options: UniqueOptions): NDArray | NDArray[];
+export function unique(x: ArrayLike, options: UniqueOptions = {}): NDArray | NDArray[] {
+  const where = "numpy.unique";
+  const o = readOptions(options, where, "{ returnCounts: true }");
+  const whole = asArray(x, where);
+  checkConcrete(whole, "x", where, "sort, and compare neighbours");
+  const a = reshape(whole, [whole.size]);
+  const order = sorting.argsort(a, 0);
+  const sorted = a.size === 0 ? a : sorting.takeAlongAxis(a, order, 0);
+  const [values, places] = [sorted.dataSync(), order.dataSync() as Int32Array];
+  const starts: number[] = [];
+  const inverse = new Int32Array(a.size);
+  for (let i = 0; i < values.length; i++) {
+    const [v, before] = [values[i], values[i - 1]];
+    const same = i > 0 && (v === before || (v !== v && before !== before));
+    if (!same) starts.push(i);
+    inverse[places[i]] = starts.length - 1;
+  }
+  const found = take(sorted, array(Int32Array.from(starts)), { axis: 0, mode: "clip" });
+  const out = [a.size === 0 ? a : found];
+  // The sort is stable: the first of equals comes first.
+  if (o.returnIndex) out.push(array(Int32Array.from(starts, (i) => places[i])));
+  if (o.returnInverse) out.push(reshape(array(inverse), whole.shape));
+  if (o.returnCounts) {
+    out.push(array(Int32Array.from(starts, (s, k) => (starts[k + 1] ?? values.length) - s)));
+  }
+  return out.length === 1 ? out[0] : out;
+}
+
+/** Whether each element of `x` is among `elements`; with `invert`, whether not. */
+export function isin(
+  x: ArrayLike,
+  elements: ArrayLike,
+  options: { readonly invert?: boolean } = {},
+): NDArray {
+  const where = "numpy.isin";
+  const { invert = false } = readOptions(options, where, "{ invert: true }");
+  const [a, b] = promote([x, elements], where);
+  const shape = [...a.shape, b.size];
+  const found = reduceOr(
+    logic.eq(
+      broadcastInDim(a, shape, a.shape.map((_, i) => i)),
+      broadcastInDim(reshape(b, [b.size]), shape, [a.ndim]),
+    ),
+    [a.ndim],
+  );
+  return invert ? logic.not(found) : found;
+}
+
+function setOf(x: ArrayLike): NDArray {
+  return unique(x) as NDArray;
+}
+
+/** What is in either array, ascending. Concrete arrays only. */
+export function union1d(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = promote([x, y], "numpy.union1d").map((v) => reshape(v, [v.size]));
+  return setOf(concatenate([a, b]));
+}
+
+function chosen(x: NDArray, mask: NDArray): NDArray {
+  return take(x, flatnonzero(mask), { axis: 0, mode: "clip" });
+}
+
+/** What is in both arrays, ascending. Concrete arrays only. */
+export function intersect1d(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = promote([x, y], "numpy.intersect1d");
+  const values = setOf(a);
+  return chosen(values, isin(values, b));
+}
+
+/** What is in the first array and not in the second, ascending. Concrete arrays only. */
+export function setdiff1d(x: ArrayLike, y: ArrayLike): NDArray {
+  const [a, b] = promote([x, y], "numpy.setdiff1d");
+  const values = setOf(a);
+  return chosen(values, isin(values, b, { invert: true }));
+}
