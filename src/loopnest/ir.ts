@@ -28,6 +28,9 @@ export interface For {
    * `parallel`: iterations are independent and may run in chunks, in any order, on several threads (outermost
    * loops only). `vector`: iterations are independent but for accumulators declared outside of the loop, and the backend
    * is advised to run several at once (the innermost contiguous axis, or the axis of independent columns). `serial`: in order.
+   *
+   * A temporary that a nest uses only at indices that do not change with its parallel loop is scratch of one iteration:
+   * each thread needs its own.
    */
   readonly mode: "serial" | "parallel" | "vector";
   readonly body: readonly Stmt[];

@@ -101,7 +101,8 @@ export function check(
   return program;
 }
 
-function difference(expected: TypedArray, actual: TypedArray): string | null {
+/** What tells two arrays apart beyond rounding, or `null`. */
+export function difference(expected: TypedArray, actual: TypedArray): string | null {
   if (expected.length !== actual.length) return `${actual.length} elements`;
   let scale = 1e-6;
   for (let i = 0; i < expected.length; i++) {

@@ -13,21 +13,8 @@ import { customJvpCall } from "../../src/control/custom_jvp_call.ts";
 import { f32, i32, jaxprOf, makeRandom, randomArray } from "./helpers.ts";
 import { randomProgram } from "./random_programs.ts";
 
-/** Checks that variables are bound once and before use, and that shapes and dtypes are what the rules give. */
 function verify(closed: ClosedJaxpr): void {
-  const { constvars, invars, eqns, outvars } = closed.jaxpr;
-  const bound = new Set<unknown>([...constvars, ...invars]);
-  const isBound = (x: unknown) => x instanceof Literal || bound.has(x);
-  for (const eqn of eqns) {
-    assert(eqn.invars.every(isBound), `${eqn.primitive.name} reads what is not bound:\n${closed}`);
-    const avals = primitiveOf(eqn).abstractEval(eqn.invars.map((x) => x.aval), eqn.params);
-    eqn.outvars.forEach((v, i) => {
-      assert(!bound.has(v), "bound twice");
-      bound.add(v);
-      assertEquals([v.aval.shape, v.aval.dtype], [avals[i].shape, avals[i].dtype]);
-    });
-  }
-  assert(outvars.every(isBound));
+  verifyJaxpr(closed.jaxpr, "a pass");
 }
 
 function names(closed: ClosedJaxpr): string[] {
