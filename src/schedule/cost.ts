@@ -30,6 +30,7 @@ export const MIN_ROWS = 8;
 export const SHORT_BOX = 6;
 /** The same, where an element costs this much or more. */
 export const SHORT_COSTLY_BOX = 16;
+/** What such an element costs. */
 export const COSTLY = 16;
 /** Bytes of scratch that a nest may use where an output would do as well. */
 export const SMALL_SCRATCH = 2 ** 15;

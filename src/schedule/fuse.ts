@@ -19,7 +19,7 @@
  */
 import type { Expr } from "../loopnest/expr.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
-import { CHEAP, COLUMN, LARGE, MAX_NEST_VALUES, MIN_ROWS, ROW } from "./cost.ts";
+import { CHEAP, COLUMN, LARGE, MAX_NEST_VALUES } from "./cost.ts";
 import { makeDot } from "./dots.ts";
 import { type Graph, isStorage, type Value } from "./graph.ts";
 import {
@@ -31,6 +31,7 @@ import {
   NestNode,
   type Node,
 } from "./nodes.ts";
+import { boxSize, isBijective, isWorthPasses, passName, sameTuple, spaceOf } from "./spaces.ts";
 import type { Term, Terms } from "./term.ts";
 
 /** Options of {@linkcode fuse}. */
@@ -224,7 +225,9 @@ export class Fusion {
       case "literal":
         return this.store(v);
       case "alias": // the questions have gone to its operand, and so do the needs
-        v.needers.forEach((node) => this.need(v.operands[aliased(v)], node));
+        v.needers.forEach((node) =>
+          this.need(v.operands[v.lowered?.kind === "alias" ? v.lowered.operand : 0], node)
+        );
         return;
       case "map":
         return this.decideMap(v, wanted);
@@ -397,18 +400,9 @@ export class Fusion {
     this.expand(v, node, tuple, 0);
   }
 
-  /** Sizes of the loops that a nest for `v` would have. */
-  private spaceOf(v: Value): string {
-    const l = v.lowered;
-    const loops = v.shape.filter((n) => n !== 1);
-    if (l?.kind === "reduce") return passName(loops, l.sizes.filter((n) => n !== 1), v.alongRows);
-    if (l?.kind === "argReduce") return passName(loops, [l.size], v.alongRows);
-    return loops.join("x");
-  }
-
   private remember(v: Value, node: NestNode): void {
     for (const s of v.sources) node.sources.add(s);
-    this.rememberAs(this.spaceOf(v), node);
+    this.rememberAs(spaceOf(v), node);
   }
 
   private rememberAs(space: string, node: NestNode): void {
@@ -430,7 +424,7 @@ export class Fusion {
       const fits = v.kind === "map"
         ? this.coversOnce(v, node, tuple)
         : this.fitsReduction(v, node, tuple, v.askMasks[i]) &&
-          this.isBijective(v, tuple, maskOf(tuple));
+          isBijective(this.terms, v, tuple, maskOf(tuple));
       if (fits && this.canPrecedeReaders(v, node)) best = { node, tuple, askMask: v.askMasks[i] };
     }
     return best;
@@ -461,25 +455,7 @@ export class Fusion {
       if (box === undefined) return false;
       required |= box.mask;
     }
-    return mask === required && this.isBijective(v, tuple, mask);
-  }
-
-  /** Whether `tuple`, as its variables run, hits each element of `v` once. */
-  private isBijective(v: Value, tuple: readonly Term[], mask: number): boolean {
-    const position = this.terms.linear(tuple, v.strides);
-    if (position.kind === "const") return position.value === 0 && v.size === 1;
-    const [atoms, coeffs] = position.kind === "affine"
-      ? [position.args, position.coeffs]
-      : [[position], [1]];
-    if (position.kind === "affine" && position.value !== 0) return false;
-    if (atoms.some((t) => t.kind !== "var") || maskOf(atoms) !== mask) return false;
-    const order = atoms.map((_, k) => k).sort((a, b) => coeffs[a] - coeffs[b]);
-    let size = 1;
-    for (const k of order) {
-      if (coeffs[k] !== size) return false;
-      size *= atoms[k].extent;
-    }
-    return size === v.size;
+    return mask === required && isBijective(this.terms, v, tuple, mask);
   }
 
   /** Whether nothing that `node` waits for reads `v`. */
@@ -490,7 +466,7 @@ export class Fusion {
 
   /** A nest over the same loops that reads some of the same memory. */
   private findSibling(v: Value): Host | null {
-    const list = this.spaces.get(this.spaceOf(v));
+    const list = this.spaces.get(spaceOf(v));
     if (list === undefined) return null;
     for (let i = list.length - 1; i >= Math.max(0, list.length - 8); i--) {
       const node = list[i];
@@ -604,32 +580,4 @@ export class Fusion {
       });
     }
   }
-}
-
-/** The name of a space of outer loops with passes over a box. */
-function passName(rows: readonly number[], box: readonly number[], alongRows: boolean): string {
-  return `${rows.join("x")}|${box.join("x")}${alongRows ? "" : " by columns"}`;
-}
-
-function sameTuple(a: readonly Term[], b: readonly Term[]): boolean {
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
-}
-
-function aliased(v: Value): number {
-  return v.lowered?.kind === "alias" ? v.lowered.operand : 0;
-}
-
-/** The number of terms of a reduction. */
-function boxSize(v: Value): number {
-  const l = v.lowered;
-  if (l?.kind === "argReduce") return l.size;
-  let size = 1;
-  if (l?.kind === "reduce") { for (const n of l.sizes) size *= n; }
-  return size;
-}
-
-/** Whether several passes over boxes are better in one nest: rows stay in the cache, or all is small. */
-function isWorthPasses(rows: number, inner: number): boolean {
-  return rows >= MIN_ROWS || inner <= ROW;
 }

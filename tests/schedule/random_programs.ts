@@ -77,14 +77,13 @@ function step(
       return pick([arith.add, arith.sub, arith.mul, arith.max])(x, y);
     }
     case 7:
-      return elementary.sin(reduceSum(x, some));
+      return elementary.sin(mean(x, some));
     case 8:
       return x.size === 0 ? x : reduceMax(x, some);
     case 9: {
       // As softmax's parts: a reduction, back at the old shape, combined.
       const kept = axes.filter((k) => !some.includes(k));
-      const sum = reduceSum(x, some);
-      return elementary.sin(arith.sub(x, broadcastInDim(sum, x.shape, kept)));
+      return elementary.sin(arith.sub(x, broadcastInDim(mean(x, some), x.shape, kept)));
     }
     case 10:
       return transpose(x, [...axes].sort(() => random() - 0.5));
@@ -153,8 +152,14 @@ function fit(y: NDArray, x: NDArray): NDArray {
       return broadcastInDim(y, x.shape, dims);
     }
   }
-  const total = reduceSum(y, y.shape.map((_, k) => k));
+  const total = mean(y, y.shape.map((_, k) => k));
   return broadcastInDim(elementary.tanh(total), x.shape, []);
+}
+
+/** A sum, scaled so that what oscillates does not magnify its rounding. */
+function mean(x: NDArray, axes: readonly number[]): NDArray {
+  const count = axes.reduce((n, k) => n * x.shape[k], 1);
+  return arith.mul(reduceSum(x, axes), 1 / Math.max(1, count));
 }
 
 function otherShape(x: NDArray, pick: <T>(list: readonly T[]) => T): readonly number[] {

@@ -1,7 +1,8 @@
 /** Passes from jaxpr to jaxpr: each leaves a well-formed jaxpr that computes the same. */
 import { assert, assertEquals } from "@std/assert";
 import type { NDArray } from "../../src/core/array.ts";
-import { type ClosedJaxpr, JaxprVar, Literal, primitiveOf } from "../../src/core/jaxpr.ts";
+import { type ClosedJaxpr, JaxprVar, type Literal } from "../../src/core/jaxpr.ts";
+import { verifyJaxpr } from "../../src/core/jaxpr_verify.ts";
 import { interpret } from "../../src/backends/interp/mod.ts";
 import * as np from "../../src/numpy/mod.ts";
 import { add, div, mul, neg, sub } from "../../src/ops/arith.ts";
