@@ -325,6 +325,35 @@ export function logsumexp(
   return o.keepdims ? reshape(out, keptShape(a.shape, axes)) : out;
 }
 
+/** Options of {@linkcode logmeanexp}. */
+export interface LogmeanexpOptions {
+  /** The axes to average over; all unless given. */
+  readonly axis?: number | readonly number[] | null;
+  readonly keepdims?: boolean;
+  /** Which elements count. */
+  readonly where?: ArrayLike;
+}
+
+/** `log(mean(exp(x)))` over axes, without overflow. */
+export function logmeanexp(
+  x: ArrayLike,
+  options: LogmeanexpOptions | number | readonly number[] = {},
+): NDArray {
+  const o: LogmeanexpOptions = typeof options === "number" || Array.isArray(options)
+    ? { axis: options as number }
+    : options as LogmeanexpOptions;
+  const total = logsumexp(x, o);
+  const a = float(x, "logmeanexp");
+  if (o.where === undefined) {
+    const axes = normalizeAxes(o.axis, a.ndim, "nn.logmeanexp");
+    const n = axes.reduce((product, i) => product * a.shape[i], 1);
+    return arith.sub(total, lit(total, Math.log(n)));
+  }
+  const counted = broadcastTo(asArray(o.where, "nn.logmeanexp"), a.shape);
+  const over = { axis: o.axis ?? null, keepdims: o.keepdims ?? false };
+  return arith.sub(total, el.log(red.sum(counted, { ...over, dtype: a.dtype })));
+}
+
 /** Options of {@linkcode standardize}. */
 export interface StandardizeOptions {
   /** The axes; the last unless given. */

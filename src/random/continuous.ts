@@ -168,6 +168,21 @@ export function laplace(k: NDArray, shape: Shape = [], options: FloatOptions = {
   return arith.mul(arith.sign(u), el.log1p(arith.neg(arith.abs(u))));
 }
 
+/** Cauchy floats: `tan(π(u - 1/2))` of a uniform `u`. */
+export function cauchy(k: NDArray, shape: Shape = [], options: FloatOptions = {}): NDArray {
+  const where = "random.cauchy";
+  const dtype = floatDType(options, where);
+  const eps = literal(dtype === "float32" ? 2 ** -23 : 2 ** -52, dtype);
+  const u = uniformBetween(
+    singleKey(k, where),
+    checkShape(shape, where),
+    dtype,
+    eps,
+    literal(1, dtype),
+  );
+  return el.tan(arith.mul(literal(Math.PI, dtype), arith.sub(u, literal(0.5, dtype))));
+}
+
 /** Logistic floats. */
 export function logistic(k: NDArray, shape: Shape = [], options: FloatOptions = {}): NDArray {
   const where = "random.logistic";

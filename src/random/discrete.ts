@@ -142,6 +142,27 @@ export function bernoulli(k: NDArray, options: BernoulliOptions = {}): NDArray {
   return logic.lt(u, p.ndim === 0 ? p : broadcastArray(p, shape));
 }
 
+/** Options of {@linkcode rademacher}. */
+export interface RademacherOptions {
+  /** A dtype of numbers; int32 unless given. */
+  readonly dtype?: DType;
+}
+
+/** -1 or 1, each half of the time. */
+export function rademacher(
+  k: NDArray,
+  shape: Shape = [],
+  options: RademacherOptions = {},
+): NDArray {
+  const where = "random.rademacher";
+  const dtype = checkDType(options.dtype ?? "int32", `${where}: options.dtype`);
+  if (dtype === "bool" || dtype === "uint8" || dtype === "uint32") {
+    throw new DTypeError(`${where}: dtype must have negative numbers; got ${dtype}`);
+  }
+  const coin = convertElementType(bernoulli(k, { shape }), dtype);
+  return arith.sub(arith.mul(lit(coin, 2), coin), lit(coin, 1));
+}
+
 /** Options of {@linkcode categorical}. */
 export interface CategoricalOptions {
   /** The axis of the categories; the last unless given. */

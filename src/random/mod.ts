@@ -15,6 +15,7 @@ export {
   wrapKeyData,
 } from "./keys.ts";
 export {
+  cauchy,
   exponential,
   type FloatOptions,
   gumbel,
@@ -35,6 +36,8 @@ export {
   type ChoiceOptions,
   permutation,
   type PermutationOptions,
+  rademacher,
+  type RademacherOptions,
   randint,
   type RandintOptions,
 } from "./discrete.ts";

@@ -1,0 +1,100 @@
+/**
+ * Normalisation by the root of the mean square.
+ *
+ * @module
+ */
+import { ShapeError } from "../../errors.ts";
+import type { NDArray } from "../../core/array.ts";
+import { formatShape, type Shape, shapesEqual } from "../../core/aval.ts";
+import type { DType } from "../../core/dtype.ts";
+import { checkShape, ones, zeros } from "../../numpy/creation.ts";
+import { mean } from "../../numpy/reductions.ts";
+import { add, multiply, square } from "../../numpy/ufuncs.ts";
+import { convertElementType } from "../../ops/convert.ts";
+import { rsqrt } from "../../ops/elementary.ts";
+import { type Field, field } from "../../tree/field.ts";
+import { Module } from "../../tree/module.ts";
+import type { CallOptions } from "./common.ts";
+
+/** Options of {@linkcode RMSNorm}. */
+export interface RMSNormOptions {
+  /** Added to the mean square, 1e-5 unless given. */
+  readonly eps?: number;
+  /** Whether to scale by a parameter; true unless told. */
+  readonly useWeight?: boolean;
+  /** Whether to add a parameter; true unless told. */
+  readonly useBias?: boolean;
+  /** Of the parameters; float32 unless given. */
+  readonly dtype?: DType;
+}
+
+/**
+ * Scales one example to mean square 1 over all its elements, then by learnt weight and bias: layer normalisation without the
+ * centering. Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467.
+ *
+ * @example
+ * ```ts
+ * import { nn, numpy as np } from "@vernal/vernal";
+ *
+ * const norm = new nn.RMSNorm(4);
+ * norm.call(np.array([1, 2, 3, 4])).shape; // [4]
+ * ```
+ */
+export class RMSNorm extends Module {
+  /** The shape of an example. */
+  shape: Shape;
+  /** Added to the mean square. */
+  eps: number;
+  /** Whether there is a weight. */
+  useWeight: boolean;
+  /** Whether there is a bias. */
+  useBias: boolean;
+  /** Of the example's shape, or `null`. */
+  weight: NDArray | null;
+  /** Of the example's shape, or `null`. */
+  bias: NDArray | null;
+
+  /** Which fields are part of the structure. */
+  static fields: Record<string, Field> = {
+    shape: field({ static: true }),
+    eps: field({ static: true }),
+    useWeight: field({ static: true }),
+    useBias: field({ static: true }),
+  };
+
+  /**
+   * Makes the layer.
+   *
+   * @param shape The shape of an example.
+   * @param options `eps`, `useWeight`, `useBias`, `dtype`.
+   */
+  constructor(shape: Shape | number, options: RMSNormOptions = {}) {
+    super();
+    const { eps = 1e-5, useWeight = true, useBias = true } = options;
+    const dtype = options.dtype === undefined ? {} : { dtype: options.dtype };
+    this.shape = checkShape(shape, "nn.RMSNorm");
+    this.eps = eps;
+    this.useWeight = useWeight;
+    this.useBias = useBias;
+    this.weight = useWeight ? ones(this.shape, dtype) : null;
+    this.bias = useBias ? zeros(this.shape, dtype) : null;
+  }
+
+  /** Normalises one example, of exactly the layer's shape. For batches use `filterVmap`. */
+  call(x: NDArray, _options: CallOptions = {}): NDArray {
+    if (!shapesEqual(x.shape, this.shape)) {
+      throw new ShapeError(
+        `nn.RMSNorm: expected one example of shape ${formatShape(this.shape)}; got ${
+          formatShape(x.shape)
+        }. For a batch, map the layer: filterVmap((row) => norm.call(row))(x)`,
+      );
+    }
+    const dtype = x.dtype === "float64" ? "float64" : "float32";
+    const wide = convertElementType(x, dtype);
+    const scale = rsqrt(add(mean(square(wide)), this.eps));
+    let out = multiply(scale, wide);
+    if (this.weight !== null) out = multiply(convertElementType(this.weight, dtype), out);
+    if (this.bias !== null) out = add(out, convertElementType(this.bias, dtype));
+    return convertElementType(out, x.dtype);
+  }
+}
