@@ -7,6 +7,7 @@ import { CompileError } from "../../errors.ts";
 import type { Program } from "../../loopnest/ir.ts";
 import type { EmitOptions, Emitted } from "./emit.ts";
 import type { Reply, Request } from "./protocol.ts";
+import { warmMatrixProduct } from "./warm_kernels.ts";
 
 /** A compiled program. */
 export interface CompiledModule {
@@ -24,7 +25,10 @@ type Question = Request extends infer R ? R extends Request ? Omit<R, "id"> : ne
 
 /** A way to get answers. */
 interface Connection {
-  ask(question: Question): Reply;
+  /** Whether the compiler is loaded, so that an answer will not take long. */
+  isReady(): boolean;
+  /** Asks, does something else in the meantime if there is something, and waits for the answer. */
+  ask(question: Question, meanwhile?: () => void): Reply;
   stop(): void;
 }
 
@@ -111,10 +115,12 @@ function connect(): Connection | null {
   worker.on("error", (error) => died = error);
   let nextId = 0;
   return {
-    ask(question) {
+    isReady: () => Atomics.load(signal, 1) === 2,
+    ask(question, meanwhile) {
       const id = nextId++;
       let seen = Atomics.load(signal, 0);
       port1.postMessage({ ...question, id });
+      meanwhile?.();
       const asked = performance.now();
       for (;;) {
         const received = threads.receiveMessageOnPort(port1);
@@ -165,7 +171,7 @@ export async function loadCompilerHere(): Promise<void> {
   };
 }
 
-function ask(question: Question): Reply {
+function ask(question: Question, meanwhile?: () => void): Reply {
   startCompiler();
   if (connection === null) {
     throw new CompileError(
@@ -173,7 +179,7 @@ function ask(question: Question): Reply {
         "permit reading the package (--allow-read), or call `await loadCompilerHere()` first",
     );
   }
-  const reply = connection.ask(question);
+  const reply = connection.ask(question, connection.isReady() ? undefined : meanwhile);
   if (reply.kind !== "error") return reply;
   const error = new CompileError(reply.message);
   error.stack = `CompileError: in the compile worker: ${reply.stack}`;
@@ -190,7 +196,9 @@ export function compileProgram(program: Program, options: EmitOptions = {}): Com
   let emitted: Emitted;
   if (local !== null) emitted = local.emit(program, options);
   else {
-    const reply = ask({ kind: "compile", program, options });
+    const multiplies = program.steps.some((s) => s.kind === "dot" && s.dtype === "float32");
+    const meanwhile = multiplies ? warmMatrixProduct : undefined;
+    const reply = ask({ kind: "compile", program, options }, meanwhile);
     if (reply.kind !== "compiled") throw new CompileError(`the worker answered ${reply.kind}`);
     // A module cannot be made of shared memory.
     emitted = { ...reply, bytes: new Uint8Array(reply.bytes).slice() };

@@ -16,6 +16,7 @@ export type Value =
     readonly value: number | bigint;
   }
   | { readonly kind: "vector"; readonly type: "v128"; readonly bytes: readonly number[] }
+  | { readonly kind: "global"; readonly type: TypeName; readonly name: string }
   | { readonly kind: "tree"; readonly type: TypeName; readonly ref: Ref };
 
 /** The index of a loop, as far as code inside needs to know. */
@@ -62,13 +63,19 @@ export class FunctionBuilder {
   readonly #pool = new Map<TypeName, number[]>();
   readonly #borrowed: { readonly type: TypeName; readonly index: number }[] = [];
 
-  /** @param level The level of what the function computes outside of its loops. */
+  /**
+   * Starts a function.
+   *
+   * @param level The level of what the function computes outside of its loops.
+   * @param globalOf Where given, constant vectors are globals of these names: for functions that are called in loops.
+   */
   constructor(
     readonly asm: Assembler,
     readonly name: string,
     readonly params: readonly TypeName[],
     readonly results: readonly TypeName[],
     level: number,
+    readonly globalOf: ((bytes: readonly number[]) => string) | null = null,
   ) {
     this.entry = new Scope(level, null, false);
     this.current = this.entry;
@@ -102,6 +109,8 @@ export class FunctionBuilder {
         return this.asm.constant(value.type, value.value);
       case "vector":
         return this.asm.v128(value.bytes);
+      case "global":
+        return this.asm.module.global.get(value.name, this.asm.type(value.type));
       case "tree":
         return value.ref;
       default: {
@@ -174,7 +183,9 @@ export class FunctionBuilder {
     const value: Value = { kind: "vector", type: "v128", bytes };
     // All zeros and all ones are one instruction that reads nothing.
     const trivial = bytes.every((b) => b === bytes[0]) && (bytes[0] === 0 || bytes[0] === 255);
-    if (trivial || !this.current.repeated) return value;
+    if (trivial) return value;
+    if (this.globalOf !== null) return { kind: "global", type: "v128", name: this.globalOf(bytes) };
+    if (!this.current.repeated) return value;
     const key = bytes.join();
     const known = this.#constants.get(key);
     if (known !== undefined) return known;

@@ -77,6 +77,7 @@ export class Linker {
   readonly asm: Assembler;
   readonly #added = new Set<string>();
   readonly #imported = new Set<string>();
+  readonly #globals = new Map<string, string>();
   readonly #sizes = new Map<FunctionBuilder, number>();
 
   /** Starts with nothing linked. */
@@ -118,10 +119,25 @@ export class Linker {
     this.#added.add(name);
     for (const callee of template.calls) this.#add(callee);
     const { params, result } = template;
-    const fn = new FunctionBuilder(this.asm, name, params, result === null ? [] : [result], 0);
+    const results = result === null ? [] : [result];
+    const fn = new FunctionBuilder(this.asm, name, params, results, 0, (bytes) => {
+      return this.#globalOf(bytes);
+    });
     fn.push(template.expand(fn, params.map((_, i) => fn.get(fn.param(i)))));
     fn.finish();
     return template;
+  }
+
+  /** An immutable global that holds a constant. */
+  #globalOf(bytes: readonly number[]): string {
+    const key = bytes.join();
+    let name = this.#globals.get(key);
+    if (name === undefined) {
+      name = `constant_${this.#globals.size}`;
+      this.#globals.set(key, name);
+      this.asm.module.addGlobal(name, this.asm.type("v128"), false, this.asm.v128(bytes));
+    }
+    return name;
   }
 
   /**

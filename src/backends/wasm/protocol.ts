@@ -10,7 +10,10 @@ import type { EmitOptions } from "./emit.ts";
 export interface WorkerData<Port> {
   /** The worker's end. */
   readonly port: Port;
-  /** Its first element counts replies, and the main thread waits for it to change; the second is 1 once the worker runs. */
+  /**
+   * Its first element counts replies, and the main thread waits for it to change; the second is 1
+   * once the worker runs, and 2 once binaryen is loaded.
+   */
   readonly signal: Int32Array<SharedArrayBuffer>;
 }
 

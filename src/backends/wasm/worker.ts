@@ -62,6 +62,7 @@ async function answer(request: Request): Promise<void> {
 }
 
 await loading;
+Atomics.store(signal, 1, 2);
 // Unless somebody is waiting already, the first compilation is one that nobody waits for.
 const first = receiveMessageOnPort(port) as { message: Request } | undefined;
 if (first === undefined) warmUp(await loading);
