@@ -286,11 +286,14 @@ export function logspace(
   stop: number,
   options: LinspaceOptions & { readonly base?: number } = {},
 ): NDArray {
-  const { base = 10, dtype, ...rest } = options;
+  const { base = 10, num = 50, endpoint = true, dtype } = options;
+  const step = (stop - start) / (endpoint ? num - 1 : num);
   const values = Array.from(
-    linspace(start, stop, { ...rest, dtype: "float64" }).dataSync() as Float64Array,
+    { length: num },
+    (_, i) =>
+      base ** (endpoint && i === num - 1 && i > 0 ? stop : i === 0 ? start : start + i * step),
   );
-  return array(values.map((v) => base ** v), { dtype: dtype ?? "float32" });
+  return array(values, { dtype: dtype ?? "float32" });
 }
 
 /** Ones on a diagonal, zeros elsewhere. */

@@ -93,10 +93,24 @@ function typed(dtype: DType, buffer: ArrayBuffer): TypedArray {
   }
 }
 
-/** A stored array as one of the library's. */
+const made: WeakMap<StoredArray, vn.NDArray> = new WeakMap();
+
+/** A stored array as one of the library's; always the same one, made where it is first asked for. */
 export function toArray(stored: StoredArray): vn.NDArray {
-  const flat = vn.numpy.array(stored.values, { dtype: stored.dtype });
-  return stored.shape.length === 1 ? flat : vn.numpy.reshape(flat, stored.shape);
+  let array = made.get(stored);
+  if (array === undefined) {
+    array = vn.numpy.array(stored.values, { dtype: stored.dtype });
+    if (stored.shape.length !== 1) array = vn.numpy.reshape(array, stored.shape);
+    made.set(stored, array);
+  }
+  return array;
+}
+
+/** Makes the arrays of a program now, so that a function that is traced later finds them concrete. */
+export function makeArrays(file: DataFile, value: Encoded): void {
+  if (typeof value !== "object" || value === null) return;
+  if (tagOf(value) === "a") toArray(file.arrays[(value as { a: number }).a]!);
+  else for (const part of Object.values(value)) makeArrays(file, part);
 }
 
 /** The only key of a tagged value, or null for anything else. */

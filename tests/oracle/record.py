@@ -407,13 +407,13 @@ class File:
         self.name, self.cases, self.arrays, self.pool, self.ids = name, [], [], {}, set()
         self.tol, self.problems = ulp(4), []
 
-    def add(self, ident, fn, *inputs, tol=None, x64=False, out=None, weak=True, jit=None, throws=False):
+    def add(self, ident, fn, *inputs, tol=None, x64=False, out=None, weak=True, jit=True, throws=False):
         """Records ``fn`` on ``inputs`` and keeps what JAX answers (``out`` overrides it).
 
         x64: evaluate under ``jax.enable_x64``, where JAX without it refuses or narrows.
         weak: whether the weak type of the outputs is compared.
         throws: JAX refuses, and so must this library.
-        jit: False keeps the case out of the compiled run; True puts it into the short one.
+        jit: False keeps the case out of the compiled run.
         """
         global _counter
         assert ident not in self.ids, f"{self.name}: two cases named {ident}"
@@ -448,8 +448,8 @@ class File:
             case["tol"] = tol or self.tol
         if not weak:
             case["weak"] = False
-        if jit is not None:
-            case["jit"] = jit
+        if not jit:
+            case["jit"] = False
         self.cases.append(case)
 
     def _input(self, value):

@@ -1,23 +1,19 @@
 /**
- * Runs the oracle's cases: eagerly, every one; compiled under `filterJit`, those that their file
- * marks, or all where the environment says `VERNAL_ORACLE=all`.
+ * Runs the oracle's cases, eagerly and compiled under `filterJit`.
  *
  * @module
  */
 import * as vn from "../../mod.ts";
 import { differences } from "./compare.ts";
 import { decode, run } from "./evaluate.ts";
-import { type Case, type DataFile, readDataFile } from "./format.ts";
-
-/** Whether a case also runs compiled. */
-export function runsCompiled(c: Case, all: boolean): boolean {
-  return c.jit === true || (all && c.jit !== false);
-}
+import { type Case, type DataFile, type Encoded, makeArrays, readDataFile } from "./format.ts";
+import { waitingTests, waitsFor } from "./next_issue.ts";
 
 /** Runs one case; gives the lines that say what is wrong, none where all is well. */
 export function runCase(file: DataFile, c: Case, compiled: boolean): string[] {
   try {
     const inputs = c.in.map((v) => decode(file, v, new Map()));
+    makeArrays(file, c.p as unknown as Encoded);
     const program = (...args: unknown[]) => run(file, c.p, args);
     const got = compiled ? vn.filterJit(program)(...inputs) : program(...inputs);
     if (c.throws) return ["expected an error, as JAX gives; got a result"];
@@ -31,10 +27,11 @@ export function runCase(file: DataFile, c: Case, compiled: boolean): string[] {
   }
 }
 
-/** The cases of a file by the part of their names before the slash. */
+/** The cases of a file by the part of their names before the slash, without those that wait for later functions. */
 export function groups(file: DataFile): Map<string, Case[]> {
   const found = new Map<string, Case[]>();
   for (const c of file.cases) {
+    if (waitsFor(c).length > 0) continue;
     const name = c.id.split("/")[0]!;
     const list = found.get(name);
     if (list === undefined) found.set(name, [c]);
@@ -45,11 +42,11 @@ export function groups(file: DataFile): Map<string, Case[]> {
 
 /** Registers the tests of one data file: one for each group of cases, and one for it compiled. */
 export function oracleTests(name: string): void {
-  const all = Deno.env.get("VERNAL_ORACLE") === "all";
   const file = readDataFile(name);
+  waitingTests(file);
   for (const [group, cases] of groups(file)) {
     Deno.test(`${name}: ${group} agrees with JAX`, () => check(file, cases, false));
-    const compiled = cases.filter((c) => runsCompiled(c, all));
+    const compiled = cases.filter((c) => c.jit !== false);
     if (compiled.length > 0) {
       Deno.test(`${name}: ${group} agrees with JAX, compiled`, () => check(file, compiled, true));
     }

@@ -134,13 +134,12 @@ def write(file):
                 tiny = float(onp.finfo(dtype).tiny)
                 # Some values pass through zero inside their domain: near it the error is absolute.
                 atol = {"lax.lgamma": 2e-7, "lax.digamma": 2e-7}.get(name, 0) * (1 if dtype == "float32" else 1e-8)
-                file.add(ident, lambda x: f(x), x, out=want, tol=ulp(n, max(tiny, atol)),
-                         jit=part == "random")
+                file.add(ident, lambda x: f(x), x, out=want, tol=ulp(n, max(tiny, atol)))
     for name in EXACT:
         for dtype in FLOATS:
             f = fn_of(name)
             x = onp.concatenate([specials(dtype), uniform(37, dtype, -4, 4)])
-            file.add(f"{f.ts}/{dtype}", lambda x: f(x), x, tol=ulp(0), jit=dtype == "float32")
+            file.add(f"{f.ts}/{dtype}", lambda x: f(x), x, tol=ulp(0))
     for name in INTEGER:
         for dtype in INTS + ["bool"]:
             if dtype == "bool" and name in ("np.negative", "lax.neg", "np.positive", "np.sign", "lax.sign", "lax.abs",
@@ -149,7 +148,7 @@ def write(file):
             if name in ("lax.abs", "lax.sign", "lax.neg") and dtype.startswith("u"):
                 continue
             f = fn_of(name)
-            file.add(f"{f.ts}/{dtype}", lambda x: f(x), specials(dtype), jit=dtype == "int32")
+            file.add(f"{f.ts}/{dtype}", lambda x: f(x), specials(dtype))
     for name in LIFTED:
         for dtype in INTS + ["bool"]:
             f = fn_of(name)
@@ -172,7 +171,7 @@ def write(file):
              specials("float32"), tol=ulp(0))
     file.add("np.sinc", lambda x: np.sinc(x), uniform(17), tol=ulp(8, 1e-7))
     for shape in [(), (1,), (0,), (3, 0), (7,), (2, 3), (5, 1, 3), (65,), (1, 1, 1, 2)]:
-        file.add(f"np.exp/shape {shape}", lambda x: np.exp(x), uniform(shape), tol=ulp(3), jit=True)
+        file.add(f"np.exp/shape {shape}", lambda x: np.exp(x), uniform(shape), tol=ulp(3))
         file.add(f"np.tanh/shape {shape}", lambda x: np.tanh(x), uniform(shape, "float64"), tol=ulp(3))
 
     # Two arguments.
@@ -181,13 +180,12 @@ def write(file):
             f = fn_of(name)
             x = specials(dtype)
             file.add(f"{f.ts}/{dtype}", lambda x, y: f(x, y), x[:, None], x[None, :],
-                     tol=close(0) if name in ("np.fmax", "np.fmin") else ulp(0), jit=dtype == "float32")
+                     tol=close(0) if name in ("np.fmax", "np.fmin") else ulp(0))
     for name in LOGICAL + BITWISE:
         for dtype in INTS + ["bool"] + (FLOATS if name in LOGICAL else []):
             f = fn_of(name)
             x = specials(dtype)
-            file.add(f"{f.ts}/{dtype}", lambda x, y: f(x, y), x[:, None], x[None, :],
-                     jit=dtype in ("int32", "bool"))
+            file.add(f"{f.ts}/{dtype}", lambda x, y: f(x, y), x[:, None], x[None, :])
     for name in ("np.add", "np.subtract", "np.multiply"):
         for dtype in ALL:
             if dtype == "bool" and name == "np.subtract":
@@ -198,8 +196,7 @@ def write(file):
             if dtype in FLOATS and name == "np.multiply":
                 x = x[(onp.abs(x) > 1e-9) | (x == 0) | onp.isnan(x)]
             file.add(f"{f.ts}/{dtype}", lambda x, y: f(x, y), x[:, None], x[None, :],
-                     tol=ulp(0, float(onp.finfo(dtype).tiny) if dtype in FLOATS else None),
-                     jit=dtype in ("int32", "uint8"))
+                     tol=ulp(0, float(onp.finfo(dtype).tiny) if dtype in FLOATS else None))
     for name in ("np.divide", "np.floorDivide", "np.mod", "np.remainder", "np.fmod", "lax.div", "lax.rem"):
         for dtype in FLOATS + INTS:
             f = fn_of(name)
@@ -215,8 +212,7 @@ def write(file):
             x, y = x[:, None], y[None, :]
             if name.startswith("lax."):  # no broadcasting
                 x, y = (a.copy() for a in onp.broadcast_arrays(x, y))
-            file.add(f"{f.ts}/{dtype}", lambda x, y: f(x, y), x, y, tol=tol,
-                     jit=dtype in ("int32", "float32", "int64", "uint32"))
+            file.add(f"{f.ts}/{dtype}", lambda x, y: f(x, y), x, y, tol=tol)
     base = onp.array([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.5, -3.5, 10.0, onp.inf, -onp.inf, onp.nan])
     expo = onp.array([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 3.0, -3.0, 2.5, 7.0, 1 / 3, onp.inf, -onp.inf, onp.nan])
     for dtype in FLOATS:
@@ -225,10 +221,10 @@ def write(file):
             want = onp.power(x.astype(WIDE[dtype]), y.astype(WIDE[dtype])).astype(dtype)
         check(f"np.power/{dtype}", lambda x, y: np.power(x, y),
               [a.copy() for a in onp.broadcast_arrays(x, y)], want, dtype)
-        file.add(f"np.power/{dtype}", lambda x, y: np.power(x, y), x, y, out=want, tol=ulp(2), jit=True)
+        file.add(f"np.power/{dtype}", lambda x, y: np.power(x, y), x, y, out=want, tol=ulp(2))
         x, y = uniform(40, dtype, 0, 20), uniform(40, dtype, -8, 8, seed=2)
         want = onp.power(x.astype(WIDE[dtype]), y.astype(WIDE[dtype])).astype(dtype)
-        file.add(f"np.power/{dtype}/random", lambda x, y: np.power(x, y), x, y, out=want, tol=ulp(2), jit=True)
+        file.add(f"np.power/{dtype}/random", lambda x, y: np.power(x, y), x, y, out=want, tol=ulp(2))
         file.add(f"np.power/{dtype}/integer array exponent", lambda x, y: np.power(x, y),
                  base.astype(dtype)[:, None], onp.array([0, 1, 2, 3, 5, -1, -2], "int32"), tol=ulp(4))
         for n in (0, 1, 2, 3, 5, -1, -2):
@@ -261,10 +257,10 @@ def write(file):
             file.add(f"{f.ts}/{dtype}", lambda x, y: f(x, y), *grid)
     for i, (a, b) in enumerate([((3, 1), (1, 4)), ((2, 3), (3,)), ((), (2, 2)), ((1,), (0,)), ((4, 1, 2), (3, 1)),
                                 ((0, 3), (1, 3)), ((5,), (1,)), ((2, 1, 3), (1, 4, 1)), ((1, 1), (7, 9))]):
-        file.add(f"np.add/broadcast {a} {b}", lambda x, y: np.add(x, y), uniform(a), uniform(b, seed=1), tol=ulp(0), jit=True)
-        file.add(f"np.multiply/broadcast {a} {b}", lambda x, y: np.multiply(x, y), uniform(a, "int32"), uniform(b, "int32", seed=1), jit=True)
+        file.add(f"np.add/broadcast {a} {b}", lambda x, y: np.add(x, y), uniform(a), uniform(b, seed=1), tol=ulp(0))
+        file.add(f"np.multiply/broadcast {a} {b}", lambda x, y: np.multiply(x, y), uniform(a, "int32"), uniform(b, "int32", seed=1))
         file.add(f"np.less/broadcast {a} {b}", lambda x, y: np.less(x, y), uniform(a, "float64"), uniform(b, "float64", seed=1))
-        file.add(f"np.where/broadcast {a} {b}", lambda c, x, y: np.where(c, x, y), uniform(b, "bool"), uniform(a), uniform(b, seed=1), jit=True)
+        file.add(f"np.where/broadcast {a} {b}", lambda c, x, y: np.where(c, x, y), uniform(b, "bool"), uniform(a), uniform(b, seed=1))
     for name in ("np.isclose", "np.allclose", "np.arrayEqual"):
         f = fn_of(name)
         x = onp.array([1.0, 2.0, onp.nan, onp.inf, 0.0], "float32")

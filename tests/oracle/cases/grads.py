@@ -77,11 +77,10 @@ def write(file):
         t, t2 = (close(1e-13, 1e-13),) * 2 if wide else (T, T2)
         if name == "standardize":  # JAX takes the variance as a difference of large numbers
             t, t2 = close(5e-5, 5e-5), close(5e-4, 5e-4)
-        add(f"grad/{name}", lambda x: vn.value_and_grad(f)(x), x, tol=t, x64=wide, jit=True)
+        add(f"grad/{name}", lambda x: vn.value_and_grad(f)(x), x, tol=t, x64=wide)
         if name in f1:
             # The Hessian times a vector, reverse over reverse and forward over reverse.
-            add(f"grad of grad/{name}", lambda x: vn.grad(lambda y: np.sum(vn.grad(f)(y) * np.cos(y)))(x), x, tol=t2, x64=wide,
-                jit=name in ("chain", "softmax", "matmul", "at add", "cumsum", "norm"))
+            add(f"grad of grad/{name}", lambda x: vn.grad(lambda y: np.sum(vn.grad(f)(y) * np.cos(y)))(x), x, tol=t2, x64=wide)
             add(f"jvp of grad/{name}", lambda x: vn.jvp(vn.grad(f), [x], [np.cos(x)]), x, tol=t2, x64=wide)
             add(f"jvp/{name}", lambda x: vn.jvp(f, [x], [np.cos(x)]), x, tol=t, x64=wide)
     for name in ("sin", "prod", "softmax", "matmul", "sort", "gather", "at add", "logsumexp", "cumsum", "pad", "norm", "where", "scan", "cond", "dynamic slice", "einsum"):
@@ -89,12 +88,12 @@ def write(file):
             continue
         f, x = f1[name]
         xs = onp.stack([x, x[::-1], x * onp.float32(0.5)])
-        add(f"vmap of grad/{name}", lambda x: vn.vmap(vn.grad(f))(x), xs, tol=T2, jit=True)
+        add(f"vmap of grad/{name}", lambda x: vn.vmap(vn.grad(f))(x), xs, tol=T2)
         add(f"grad of vmap/{name}", lambda x: vn.grad(lambda x: np.sum(vn.vmap(f)(x) ** 2))(x), xs, tol=T2)
         add(f"vmap over axis 1 of grad/{name}", lambda x: vn.vmap(vn.grad(f), in_axes=1, out_axes=1)(x), onp.moveaxis(xs, 0, 1).copy(), tol=T2)
         add(f"jit of grad/{name}", lambda x: vn.jit(vn.grad(f))(x), x, tol=T)
         add(f"grad of jit/{name}", lambda x: vn.grad(vn.jit(f))(x), x, tol=T)
-    add("hessian/rosenbrock", lambda x: vn.hessian(lambda x: np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2))(x), uniform(4), tol=T2, jit=True)
+    add("hessian/rosenbrock", lambda x: vn.hessian(lambda x: np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2))(x), uniform(4), tol=T2)
     add("jacfwd", lambda x: vn.jacfwd(lambda x: np.sin(x[:3]) * x[2])(x), x5, tol=T)
     add("jacrev", lambda x: vn.jacrev(lambda x: np.sin(x[:3]) * x[2])(x), x5, tol=T)
     add("third derivative", lambda x: vn.grad(vn.grad(vn.grad(lambda x: np.exp(np.sin(x)))))(x), onp.array(0.7, "float32"), tol=T2)
@@ -104,27 +103,27 @@ def write(file):
     add("argnums/1", lambda x, y: vn.grad(lambda x, y: np.sum(x * np.sin(y)), argnums=1)(x, y), x5, uniform(5, seed=1), tol=T)
     add("argnums/both", lambda x, y: vn.grad(lambda x, y: np.sum(x * np.sin(y)), argnums=(0, 1))(x, y), x5, uniform(5, seed=1), tol=T)
     add("hasAux", lambda x: vn.value_and_grad(lambda x: [np.sum(x * x), {"twice": x * 2.0}], has_aux=True)(x), x5, tol=T)
-    add("tree", lambda p: vn.grad(lambda p: np.sum(p["w"] @ p["x"] + p["b"]) ** 2)(p), {"w": x34, "x": uniform(4), "b": uniform(3)}, tol=T, jit=True)
+    add("tree", lambda p: vn.grad(lambda p: np.sum(p["w"] @ p["x"] + p["b"]) ** 2)(p), {"w": x34, "x": uniform(4), "b": uniform(3)}, tol=T)
     add("integer input", lambda x: vn.grad(lambda x: np.sum(x))(x), i32(1, 2), throws=True)
     add("integer output", lambda x: vn.grad(lambda x: np.argmax(x))(x), x5, throws=True)
     add("not a scalar", lambda x: vn.grad(lambda x: x)(x), x5, throws=True)
-    add("matmul of two", lambda a, b: vn.grad(lambda a, b: np.sum(np.tanh(a @ b)), argnums=(0, 1))(a, b), x34, uniform((4, 2)), tol=T, jit=True)
+    add("matmul of two", lambda a, b: vn.grad(lambda a, b: np.sum(np.tanh(a @ b)), argnums=(0, 1))(a, b), x34, uniform((4, 2)), tol=T)
     for a, b in [((4,), (4,)), ((4,), (4, 2)), ((3, 4), (4,)), ((2, 3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((1, 3, 4), (2, 4, 5))]:
         add(f"matmul/{a} {b}", lambda a, b: vn.grad(lambda a, b: np.sum(np.sin(np.matmul(a, b))), argnums=(0, 1))(a, b), uniform(a), uniform(b, seed=1), tol=T)
     for spec, a, b in [("ij,jk->ik", (2, 3), (3, 4)), ("bij,bjk->bik", (2, 2, 3), (2, 3, 4)), ("ij,j->", (2, 3), (3,)), ("i,j->ij", (2,), (3,)), ("bhqd,bhkd->bhqk", (1, 2, 3, 4), (1, 2, 5, 4)), ("ij,ij->ij", (2, 3), (2, 3))]:
         add(f"einsum/{spec}", lambda a, b: vn.grad(lambda a, b: np.sum(np.sin(np.einsum(spec, a, b))), argnums=(0, 1))(a, b), uniform(a), uniform(b, seed=1), tol=T)
     labels = i32(0, 2, 1)
     ce = lambda w, x, y: -np.mean(np.take_along_axis(nn.log_softmax(x @ w, axis=1), y[:, None], 1))
-    add("cross entropy", lambda w, x, y: vn.value_and_grad(ce)(w, x, y), uniform((4, 3)), x34, labels, tol=T, jit=True)
-    add("cross entropy by one hot", lambda w, x, y: vn.value_and_grad(lambda w, x, y: -np.mean(np.sum(nn.one_hot(y, 3) * nn.log_softmax(x @ w), axis=-1)))(w, x, y), uniform((4, 3)), x34, labels, tol=T, jit=True)
-    add("cross entropy/vmap of grad", lambda w, x, y: vn.vmap(vn.grad(lambda w, x, y: -nn.log_softmax(x @ w)[y]), in_axes=(None, 0, 0))(w, x, y), uniform((4, 3)), x34, labels, tol=T, jit=True)
+    add("cross entropy", lambda w, x, y: vn.value_and_grad(ce)(w, x, y), uniform((4, 3)), x34, labels, tol=T)
+    add("cross entropy by one hot", lambda w, x, y: vn.value_and_grad(lambda w, x, y: -np.mean(np.sum(nn.one_hot(y, 3) * nn.log_softmax(x @ w), axis=-1)))(w, x, y), uniform((4, 3)), x34, labels, tol=T)
+    add("cross entropy/vmap of grad", lambda w, x, y: vn.vmap(vn.grad(lambda w, x, y: -nn.log_softmax(x @ w)[y]), in_axes=(None, 0, 0))(w, x, y), uniform((4, 3)), x34, labels, tol=T)
     attention = lambda q, k, v: np.sum(np.sin(np.einsum("hqk,hkd->hqd", nn.softmax(np.einsum("hqd,hkd->hqk", q, k) / 2.0), v)))
-    add("attention", lambda q, k, v: vn.grad(attention, argnums=(0, 1, 2))(q, k, v), uniform((2, 3, 4)), uniform((2, 5, 4), seed=1), uniform((2, 5, 4), seed=2), tol=T2, jit=True)
+    add("attention", lambda q, k, v: vn.grad(attention, argnums=(0, 1, 2))(q, k, v), uniform((2, 3, 4)), uniform((2, 5, 4), seed=1), uniform((2, 5, 4), seed=2), tol=T2)
     ln = lambda x, g, b: np.sum(np.sin((x - np.mean(x, axis=-1, keepdims=True)) * lax.rsqrt(np.var(x, axis=-1, keepdims=True) + 1e-5) * g + b))
-    add("layer norm", lambda x, g, b: vn.grad(ln, argnums=(0, 1, 2))(x, g, b), x34, uniform(4, seed=1), uniform(4, seed=2), tol=T2, jit=True)
+    add("layer norm", lambda x, g, b: vn.grad(ln, argnums=(0, 1, 2))(x, g, b), x34, uniform(4, seed=1), uniform(4, seed=2), tol=T2)
     mlp = lambda p, x: np.mean((np.tanh(np.tanh(x @ p[0] + p[1]) @ p[2] + p[3]) - 0.5) ** 2)
     params = [uniform((4, 8)), uniform(8), uniform((8, 2)), uniform(2)]
-    add("two layers", lambda p, x: vn.value_and_grad(mlp)(p, x), params, x34, tol=T, jit=True)
+    add("two layers", lambda p, x: vn.value_and_grad(mlp)(p, x), params, x34, tol=T)
     add("two layers/hessian diagonal block", lambda p, x: vn.hessian(lambda b: mlp([p[0], p[1], p[2], b], x))(p[3]), params, x34, tol=T2)
     add("linearize", lambda x: vn.linearize(np.sin, x)[1](np.ones((5,))), x5, tol=T)
     add("grad/where with NaN branch", lambda x: vn.grad(lambda x: np.sum(np.where(x > 0, x, x / 0.0)))(x), onp.array([1.0, 2.0], "float32"))

@@ -16,20 +16,20 @@ def write(file):
               ((3, 0), (0, 5)), ((3, 4), (4, 0)), ((1, 1), (1, 1)), ((17, 33), (33, 9)), ((5, 64), (64, 1)), ((64, 5), (5, 65)),
               ((7, 127), (127, 31))]
     for a, b in shapes:
-        add(f"np.matmul/{a} {b}", lambda x, y: np.matmul(x, y), uniform(a), uniform(b, seed=1), jit=True)
-    add("np.matmul/float64", lambda x, y: np.matmul(x, y), uniform((5, 7), "float64"), uniform((7, 3), "float64"), tol=F64, jit=True)
+        add(f"np.matmul/{a} {b}", lambda x, y: np.matmul(x, y), uniform(a), uniform(b, seed=1))
+    add("np.matmul/float64", lambda x, y: np.matmul(x, y), uniform((5, 7), "float64"), uniform((7, 3), "float64"), tol=F64)
     for dtype in ("int32", "int64", "uint8", "uint32", "bool"):
-        add(f"np.matmul/{dtype}", lambda x, y: np.matmul(x, y), uniform((3, 7), dtype), uniform((7, 5), dtype, seed=1), jit=dtype == "int32")
+        add(f"np.matmul/{dtype}", lambda x, y: np.matmul(x, y), uniform((3, 7), dtype), uniform((7, 5), dtype, seed=1))
     add("np.matmul/NaN and infinity", lambda x, y: np.matmul(x, y), onp.array([[1, onp.nan], [onp.inf, 0], [1, 2]], "float32"), onp.array([[1, 2], [0, -1]], "float32"))
     add("np.matmul/method", lambda x, y: x @ y, uniform((3, 4)), uniform((4, 2), seed=1))
-    add("np.matmul/transposed", lambda x, y: x.T @ y.T, uniform((9, 5)), uniform((7, 9), seed=1), jit=True)
-    add("np.matmul/left transposed", lambda x, y: x.T @ y, uniform((9, 5)), uniform((9, 7), seed=1), jit=True)
-    add("np.matmul/right transposed", lambda x, y: x @ y.T, uniform((5, 9)), uniform((7, 9), seed=1), jit=True)
+    add("np.matmul/transposed", lambda x, y: x.T @ y.T, uniform((9, 5)), uniform((7, 9), seed=1))
+    add("np.matmul/left transposed", lambda x, y: x.T @ y, uniform((9, 5)), uniform((9, 7), seed=1))
+    add("np.matmul/right transposed", lambda x, y: x @ y.T, uniform((5, 9)), uniform((7, 9), seed=1))
     add("np.matmul/wrong", lambda x, y: np.matmul(x, y), uniform((3, 4)), uniform((3, 4)), throws=True)
     add("np.matmul/scalar", lambda x, y: np.matmul(x, y), uniform(()), uniform((3, 4)), throws=True)
     add("np.matmul/wrong batch", lambda x, y: np.matmul(x, y), uniform((2, 3, 4)), uniform((3, 4, 5)), throws=True)
     for a, b in [((3,), (3,)), ((2, 3), (3, 4)), ((2, 3), (3,)), ((2, 3, 4), (5, 4, 6)), ((), (2, 3)), ((2, 3), ()), ((2, 2, 3), (3,))]:
-        add(f"np.dot/{a} {b}", lambda x, y: np.dot(x, y), uniform(a), uniform(b, seed=1), jit=True)
+        add(f"np.dot/{a} {b}", lambda x, y: np.dot(x, y), uniform(a), uniform(b, seed=1))
     for a, b in [((3,), (4,)), ((2, 3), (4,)), ((), (3,))]:
         add(f"np.outer/{a} {b}", lambda x, y: np.outer(x, y), uniform(a), uniform(b, seed=1))
     for a, b in [((3,), (3,)), ((2, 3), (2, 3)), ((2, 3), (6,))]:
@@ -38,7 +38,7 @@ def write(file):
         add(f"np.inner/{a} {b}", lambda x, y: np.inner(x, y), uniform(a), uniform(b, seed=1))
     for a, b, axes in [((2, 3, 4), (3, 4, 5), 2), ((2, 3), (3, 4), 1), ((2, 3), (4, 5), 0), ((2, 3, 4), (4, 3, 5), ((1, 2), (1, 0))),
                        ((2, 3, 4), (2, 5), (0, 0)), ((3, 4), (4, 3), ((0, 1), (1, 0)))]:
-        add(f"np.tensordot/{a} {b} {axes}", lambda x, y: np.tensordot(x, y, axes=axes), uniform(a), uniform(b, seed=1), jit=True)
+        add(f"np.tensordot/{a} {b} {axes}", lambda x, y: np.tensordot(x, y, axes=axes), uniform(a), uniform(b, seed=1))
     add("np.tensordot/default", lambda x, y: np.tensordot(x, y), uniform((2, 3, 4)), uniform((3, 4, 5), seed=1))
     add("np.kron", lambda x, y: np.kron(x, y), uniform((2, 2)), uniform((1, 3), seed=1))
     add("np.cross", lambda x, y: np.cross(x, y), uniform((2, 3)), uniform((2, 3), seed=1))
@@ -54,13 +54,13 @@ def write(file):
         return tuple(out)
 
     for spec in one:
-        add(f"np.einsum/{spec}", lambda x: np.einsum(spec, x), uniform(shape(spec.split("->")[0])), jit=True)
+        add(f"np.einsum/{spec}", lambda x: np.einsum(spec, x), uniform(shape(spec.split("->")[0])))
     two = ["ij,jk->ik", "ij,jk", "ij,kj->ik", "ij,ij->", "ij,ij->ij", "ij,ij->i", "i,j->ij", "i,i->", "i,i->i", "bij,bjk->bik",
            "bij,jk->bik", "bij,bkj->ikb", "...ij,...jk->...ik", "...i,i->...", "bhqd,bhkd->bhqk", "ijk,ijl->kl", "ij,j->i",
            "ijk,k->ij", "ij,kl->ijkl", "iij,j->i", "ij,ik->jk", "i,->i", "ij,jk->", "ij,k->k"]
     for spec in two:
         a, b = spec.split("->")[0].split(",")
-        add(f"np.einsum/{spec}", lambda x, y: np.einsum(spec, x, y), uniform(shape(a)), uniform(shape(b), seed=1), jit=True)
+        add(f"np.einsum/{spec}", lambda x, y: np.einsum(spec, x, y), uniform(shape(a)), uniform(shape(b), seed=1))
     for spec in ["ij,jk,kl->il", "i,j,k->ijk", "bqd,bkd,bkn->bqn", "ij,jk,ki->", "i,ij,j->"]:
         a, b, c = spec.split("->")[0].split(",")
         add(f"np.einsum/{spec}", lambda x, y, z: np.einsum(spec, x, y, z), uniform(shape(a)), uniform(shape(b), seed=1), uniform(shape(c), seed=2), tol=close(4e-6, 1e-5))
@@ -83,7 +83,7 @@ def write(file):
         ("contract first", (4, 3), (4, 5), (((0,), (0,)), ((), ()))), ("vector", (4,), (4,), (((0,), (0,)), ((), ()))),
         ("zero", (3, 0), (0, 5), (((1,), (0,)), ((), ()))), ("only batch", (3,), (3,), (((), ()), ((0,), (0,)))),
     ]:
-        add(f"lax.dotGeneral/{name}", lambda x, y: lax.dot_general(x, y, dn), uniform(a), uniform(b, seed=1), jit=True)
+        add(f"lax.dotGeneral/{name}", lambda x, y: lax.dot_general(x, y, dn), uniform(a), uniform(b, seed=1))
     add("lax.dotGeneral/preferred", lambda x, y: lax.dot_general(x, y, (((1,), (0,)), ((), ())), preferred_element_type="int32"), uniform((3, 4), "uint8"), uniform((4, 5), "uint8", seed=1))
     add("lax.dotGeneral/wrong", lambda x, y: lax.dot_general(x, y, (((1,), (1,)), ((), ()))), uniform((3, 4)), uniform((4, 5)), throws=True)
     add("lax.dot", lambda x, y: lax.dot(x, y), uniform((3, 4)), uniform((4, 5), seed=1))

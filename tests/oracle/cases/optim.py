@@ -47,7 +47,7 @@ def write(file):
         "identity": lambda: optim.chain(optim.identity(), optim.scale(-1.0)),
     }
     for name, make in txs.items():
-        add(f"optim/{name}", run(make), PARAMS, tol=tol, weak=False, jit=name in ("sgd momentum", "adam", "chain"))
+        add(f"optim/{name}", run(make), PARAMS, tol=tol, weak=False)
     add("optim/adam float64", lambda p: (lambda tx: tx.update({"w": np.cos(p["w"])}, tx.init(p), p))(optim.adam(1e-2)), {"w": uniform(3, "float64")}, tol=close(1e-13, 1e-14), weak=False, x64=True)
     add("optim/state of adam", lambda p: optim.adam(1e-2).init(p), PARAMS, weak=False)
     add("optim/state of sgd", lambda p: [optim.sgd(1e-2).init(p), optim.sgd(1e-2, momentum=0.9).init(p)], PARAMS, weak=False)
@@ -75,5 +75,5 @@ def write(file):
         def program(c):
             s = make()
             return [s(c + n) for n in range(12)]
-        add(f"schedule/{name}", program, onp.array(0, "int32"), tol=close(3e-6, 1e-7), weak=False, jit=True)
+        add(f"schedule/{name}", program, onp.array(0, "int32"), tol=close(3e-6, 1e-7), weak=False)
         add(f"schedule/{name} at a number", lambda: [make()(n) for n in (0, 3, 20)], tol=close(3e-6, 1e-7), weak=False)

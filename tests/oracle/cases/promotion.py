@@ -63,8 +63,7 @@ def write(file):
                 both32 = not {"float64", "int64"} & {a, b}
                 if outs[0] != outs[1] and not widens(a, b) and not (both32 and str(outs[0]) == "float32"):
                     print(f"note: promotion: {f.ts} {a} {b}: {outs[0]} or, with 64-bit types on, {outs[1]}")
-                file.add(f"{f.ts}/{a} {b}", lambda x, y: f(x, y), x, y, x64=widens(a, b),
-                         jit=name in ("np.add", "np.less") and (ALL.index(a) + ALL.index(b)) % 3 == 0)
+                file.add(f"{f.ts}/{a} {b}", lambda x, y: f(x, y), x, y, x64=widens(a, b))
     for a in ALL:
         for b in ALL:
             file.add(f"np.where/{a} {b}", lambda c, x, y: np.where(c, x, y), onp.array([True, False, True]), left(a), right(b), x64=widens(a, b))
@@ -80,12 +79,12 @@ def write(file):
                     continue
                 if name in ("np.subtract",) and a == "bool" and scalar is True:
                     continue
-                file.add(f"{f.ts}/{a} with {scalar}", lambda x: f(x, scalar), left(a), jit=name == "np.multiply",
+                file.add(f"{f.ts}/{a} with {scalar}", lambda x: f(x, scalar), left(a),
                          weak=(name, a) != ("np.power", "bool"))
                 if name in ("np.subtract", "np.divide"):
                     file.add(f"{f.ts}/{scalar} with {a}", lambda x: f(scalar, x), right(a) if a != "bool" else onp.array([True]))
         file.add(f".add/{a} weak float array", lambda x: x + np.add(np.multiply(2.5, 1.5), 0.25), left(a))
-        file.add(f".mul/{a} by itself plus scalars", lambda x: (x * 2 + 0.5) * x, left(a), jit=True)
+        file.add(f".mul/{a} by itself plus scalars", lambda x: (x * 2 + 0.5) * x, left(a))
         file.add(f"np.where/{a} scalar", lambda x: [np.where(x, x, 0), np.where(x, 1.5, x)], left(a))
         file.add(f"np.full/{a}", lambda: np.full((2,), 3, dtype=a))
         file.add(f"np.zeros/{a}", lambda: [np.zeros((2, 0), dtype=a), np.ones((3,), dtype=a)])

@@ -85,7 +85,7 @@ def write(file):
         "variance": lambda a: [np.var(a), np.std(a), np.mean(a), np.prod(a), np.any(a > 1), np.all(a > -1)],
         "scatter by own index": lambda a: np.zeros((4,)).at[np.argsort(a)].set(a), "one hot": lambda a: nn.one_hot(np.argmax(a), 4),
     }.items():
-        add(f"filterVmap/of {name}", lambda x: vn.filter_vmap(f)(x), m, jit=True)
+        add(f"filterVmap/of {name}", lambda x: vn.filter_vmap(f)(x), m)
         add(f"filterVmap/axis 1 of {name}", lambda x: vn.filter_vmap(f, in_axes=1, out_axes=-1)(x), m.T.copy())
 
     # Abstract results.
