@@ -107,10 +107,22 @@ export function toArray(stored: StoredArray): vn.NDArray {
 }
 
 /** Makes the arrays of a program now, so that a function that is traced later finds them concrete. */
-export function makeArrays(file: DataFile, value: Encoded): void {
+export function makeProgramArrays(file: DataFile, program: Program): void {
+  for (const [, , ...args] of program.steps) for (const arg of args) makeArrays(file, arg);
+  makeArrays(file, program.out);
+}
+
+function makeArrays(file: DataFile, value: Encoded): void {
   if (typeof value !== "object" || value === null) return;
-  if (tagOf(value) === "a") toArray(file.arrays[(value as { a: number }).a]!);
-  else for (const part of Object.values(value)) makeArrays(file, part);
+  const tag = tagOf(value);
+  if (tag === "a") toArray(file.arrays[(value as { a: number }).a]!);
+  else if (tag === null) { for (const part of value as Encoded[]) makeArrays(file, part); }
+  else if (tag === "l") makeProgramArrays(file, (value as { l: unknown }).l as Program);
+  else if (tag === "d" || tag === "o" || tag === "k") {
+    // The keys inside belong to whoever wrote the case: none of them is a tag.
+    const content = (value as Record<string, Record<string, Encoded>>)[tag]!;
+    for (const part of Object.values(content)) makeArrays(file, part);
+  }
 }
 
 /** The only key of a tagged value, or null for anything else. */

@@ -6,14 +6,14 @@
 import * as vn from "../../mod.ts";
 import { differences } from "./compare.ts";
 import { decode, run } from "./evaluate.ts";
-import { type Case, type DataFile, type Encoded, makeArrays, readDataFile } from "./format.ts";
+import { type Case, type DataFile, makeProgramArrays, readDataFile } from "./format.ts";
 import { waitingTests, waitsFor } from "./next_issue.ts";
 
 /** Runs one case; gives the lines that say what is wrong, none where all is well. */
 export function runCase(file: DataFile, c: Case, compiled: boolean): string[] {
   try {
     const inputs = c.in.map((v) => decode(file, v, new Map()));
-    makeArrays(file, c.p as unknown as Encoded);
+    makeProgramArrays(file, c.p);
     const program = (...args: unknown[]) => run(file, c.p, args);
     const got = compiled ? vn.filterJit(program)(...inputs) : program(...inputs);
     if (c.throws) return ["expected an error, as JAX gives; got a result"];

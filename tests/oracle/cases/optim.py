@@ -11,7 +11,7 @@ STEPS = 5
 
 def write(file):
     add = file.add
-    tol = close(4e-6, 2e-7)
+    tol = close(4e-6, 1e-6)
 
     def run(make, params=PARAMS, steps=STEPS, **kw):
         def program(p):
