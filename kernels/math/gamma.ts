@@ -66,8 +66,9 @@ export function lgamma_f64x2(x: v128): v128 {
   const tiny = f64x2.lt(a, f64x2.splat(1e-17));
   const y = select<i64>(positive, reflected, v128.or(f64x2.ge(x, f64x2.splat(0)), tiny));
   const infinite = f64x2.splat(Infinity);
-  // -inf, like every number beyond 2^52, is an integer.
-  return select<i64>(infinite, y, f64x2.eq(a, infinite));
+  // -inf, like every number beyond 2^52, is an integer. At large ones the reflection has no value: inf - inf.
+  const pole = v128.and(f64x2.lt(x, f64x2.splat(0)), f64x2.eq(sine, f64x2.splat(0)));
+  return select<i64>(infinite, y, v128.or(f64x2.eq(a, infinite), pole));
 }
 
 /** log |gamma(x)|, in f64. */
