@@ -17,8 +17,8 @@ export function makeDot(v: Value, fusion: Fusion): DotNode {
   const [x, y] = [v.operands[spec.lhs], v.operands[spec.rhs]];
   const lhsFree = freeAxes(x, spec.lhsBatch, spec.lhsContract);
   const rhsFree = freeAxes(y, spec.rhsBatch, spec.rhsContract);
-  const [lhs, layLhs] = findOperand(x, [spec.lhsBatch, lhsFree, spec.lhsContract], fusion.graph);
-  const [rhs, layRhs] = findOperand(y, [spec.rhsBatch, rhsFree, spec.rhsContract], fusion.graph);
+  const lhs = findOperand(x, [spec.lhsBatch, lhsFree, spec.lhsContract], v, fusion);
+  const rhs = findOperand(y, [spec.rhsBatch, rhsFree, spec.rhsContract], v, fusion);
   const size = (of: Value, axes: readonly number[]) => sizeOf(axes.map((k) => of.shape[k]));
   const node = new DotNode(v, lhs, rhs, {
     batch: size(x, spec.lhsBatch),
@@ -28,7 +28,7 @@ export function makeDot(v: Value, fusion: Fusion): DotNode {
   });
   fusion.need(lhs.value, node);
   fusion.need(rhs.value, node);
-  for (const copy of [layLhs, layRhs]) if (copy !== null) fusion.decideLate(copy);
+  for (const { value } of [lhs, rhs]) fusion.settleLayout(value, node);
   return node;
 }
 
@@ -42,23 +42,36 @@ type Classes = readonly [
   contract: readonly number[],
 ];
 
-/** The operand as a strided view, and the value to be laid out for it where no memory will do as it is. */
-function findOperand(
+/** The operand as a strided view, of a new layout where no memory will do as it is. */
+function findOperand(v: Value, classes: Classes, dot: Value, fusion: Fusion): StridedOperand {
+  const { graph } = fusion;
+  const { view, strides } = viewThroughMoves(v, classes, graph);
+  if (view !== null) return view;
+  if (v.isOutput || !v.movement) {
+    const whole = viewOf(v, v.strides, classes, v.root, 0);
+    if (whole !== null) return whole;
+  }
+  // Laid out anew, the axis that is contiguous where it comes from innermost again.
+  const [batch, free, contract] = classes;
+  const nearest = (axes: readonly number[]) =>
+    Math.min(...axes.filter((k) => v.shape[k] > 1).map((k) => strides?.[k] ?? 1));
+  const order = nearest(free) < nearest(contract)
+    ? [batch, contract, free]
+    : [batch, free, contract];
+  const laid = fusion.layout(v, order.flat(), dot);
+  const places = classes.map((axes) => axes.map((k) => order.flat().indexOf(k)));
+  return viewOf(laid, laid.strides, places as unknown as Classes, laid, 0)!;
+}
+
+/**
+ * Follows moved data to what it is moved from. Gives the view of that, if there is one, and otherwise the
+ * strides of the operand's axes in it, if an element's place is a sum of them.
+ */
+function viewThroughMoves(
   v: Value,
   classes: Classes,
   graph: Graph,
-): readonly [StridedOperand, Value | null] {
-  const view = viewThroughMoves(v, classes, graph) ?? viewOf(v, v.strides, classes, v.root, 0);
-  if (view !== null) return [view, null];
-  const order = classes.flat();
-  const laid = graph.permuted(v, order);
-  let next = 0;
-  const inOrder = classes.map((axes) => axes.map(() => next++)) as unknown as Classes;
-  return [viewOf(laid, laid.strides, inOrder, laid, 0)!, laid];
-}
-
-/** Follows moved data to what it is moved from, while the place of an element stays a sum of strides. */
-function viewThroughMoves(v: Value, classes: Classes, graph: Graph): StridedOperand | null {
+): { view: StridedOperand | null; strides: readonly number[] | null } {
   const { terms } = graph;
   const axes = v.shape.map((n) => n === 1 ? terms.zero : terms.loopVar(n, 0));
   let tuple: readonly Term[] = axes;
@@ -67,37 +80,38 @@ function viewThroughMoves(v: Value, classes: Classes, graph: Graph): StridedOper
   graph.reader = (x, at) => {
     origin = x;
     tuple = at.map((e) => terms.termOf(e));
-    return x.term === null
-      ? terms.exprOf(terms.load(x, x.aval.dtype, terms.zero))
-      : terms.exprOf(x.term);
+    const element = terms.load(x, x.aval.dtype, terms.zero);
+    return terms.exprOf(x.term ?? element);
   };
-  let position = terms.linear(tuple, v.strides);
-  while (!isStorage(origin.kind) && origin.kind !== "literal") {
+  while (!isStorage(origin.kind)) {
     const l = origin.lowered;
     if (l?.kind === "alias") {
+      const position = terms.linear(tuple, origin.strides);
       origin = origin.operands[l.operand];
-      if (isStorage(origin.kind)) break; // the position is the same
       tuple = terms.delinearise(position, origin.shape, origin.strides);
     } else if (origin.movement && l?.kind === "map") {
-      const before = origin;
       l.at(tuple.map((t) => terms.exprOf(t)));
-      if (origin === before) break; // a literal
-      position = terms.linear(tuple, origin.strides);
     } else break;
   }
   graph.reader = reader;
-  if (origin.kind === "literal") return null;
-  const [atoms, coeffs, offset] = position.kind === "affine"
-    ? [position.args, position.coeffs, position.value as number]
+  if (origin.kind === "literal") return { view: null, strides: null };
+  const position = terms.linear(tuple, origin.strides);
+  const strides = stridesIn(position, axes);
+  if (strides === null) return { view: null, strides: null };
+  const isSum = position.kind === "affine" || position.kind === "const";
+  const offset = isSum ? position.value as number : 0;
+  return { view: viewOf(v, strides, classes, origin.root, offset), strides };
+}
+
+/** The factor of each axis in a position that is a sum of them, or `null`. */
+function stridesIn(position: Term, axes: readonly Term[]): number[] | null {
+  const [atoms, coeffs] = position.kind === "affine"
+    ? [position.args, position.coeffs]
     : position.kind === "const"
-    ? [[], [], position.value as number]
-    : [[position], [1], 0];
+    ? [[], []]
+    : [[position], [1]];
   if (atoms.some((t) => !axes.includes(t)) || coeffs.some((c) => c < 0)) return null;
-  const strides = axes.map((t) => {
-    const k = atoms.indexOf(t);
-    return k < 0 ? 0 : coeffs[k];
-  });
-  return viewOf(v, strides, classes, origin.root, offset);
+  return axes.map((t) => coeffs[atoms.indexOf(t)] ?? 0);
 }
 
 function viewOf(

@@ -30,6 +30,7 @@ import {
   maskOf,
   NestNode,
   type Node,
+  waitsForReader,
 } from "./nodes.ts";
 import { boxSize, isBijective, isWorthPasses, passName, sameTuple, spaceOf } from "./spaces.ts";
 import type { Term, Terms } from "./term.ts";
@@ -66,6 +67,8 @@ export class Fusion {
   /** The copies that updates start with. */
   private readonly updates: CopyNode[] = [];
   private readonly kernels = new Map<number, KernelNode>();
+  /** Operands of contractions laid out anew. */
+  private readonly layouts = new Map<string, Value>();
   /** Nests by the sizes of their loops, for siblings. */
   private readonly spaces = new Map<string, NestNode[]>();
   /** Who asks at present, and on which loops the asking term depends. */
@@ -251,9 +254,23 @@ export class Fusion {
     }
   }
 
-  /** Decides a value that was made up on the way, and that only one step needs. */
-  decideLate(v: Value): void {
-    this.store(v);
+  /** `v` with its axes in another order, for the contraction `dot`: one that is there already, where it can be ready. */
+  layout(v: Value, order: readonly number[], dot: Value): Value {
+    const key = `${v.index}:${order.join()}`;
+    const known = this.layouts.get(key);
+    if (known !== undefined && known.homes.every((home) => !waitsForReader(home, dot, true))) {
+      return known;
+    }
+    const laid = this.graph.permuted(v, order);
+    this.layouts.set(key, laid);
+    return laid;
+  }
+
+  /** Makes sure that a layout is stored, before `reader` runs. */
+  settleLayout(v: Value, reader: Node): void {
+    if (!v.isLayout) return;
+    if (v.stored) { for (const home of v.homes) reader.deps.add(home); }
+    else this.store(v);
   }
 
   private add<N extends Node>(node: N, v: Value): N {
@@ -425,7 +442,7 @@ export class Fusion {
         ? this.coversOnce(v, node, tuple)
         : this.fitsReduction(v, node, tuple, v.askMasks[i]) &&
           isBijective(this.terms, v, tuple, maskOf(tuple));
-      if (fits && this.canPrecedeReaders(v, node)) best = { node, tuple, askMask: v.askMasks[i] };
+      if (fits && !waitsForReader(node, v)) best = { node, tuple, askMask: v.askMasks[i] };
     }
     return best;
   }
@@ -458,12 +475,6 @@ export class Fusion {
     return mask === required && isBijective(this.terms, v, tuple, mask);
   }
 
-  /** Whether nothing that `node` waits for reads `v`. */
-  private canPrecedeReaders(v: Value, node: NestNode): boolean {
-    const free = (reader: Node) => reader === node || !dependsOn(node, reader);
-    return v.askers.every(free) && [...v.needers].every(free);
-  }
-
   /** A nest over the same loops that reads some of the same memory. */
   private findSibling(v: Value): Host | null {
     const list = this.spaces.get(spaceOf(v));
@@ -474,7 +485,7 @@ export class Fusion {
       const work = v.size * boxSize(v);
       const shares = work === 1 ||
         v.sources.some((s) => s.size * 2 > work && node.sources.has(s));
-      if (!shares || v.askers.includes(node) || !this.canPrecedeReaders(v, node)) continue;
+      if (!shares || v.askers.includes(node) || waitsForReader(node, v)) continue;
       const isReduction = v.kind === "reduce" || v.kind === "argReduce";
       const loops = isReduction
         ? node.loops.filter((t) => (t.mask & node.inner) === 0)

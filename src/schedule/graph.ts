@@ -81,6 +81,8 @@ export class Value implements TermRef {
   readonly needers: Set<Node> = new Set<Node>();
   /** Whether it is an output of the program. */
   isOutput = false;
+  /** Whether it was made up as an operand of a contraction. */
+  isLayout = false;
   /** Whether it has memory. */
   stored = false;
   /** The steps that write it. */
@@ -282,6 +284,7 @@ export class Graph {
         return v.access(at);
       },
     };
+    value.isLayout = true;
     value.operands = value.reads = [v];
     value.inlineCost = v.inlineCost;
     value.sources = v.sources;

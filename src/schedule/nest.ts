@@ -93,7 +93,7 @@ class Demand {
 
   get name(): string {
     const names = this.names.length > 6 ? [...this.names.slice(0, 6), "…"] : this.names;
-    return names.join(" ") || "fill";
+    return names.join(" ") || [...new Set(this.node.roots.map((r) => r.value.name))].join(" ");
   }
 
   /** The stores for all roots. */

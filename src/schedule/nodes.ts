@@ -231,3 +231,9 @@ export function dependsOn(a: Node, b: Node): boolean {
   }
   return false;
 }
+
+/** Whether `node` waits for a step that reads `v`, or (if `orReads`) is one. */
+export function waitsForReader(node: Node, v: Value, orReads = false): boolean {
+  const waits = (reader: Node) => reader === node ? orReads : dependsOn(node, reader);
+  return v.askers.some(waits) || [...v.needers].some(waits);
+}

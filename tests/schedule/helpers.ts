@@ -104,7 +104,7 @@ export function check(
 /** What tells two arrays apart beyond rounding, or `null`. */
 export function difference(expected: TypedArray, actual: TypedArray): string | null {
   if (expected.length !== actual.length) return `${actual.length} elements`;
-  let scale = 1e-6;
+  let scale = 1e-3;
   for (let i = 0; i < expected.length; i++) {
     const e = Math.abs(Number(expected[i]));
     if (Number.isFinite(e)) scale = Math.max(scale, e);
