@@ -179,7 +179,15 @@ export class Assembler {
   /** `c - a * b` in lanes of `shape`. */
   nmadd(shape: "f32x4" | "f64x2", a: Ref, b: Ref, c: Ref): Ref {
     if (this.relaxed) return this.op3(`${shape}.relaxed_nmadd`, a, b, c);
-    return this.op2(`${shape}.sub`, c, this.op2(`${shape}.mul`, a, b));
+    // Not `c - product`: the operands may set locals, so that their order must stay.
+    return this.op2(`${shape}.add`, this.op1(`${shape}.neg`, this.op2(`${shape}.mul`, a, b)), c);
+  }
+
+  /** `mask ? x : y` where each lane of the mask is all ones or all zeros. */
+  laneselect(shape: "i32x4" | "i64x2", x: Ref, y: Ref, mask: Ref): Ref {
+    // Of full masks both make the same, and a blend is one instruction where bitselect is three.
+    if (this.relaxed) return this.op3(`${shape}.relaxed_laneselect`, x, y, mask);
+    return this.op3("v128.bitselect", x, y, mask);
   }
 
   /** A constant of a scalar type. */

@@ -171,7 +171,8 @@ class ProgramEmitter implements ModuleState, Layout {
 
   #dot(dot: Dot, name: string): boolean {
     if (dot.batch * dot.m * dot.n === 0) return false;
-    const hasKernel = dot.dtype === "float32" || dot.dtype === "float64";
+    // The kernels fuse, too.
+    const hasKernel = (dot.dtype === "float32" || dot.dtype === "float64") && this.#asm.relaxed;
     if (!hasKernel || dot.m * dot.n * dot.k < smallDot) {
       emitNest(this, planNest(dotNest(dot), (b) => this.#memoryOf[b]!), name);
       return true;

@@ -71,6 +71,9 @@ export function kernelName(op: string, shape: "f32x4" | "f64x2"): string {
 // compiler takes time in proportion, and very long loops leave its register allocator helpless.
 const sizeLimit = 3000;
 
+// These reduce their argument in fewer steps than would do without a fused multiply-add.
+const needFusion: ReadonlySet<string> = new Set(["sin", "cos", "tan"]);
+
 /** Links into one module. */
 export class Linker {
   /** The module. */
@@ -87,6 +90,9 @@ export class Linker {
 
   /** An elementary function in place; its operands and result are vectors of `shape`. */
   expand(fn: FunctionBuilder, op: string, shape: "f32x4" | "f64x2", args: readonly Ref[]): Ref {
+    if (!this.asm.relaxed && shape === "f32x4" && needFusion.has(op)) {
+      return this.#inHalves(fn, op, args[0]!);
+    }
     const name = kernelName(op, shape);
     const template = templateOf(name);
     const size = (this.#sizes.get(fn) ?? 0) + template.size;
@@ -97,8 +103,23 @@ export class Linker {
   }
 
   /** The same as a call. */
-  call(_fn: FunctionBuilder, op: string, shape: "f32x4" | "f64x2", args: readonly Ref[]): Ref {
+  call(fn: FunctionBuilder, op: string, shape: "f32x4" | "f64x2", args: readonly Ref[]): Ref {
+    if (!this.asm.relaxed && needFusion.has(op)) return this.expand(fn, op, shape, args);
     return this.#call(kernelName(op, shape), args);
+  }
+
+  /** A function of float32 by way of float64, two lanes and two. */
+  #inHalves(fn: FunctionBuilder, op: string, x: Ref): Ref {
+    const { asm } = this;
+    const kept = fn.keep("v128", x);
+    const upper = [8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15];
+    const half = (y: Ref): Ref => {
+      const wide = this.expand(fn, op, "f64x2", [asm.op1("f64x2.promote_low_f32x4", y)]);
+      return asm.op1("f32x4.demote_f64x2_zero", wide);
+    };
+    const low = half(fn.get(kept));
+    const high = half(asm.shuffle(fn.get(kept), fn.get(kept), upper));
+    return asm.shuffle(low, high, [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]);
   }
 
   /** A call of one of the helpers above. */

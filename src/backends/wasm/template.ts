@@ -325,11 +325,14 @@ class Reader {
       case 2:
         return (at) => at.asm.op2(head, x(at), y(at));
       case 3: {
-        // Without relaxed SIMD a fused product is a product and a sum.
         const shape = head.startsWith("f32x4") ? "f32x4" : "f64x2";
         if (head.endsWith(".relaxed_madd")) return (at) => at.asm.madd(shape, x(at), y(at), z(at));
         if (head.endsWith(".relaxed_nmadd")) {
           return (at) => at.asm.nmadd(shape, x(at), y(at), z(at));
+        }
+        if (head.endsWith(".relaxed_laneselect")) {
+          const lanes = head.slice(0, head.indexOf(".")) as "i32x4" | "i64x2";
+          return (at) => at.asm.laneselect(lanes, x(at), y(at), z(at));
         }
         return (at) => at.asm.op3(head, x(at), y(at), z(at));
       }

@@ -104,10 +104,7 @@ function perLane(
 
 /** `mask ? x : y` where the mask's lanes are as wide as the values'. */
 function blend({ fn }: Target, shape: Shape, mask: Ref, x: Ref, y: Ref): Ref {
-  const { asm } = fn;
-  // Of full masks both make the same, and a blend is one instruction where bitselect is three.
-  if (asm.relaxed) return asm.op3(`${shape.replace("f", "i")}.relaxed_laneselect`, x, y, mask);
-  return asm.op3("v128.bitselect", x, y, mask);
+  return fn.asm.laneselect(shape.endsWith("x4") ? "i32x4" : "i64x2", x, y, mask);
 }
 
 const lowWords = [0, 1, 2, 3, 8, 9, 10, 11, 0, 1, 2, 3, 8, 9, 10, 11];
