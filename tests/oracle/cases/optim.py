@@ -3,7 +3,7 @@
 import numpy as onp
 
 from cases.inputs import uniform
-from record import close, np, optim, ulp, vn
+from record import close, nn, np, optim, random, vn
 
 PARAMS = {"b": uniform(3), "frozen": None, "layers": [uniform((2, 3), seed=1), None], "s": onp.array(0.5, "float32")}
 STEPS = 5
@@ -53,6 +53,38 @@ def write(file):
     add("optim/state of sgd", lambda p: [optim.sgd(1e-2).init(p), optim.sgd(1e-2, momentum=0.9).init(p)], PARAMS, weak=False)
     add("optim.globalNorm", lambda p: optim.global_norm(p), PARAMS, tol=tol)
     add("optim.applyUpdates", lambda p: optim.apply_updates(p, {"b": p["b"] * 2.0, "frozen": None, "layers": [p["layers"][0], None], "s": p["s"]}), PARAMS, weak=False)
+
+    # A model trained for a few steps, all of it under one compiled step.
+    x, y = uniform((32, 8), seed=3), onp.arange(32, dtype="int32") % 3
+
+    def training(make):
+        def loss(model, x, y):
+            logits = vn.filter_vmap(model)(x)
+            picked = np.take_along_axis(nn.log_softmax(logits, axis=1), y[:, None], 1)
+            return -np.mean(picked)
+
+        def program(x, y):
+            tx = make()
+            model = nn.MLP(8, 3, 17, 2, key=random.PRNGKey(5))
+            state = tx.init(vn.filter(model, vn.is_inexact_array))
+
+            def one(model, state, x, y):
+                value = vn.filter_value_and_grad(loss)(model, x, y)
+                pair = tx.update(value[1], state, model)
+                return [vn.apply_updates(model, pair[0]), pair[1], value[0]]
+
+            step = vn.filter_jit(one)
+            losses = []
+            for _ in range(4):
+                out = step(model, state, x, y)
+                model, state = out[0], out[1]
+                losses.append(out[2])
+            return [losses, [model.layers[n].weight for n in range(3)], model.layers[2].bias]
+
+        return program
+
+    add("training/adam", training(lambda: optim.adam(1e-2)), x, y, tol=close(2e-4, 2e-5))
+    add("training/sgd", training(lambda: optim.sgd(0.1, momentum=0.9)), x, y, tol=close(2e-5, 2e-6))
 
     schedules = {
         "constant": lambda: optim.constant_schedule(0.3),
