@@ -66,6 +66,24 @@ export { filterGrad, filterValueAndGrad, type GradOptions } from "./src/filter/g
 export { filterVmap, type VmapOptions } from "./src/filter/vmap.ts";
 export { filterEvalShape, filterMakeJaxpr } from "./src/filter/eval_shape.ts";
 export { ShapeDtypeStruct, type Structs } from "./src/filter/struct.ts";
+export { filterJvp } from "./src/filter/forward.ts";
+export { filterVjp } from "./src/filter/reverse.ts";
+export {
+  type Differentiable,
+  filterHessian,
+  filterJacfwd,
+  type FilterJacobianOptions,
+  filterJacrev,
+  type Jacobian,
+} from "./src/filter/jacobian.ts";
+export { type CustomJvp, filterCustomJvp, type JvpRuleFunction } from "./src/filter/custom_jvp.ts";
+export {
+  type CustomVjp,
+  type CustomVjpBwd,
+  type CustomVjpFwd,
+  filterCustomVjp,
+} from "./src/filter/custom_vjp.ts";
+export { type ClosureConverted, filterClosureConvert } from "./src/filter/closure_convert.ts";
 export { ifArray } from "./src/filter/if_array.ts";
 export * as tree from "./src/tree/mod.ts";
 export {

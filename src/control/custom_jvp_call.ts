@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { TracerError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { type ClosedJaxpr, hoistConsts } from "../core/jaxpr.ts";
 import { type Primitive, type Tangent, Zero } from "../core/primitive.ts";
@@ -81,7 +82,7 @@ export const customJvpCallP: Primitive<CustomJvpParams> = {
   higherOrder: { inline: ({ callJaxpr }) => callJaxpr },
 };
 
-/** Calls a flat function that has a derivative rule of its own. Arrays that `fn` closes over get no tangent. */
+/** Calls a flat function that has a derivative rule of its own. What it closes over must not be differentiated. */
 export function customJvpCall(
   fn: (inputs: readonly NDArray[]) => readonly NDArray[],
   rule: JvpFunction,
@@ -90,7 +91,14 @@ export function customJvpCall(
 ): readonly NDArray[] {
   const closed = stage(fn, inputs.map((x) => x.aval));
   const count = closed.consts.length;
-  const jvp: JvpFunction = (primals, tangents) => rule(primals.slice(count), tangents.slice(count));
+  const jvp: JvpFunction = (primals, tangents) => {
+    if (tangents.slice(0, count).some((t) => !(t instanceof Zero))) {
+      throw new TracerError(
+        `${name}: a function with a custom jvp closes over a value that is being differentiated; pass it as an argument`,
+      );
+    }
+    return rule(primals.slice(count), tangents.slice(count));
+  };
   return bind(customJvpCallP, [...closed.consts, ...inputs], {
     name,
     callJaxpr: hoistConsts(closed),

@@ -9,7 +9,6 @@ import { formatAval } from "../core/aval.ts";
 import { bind, isEager, Tracer } from "../core/trace.ts";
 import { type CompiledProgram, jitBackend, jitP, type LoweredText } from "../control/jit_call.ts";
 import { flatten } from "../tree/flatten.ts";
-import { isKwargs } from "../tree/kwargs.ts";
 import { staticKey } from "../tree/static_value.ts";
 import { equalsKey } from "../tree/static_value.ts";
 import {
@@ -245,6 +244,12 @@ const jitT: Transformation = {
     if (donate !== "none") checkDonatedTwice(program, inputs, name);
     return assemble(entry, program.run(inputs));
   },
+  finish: (wrapper, fun, [donate]) => {
+    const { name } = wrapper as { name: string };
+    Object.defineProperty(wrapper, "lower", {
+      value: (...args: unknown[]) => lowered(fun, args, name, donate as Donate),
+    });
+  },
 };
 
 function readOptions(options: object): readonly unknown[] {
@@ -297,43 +302,18 @@ export type Jitted<F> = F & {
   lower(...args: F extends (...args: infer A) => unknown ? A : unknown[]): Lowered;
 };
 
-function withLower(fun: unknown, options: unknown): unknown {
-  const made = transform(jitT, readOptions, fun, options);
-  jitBackend().prepare();
-  if (typeof made !== "function" || wrapped(made) === undefined) {
-    // The decorator form: wrap again what it will make.
-    return typeof fun === "object" && fun !== null && typeof (made as unknown) === "function" &&
-        !isKwargs(fun)
-      ? (f: unknown, context?: unknown) =>
-        addLower((made as (f: unknown, c?: unknown) => unknown)(f, context), fun)
-      : made;
-  }
-  return addLower(made, options);
-}
-
-function addLower(made: unknown, options: unknown): unknown {
-  const fun = wrapped(made);
-  if (fun === undefined) return made;
-  const [donate] = readOptions((options ?? {}) as object);
-  Object.defineProperty(made, "lower", {
-    value: (...args: unknown[]): Lowered => {
-      const name = (made as { name: string }).name;
-      const entry = traceEntry(fun, args, name);
-      let text: LoweredText | null = null;
-      const stages = () =>
-        text ??= jitBackend().lower(entry.jaxpr, {
-          name,
-          donated: donatedInputs(entry, donate as Donate),
-        });
-      return {
-        jaxpr: () => String(entry.jaxpr),
-        simplified: () => stages().simplified(),
-        nests: () => stages().nests(),
-        wat: () => stages().wat(),
-      };
-    },
-  });
-  return made;
+/** Shows the stages of a compilation of `fun` for some arguments. */
+function lowered(fun: unknown, args: unknown[], name: string, donate: Donate): Lowered {
+  const entry = traceEntry(fun, args, name);
+  let text: LoweredText | null = null;
+  const stages = () =>
+    text ??= jitBackend().lower(entry.jaxpr, { name, donated: donatedInputs(entry, donate) });
+  return {
+    jaxpr: () => String(entry.jaxpr),
+    simplified: () => stages().simplified(),
+    nests: () => stages().nests(),
+    wat: () => stages().wat(),
+  };
 }
 
 /**
@@ -387,5 +367,6 @@ export function filterJit<F extends (...args: never[]) => unknown>(
   context: ClassMethodDecoratorContext,
 ): F;
 export function filterJit(fun: unknown, options?: unknown): unknown {
-  return withLower(fun, options);
+  jitBackend().prepare();
+  return transform(jitT, readOptions, fun, options);
 }

@@ -9,6 +9,10 @@ import type { TypedArray } from "../core/dtype.ts";
 /** A tree: anything. Arrays, plain objects, `Map`s and Modules are nodes, the rest are leaves. */
 export type PyTree = unknown;
 
+/** A tree of which nothing is known, and everything may be assumed: what rules of users get and give. */
+// deno-lint-ignore no-explicit-any -- types do not follow trees through transformations
+export type AnyTree = any;
+
 /**
  * The gradient of a `T`: arrays stay arrays (`null` where they are not floating, which types cannot tell),
  * other leaves become `null`; containers and classes keep their form.

@@ -21,6 +21,14 @@ export interface Transformation {
     args: unknown[],
     self: object,
   ) => unknown;
+  /** Gives a new wrapper what it has beside being called. */
+  readonly finish?: (wrapper: object, fun: unknown, options: readonly unknown[]) => void;
+}
+
+/** A static option of a wrapper that is compared by identity, whatever is in it. */
+export class Opaque<T> {
+  /** @param value What it holds. */
+  constructor(readonly value: T) {}
 }
 
 interface WrapperState {
@@ -70,6 +78,7 @@ export function makeWrapper(
     value: typeof name === "string" && name !== "" ? name : transformation.name,
   });
   states.set(wrapper, { transformation, fun, options });
+  transformation.finish?.(wrapper, fun, options);
   return wrapper;
 }
 

@@ -1,0 +1,150 @@
+/**
+ * `filterClosureConvert`: a function as a tree of what it closes over.
+ *
+ * @module
+ */
+import { ArgumentError, TreeError } from "../errors.ts";
+import type { NDArray } from "../core/array.ts";
+import { formatAval, type ShapedArray, withWeakType } from "../core/aval.ts";
+import type { Jaxpr } from "../core/jaxpr.ts";
+import { convertElementType } from "../ops/convert.ts";
+import { evalJaxpr, stage } from "../transform/stage.ts";
+import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
+import { describeDifference } from "../tree/mismatch.ts";
+import { keystr } from "../tree/path.ts";
+import type { TreeDef } from "../tree/treedef.ts";
+import { staticEqual } from "./jit_entry.ts";
+import { isArrayLeaf, splitLeaves, toNDArray } from "./leaves.ts";
+import { ShapeDtypeStruct } from "./struct.ts";
+import { invoke, makeWrapper, Opaque, type Transformation } from "./wrapper.ts";
+
+/** What a converted function is, beside its constants. */
+interface Converted {
+  readonly jaxpr: Jaxpr;
+  readonly inDef: TreeDef;
+  /** Avals of array arguments, and the values of the others. */
+  readonly specs: readonly ({ readonly aval: ShapedArray } | { readonly value: unknown })[];
+  readonly outDef: TreeDef;
+  readonly outLeaves: readonly unknown[];
+  readonly outPlaces: readonly number[];
+}
+
+/** A converted function: called like the original; a tree whose leaves are `consts`. */
+export type ClosureConverted<F> = F & {
+  /** The arrays that the function closed over, once each: the very objects. */
+  readonly consts: readonly NDArray[];
+};
+
+/** The arrays of a call, checked to be like the example's. */
+function readArguments(info: Converted, args: readonly unknown[]): NDArray[] {
+  const name = "filterClosureConvert";
+  const [leaves, def] = flatten(args);
+  if (def !== info.inDef) {
+    const why = describeDifference(info.inDef, def, "args") ?? `expected ${info.inDef}; got ${def}`;
+    throw new TreeError(
+      `${name}: the converted function was called with arguments of another structure: ${why}`,
+    );
+  }
+  const paths = leafPaths(def);
+  return info.specs.flatMap((spec, i) => {
+    const leaf = leaves[i];
+    const path = keystr(paths[i], "args");
+    if (!("aval" in spec)) {
+      if (isArrayLeaf(leaf) || !staticEqual(spec.value, leaf)) {
+        throw new ArgumentError(
+          `${name}: the converted function was called with a different static argument: ${path} was ${
+            String(spec.value)
+          } in the example, is ${String(leaf)}`,
+        );
+      }
+      return [];
+    }
+    const array = isArrayLeaf(leaf) ? toNDArray(leaf, name) : null;
+    if (array === null || withWeakType(array.aval, false) !== spec.aval) {
+      throw new ArgumentError(
+        `${name}: the converted function was called with a different argument: ${path} was ${
+          formatAval(spec.aval)
+        } in the example, is ${array === null ? String(leaf) : formatAval(array.aval)}`,
+      );
+    }
+    return [convertElementType(array, array.dtype)];
+  });
+}
+
+const closureT: Transformation = {
+  name: "closureConverted",
+  call: (consts, [known], args) => {
+    const info = (known as Opaque<Converted>).value;
+    const outs = evalJaxpr(info.jaxpr, consts as NDArray[], readArguments(info, args));
+    const leaves = [...info.outLeaves];
+    info.outPlaces.forEach((place, i) => leaves[place] = outs[i]);
+    return unflatten(info.outDef, leaves);
+  },
+  finish: (wrapper, consts) => void Object.defineProperty(wrapper, "consts", { value: consts }),
+};
+
+/**
+ * Traces a function once, and gives it back as a tree of the arrays it closes over, tracers among them: so that they can cross the border of a
+ * transformation. Written after Equinox's `filter_closure_convert`.
+ *
+ * @param fn The function. It is not called again.
+ * @param args Example arguments; arrays and `ShapeDtypeStruct`s stand for any of their shape and dtype, other leaves must be the same in later calls.
+ * @returns The converted function, with `.consts`.
+ *
+ * @example
+ * ```ts
+ * import * as vn from "@vernal/vernal";
+ *
+ * const z = vn.numpy.array(3);
+ * const g = vn.filterClosureConvert((a: vn.NDArray) => a.add(z), vn.numpy.array(1));
+ * g.consts[0] === z; // true
+ * g(vn.numpy.array(4)).item(); // 7
+ * ```
+ */
+export function filterClosureConvert<A extends unknown[], R>(
+  fn: (...args: A) => R,
+  ...args: { [K in keyof A]: A[K] | ShapeDtypeStruct }
+): ClosureConverted<(...args: A) => R> {
+  const [leaves, inDef] = flatten(args);
+  const isDynamic = (leaf: unknown) => isArrayLeaf(leaf) || leaf instanceof ShapeDtypeStruct;
+  const places = leaves.flatMap((leaf, i) => isDynamic(leaf) ? [i] : []);
+  const specs = leaves.map((leaf) => {
+    if (leaf instanceof ShapeDtypeStruct) return { aval: withWeakType(leaf.aval, false) };
+    return isArrayLeaf(leaf)
+      ? { aval: withWeakType(toNDArray(leaf, "filterClosureConvert").aval, false) }
+      : { value: leaf };
+  });
+  let outDef: TreeDef | null = null;
+  let outLeaves: unknown[] = [];
+  let outPlaces: number[] = [];
+  const closed = stage(
+    (inputs) => {
+      const filled = [...leaves];
+      places.forEach((place, i) => filled[place] = inputs[i]);
+      const [values, def] = flatten(invoke(fn, unflatten(inDef, filled) as unknown[]));
+      outDef = def;
+      outPlaces = values.flatMap((v, i) => isArrayLeaf(v) ? [i] : []);
+      outLeaves = values.map((v) => isArrayLeaf(v) ? null : v);
+      return splitLeaves(values, isArrayLeaf, "filterClosureConvert: output").arrays;
+    },
+    places.map((i) => (specs[i] as { aval: ShapedArray }).aval),
+  );
+  // Constants that the result does not need are dropped.
+  const used = usedConstants(closed.jaxpr);
+  const keep = closed.jaxpr.constvars.map((v) => used.has(v));
+  const jaxpr: Jaxpr = {
+    ...closed.jaxpr,
+    constvars: closed.jaxpr.constvars.filter((_, i) => keep[i]),
+  };
+  const info: Converted = { jaxpr, inDef, specs, outDef: outDef!, outLeaves, outPlaces };
+  const consts = closed.consts.filter((_, i) => keep[i]);
+  return makeWrapper(closureT, consts, [new Opaque(info)]) as unknown as ClosureConverted<
+    (...args: A) => R
+  >;
+}
+
+function usedConstants(jaxpr: Jaxpr): Set<unknown> {
+  const used = new Set<unknown>(jaxpr.outvars);
+  for (const eqn of jaxpr.eqns) for (const atom of eqn.invars) used.add(atom);
+  return used;
+}

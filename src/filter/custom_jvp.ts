@@ -1,0 +1,208 @@
+/**
+ * `filterCustomJvp`: a function with a derivative rule of its own.
+ *
+ * @module
+ */
+import {
+  ArgumentError,
+  DifferentiationError,
+  DTypeError,
+  ShapeError,
+  TreeError,
+} from "../errors.ts";
+import { NDArray } from "../core/array.ts";
+import { formatAval, shapesEqual } from "../core/aval.ts";
+import { isInexact } from "../core/dtype.ts";
+import { type Tangent, Zero } from "../core/primitive.ts";
+import { customJvpCall } from "../control/custom_jvp_call.ts";
+import { literal } from "../ops/common.ts";
+import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
+import { isKwargs } from "../tree/kwargs.ts";
+import { describeDifference } from "../tree/mismatch.ts";
+import { keystr } from "../tree/path.ts";
+import type { TreeDef } from "../tree/treedef.ts";
+import { isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
+import type { AnyTree } from "./types.ts";
+import { invoke } from "./wrapper.ts";
+
+const isNull = (x: unknown): boolean => x === null || x === undefined;
+
+/** The rule of a function with a custom jvp: primals and tangents to output and its tangent. */
+export type JvpRuleFunction = (
+  primals: AnyTree[],
+  tangents: AnyTree[],
+  kwargs: AnyTree,
+) => readonly [unknown, unknown];
+
+/** A function with a derivative rule of its own. */
+export interface CustomJvp<A extends unknown[], R> {
+  /** Calls the function. */
+  (...args: A): R;
+  /**
+   * Gives the function its rule.
+   *
+   * @param rule `(primals, tangents, kwargs) => [out, tangentOut]`. `tangents` has the structure of `primals`, `null` for whatever is no floating array or is not
+   * differentiated. `tangentOut` may have `null` for zero.
+   */
+  defJvp(rule: JvpRuleFunction): void;
+}
+
+/** The outputs of the function or its rule, as arrays. */
+function outputArrays(out: unknown, name: string, what: string): [NDArray[], TreeDef] {
+  const [leaves, def] = flatten(out);
+  const paths = leafPaths(def);
+  const arrays = leaves.map((leaf, i) => {
+    if (isArrayLeaf(leaf)) return toNDArray(leaf, `filterCustomJvp(${name})`);
+    if (typeof leaf === "number") return literal(leaf, "float32", true);
+    throw new ArgumentError(
+      `filterCustomJvp(${name}): every output must be an array or a number; ${
+        keystr(paths[i], what)
+      } is ${String(leaf)}`,
+    );
+  });
+  return [arrays, def];
+}
+
+/** The tangents of a rule's outputs, checked against the outputs. */
+function outputTangents(
+  given: unknown,
+  outs: readonly NDArray[],
+  outDef: TreeDef,
+  name: string,
+): Tangent[] {
+  const where = `filterCustomJvp(${name}).defJvp`;
+  const skeleton = unflatten(outDef, outs);
+  const [, expected] = flatten(skeleton, { isLeaf: isNull });
+  const [leaves, def] = flatten(given, { isLeaf: isNull });
+  if (def !== expected) {
+    const why = describeDifference(expected, def, "tangentOut") ?? `${expected} and ${def}`;
+    throw new TreeError(
+      `${where}: the tangent must have the structure of the output, null for zero: ${why}`,
+    );
+  }
+  const [outLeaves] = flatten(skeleton, { isLeaf: isNull });
+  const paths = leafPaths(def);
+  return leaves.flatMap((leaf, i): Tangent[] => {
+    const out = outLeaves[i];
+    if (!(out instanceof NDArray)) return [];
+    if (isNull(leaf)) return [new Zero(out.aval)];
+    const path = keystr(paths[i], "tangentOut");
+    const t = typeof leaf === "number"
+      ? literal(leaf, out.dtype)
+      : isArrayLeaf(leaf)
+      ? toNDArray(leaf, where)
+      : null;
+    if (t === null) {
+      throw new ArgumentError(`${where}: ${path} must be an array or null; got ${String(leaf)}`);
+    }
+    if (!isInexact(out.dtype)) {
+      throw new DTypeError(
+        `${where}: ${path} must be null: the output there is ${formatAval(out.aval)}`,
+      );
+    }
+    if (!shapesEqual(t.shape, out.shape)) {
+      throw new ShapeError(
+        `${where}: the rule must give tangents of its outputs' shapes: ${path} should be ${
+          formatAval(out.aval)
+        }; it is ${formatAval(t.aval)}`,
+      );
+    }
+    if (t.dtype !== out.dtype) {
+      throw new DTypeError(
+        `${where}: the rule must give tangents of its outputs' dtypes: ${path} should be ${
+          formatAval(out.aval)
+        }; it is ${formatAval(t.aval)}`,
+      );
+    }
+    return [t];
+  });
+}
+
+/**
+ * A function whose derivative is given by a rule, with any arguments. Written after Equinox's `filter_custom_jvp`.
+ *
+ * The rule must be given, by `defJvp`, before the first call. Keyword arguments are not differentiated.
+ *
+ * @param fn A function whose outputs are arrays or numbers.
+ * @throws {DifferentiationError} Where it is called without a rule, or a keyword argument is differentiated.
+ * @throws {TreeError} Where the rule's tangent has another structure than its output; shapes and dtypes are checked too.
+ *
+ * @example
+ * ```ts
+ * import * as vn from "@vernal/vernal";
+ *
+ * const call = vn.filterCustomJvp((x: vn.NDArray, y: vn.NDArray) => x.add(y));
+ * call.defJvp(([x, y], [tx]) => [call(x, y), tx.mul(2)]);
+ * vn.filterGrad(call)(vn.numpy.array(2), vn.numpy.array(2)).item(); // 2
+ * ```
+ */
+export function filterCustomJvp<A extends unknown[], R>(fn: (...args: A) => R): CustomJvp<A, R> {
+  if (typeof fn !== "function") {
+    throw new ArgumentError(`filterCustomJvp: expected a function; got ${String(fn)}`);
+  }
+  const name = fn.name || "function";
+  let rule: JvpRuleFunction | null = null;
+  const call = (...args: unknown[]): unknown => {
+    if (rule === null) {
+      throw new DifferentiationError(
+        `filterCustomJvp(${name}): no rule is defined yet; call .defJvp(rule) first`,
+      );
+    }
+    const own = rule;
+    const [leaves, treedef] = flatten(args);
+    const split = splitLeaves(leaves, isArrayLeaf, `filterCustomJvp(${name})`);
+    const hasKwargs = isKwargs(args[args.length - 1]);
+    const rebuild = (arrays: readonly NDArray[]) =>
+      unflatten(treedef, split.fill(arrays)) as unknown[];
+    let outDef: TreeDef | null = null;
+    const outs = customJvpCall(
+      (inputs) => {
+        const [arrays, def] = outputArrays(invoke(fn, rebuild(inputs)), name, "output");
+        outDef = def;
+        return arrays;
+      },
+      (primals, tangents) => {
+        // A tree of tangents: null for all leaves that are no floating arrays, and for symbolic zeros.
+        const nulls: unknown[] = leaves.map(() => null);
+        let next = 0;
+        leaves.forEach((leaf, i) => {
+          if (!isArrayLeaf(leaf)) return;
+          const t = tangents[next++];
+          if (!(t instanceof Zero) && isInexactLeaf(leaf)) nulls[i] = t;
+        });
+        const xs = rebuild(primals);
+        const ts = unflatten(treedef, nulls) as unknown[];
+        const kwargs = hasKwargs ? xs.pop() : {};
+        if (hasKwargs && flatten(ts.pop())[0].length > 0) {
+          throw new DifferentiationError(
+            `filterCustomJvp(${name}): a keyword argument is being differentiated; pass it by position`,
+          );
+        }
+        const result = own(xs, ts, kwargs);
+        if (!Array.isArray(result) || result.length !== 2) {
+          throw new ArgumentError(
+            `filterCustomJvp(${name}).defJvp: the rule must return a pair [out, tangentOut]`,
+          );
+        }
+        const [arrays, def] = outputArrays(result[0], name, "out");
+        if (def !== outDef) {
+          throw new TreeError(
+            `filterCustomJvp(${name}).defJvp: the rule's output must have the structure of the function's: ${
+              describeDifference(outDef!, def, "out") ?? ""
+            }`,
+          );
+        }
+        return [arrays, outputTangents(result[1], arrays, def, name)];
+      },
+      name,
+      split.arrays,
+    );
+    return unflatten(outDef!, outs);
+  };
+  Object.defineProperty(call, "name", { value: name });
+  return Object.assign(call, {
+    defJvp: (r: JvpRuleFunction): void => {
+      rule = r;
+    },
+  }) as CustomJvp<A, R>;
+}

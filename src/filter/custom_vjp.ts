@@ -1,0 +1,251 @@
+/**
+ * `filterCustomVjp`: a function with a pullback of its own.
+ *
+ * @module
+ */
+import {
+  ArgumentError,
+  DifferentiationError,
+  DTypeError,
+  ShapeError,
+  TreeError,
+} from "../errors.ts";
+import type { NDArray } from "../core/array.ts";
+import { formatAval, shapesEqual } from "../core/aval.ts";
+import { type Tangent, Zero } from "../core/primitive.ts";
+import { customVjpCall } from "../control/custom_vjp_call.ts";
+import { literal } from "../ops/common.ts";
+import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
+import { isKwargs } from "../tree/kwargs.ts";
+import { describeDifference } from "../tree/mismatch.ts";
+import { keystr } from "../tree/path.ts";
+import type { TreeDef } from "../tree/treedef.ts";
+import { isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
+import type { AnyTree } from "./types.ts";
+import { invoke } from "./wrapper.ts";
+
+const isNull = (x: unknown): boolean => x === null || x === undefined;
+
+/** The forward rule: `(perturbed, vjpArg, ...args) => [out, residuals]`. */
+export type CustomVjpFwd = (
+  perturbed: AnyTree,
+  vjpArg: AnyTree,
+  ...args: AnyTree[]
+) => readonly [unknown, unknown];
+
+/** The backward rule: `(residuals, gradOut, perturbed, vjpArg, ...args) => gradVjpArg`. */
+export type CustomVjpBwd = (
+  residuals: AnyTree,
+  gradOut: AnyTree,
+  perturbed: AnyTree,
+  vjpArg: AnyTree,
+  ...args: AnyTree[]
+) => unknown;
+
+/** A function with a pullback of its own. */
+export interface CustomVjp<A extends unknown[], R> {
+  /** Calls the function. */
+  (...args: A): R;
+  /**
+   * Gives the forward rule, which runs instead of the function under differentiation. `perturbed` has the structure of `vjpArg`, with `true` where a floating
+   * array is being differentiated, `false` elsewhere. `residuals` may be anything.
+   */
+  defFwd(rule: CustomVjpFwd): void;
+  /**
+   * Gives the backward rule. `gradOut` has the structure of the output: gradients of floating arrays, `null` for other leaves and for outputs that nothing depends
+   * on. It returns the structure of `vjpArg`, `null` for zero and for leaves that are no floating arrays.
+   */
+  defBwd(rule: CustomVjpBwd): void;
+}
+
+/** The gradients that a backward rule gave, one for each array of `vjpArg`. */
+function readGradients(
+  given: unknown,
+  vjpLeaves: readonly unknown[],
+  vjpDef: TreeDef,
+  perturbed: readonly boolean[],
+  name: string,
+): Tangent[] {
+  const where = `filterCustomVjp(${name}).defBwd`;
+  const skeleton = unflatten(vjpDef, vjpLeaves.map((leaf) => isInexactLeaf(leaf) ? leaf : null));
+  const [expectedLeaves, expected] = flatten(skeleton, { isLeaf: isNull });
+  const [leaves, def] = flatten(given, { isLeaf: isNull });
+  if (def !== expected) {
+    const why = describeDifference(expected, def, "gradVjpArg") ?? `${expected} and ${def}`;
+    throw new TreeError(
+      `${where}: the gradient must have the structure of vjpArg, null for all leaves but floating arrays: ${why}`,
+    );
+  }
+  const paths = leafPaths(def);
+  let next = 0;
+  // Walk the arrays of vjpArg in order; those that are not floating, or not differentiated, get no gradient.
+  const byLeaf = new Map<number, Tangent>();
+  expectedLeaves.forEach((like, i) => {
+    if (!isArrayLeaf(like)) return;
+    const x = toNDArray(like, where);
+    const k = next++;
+    const leaf = leaves[i];
+    if (isNull(leaf) || !perturbed[k]) return void byLeaf.set(k, new Zero(x.aval));
+    const path = keystr(paths[i], "gradVjpArg");
+    const g = typeof leaf === "number"
+      ? literal(leaf, x.dtype)
+      : isArrayLeaf(leaf)
+      ? toNDArray(leaf, where)
+      : null;
+    if (g === null) {
+      throw new ArgumentError(`${where}: ${path} must be an array or null; got ${String(leaf)}`);
+    }
+    if (!shapesEqual(g.shape, x.shape)) {
+      throw new ShapeError(
+        `${where}: ${path} should be ${formatAval(x.aval)}; it is ${formatAval(g.aval)}`,
+      );
+    }
+    if (g.dtype !== x.dtype) {
+      throw new DTypeError(
+        `${where}: ${path} should be ${formatAval(x.aval)}; it is ${formatAval(g.aval)}`,
+      );
+    }
+    byLeaf.set(k, g);
+  });
+  return Array.from({ length: next }, (_, k) => byLeaf.get(k)!);
+}
+
+/**
+ * A function whose reverse-mode derivative is given by two rules. Written after Equinox's `filter_custom_vjp`.
+ *
+ * Only the first argument, `vjpArg`, can be differentiated (put several things into one tree); all arguments and outputs may be anything. Both rules must be given before the
+ * first call. Second derivatives differentiate the rules. Forward mode is refused.
+ *
+ * @param fn `(vjpArg, ...args) => out`.
+ * @throws {DifferentiationError} Where a rule is missing, another argument than the first is differentiated, or forward mode is asked for.
+ *
+ * @example
+ * ```ts
+ * import * as vn from "@vernal/vernal";
+ *
+ * const clipped = vn.filterCustomVjp((x: vn.NDArray) => x);
+ * clipped.defFwd((_perturbed, x) => [x, null]);
+ * clipped.defBwd((_residuals, g) => vn.numpy.clip(g, { min: -1, max: 1 }));
+ * vn.filterGrad((x: vn.NDArray) => clipped(x).mul(5))(vn.numpy.array(2)).item(); // 1
+ * ```
+ */
+export function filterCustomVjp<A extends unknown[], R>(fn: (...args: A) => R): CustomVjp<A, R> {
+  if (typeof fn !== "function") {
+    throw new ArgumentError(`filterCustomVjp: expected a function; got ${String(fn)}`);
+  }
+  const name = fn.name || "function";
+  let fwdRule: CustomVjpFwd | null = null;
+  let bwdRule: CustomVjpBwd | null = null;
+
+  const call = (...args: unknown[]): unknown => {
+    if (fwdRule === null || bwdRule === null) {
+      throw new DifferentiationError(
+        `filterCustomVjp(${name}): ${
+          fwdRule === null ? "defFwd" : "defBwd"
+        } was not called yet; both rules must be given`,
+      );
+    }
+    const [fwd, bwd] = [fwdRule, bwdRule];
+    if (args.length === 0 || isKwargs(args[0])) {
+      throw new ArgumentError(
+        `filterCustomVjp(${name}): the first argument, vjpArg, must be passed by position`,
+      );
+    }
+    const [vjpLeaves, vjpDef] = flatten(args[0]);
+    const vjpSplit = splitLeaves(vjpLeaves, isArrayLeaf, `filterCustomVjp(${name})`);
+    const [restLeaves, restDef] = flatten(args.slice(1));
+    const restSplit = splitLeaves(restLeaves, isArrayLeaf, `filterCustomVjp(${name})`);
+    const count = vjpSplit.arrays.length;
+    const rebuild = (xs: readonly NDArray[]): [unknown, unknown[]] => [
+      unflatten(vjpDef, vjpSplit.fill(xs.slice(0, count))),
+      unflatten(restDef, restSplit.fill(xs.slice(count))) as unknown[],
+    ];
+    let fillOut: (arrays: readonly NDArray[]) => unknown = () => undefined;
+    const outs = customVjpCall(
+      (inputs) => {
+        const [first, rest] = rebuild(inputs);
+        const [leaves, def] = flatten(invoke(fn, [first, ...rest]));
+        const split = splitLeaves(leaves, isArrayLeaf, `filterCustomVjp(${name}): output`);
+        fillOut = (arrays) => unflatten(def, split.fill(arrays));
+        return split.arrays;
+      },
+      (perturbed, inputs) => {
+        if (perturbed.slice(count).includes(true)) {
+          throw new DifferentiationError(
+            `filterCustomVjp(${name}): only the first argument can be differentiated; an array in another one is. Put both into one tree`,
+          );
+        }
+        const [first, rest] = rebuild(inputs);
+        const flags = unflatten(vjpDef, perturbedLeaves(vjpLeaves, perturbed));
+        const result = fwd(flags, first, ...rest);
+        if (!Array.isArray(result) || result.length !== 2) {
+          throw new ArgumentError(
+            `filterCustomVjp(${name}).defFwd: the rule must return a pair [out, residuals]`,
+          );
+        }
+        const [outLeaves, outDef] = flatten(result[0]);
+        const outSplit = splitLeaves(
+          outLeaves,
+          isArrayLeaf,
+          `filterCustomVjp(${name}).defFwd: out`,
+        );
+        const [resLeaves, resDef] = flatten(result[1]);
+        const resSplit = splitLeaves(
+          resLeaves,
+          isArrayLeaf,
+          `filterCustomVjp(${name}).defFwd: residuals`,
+        );
+        const inexact = vjpSplit.arrays.flatMap((x, i) => isInexactLeaf(x) ? [i] : []);
+        return {
+          outs: outSplit.arrays,
+          residuals: [...inputs, ...resSplit.arrays],
+          backward: (saved, cts) => {
+            const [savedFirst, savedRest] = rebuild(saved.slice(0, inputs.length));
+            const residuals = unflatten(resDef, resSplit.fill(saved.slice(inputs.length)));
+            let next = 0;
+            const gradLeaves = outLeaves.map((leaf): unknown => {
+              if (!isArrayLeaf(leaf)) return null;
+              const ct = cts[next++];
+              return ct instanceof Zero || !isInexactLeaf(leaf) ? null : ct;
+            });
+            const given = bwd(
+              residuals,
+              unflatten(outDef, gradLeaves),
+              flags,
+              savedFirst,
+              ...savedRest,
+            );
+            const grads = readGradients(
+              given,
+              vjpLeaves,
+              vjpDef,
+              inexact.map((i) => perturbed[i]),
+              name,
+            );
+            const all: Tangent[] = inputs.map((x) => new Zero(x.aval));
+            inexact.forEach((i, k) => all[i] = grads[k]);
+            return all;
+          },
+        };
+      },
+      name,
+      [...vjpSplit.arrays, ...restSplit.arrays],
+    );
+    return fillOut(outs);
+  };
+  Object.defineProperty(call, "name", { value: name });
+  return Object.assign(call, {
+    defFwd: (rule: CustomVjpFwd): void => {
+      fwdRule = rule;
+    },
+    defBwd: (rule: CustomVjpBwd): void => {
+      bwdRule = rule;
+    },
+  }) as CustomVjp<A, R>;
+}
+
+/** For each leaf of `vjpArg`, whether it is a floating array that is differentiated. */
+function perturbedLeaves(leaves: readonly unknown[], perturbed: readonly boolean[]): boolean[] {
+  let next = 0;
+  return leaves.map((leaf) => isArrayLeaf(leaf) ? perturbed[next++] && isInexactLeaf(leaf) : false);
+}

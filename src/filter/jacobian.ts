@@ -1,0 +1,231 @@
+/**
+ * `filterJacfwd`, `filterJacrev`, `filterHessian`.
+ *
+ * @module
+ */
+import { ArgumentError, DTypeError } from "../errors.ts";
+import type { NDArray } from "../core/array.ts";
+import { isInexact } from "../core/dtype.ts";
+import { type Tangent, Zero } from "../core/primitive.ts";
+import { literal } from "../ops/common.ts";
+import { convertElementType } from "../ops/convert.ts";
+import { eq } from "../ops/logic.ts";
+import { instantiate, iota, reshape } from "../ops/shape.ts";
+import { applyTranspose, type Linearized, linearizeFlat } from "../transform/linearize.ts";
+import { evalClosedJaxpr } from "../transform/stage.ts";
+import { placeAxis, vmapFlat } from "../transform/vmap.ts";
+import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
+import { isKwargs } from "../tree/kwargs.ts";
+import { keystr } from "../tree/path.ts";
+import { isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
+import type { AnyTree } from "./types.ts";
+import { checkOptions, invoke, makeWrapper, type Transformation } from "./wrapper.ts";
+
+/** Options of the jacobians. */
+export interface FilterJacobianOptions {
+  /** Whether the function returns a pair, of which only the first is differentiated. */
+  readonly hasAux?: boolean;
+}
+
+/** The rows of the identity of `x.size`, shaped like `x`. */
+function basis(x: NDArray): NDArray {
+  const n = x.size;
+  const identity = eq(iota("int32", [n, n], 0), iota("int32", [n, n], 1));
+  return reshape(convertElementType(identity, x.dtype), [n, ...x.shape]);
+}
+
+/** Blocks `[output][input]`, each of shape `out.shape + in.shape`, by pushing every input direction forward. */
+function forwardBlocks(lin: Linearized, inputs: readonly NDArray[], count: number): NDArray[][] {
+  const columns = inputs.map((x, k) => {
+    const [outs, dims] = vmapFlat(
+      ([direction]) => {
+        const tangents = inputs.map((y, i) => i === k ? direction : instantiate(new Zero(y.aval)));
+        const results = evalClosedJaxpr(lin.linear, tangents);
+        let next = 0;
+        return lin.nonzeroOuts.map((nonzero, o) =>
+          nonzero ? results[next++] : instantiate(new Zero(lin.outs[o].aval))
+        ).slice(0, count);
+      },
+      [basis(x)],
+      [0],
+      x.size,
+    );
+    return outs.map((out, o) => {
+      const last = placeAxis(out, dims[o], -1, x.size);
+      return reshape(last, [...last.shape.slice(0, -1), ...x.shape]);
+    });
+  });
+  return Array.from({ length: count }, (_, o) => columns.map((column) => column[o]));
+}
+
+/** The same blocks, by pulling every output direction back. */
+function reverseBlocks(lin: Linearized, inputs: readonly NDArray[], count: number): NDArray[][] {
+  return lin.outs.slice(0, count).map((out, o) => {
+    if (!isInexact(out.dtype)) {
+      throw new DTypeError(
+        `filterJacrev: outputs must be floating; output ${o} is ${out.dtype}. filterJacfwd gives zeros for it`,
+      );
+    }
+    const [rows, dims] = vmapFlat(
+      ([ct]) => {
+        const cts = lin.outs.map((y, i): Tangent => i === o ? ct : new Zero(y.aval));
+        return applyTranspose(lin, cts).map(instantiate);
+      },
+      [basis(out)],
+      [0],
+      out.size,
+    );
+    return rows.map((row, i) => {
+      const first = placeAxis(row, dims[i], 0, out.size);
+      return reshape(first, [...out.shape, ...inputs[i].shape]);
+    });
+  });
+}
+
+function jacobianCall(
+  name: string,
+  fun: unknown,
+  hasAux: boolean,
+  args: unknown[],
+  blocksOf: (lin: Linearized, inputs: readonly NDArray[], count: number) => NDArray[][],
+): unknown {
+  if (args.length === 0 || isKwargs(args[0])) {
+    throw new ArgumentError(
+      `${name}: the first argument must be passed by position: it is the one differentiated`,
+    );
+  }
+  const [leaves, inDef] = flatten(args[0]);
+  const split = splitLeaves(leaves, isInexactLeaf, `${name}: args[0]`);
+  let rebuild: (leaves: unknown[]) => unknown = () => undefined;
+  let fillAux: (arrays: NDArray[]) => unknown = () => undefined;
+  let count = 0;
+  const lin = linearizeFlat((xs) => {
+    let out = invoke(fun, [unflatten(inDef, split.fill(xs)), ...args.slice(1)]);
+    const auxArrays: NDArray[] = [];
+    if (hasAux) {
+      if (!Array.isArray(out) || out.length !== 2) {
+        throw new ArgumentError(`${name}: with hasAux the function must return a pair [out, aux]`);
+      }
+      const [auxLeaves, auxDef] = flatten(out[1]);
+      const auxSplit = splitLeaves(auxLeaves, isArrayLeaf, `${name}: aux`);
+      auxArrays.push(...auxSplit.arrays);
+      fillAux = (arrays) => unflatten(auxDef, auxSplit.fill(arrays));
+      out = out[0];
+    }
+    const [values, outDef] = flatten(out);
+    const paths = leafPaths(outDef);
+    const arrays = values.map((v, i) => {
+      if (isArrayLeaf(v)) return toNDArray(v, `${name}: output`);
+      if (typeof v === "number") return literal(v, "float32", true);
+      throw new ArgumentError(
+        `${name}: every output must be an array or a number; ${keystr(paths[i], "output")} is ${
+          String(v)
+        }. Return it as aux`,
+      );
+    });
+    count = arrays.length;
+    rebuild = (parts) => unflatten(outDef, parts);
+    return [...arrays, ...auxArrays];
+  }, split.arrays);
+  const blocks = blocksOf(lin, split.arrays, count);
+  const jacobian = rebuild(blocks.map((row) => {
+    const inner: unknown[] = leaves.map(() => null);
+    let next = 0;
+    leaves.forEach((leaf, i) => {
+      if (isInexactLeaf(leaf)) inner[i] = row[next++];
+    });
+    return unflatten(inDef, inner);
+  }));
+  return hasAux ? [jacobian, fillAux(lin.outs.slice(count))] : jacobian;
+}
+
+const jacfwdT: Transformation = {
+  name: "filterJacfwd",
+  call: (fun, [hasAux], args) =>
+    jacobianCall("filterJacfwd", fun, hasAux as boolean, args, forwardBlocks),
+};
+
+const jacrevT: Transformation = {
+  name: "filterJacrev",
+  call: (fun, [hasAux], args) =>
+    jacobianCall("filterJacrev", fun, hasAux as boolean, args, reverseBlocks),
+};
+
+function readOptions(name: string, options: FilterJacobianOptions | boolean): boolean {
+  if (typeof options === "boolean") return options;
+  checkOptions(name, options, ["hasAux"]);
+  return options.hasAux ?? false;
+}
+
+/** A tree of trees of arrays. */
+export type Jacobian = AnyTree;
+
+/** A function, or a Module with `call`, whose first argument is differentiated. */
+export type Differentiable<A extends unknown[]> = ((...args: A) => unknown) | {
+  call(...args: A): unknown;
+};
+
+/**
+ * A function that computes the jacobian by forward mode: cheap where there are few inputs.
+ *
+ * It is taken with respect to the floating arrays in the first argument. The result has the structure of the output, and in place of every array
+ * the structure of the argument: arrays of shape `out.shape + in.shape`, `null` for leaves that are no floating arrays. Written after Equinox's `filter_jacfwd`.
+ *
+ * @param fun Its outputs must be arrays or numbers; with `hasAux` it returns a pair `[out, aux]`, `aux` anything.
+ * @returns A function of the same arguments that gives the jacobian, or `[jacobian, aux]`.
+ * @throws {ArgumentError} Where an output is neither an array nor a number.
+ *
+ * @example
+ * ```ts
+ * import * as vn from "@vernal/vernal";
+ *
+ * const square = (x: vn.NDArray) => x.mul(x);
+ * vn.filterJacfwd(square)(vn.numpy.array([1, 2])).tolist(); // [[2, 0], [0, 4]]
+ * ```
+ */
+export function filterJacfwd<A extends unknown[]>(
+  fun: Differentiable<A>,
+  options: FilterJacobianOptions | boolean = {},
+): (...args: A) => Jacobian {
+  return makeWrapper(jacfwdT, fun, [readOptions("filterJacfwd", options)]) as (
+    ...args: A
+  ) => Jacobian;
+}
+
+/**
+ * A function that computes the jacobian by reverse mode: cheap where there are few outputs. See {@linkcode filterJacfwd}; outputs must be floating.
+ *
+ * @example
+ * ```ts
+ * import * as vn from "@vernal/vernal";
+ *
+ * const square = (x: vn.NDArray) => x.mul(x);
+ * vn.filterJacrev(square)(vn.numpy.array([1, 2])).tolist(); // [[2, 0], [0, 4]]
+ * ```
+ */
+export function filterJacrev<A extends unknown[]>(
+  fun: Differentiable<A>,
+  options: FilterJacobianOptions | boolean = {},
+): (...args: A) => Jacobian {
+  return makeWrapper(jacrevT, fun, [readOptions("filterJacrev", options)]) as (
+    ...args: A
+  ) => Jacobian;
+}
+
+/**
+ * A function that computes second derivatives: forward mode over reverse mode. The result nests the argument's structure in itself.
+ *
+ * @example
+ * ```ts
+ * import * as vn from "@vernal/vernal";
+ *
+ * const cubes = (x: vn.NDArray) => x.pow(3).sum();
+ * vn.filterHessian(cubes)(vn.numpy.array([1, 2])).tolist(); // [[6, 0], [0, 12]]
+ * ```
+ */
+export function filterHessian<A extends unknown[]>(
+  fun: Differentiable<A>,
+  options: FilterJacobianOptions | boolean = {},
+): (...args: A) => Jacobian {
+  return filterJacfwd(filterJacrev(fun, options), options);
+}
