@@ -87,6 +87,31 @@ class NestEmitter {
     }
   }
 
+  /**
+   * Computes what is used more than once for all vectors of the block, one node after the other. In the code, chains of
+   * dependent instructions then lie side by side, which is as far as the processor looks ahead.
+   */
+  #inLockstep(roots: readonly (Node | null)[]): void {
+    const cx = this.#cx;
+    const { block } = cx;
+    if (block === null || block.count === 1) return;
+    const { level } = cx.fn.current;
+    const seen = new Set<Node>();
+    const visit = (node: Node): void => {
+      if (seen.has(node)) return;
+      seen.add(node);
+      // The index of a load is not computed as it stands.
+      if (node.kind !== "load") node.args.forEach(visit);
+      if (node.uses <= 1 || node.level < level || node.kind === "var" || !cx.varies(node)) return;
+      for (let u = 0; u < block.count; u++) {
+        const mark = cx.fn.mark();
+        cx.keptVector(node, u);
+        cx.fn.release(mark);
+      }
+    };
+    for (const root of roots) if (root !== null) visit(root);
+  }
+
   #stmt(stmt: Planned): void {
     const cx = this.#cx;
     switch (stmt.kind) {
@@ -100,6 +125,7 @@ class NestEmitter {
         const { index, value, guard, combine } = stmt;
         const varies = cx.varies(index) || cx.varies(value) || (guard !== null && cx.varies(guard));
         if (cx.block === null || (!varies && combine === null)) return storeScalar(cx, stmt);
+        this.#inLockstep([value, guard]);
         for (let u = 0; u < cx.block.count; u++) {
           const mark = cx.fn.mark();
           storeVector(cx, stmt, u);
@@ -116,6 +142,7 @@ class NestEmitter {
       case "accumulate": {
         const state = this.#states.get(stmt.sum);
         if (state?.kind !== "sum") throw new InternalError("emit: an unknown accumulator");
+        this.#inLockstep([stmt.value]);
         return accumulate(cx, state, stmt.value);
       }
       case "argAccumulator": {

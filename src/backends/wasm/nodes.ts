@@ -333,6 +333,9 @@ const dear: ReadonlySet<string> = new Set(
     "cbrt erf erfc erfInv lgamma digamma pow atan2").split(" "),
 );
 
+/** What an elementary function costs. */
+export const dearCost = 24;
+
 /** Roughly how many vector instructions computing a node takes, its operands apart. */
 export function costOf(node: Node): number {
   switch (node.kind) {
@@ -345,7 +348,7 @@ export function costOf(node: Node): number {
       break;
   }
   if (node.op === null) return 1;
-  if (dear.has(node.op)) return 24;
+  if (dear.has(node.op)) return dearCost;
   if (node.op === "div" || node.op === "rem") return isFloating(node.args[0]!.dtype) ? 4 : 8;
   if (node.op === "sqrt" || node.op === "rsqrt") return 4;
   return 1;

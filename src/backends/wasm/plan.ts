@@ -9,7 +9,7 @@ import { dtypeInfo } from "../../core/dtype.ts";
 import { InternalError } from "../../errors.ts";
 import type { Expr } from "../../loopnest/expr.ts";
 import type { For, Nest, ReduceOp, Stmt } from "../../loopnest/ir.ts";
-import { costOf, Graph, isWide, type Node } from "./nodes.ts";
+import { costOf, dearCost, Graph, isWide, type Node } from "./nodes.ts";
 
 /** A statement, its expressions as nodes. */
 export type Planned =
@@ -95,6 +95,8 @@ interface Open {
   wide: boolean;
   /** Costs of loops inside are in `cost`, but do not count for what one vector does at once. */
   ownCost: number;
+  /** Elementary functions among them. */
+  dear: number;
   sums: number;
   loops: number;
   innerOps: number;
@@ -188,8 +190,10 @@ class Planner {
     if (!this.#costed.has(node.id)) {
       this.#costed.add(node.id);
       const loop = this.#open[node.level]!;
-      loop.cost += costOf(node);
-      loop.ownCost += costOf(node);
+      const cost = costOf(node);
+      loop.cost += cost;
+      loop.ownCost += cost;
+      if (cost === dearCost) loop.dear++;
     }
     if (this.#vectorLevel > 0 && (node.mask >> this.#vectorLevel & 1) === 1 && isWide(node)) {
       this.#open[this.#vectorLevel]!.wide = true;
@@ -375,6 +379,7 @@ function openLoop(level: number): Open {
     cost: 0,
     wide: false,
     ownCost: 0,
+    dear: 0,
     sums: 0,
     loops: 0,
     innerOps: 0,
@@ -385,8 +390,13 @@ function openLoop(level: number): Open {
 function chooseUnroll(loop: Open, vectors: number): number {
   let unroll: number;
   if (loop.loops === 0) {
-    // Enough to hide the latency of one addition and the cost of the loop itself, where the body is short.
-    unroll = loop.ownCost <= 8 ? 4 : loop.ownCost <= 20 ? 2 : 1;
+    // A short body: to hide the latency of one addition and the cost of the loop itself. A long one: because the
+    // processor does not see the next turn while it waits in a chain of dependent instructions. Elementary
+    // functions are long enough to make the code large, and short enough for the processor to see beyond.
+    const plain = loop.ownCost - dearCost * loop.dear;
+    if (loop.ownCost <= 8) unroll = 4;
+    else if (plain >= 60) unroll = loop.dear <= 1 ? 4 : loop.dear <= 3 ? 2 : 1;
+    else unroll = loop.ownCost <= 20 || loop.dear === 0 ? 2 : 1;
   } else {
     // A loop of columns with a loop of rows inside: as many columns as registers allow, so that
     // each row is read by whole cache lines.
