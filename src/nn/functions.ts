@@ -329,6 +329,7 @@ export function logsumexp(
 export interface LogmeanexpOptions {
   /** The axes to average over; all unless given. */
   readonly axis?: number | readonly number[] | null;
+  /** Whether reduced axes stay with size 1. */
   readonly keepdims?: boolean;
   /** Which elements count. */
   readonly where?: ArrayLike;

@@ -13,6 +13,7 @@ import {
   isFloating,
   promoteTypes as promotePair,
 } from "../core/dtype.ts";
+import { literal } from "../ops/common.ts";
 import { zerosLike } from "./creation.ts";
 import { asArray, normalizeAxis, resultType as resultOf } from "./promote.ts";
 
@@ -31,13 +32,17 @@ export const newaxis: null = null;
 
 /** The limits of a floating dtype. */
 export interface FloatInfo {
+  /** The dtype. */
   readonly dtype: DType;
+  /** Of an element. */
   readonly bits: number;
   /** The distance from 1 to the next larger number. */
   readonly eps: number;
   /** The distance from 1 to the next smaller number. */
   readonly epsneg: number;
+  /** The largest finite number. */
   readonly max: number;
+  /** The lowest finite number. */
   readonly min: number;
   /** The least positive normal number. */
   readonly tiny: number;
@@ -94,7 +99,9 @@ export function finfo(dtype: DType | NDArray): FloatInfo {
 
 /** The limits of an integer dtype. */
 export interface IntegerInfo {
+  /** The dtype. */
   readonly dtype: DType;
+  /** Of an element. */
   readonly bits: number;
   /** The least value; a bigint for 64 bits. */
   readonly min: number | bigint;
@@ -125,14 +132,12 @@ export function iinfo(dtype: DType | NDArray): IntegerInfo {
 /** The dtype at which arrays, numbers and dtypes meet, by JAX's promotion. */
 export function resultType(...xs: (ArrayLike | DType)[]): DType {
   const where = "numpy.resultType";
-  const values = xs.filter((x): x is ArrayLike => typeof x !== "string");
-  const named = xs.filter((x): x is DType => typeof x === "string").map((x) => ({
-    dtype: checkDType(x, where),
-    weakType: false,
-  }));
-  const types = [...(values.length > 0 ? [resultOf(values, where)] : []), ...named];
-  if (types.length === 0) throw new DTypeError(`${where}: needs at least one array or dtype`);
-  return types.reduce(promotePair).dtype;
+  if (xs.length === 0) throw new DTypeError(`${where}: needs at least one array or dtype`);
+  return resultOf(
+    xs.map((x) => typeof x === "string" ? literal(0, checkDType(x, where)) : x),
+    where,
+  )
+    .dtype;
 }
 
 /** The dtype at which two dtypes meet, by JAX's promotion. */

@@ -39,8 +39,9 @@ const where = "numpy.einsum";
  * diagonal; `...` stands for axes that broadcast. Without `->` the output has the ellipsis, then the letters that occur once, in
  * alphabetical order. Axes of size 1 stretch.
  *
- * More than two operands are contracted two at a time. The order is the greedy one of opt_einsum (Smith and Gray, 2018): always the
- * pair whose product is smallest compared with what it replaces, pairs without a common letter last.
+ * More than two operands are contracted two at a time, in the order that takes the fewest products; of more than five, the
+ * first ones by the greedy rule of opt_einsum (Smith and Gray, 2018): always the pair whose product is smallest compared with what it
+ * replaces, pairs without a common letter last.
  *
  * @param subscripts The letters.
  * @param operands The arrays; options in a trailing `kwargs({...})`.
@@ -82,7 +83,7 @@ export function einsum(
   const sizes = labelSizes(subscripts, arrays, inputs);
   let terms = arrays.map((array, i) => simplified({ array, labels: inputs[i] }, sizes));
   while (terms.length > 1) {
-    const [i, j] = options.optimize === false ? [0, 1] : cheapestPair(terms, output, sizes);
+    const [i, j] = options.optimize === false ? [0, 1] : nextPair(terms, output, sizes);
     const rest = terms.filter((_, k) => k !== i && k !== j);
     const needed = new Set([...output, ...rest.flatMap((t) => t.labels)]);
     const product = contract(terms[i], terms[j], needed, output);
@@ -189,33 +190,81 @@ function summed({ array, labels }: Term, needed: (label: string) => boolean): Te
   return { array: reduceSum(array, gone), labels: labels.filter(needed) };
 }
 
-/** The pair to contract next. */
-function cheapestPair(
-  terms: readonly Term[],
+/** Up to so many operands every order is looked at; beyond, the pair that shrinks most is taken. */
+const mostExhaustive = 5;
+
+type Sizes = ReadonlyMap<string, number>;
+
+function volume(labels: Iterable<string>, sizes: Sizes): number {
+  let product = 1;
+  for (const label of labels) product *= sizes.get(label)!;
+  return product;
+}
+
+/** What contracting two of several terms costs, and the terms that are left: the product first. */
+function afterPair(
+  terms: readonly (readonly string[])[],
+  i: number,
+  j: number,
   output: readonly string[],
-  sizes: ReadonlyMap<string, number>,
-): [number, number] {
-  const volume = (labels: Iterable<string>) => {
-    let product = 1;
-    for (const label of labels) product *= sizes.get(label)!;
-    return product;
-  };
+  sizes: Sizes,
+): { readonly cost: number; readonly left: readonly (readonly string[])[] } {
+  const rest = terms.filter((_, k) => k !== i && k !== j);
+  const needed = new Set([...output, ...rest.flat()]);
+  const all = new Set([...terms[i], ...terms[j]]);
+  const product = [...all].filter((label) => needed.has(label));
+  return { cost: volume(all, sizes), left: [product, ...rest] };
+}
+
+/** The pair with which the cheapest order begins, and how many products that order takes. */
+function cheapestOrder(
+  terms: readonly (readonly string[])[],
+  output: readonly string[],
+  sizes: Sizes,
+): { readonly pair: [number, number]; readonly cost: number } {
   let best: [number, number] = [0, 1];
-  let bestCost = [Infinity, Infinity];
+  let least = terms.length < 2 ? 0 : Infinity;
   for (let i = 0; i < terms.length; i++) {
     for (let j = i + 1; j < terms.length; j++) {
-      const [a, b] = [terms[i].labels, terms[j].labels];
-      const rest = terms.flatMap((t, k) => k === i || k === j ? [] : t.labels);
-      const needed = new Set([...output, ...rest]);
-      const result = new Set([...a, ...b].filter((label) => needed.has(label)));
+      const { cost, left } = afterPair(terms, i, j, output, sizes);
+      const total = cost + cheapestOrder(left, output, sizes).cost;
+      if (total < least) [best, least] = [[i, j], total];
+    }
+  }
+  return { pair: best, cost: least };
+}
+
+/** The pair whose product is smallest compared with what it replaces, of those with a common letter if there are any. */
+function greedyPair(
+  terms: readonly (readonly string[])[],
+  output: readonly string[],
+  sizes: Sizes,
+): [number, number] {
+  let best: [number, number] = [0, 1];
+  let least = [Infinity, Infinity, Infinity];
+  for (let i = 0; i < terms.length; i++) {
+    for (let j = i + 1; j < terms.length; j++) {
+      const [a, b] = [terms[i], terms[j]];
+      const { cost, left } = afterPair(terms, i, j, output, sizes);
       const apart = a.some((label) => b.includes(label)) ? 0 : 1;
-      const cost = [apart, volume(result) - volume(a) - volume(b)];
-      if (cost[0] < bestCost[0] || (cost[0] === bestCost[0] && cost[1] < bestCost[1])) {
-        [best, bestCost] = [[i, j], cost];
-      }
+      const growth = volume(left[0], sizes) - volume(a, sizes) - volume(b, sizes);
+      const rank = [apart, growth, cost];
+      const k = rank.findIndex((v, at) => v !== least[at]);
+      if (k >= 0 && rank[k] < least[k]) [best, least] = [[i, j], rank];
     }
   }
   return best;
+}
+
+/** The pair to contract next. */
+function nextPair(
+  terms: readonly Term[],
+  output: readonly string[],
+  sizes: Sizes,
+): [number, number] {
+  const labels = terms.map((t) => t.labels);
+  if (labels.length > mostExhaustive) return greedyPair(labels, output, sizes);
+  return cheapestOrder(labels, output, sizes).pair;
 }
 
 /** The product of two terms, summed over the labels that nobody else needs. */

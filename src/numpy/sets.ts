@@ -146,8 +146,9 @@ export function unique(x: ArrayLike, options: UniqueOptions = {}): NDArray | NDA
     if (!same) starts.push(i);
     inverse[places[i]] = starts.length - 1;
   }
-  const found = take(sorted, array(Int32Array.from(starts)), { axis: 0, mode: "clip" });
-  const out = [a.size === 0 ? a : found];
+  const out = [
+    a.size === 0 ? a : take(sorted, array(Int32Array.from(starts)), { axis: 0, mode: "clip" }),
+  ];
   // The sort is stable: the first of equals comes first.
   if (o.returnIndex) out.push(array(Int32Array.from(starts, (i) => places[i])));
   if (o.returnInverse) out.push(reshape(array(inverse), whole.shape));

@@ -30,7 +30,7 @@ import {
   promoteInexact,
   toDType,
 } from "./promote.ts";
-import { any, average, sum } from "./reductions.ts";
+import { any, average, type AxisOr, sum } from "./reductions.ts";
 import { matmul } from "./linalg_basic.ts";
 import { where as choose } from "./where.ts";
 import { subtract } from "./ufuncs.ts";
@@ -47,8 +47,6 @@ export interface QuantileOptions extends ReduceOptions {
 }
 
 const methods: readonly QuantileMethod[] = ["linear", "lower", "higher", "midpoint", "nearest"];
-
-type AxisOr<T> = T | number | readonly number[] | null;
 
 function readReduce<T extends object>(options: AxisOr<T> | undefined, where: string): T {
   if (typeof options === "number" || Array.isArray(options)) return { axis: options } as never;
