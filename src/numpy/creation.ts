@@ -322,13 +322,20 @@ export function copy(x: ArrayLike): NDArray {
 export interface MeshgridOptions {
   /** `"xy"` (the default) swaps the first two axes, `"ij"` does not. */
   readonly indexing?: "xy" | "ij";
+  /** Whether to leave each result at size 1 along the other axes. */
+  readonly sparse?: boolean;
 }
 
 /** Coordinates of a grid, from coordinates along each axis: `meshgrid(x, y, kwargs({ indexing }))`. */
 export function meshgrid(...xs: (ArrayLike | MeshgridOptions)[]): NDArray[] {
   const last = xs.at(-1);
   const isOptions = typeof last === "object" && !(last instanceof NDArray) && !isTypedArray(last);
-  const { indexing = "xy" } = isOptions ? last as MeshgridOptions : {};
+  const { indexing = "xy", sparse = false } = isOptions ? last as MeshgridOptions : {};
+  if (indexing !== "xy" && indexing !== "ij") {
+    throw new ArgumentError(
+      `numpy.meshgrid: indexing must be "xy" or "ij"; got ${String(indexing)}`,
+    );
+  }
   const arrays = (isOptions ? xs.slice(0, -1) : xs).map((x) => {
     const a = asArray(x as ArrayLike, "numpy.meshgrid");
     return reshape(a, [a.size]);
@@ -336,5 +343,7 @@ export function meshgrid(...xs: (ArrayLike | MeshgridOptions)[]): NDArray[] {
   const order = arrays.map((_, i) => indexing === "xy" && arrays.length > 1 && i < 2 ? 1 - i : i);
   const shape: number[] = [];
   arrays.forEach((a, i) => shape[order[i]] = a.size);
-  return arrays.map((a, i) => broadcastInDim(a, shape, [order[i]]));
+  return arrays.map((a, i) =>
+    broadcastInDim(a, sparse ? shape.map((n, k) => k === order[i] ? n : 1) : shape, [order[i]])
+  );
 }

@@ -41,4 +41,5 @@ export * from "./statistics.ts";
 export * from "./products.ts";
 export * from "./dtype_queries.ts";
 export * from "./sets.ts";
+export * from "./nan_functions.ts";
 export * as linalg from "./linalg.ts";

@@ -354,21 +354,3 @@ export function nanmean(x: ArrayLike, options?: AxisOr<ReduceOptions>): NDArray 
   const a = asArray(x, "numpy.nanmean");
   return mean(a, { ...readOptions<ReduceOptions>(options), where: logic.not(isnan(a)) });
 }
-
-/** The maximum over `axis` of what is not NaN. */
-export function nanmax(x: ArrayLike, options?: AxisOr<ReduceOptions>): NDArray {
-  const a = asArray(x, "numpy.nanmax");
-  return max(
-    logic.select(isnan(a), broadcastInDim(lit(a, -Infinity), a.shape, []), a),
-    options as never,
-  );
-}
-
-/** The minimum over `axis` of what is not NaN. */
-export function nanmin(x: ArrayLike, options?: AxisOr<ReduceOptions>): NDArray {
-  const a = asArray(x, "numpy.nanmin");
-  return min(
-    logic.select(isnan(a), broadcastInDim(lit(a, Infinity), a.shape, []), a),
-    options as never,
-  );
-}

@@ -37,6 +37,18 @@ def write(file):
     add("np.median/NaN", lambda x: np.median(x, axis=1), nan)
     add("np.median/keepdims", lambda x: np.median(x, axis=(0, 1), keepdims=True), x234)
 
+    for name in ("nansum", "nanprod", "nanmean", "nanmax", "nanmin", "nanvar", "nanstd", "nanargmax", "nanargmin", "nancumsum", "nancumprod"):
+        f = getattr(np, name)
+        add(f"{f.ts}/flat", lambda x: f(x), nan)
+        add(f"{f.ts}/axis", lambda x: f(x, axis=0), nan)
+        add(f"{f.ts}/int32", lambda x: f(x, axis=1), uniform((3, 4), "int32"))
+        if not name.startswith("nancum"):
+            add(f"{f.ts}/keepdims", lambda x: f(x, axis=1, keepdims=True), nan)
+            add(f"{f.ts}/nothing but NaN", lambda x: f(x, axis=1), f32(onp.nan, onp.nan, 1, 2).reshape(2, 2))
+    for f in (np.nanvar, np.nanstd):
+        add(f"{f.ts}/ddof", lambda x: f(x, axis=1, ddof=1), nan)
+        add(f"{f.ts}/where", lambda x: f(x, axis=1, where=x > 0), nan)
+
     # Covariances.
     for kw in ({}, {"rowvar": False}, {"bias": True}, {"ddof": 0}):
         add(f"np.cov/{kw}", lambda x: np.cov(x, **kw), x34, tol=T)
@@ -105,6 +117,9 @@ def write(file):
     add("np.unstack/axis", lambda x: np.unstack(x, axis=1), x234)
     add("np.indices/sparse", lambda: np.indices((2, 3), sparse=True))
     add("np.indices/float32", lambda: np.indices((2, 3), dtype="float32"))
+    add("np.meshgrid/sparse", lambda x, y: np.meshgrid(x, y, sparse=True), uniform(3), uniform(2))
+    add("np.meshgrid/one", lambda x: np.meshgrid(x), uniform(3))
+    add("np.meshgrid/three", lambda x, y, z: np.meshgrid(x, y, z), uniform(3), uniform(2), uniform(4))
     add("np.unravelIndex/out of bounds", lambda x: np.unravel_index(x, (2, 3)), i32(-1, -7, 6, 100))
     for mode in ("clip", "wrap"):
         add(f"np.ravelMultiIndex/{mode}", lambda x, y: np.ravel_multi_index([x, y], (2, 3), mode=mode), i32(0, 1, 3, -1), i32(2, -4, 0, 5))
