@@ -233,7 +233,7 @@ export function scaleByAdam(options: AdamOptions = {}): GradientTransformation {
         updates,
       );
       const correction = (decay: number, n: NDArray) =>
-        perDType((dtype) => subtract(1, np.power(array(decay, { dtype }), n)));
+        perDType((dtype) => subtract(1, np.power(array(decay, { dtype }), n.astype(dtype))));
       const c1 = correction(b1, next);
       const c2 = correction(b2, next);
       const c1Next = nesterov ? correction(b1, add(next, 1)) : c1;

@@ -11,8 +11,11 @@ import {
   type LoweredText,
 } from "../control/jit_call.ts";
 import type { NDArray } from "../core/array.ts";
+import { currentChecks } from "../core/checks.ts";
 import { type ClosedJaxpr, JaxprVar } from "../core/jaxpr.ts";
+import { verifyJaxpr } from "../core/jaxpr_verify.ts";
 import { printProgram } from "../loopnest/print.ts";
+import { verifyProgram } from "../loopnest/verify.ts";
 import type { Program } from "../loopnest/ir.ts";
 import { compileProgram, disassemble, startCompiler } from "../backends/wasm/compiler.ts";
 import { scheduleSimplified } from "../schedule/mod.ts";
@@ -39,6 +42,13 @@ function takenOverInputs(program: Program, count: number): boolean[] {
   return taken;
 }
 
+/** Under test, what each stage made must be well formed. */
+function verify(simplified: ClosedJaxpr, program: Program): void {
+  if (!currentChecks().verify) return;
+  verifyJaxpr(simplified.jaxpr, "simplify");
+  verifyProgram(program);
+}
+
 /** Compiles for the CPU. */
 export const wasmJitBackend: JitBackend = {
   compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram {
@@ -47,6 +57,7 @@ export const wasmJitBackend: JitBackend = {
     const simplifiedAt = performance.now();
     const program = scheduleSimplified(simplified, options);
     const scheduledAt = performance.now();
+    verify(simplified, program);
     const { module, scratchBytes, timings } = compileProgram(program);
     // Kernels need scratch of their own, so that the compiled program may want more than the program says.
     const executable = new Executable({ ...program, scratchBytes }, module, closed.outAvals);

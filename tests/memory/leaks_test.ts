@@ -1,0 +1,95 @@
+/**
+ * What was allocated comes back: live buffers return to where they were, whatever was computed.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import * as vn from "../../mod.ts";
+import { cases, operandsOf } from "../conformance/table.ts";
+import { collect } from "../runtime/helpers.ts";
+
+const { nn, numpy: np, optim, random } = vn;
+
+/** Live buffers once the collector has had its turns. */
+async function settled(): Promise<number> {
+  let last = -1;
+  for (let i = 0; i < 20; i++) {
+    await collect();
+    const { liveBuffers } = vn.memory();
+    if (liveBuffers === last) return liveBuffers;
+    last = liveBuffers;
+  }
+  return last;
+}
+
+/** Runs something a few times to fill the caches, then often, and compares. */
+async function keepsNothing(run: () => void): Promise<void> {
+  for (let i = 0; i < 10; i++) run();
+  const before = await settled();
+  for (let i = 0; i < 30; i++) run();
+  const after = await settled();
+  assert(after <= before, `${after} live buffers, before ${before}`);
+}
+
+Deno.test("every primitive, at once, compiled and differentiated, keeps nothing", async () => {
+  const runs = cases.map((c) => {
+    const xs = operandsOf(c, "float32", 40);
+    const batched = vn.vmap(c.call);
+    const compiled = vn.filterJit(batched);
+    return () => {
+      batched(...xs);
+      compiled(...xs);
+    };
+  });
+  await keepsNothing(() => runs.forEach((run) => run()));
+});
+
+Deno.test("a training loop keeps its parameters and nothing else", async () => {
+  const tx = optim.adam(1e-3);
+  let model = new nn.MLP(16, 4, 64, 2, { key: random.key(0) });
+  let state = tx.init(model);
+  const x = random.normal(random.key(1), [32, 16]);
+  const loss = (m: vn.nn.MLP, x: vn.NDArray) => vn.filterVmap(m)(x).pow(2).mean();
+  const step = vn.filterJit((m: vn.nn.MLP, s: unknown, x: vn.NDArray) => {
+    const [value, grads] = vn.filterValueAndGrad(loss)(m, x);
+    const [updates, next] = tx.update(grads, s, m);
+    return [vn.applyUpdates(m, updates), next, value] as const;
+  });
+  let first = NaN;
+  let last = NaN;
+  await keepsNothing(() => {
+    let value: vn.NDArray;
+    [model, state, value] = step(model, state, x);
+    last = value.item();
+    if (Number.isNaN(first)) first = last;
+  });
+  assert(last < first);
+});
+
+Deno.test("an error in the middle of a function keeps nothing", async () => {
+  const f = vn.filterJit((x: vn.NDArray) => {
+    x.mul(2);
+    throw new Error("mine");
+  });
+  await keepsNothing(() => {
+    try {
+      f(np.ones([1000]));
+    } catch { /* that is the point */ }
+    try {
+      np.ones([1000]).add(np.ones([999]));
+    } catch { /* that is the point */ }
+  });
+});
+
+Deno.test("scope gives everything back at once, but for what it returns", () => {
+  const before = vn.memory().liveBuffers;
+  const kept = vn.scope(() => {
+    const a = np.ones([1000]).mul(3);
+    for (let i = 0; i < 10; i++) np.ones([1000]).add(i);
+    return a;
+  });
+  assertEquals(vn.memory().liveBuffers, before + 1);
+  assertEquals(kept.get(999).item(), 3);
+  kept.delete();
+  assertEquals(vn.memory().liveBuffers, before);
+});
