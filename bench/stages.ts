@@ -46,7 +46,10 @@ export function watchStages(): Stages {
       return result;
     },
     facts() {
-      const { simplify = 0, schedule = 0, build = 0, encode = 0, wait = 0, module = 0 } = stages;
+      const { build = 0, encode = 0, wait = 0, module = 0 } = stages;
+      const sum = (...names: string[]) => names.reduce((ms, name) => ms + (stages[name] ?? 0), 0);
+      const simplify = sum("inline", "simplify", "unused");
+      const schedule = sum("lower", "fuse", "order", "nests", "buffers", "emit");
       return {
         "traceMs": total - compiling - running,
         "simplifyMs": simplify,

@@ -13,9 +13,12 @@
  *
  * @module
  */
+import { currentChecks } from "../core/checks.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
+import { verifyJaxpr } from "../core/jaxpr_verify.ts";
 import type { Program } from "../loopnest/ir.ts";
 import { printProgram } from "../loopnest/print.ts";
+import { verifyProgram } from "../loopnest/verify.ts";
 import { scheduleSimplified, type StageRunner, unusedDonations } from "../schedule/mod.ts";
 import { eliminateDeadCode, inlineCalls, simplifyEquations } from "../schedule/simplify.ts";
 
@@ -71,9 +74,11 @@ export function compileToProgram(closed: ClosedJaxpr, options: PipelineOptions):
   for (const [name, run] of jaxprPasses) {
     const before = simplified;
     simplified = timed(name, () => run(before), String);
+    if (currentChecks().verify) verifyJaxpr(simplified.jaxpr, `the pass ${name}`);
   }
   const stage: StageRunner = (name, run) => timed(name, run, null);
   const program = scheduleSimplified(simplified, { ...options, stage });
+  if (currentChecks().verify) verifyProgram(program);
   const last = passes[passes.length - 1];
   passes[passes.length - 1] = { ...last, dump: () => printProgram(program) };
   return {

@@ -11,15 +11,11 @@ import {
   type LoweredText,
 } from "../control/jit_call.ts";
 import type { NDArray } from "../core/array.ts";
-import { currentChecks } from "../core/checks.ts";
 import { type ClosedJaxpr, JaxprVar } from "../core/jaxpr.ts";
-import { verifyJaxpr } from "../core/jaxpr_verify.ts";
 import { printProgram } from "../loopnest/print.ts";
-import { verifyProgram } from "../loopnest/verify.ts";
 import type { Program } from "../loopnest/ir.ts";
+import { compileToProgram } from "../compile/pipeline.ts";
 import { compileProgram, disassemble, startCompiler } from "../backends/wasm/compiler.ts";
-import { scheduleSimplified } from "../schedule/mod.ts";
-import { simplify } from "../schedule/simplify.ts";
 import type { ConcreteArray } from "./concrete.ts";
 import { Executable } from "./executable.ts";
 
@@ -42,22 +38,10 @@ function takenOverInputs(program: Program, count: number): boolean[] {
   return taken;
 }
 
-/** Under test, what each stage made must be well formed. */
-function verify(simplified: ClosedJaxpr, program: Program): void {
-  if (!currentChecks().verify) return;
-  verifyJaxpr(simplified.jaxpr, "simplify");
-  verifyProgram(program);
-}
-
 /** Compiles for the CPU. */
 export const wasmJitBackend: JitBackend = {
   compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram {
-    const start = performance.now();
-    const simplified = simplify(closed);
-    const simplifiedAt = performance.now();
-    const program = scheduleSimplified(simplified, options);
-    const scheduledAt = performance.now();
-    verify(simplified, program);
+    const { simplified, program, passes } = compileToProgram(closed, options);
     const { module, scratchBytes, timings } = compileProgram(program);
     // Kernels need scratch of their own, so that the compiled program may want more than the program says.
     const executable = new Executable({ ...program, scratchBytes }, module, closed.outAvals);
@@ -66,18 +50,13 @@ export const wasmJitBackend: JitBackend = {
     return {
       takenOver,
       used: usedInputs(simplified),
-      timings: {
-        simplify: simplifiedAt - start,
-        schedule: scheduledAt - simplifiedAt,
-        ...timings,
-      },
+      timings: { ...Object.fromEntries(passes.map((p) => [p.name, p.milliseconds])), ...timings },
       run: (inputs: readonly NDArray[]): NDArray[] =>
         executable.run(inputs as readonly ConcreteArray[], donates ? takenOver : null),
     };
   },
   lower(closed: ClosedJaxpr, options: CompileOptions): LoweredText {
-    const simplified = simplify(closed);
-    const program = scheduleSimplified(simplified, options);
+    const { simplified, program } = compileToProgram(closed, options);
     return {
       simplified: () => String(simplified),
       nests: () => printProgram(program),
