@@ -7,6 +7,8 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { CompileError } from "../../src/errors.ts";
 import type { Program } from "../../src/loopnest/ir.ts";
 import { compileProgram, disassemble } from "../../src/backends/wasm/compiler.ts";
+import { emitProgram } from "../../src/backends/wasm/emit.ts";
+import { loadQuickly } from "../../src/backends/wasm/quick_binaryen.ts";
 import { warmUpProgram } from "../../src/backends/wasm/warm_up.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -114,4 +116,15 @@ Deno.test("compiling works in a package that comes over http", async () => {
   } finally {
     await server.shutdown();
   }
+});
+
+Deno.test("binaryen is loaded the quick way, and that gives the same modules", async () => {
+  const quick = await loadQuickly();
+  assert(quick !== null, "the form of binaryen's file has changed");
+  const { default: usual } = await import("binaryen");
+  const program = warmUpProgram();
+  assertEquals(
+    emitProgram(quick, program).bytes,
+    emitProgram(usual as unknown as typeof quick, program).bytes,
+  );
 });

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { loadQuickly } from "./quick_binaryen.ts";
 
 /** An expression in a module under construction; it may be used once. */
 export type Ref = number;
@@ -132,8 +133,10 @@ export function instructionsOf(module: BinaryenModule, namespace: string): Instr
   return module[namespace] as Instructions;
 }
 
-/** Loads binaryen: about 0.3 s and 100 MB, so only in the compile worker, or where none can be had. */
+/** Loads binaryen: about 100 MB, and up to 0.35 s, so only in the compile worker, or where none can be had. */
 export async function loadBinaryen(): Promise<Binaryen> {
+  const quick = await loadQuickly().catch(() => null);
+  if (quick !== null) return quick;
   const { default: binaryen } = await import("binaryen");
   return binaryen as unknown as Binaryen;
 }
