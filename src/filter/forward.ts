@@ -15,7 +15,7 @@ import { isKwargs, type Kwargs } from "../tree/kwargs.ts";
 import { describeDifference } from "../tree/mismatch.ts";
 import { keystr } from "../tree/path.ts";
 import { isArrayLeaf, isInexactLeaf, toNDArray } from "./leaves.ts";
-import type { Grad } from "./types.ts";
+import type { AnyTree, Grad } from "./types.ts";
 import { invoke } from "./wrapper.ts";
 
 const isNull = (x: unknown): boolean => x === null || x === undefined;
@@ -91,12 +91,26 @@ function tangentArray(t: unknown, primal: NDArray, where: string): NDArray {
  * tangents[1]; // null
  * ```
  */
-export function filterJvp<A extends readonly unknown[], R>(
-  fn: ((...args: [...A]) => R) | { call(...args: A): R },
-  primals: A,
+export function filterJvp<A extends unknown[], R>(
+  fn: (...args: A) => R,
+  primals: readonly [...A],
   tangents: { readonly [K in keyof A]: unknown },
   kwargs?: Kwargs,
-): [R, Grad<R>] {
+): [R, Grad<R>];
+/** As above, for a Module, or with keyword arguments. */
+export function filterJvp<R = AnyTree>(
+  // deno-lint-ignore no-explicit-any -- any function or Module
+  fn: ((...args: any[]) => R) | { call(...args: any[]): R },
+  primals: readonly unknown[],
+  tangents: readonly unknown[],
+  kwargs?: Kwargs,
+): [R, Grad<R>];
+export function filterJvp(
+  fn: unknown,
+  primals: readonly unknown[],
+  tangents: readonly unknown[],
+  kwargs?: Kwargs,
+): unknown[] {
   if (!Array.isArray(primals) || !Array.isArray(tangents)) {
     throw new ArgumentError(
       "filterJvp: primals and tangents must be arrays with one entry for each argument",
@@ -144,5 +158,5 @@ export function filterJvp<A extends readonly unknown[], R>(
     const t: Tangent = outTangents[k];
     if (!(t instanceof Zero) && isInexactLeaf(outs[k])) derivatives[place] = t;
   });
-  return [rebuild(values), rebuild(derivatives)] as [R, Grad<R>];
+  return [rebuild(values), rebuild(derivatives)];
 }
