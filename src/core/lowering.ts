@@ -8,6 +8,7 @@
  * @module
  */
 import type { ShapedArray } from "./aval.ts";
+import type { ClosedJaxpr } from "./jaxpr.ts";
 import type { Expr } from "../loopnest/expr.ts";
 import type { KernelArg, ReduceOp } from "../loopnest/ir.ts";
 
@@ -102,7 +103,40 @@ export type LoweredKernelArg =
 export interface LoweredKernel {
   readonly name: string;
   readonly args: readonly LoweredKernelArg[];
+  /** For control flow: what runs instead of a library kernel. `args` are then all operands, then all results. */
+  readonly control?: LoweredControl;
 }
+
+/**
+ * Control flow over inner jaxprs, none of which has constants. Each becomes a program of its own inside of the module, called
+ * with the addresses of its inputs and outputs.
+ */
+export type LoweredControl =
+  | {
+    /**
+     * Operands: consts, initial carry, arrays to scan over (axis 0). Results: final carry, stacked outputs. The body takes
+     * consts, carry and one slice of each array, and gives the next carry and one slice of each output.
+     */
+    readonly kind: "scan";
+    readonly body: ClosedJaxpr;
+    readonly numConsts: number;
+    readonly numCarry: number;
+    readonly length: number;
+    readonly reverse: boolean;
+  }
+  | {
+    /** Operands: consts of the condition, consts of the body, initial carry. Results: the carry for which the condition (0-d bool) is false. */
+    readonly kind: "while";
+    readonly condition: ClosedJaxpr;
+    readonly body: ClosedJaxpr;
+    readonly numConditionConsts: number;
+    readonly numBodyConsts: number;
+  }
+  | {
+    /** Operands: the index of the branch (0-d int32, clamped), then what each branch takes. Results: what each gives. */
+    readonly kind: "cond";
+    readonly branches: readonly ClosedJaxpr[];
+  };
 
 /** A primitive's lowering rule: one {@linkcode Lowered} for each result. */
 export type LoweringRule<P> = (
