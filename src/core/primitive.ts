@@ -130,6 +130,10 @@ export interface PartialResult {
   readonly params: unknown;
   /** Values that the rest needs, put before the unknown operands. */
   readonly residuals: readonly NDArray[];
-  /** Avals of the outputs that stay unknown, in order. */
+  /** Avals of what is left to do gives. */
   readonly unknownAvals: readonly ShapedArray[];
+  /** Where the operands of what is left to do come from: places in residuals, then unknown operands. In that order unless given. */
+  readonly inputOrder?: readonly number[];
+  /** Which result of what is left to do is each unknown output. In order unless given. */
+  readonly outputOrder?: readonly number[];
 }

@@ -9,6 +9,7 @@ import type { ShapedArray } from "../core/aval.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
 import { type AnyPrimitive, type Tangent, Zero } from "../core/primitive.ts";
 import { bind, currentTrace, Trace, Tracer, withTrace } from "../core/trace.ts";
+import { instantiate } from "../ops/shape.ts";
 import { evalClosedJaxpr, stage } from "./stage.ts";
 
 /** A value with a tangent that is not a symbolic zero. */
@@ -95,9 +96,17 @@ export interface JvpJaxpr {
 
 const jvpCache = new WeakMap<ClosedJaxpr, Map<string, JvpJaxpr>>();
 
-/** Differentiates a jaxpr (without constants) along the inputs that `nonzero` names. */
-export function jvpJaxpr(closed: ClosedJaxpr, nonzero: readonly boolean[]): JvpJaxpr {
-  return memoize(jvpCache, closed, nonzero.map(Number).join(""), () => {
+/**
+ * Differentiates a jaxpr (without constants) along the inputs that `nonzero` names.
+ *
+ * @param force Outputs whose tangent is given even where it is zero.
+ */
+export function jvpJaxpr(
+  closed: ClosedJaxpr,
+  nonzero: readonly boolean[],
+  force: readonly boolean[] = [],
+): JvpJaxpr {
+  return memoize(jvpCache, closed, `${maskKey(nonzero)}|${maskKey(force)}`, () => {
     const tangentAvals = closed.inAvals.filter((_, i) => nonzero[i]);
     let nonzeroOuts: boolean[] = [];
     const traced = stage((inputs) => {
@@ -107,11 +116,19 @@ export function jvpJaxpr(closed: ClosedJaxpr, nonzero: readonly boolean[]): JvpJ
         nonzero[i] ? inputs[next++] : new Zero(aval)
       );
       const [outs, outTangents] = jvpFlat((xs) => evalClosedJaxpr(closed, xs), primals, tangents);
+      force.forEach((f, i) => {
+        if (f) outTangents[i] = instantiate(outTangents[i]);
+      });
       nonzeroOuts = outTangents.map((t) => !(t instanceof Zero));
       return [...outs, ...outTangents.filter((t): t is NDArray => !(t instanceof Zero))];
     }, [...closed.inAvals, ...tangentAvals]);
     return { closed: traced, nonzeroOuts };
   });
+}
+
+/** A mask as a key. */
+export function maskKey(mask: readonly boolean[]): string {
+  return mask.map(Number).join("");
 }
 
 /** Looks up, or makes, what belongs to a jaxpr and a key. The jaxpr's life bounds the entry's. */

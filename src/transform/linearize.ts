@@ -23,7 +23,8 @@ import {
 import { type Tangent, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { bind, withTrace } from "../core/trace.ts";
 import { addTangents } from "../ops/rules.ts";
-import { JvpTrace, memoize } from "./jvp.ts";
+import { instantiate } from "../ops/shape.ts";
+import { JvpTrace, maskKey, memoize } from "./jvp.ts";
 import { evalClosedJaxpr, evalJaxpr, JaxprTrace, PartialTrace, readAtom, stage } from "./stage.ts";
 
 /** A function at a point, and its derivative there. */
@@ -161,15 +162,23 @@ export interface SplitJaxpr {
 
 const splitCache = new WeakMap<ClosedJaxpr, Map<string, SplitJaxpr>>();
 
-/** Cuts a jaxpr (without constants) by which of its inputs are known. */
-export function splitJaxpr(closed: ClosedJaxpr, known: readonly boolean[]): SplitJaxpr {
-  return memoize(splitCache, closed, known.map(Number).join(""), () => {
+/**
+ * Cuts a jaxpr (without constants) by which of its inputs are known.
+ *
+ * @param forceUnknown Outputs that count as unknown even where they are not.
+ */
+export function splitJaxpr(
+  closed: ClosedJaxpr,
+  known: readonly boolean[],
+  forceUnknown: readonly boolean[] = [],
+): SplitJaxpr {
+  return memoize(splitCache, closed, `${maskKey(known)}|${maskKey(forceUnknown)}`, () => {
     const outer = new JaxprTrace();
     const inputs = closed.inAvals.map((aval, i) => known[i] ? outer.newInput(aval) : null);
     const partial = withTrace(outer, () => new PartialTrace());
     const all = inputs.map((x, i) => x ?? partial.newInput(closed.inAvals[i]));
     const outs = withTrace(partial, () => evalClosedJaxpr(closed, all));
-    const knownOuts = outs.map((x) => !partial.owns(x));
+    const knownOuts = outs.map((x, i) => !partial.owns(x) && forceUnknown[i] !== true);
     const rest = partial.finish(outs.filter((_, i) => !knownOuts[i]));
     const knownClosed = outer.finish([...outs.filter((_, i) => knownOuts[i]), ...rest.consts]);
     outer.invalidate();
@@ -191,13 +200,18 @@ export interface TransposedJaxpr {
 
 const transposeCache = new WeakMap<ClosedJaxpr, Map<string, TransposedJaxpr>>();
 
-/** Transposes a jaxpr (without constants) in the inputs that `linear` names. */
+/**
+ * Transposes a jaxpr (without constants) in the inputs that `linear` names.
+ *
+ * @param force Whether every linear input gets a cotangent, zeros where it would be a symbolic zero.
+ */
 export function transposeJaxpr(
   closed: ClosedJaxpr,
   linear: readonly boolean[],
   nonzeroCts: readonly boolean[],
+  force = false,
 ): TransposedJaxpr {
-  const key = `${linear.map(Number).join("")}|${nonzeroCts.map(Number).join("")}`;
+  const key = `${maskKey(linear)}|${maskKey(nonzeroCts)}|${force}`;
   return memoize(transposeCache, closed, key, () => {
     const defined: ShapedArray[] = closed.inAvals.filter((_, i) => !linear[i]);
     const ctAvals = closed.outAvals.filter((_, i) => nonzeroCts[i]);
@@ -209,7 +223,8 @@ export function transposeJaxpr(
       );
       const cts = closed.outAvals.map((aval, i) => nonzeroCts[i] ? inputs[next++] : new Zero(aval));
       const results = backwardPass(closed.jaxpr, closed.consts, operands, cts)
-        .filter((t): t is Tangent => t !== null);
+        .filter((t): t is Tangent => t !== null)
+        .map((t) => force ? instantiate(t) : t);
       nonzeroIns = results.map((t) => !(t instanceof Zero));
       return results.filter((t): t is NDArray => !(t instanceof Zero));
     }, [...defined, ...ctAvals]);

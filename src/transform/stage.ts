@@ -191,7 +191,8 @@ export class PartialTrace extends JaxprTrace {
     const avals = operands.map((x) => x.aval);
     const values = operands.map((x, i) => known[i] ? x : null);
     const rest = withTrace(this.parent, () => rule(known, values, avals, params));
-    const inputs = [...rest.residuals, ...operands.filter((_, i) => !known[i])];
+    const available = [...rest.residuals, ...operands.filter((_, i) => !known[i])];
+    const inputs = rest.inputOrder?.map((at) => available[at]) ?? available;
     const unknown = this.record(
       rest.primitive,
       inputs.map((x) => this.atom(x, primitive.name)),
@@ -199,6 +200,10 @@ export class PartialTrace extends JaxprTrace {
       rest.params,
     );
     let next = 0;
-    return rest.knownOuts.map((x) => x ?? unknown[next++]);
+    return rest.knownOuts.map((x) => {
+      if (x !== null) return x;
+      const at = next++;
+      return unknown[rest.outputOrder?.[at] ?? at];
+    });
   }
 }

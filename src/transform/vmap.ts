@@ -11,7 +11,7 @@ import type { AnyPrimitive } from "../core/primitive.ts";
 import { bind, currentTrace, Trace, Tracer, withTrace } from "../core/trace.ts";
 import { batchToFront, moveAxis } from "../ops/shape.ts";
 import { type AxisName, withAxis } from "../core/axis_env.ts";
-import { memoize } from "./jvp.ts";
+import { maskKey, memoize } from "./jvp.ts";
 import { evalClosedJaxpr, stage } from "./stage.ts";
 
 /** A value with a mapped axis, which the function being mapped does not see. */
@@ -137,15 +137,20 @@ export interface BatchedJaxpr {
 const batchCache = new WeakMap<ClosedJaxpr, Map<string, BatchedJaxpr>>();
 const axisNameIds = new Map<AxisName, number>();
 
-/** Batches a jaxpr (without constants) over axis 0 of the inputs that `mapped` names. */
+/**
+ * Batches a jaxpr (without constants) over axis 0 of the inputs that `mapped` names.
+ *
+ * @param force Outputs that get the axis even where they do not depend on it.
+ */
 export function batchJaxpr(
   closed: ClosedJaxpr,
   size: number,
   mapped: readonly boolean[],
   axisName: AxisName | null,
+  force: readonly boolean[] = [],
 ): BatchedJaxpr {
   const name = axisName === null ? "" : axisNameId(axisName);
-  const key = `${size}|${mapped.map(Number).join("")}|${name}`;
+  const key = `${size}|${mapped.map(Number).join("")}|${name}|${maskKey(force)}`;
   return memoize(batchCache, closed, key, () => {
     const avals = closed.inAvals.map((a, i) =>
       mapped[i] ? shapedArray([size, ...a.shape], a.dtype, a.weakType) : a
@@ -160,8 +165,8 @@ export function batchJaxpr(
         size,
         axisName,
       );
-      mappedOuts = outDims.map((d) => d !== null);
-      return outs.map((x, i) => outDims[i] === null ? x : moveAxis(x, outDims[i], 0));
+      mappedOuts = outDims.map((d, i) => d !== null || force[i] === true);
+      return outs.map((x, i) => mappedOuts[i] ? placeAxis(x, outDims[i], 0, size) : x);
     }, avals);
     return { closed: traced, mappedOuts };
   });
