@@ -2,11 +2,12 @@
  * The loop nest: what the scheduler writes and both code generators read.
  *
  * A {@linkcode Program} is a list of steps over numbered buffers. Most steps are {@linkcode Nest}s, i.e. explicit
- * loops around stores; the others call a library kernel (matrix product, sort, …) on whole buffers. All of it is
- * plain data and travels to the compile worker as it is.
+ * loops around stores; the others call a library kernel (matrix product, sort, …) on whole buffers, or run programs
+ * of their own (control flow). All of it is plain data and travels to the compile worker as it is.
  *
  * A nest means what running its statements in order, one iteration after the other, means, with one licence:
- * the terms of an `accumulate` may be combined in any order and grouping.
+ * the terms of an `accumulate` may be combined in any order and grouping, and a sum of float32 may be
+ * carried in float64 until it is read.
  *
  * @module
  */
@@ -50,7 +51,10 @@ export interface Store {
   readonly index: Expr;
   readonly value: Expr;
   readonly combine?: ReduceOp;
-  /** Where given, the store happens only if this is true (`bool`). The index need not be in bounds otherwise. */
+  /**
+   * Where given, the store happens only if this is true (`bool`). The index need not be in bounds otherwise; loads in the index,
+   * the value and the guard must be in bounds all the same.
+   */
   readonly guard?: Expr;
 }
 
@@ -137,8 +141,58 @@ export interface Copy {
   readonly to: number;
 }
 
+/** Control flow: runs inner programs on whole, contiguous buffers. No operand shares memory with a result. */
+export interface Control {
+  readonly kind: "control";
+  /** From the primitive it came from, for people. */
+  readonly name: string;
+  readonly control: ScheduledControl;
+  /** Buffers. */
+  readonly operands: readonly number[];
+  /** Buffers. */
+  readonly results: readonly number[];
+}
+
+/**
+ * What control flow runs, and how often; operands and results are those of `LoweredControl`. An output of a body that is a carry
+ * may have the same carry, as it came in, as its donor: it is then updated in place. No other output has a donor.
+ */
+export type ScheduledControl =
+  | {
+    readonly kind: "scan";
+    readonly body: Program;
+    readonly numConsts: number;
+    readonly numCarry: number;
+    readonly length: number;
+    readonly reverse: boolean;
+  }
+  | {
+    readonly kind: "while";
+    readonly condition: Program;
+    readonly body: Program;
+    readonly numConditionConsts: number;
+    readonly numBodyConsts: number;
+  }
+  | { readonly kind: "cond"; readonly branches: readonly Program[] };
+
+/** The programs within control flow. */
+export function innerPrograms(control: ScheduledControl): readonly Program[] {
+  switch (control.kind) {
+    case "scan":
+      return [control.body];
+    case "while":
+      return [control.condition, control.body];
+    case "cond":
+      return control.branches;
+    default: {
+      const never: never = control;
+      return never;
+    }
+  }
+}
+
 /** One step of a program. */
-export type Step = Nest | Dot | KernelCall | Copy;
+export type Step = Nest | Dot | KernelCall | Copy | Control;
 
 /** A block of elements. */
 export interface BufferDecl {

@@ -4,8 +4,9 @@
  * @module
  */
 import { CompileError } from "../../errors.ts";
-import type { Program } from "../../loopnest/ir.ts";
+import { innerPrograms, type Program } from "../../loopnest/ir.ts";
 import type { EmitOptions, Emitted } from "./emit.ts";
+import { mayRead } from "./may_read.ts";
 import type { Reply, Request } from "./protocol.ts";
 import { warmMatrixProduct } from "./warm_kernels.ts";
 
@@ -82,18 +83,10 @@ export function stopCompiler(): void {
   connection = null;
 }
 
-/** Whether a worker may load its module from there; Deno refuses only later, when nobody listens. */
-function mayRead(url: URL): boolean {
-  const { Deno } = globalThis as {
-    Deno?: { permissions: { querySync(what: object): { readonly state: string } } };
-  };
-  if (Deno === undefined || url.protocol !== "file:") return true;
-  return Deno.permissions.querySync({ name: "read", path: url }).state === "granted";
-}
-
 function connect(): Connection | null {
   const threads = workerThreads();
   const url = new URL("./worker.ts", import.meta.url);
+  // Deno refuses a worker its module only later, when nobody listens.
   if (threads === null || !mayRead(url)) return null;
   const { port1, port2 } = new threads.MessageChannel();
   const signal = new Int32Array(new SharedArrayBuffer(8));
@@ -196,8 +189,7 @@ export function compileProgram(program: Program, options: EmitOptions = {}): Com
   let emitted: Emitted;
   if (local !== null) emitted = local.emit(program, options);
   else {
-    const multiplies = program.steps.some((s) => s.kind === "dot" && s.dtype === "float32");
-    const meanwhile = multiplies ? warmMatrixProduct : undefined;
+    const meanwhile = multiplies(program) ? warmMatrixProduct : undefined;
     const reply = ask({ kind: "compile", program, options }, meanwhile);
     if (reply.kind !== "compiled") throw new CompileError(`the worker answered ${reply.kind}`);
     // A module cannot be made of shared memory.
@@ -212,6 +204,15 @@ export function compileProgram(program: Program, options: EmitOptions = {}): Com
     module: performance.now() - answered,
   };
   return { module, bytes, scratchBytes: emitted.scratchBytes, timings };
+}
+
+/** Whether a program has a product of float32 matrices. */
+function multiplies(program: Program): boolean {
+  return program.steps.some((s) =>
+    s.kind === "control"
+      ? innerPrograms(s.control).some(multiplies)
+      : s.kind === "dot" && s.dtype === "float32"
+  );
 }
 
 /** A module as text. */

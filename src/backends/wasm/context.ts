@@ -23,6 +23,7 @@ import {
   type Target,
 } from "./scalar_ops.ts";
 import {
+  kernelShape,
   type Lanes,
   splat,
   vectorBinary,
@@ -275,6 +276,33 @@ export class NestContext implements Target {
     if (!this.varies(node)) return this.splat(node);
     if (node.kind === "var") return this.#vectorVariable(node, u);
     return this.#place(node, 2 + u, true, () => this.#makeVector(node, u), "v128");
+  }
+
+  /**
+   * Computes a node for all vectors of the block, in locals: an elementary function instruction by instruction, where that
+   * can be, for all vectors at once.
+   */
+  keepAll(node: Node): void {
+    const { fn } = this;
+    const block = this.block!;
+    const shape = kernelShape(node);
+    const scope = this.scopeOf(node.level);
+    const isKept = scope.memo.has(node.id * slots + 2);
+    if (shape !== null && !isKept && scope === fn.current) {
+      const args = Array.from({ length: block.count }, (_, u) => {
+        return node.args.map((x) => fn.reuse(this.vector(x, u)));
+      });
+      const results = this.linker.expandTogether(fn, node.op!, shape, args);
+      results?.forEach((ref, u) => {
+        scope.memo.set(node.id * slots + 2 + u, fn.keep("v128", ref));
+      });
+      if (results !== null) return;
+    }
+    for (let u = 0; u < block.count; u++) {
+      const mark = fn.mark();
+      this.keptVector(node, u);
+      fn.release(mark);
+    }
   }
 
   /**

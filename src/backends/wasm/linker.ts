@@ -6,10 +6,12 @@
  */
 import { CompileError } from "../../errors.ts";
 import type { Assembler, Ref, TypeName } from "./assembler.ts";
-import { FunctionBuilder } from "./function.ts";
+import { FunctionBuilder, type Value } from "./function.ts";
 import { constantOf } from "./kernel_constants.ts";
 import { kernelSignature, kernelText } from "./kernel_text.ts";
-import { type Library, makeTemplate, readForms, type Template, vectorBytes } from "./template.ts";
+import { readStraight, type StraightKernel } from "./straight.ts";
+import { type Library, makeTemplate, type Template } from "./template.ts";
+import { readForms, vectorBytes } from "./wat_forms.ts";
 
 // Power by squaring. A negative exponent gives the whole part of the quotient: 0, but for ±1.
 const power = (type: "i32" | "i64", signed: boolean) => {
@@ -61,10 +63,28 @@ function templateOf(name: string): Template {
   return template;
 }
 
+const straight = new Map<string, StraightKernel | null>();
+
+/** The branchless form of a kernel, if it has one. */
+function straightOf(name: string): StraightKernel | null {
+  let kernel = straight.get(name);
+  if (kernel === undefined) {
+    kernel = readStraight(kernelText(name), library);
+    straight.set(name, kernel);
+  }
+  return kernel;
+}
+
 /** The name of an elementary function in the library. */
 export function kernelName(op: string, shape: "f32x4" | "f64x2"): string {
   const snake = op.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
   return `${snake}_${shape}`;
+}
+
+/** Whether an elementary function can be computed for several vectors side by side. */
+export function isStraight(op: string, shape: "f32x4" | "f64x2"): boolean {
+  const name = kernelName(op, shape);
+  return kernelSignature(name) !== undefined && straightOf(name) !== null;
 }
 
 // Beyond this many instructions a function is called instead of expanded once more: V8's optimising
@@ -95,11 +115,34 @@ export class Linker {
     }
     const name = kernelName(op, shape);
     const template = templateOf(name);
-    const size = (this.#sizes.get(fn) ?? 0) + template.size;
-    if (size > sizeLimit) return this.#call(name, args);
-    this.#sizes.set(fn, size);
+    if (!this.#hasRoom(fn, template.size)) return this.#call(name, args);
     for (const callee of template.calls) this.#add(callee);
     return template.expand(fn, args);
+  }
+
+  /**
+   * An elementary function in place for several vectors side by side, or `null` where its code branches or there is no
+   * room for it.
+   *
+   * @param args One list of operands for each vector, in locals.
+   */
+  expandTogether(
+    fn: FunctionBuilder,
+    op: string,
+    shape: "f32x4" | "f64x2",
+    args: readonly (readonly Value[])[],
+  ): Ref[] | null {
+    if (!this.asm.relaxed && needFusion.has(op)) return null;
+    const kernel = straightOf(kernelName(op, shape));
+    if (kernel === null || !this.#hasRoom(fn, kernel.size * args.length)) return null;
+    return kernel.expand(fn, args);
+  }
+
+  /** Whether a function may grow by so many instructions; if so, it does. */
+  #hasRoom(fn: FunctionBuilder, instructions: number): boolean {
+    const size = (this.#sizes.get(fn) ?? 0) + instructions;
+    if (size <= sizeLimit) this.#sizes.set(fn, size);
+    return size <= sizeLimit;
   }
 
   /** The same as a call. */

@@ -27,7 +27,7 @@ import {
   type ReductionState,
   results,
 } from "./reductions.ts";
-import type { Lanes } from "./vector_ops.ts";
+import { kernelShape, type Lanes } from "./vector_ops.ts";
 
 /** What one module's nests have in common. */
 export interface ModuleState {
@@ -102,12 +102,8 @@ class NestEmitter {
       seen.add(node);
       // The index of a load is not computed as it stands.
       if (node.kind !== "load") node.args.forEach(visit);
-      if (node.uses <= 1 || node.level < level || node.kind === "var" || !cx.varies(node)) return;
-      for (let u = 0; u < block.count; u++) {
-        const mark = cx.fn.mark();
-        cx.keptVector(node, u);
-        cx.fn.release(mark);
-      }
+      if (node.level < level || node.kind === "var" || !cx.varies(node)) return;
+      if (node.uses > 1 || kernelShape(node) !== null) cx.keepAll(node);
     };
     for (const root of roots) if (root !== null) visit(root);
   }

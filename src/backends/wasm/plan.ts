@@ -9,7 +9,9 @@ import { dtypeInfo } from "../../core/dtype.ts";
 import { InternalError } from "../../errors.ts";
 import type { Expr } from "../../loopnest/expr.ts";
 import type { For, Nest, ReduceOp, Stmt } from "../../loopnest/ir.ts";
+import { isStraight } from "./linker.ts";
 import { costOf, dearCost, Graph, isWide, type Node } from "./nodes.ts";
+import { kernelShape } from "./vector_ops.ts";
 
 /** A statement, its expressions as nodes. */
 export type Planned =
@@ -95,8 +97,10 @@ interface Open {
   wide: boolean;
   /** Costs of loops inside are in `cost`, but do not count for what one vector does at once. */
   ownCost: number;
-  /** Elementary functions among them. */
+  /** Elementary functions among them, of which several can be computed side by side. */
   dear: number;
+  /** The others. */
+  branching: number;
   sums: number;
   loops: number;
   innerOps: number;
@@ -193,7 +197,11 @@ class Planner {
       const cost = costOf(node);
       loop.cost += cost;
       loop.ownCost += cost;
-      if (cost === dearCost) loop.dear++;
+      if (cost === dearCost) {
+        const shape = kernelShape(node);
+        if (shape !== null && isStraight(node.op!, shape)) loop.dear++;
+        else loop.branching++;
+      }
     }
     if (this.#vectorLevel > 0 && (node.mask >> this.#vectorLevel & 1) === 1 && isWide(node)) {
       this.#open[this.#vectorLevel]!.wide = true;
@@ -380,6 +388,7 @@ function openLoop(level: number): Open {
     wide: false,
     ownCost: 0,
     dear: 0,
+    branching: 0,
     sums: 0,
     loops: 0,
     innerOps: 0,
@@ -391,12 +400,13 @@ function chooseUnroll(loop: Open, vectors: number): number {
   let unroll: number;
   if (loop.loops === 0) {
     // A short body: to hide the latency of one addition and the cost of the loop itself. A long one: because the
-    // processor does not see the next turn while it waits in a chain of dependent instructions. Elementary
-    // functions are long enough to make the code large, and short enough for the processor to see beyond.
-    const plain = loop.ownCost - dearCost * loop.dear;
+    // processor does not see the next turn while it waits in a chain of dependent instructions, which is what
+    // an elementary function is. One that branches cannot be computed side by side.
+    const plain = loop.ownCost - dearCost * (loop.dear + loop.branching);
     if (loop.ownCost <= 8) unroll = 4;
-    else if (plain >= 60) unroll = loop.dear <= 1 ? 4 : loop.dear <= 3 ? 2 : 1;
-    else unroll = loop.ownCost <= 20 || loop.dear === 0 ? 2 : 1;
+    else if (loop.branching > 0 && plain < 60) unroll = 1;
+    else if (loop.dear + loop.branching > 1) unroll = loop.dear + loop.branching <= 3 ? 2 : 1;
+    else unroll = plain >= 60 || loop.dear === 1 ? 4 : 2;
   } else {
     // A loop of columns with a loop of rows inside: as many columns as registers allow, so that
     // each row is read by whole cache lines.

@@ -8,9 +8,14 @@
 import { CompileError } from "../../errors.ts";
 import type { Assembler, Ref, TypeName, WasmType } from "./assembler.ts";
 import type { FunctionBuilder, Value } from "./function.ts";
-
-/** A form of the text format: a word, or a list of forms. */
-type Form = string | readonly Form[];
+import {
+  floatOf,
+  type Form,
+  isList,
+  plainInstruction,
+  readForms,
+  vectorBytes,
+} from "./wat_forms.ts";
 
 /** What one expansion works with. */
 interface Expansion {
@@ -54,25 +59,6 @@ export interface Library {
 }
 
 let expansions = 0;
-
-/** Splits text into forms. */
-export function readForms(text: string): Form[] {
-  const stack: Form[][] = [[]];
-  const token = /[()]|[^\s()]+/g;
-  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
-    const word = match[0];
-    if (word === "(") stack.push([]);
-    else if (word === ")") {
-      const list = stack.pop()!;
-      stack[stack.length - 1]!.push(list);
-    } else stack[stack.length - 1]!.push(word);
-  }
-  return stack[0] as Form[];
-}
-
-function isList(form: Form | undefined): form is readonly Form[] {
-  return Array.isArray(form);
-}
 
 /**
  * Reads a `(func …)` form in folded text.
@@ -247,7 +233,7 @@ class Reader {
       case "call":
         return this.#call(rest);
       default:
-        return this.#plain(head, rest, form);
+        return this.#plain(form);
     }
   }
 
@@ -302,67 +288,11 @@ class Reader {
     return (at) => at.asm.module.call(name, args.map((a) => a(at)), typeOf(at.asm, result));
   }
 
-  /** Any instruction without immediates but lanes. */
-  #plain(head: string, rest: readonly Form[], form: Form): Build {
-    if (/\.(load|store|atomic)|^memory\./.test(head)) this.#fail(form);
-    if (head === "i8x16.shuffle") {
-      const bytes = rest.slice(0, 16).map(Number);
-      const [x, y] = rest.slice(16).map((r) => this.#instruction(r)) as [Build, Build];
-      return (at) => at.asm.shuffle(x(at), y(at), bytes);
-    }
-    if (/_lane(_[su])?$/.test(head)) {
-      const lane = Number(rest[0]);
-      const args = rest.slice(1).map((r) => this.#instruction(r));
-      const [x, y] = args as [Build, Build | undefined];
-      if (y === undefined) return (at) => at.asm.op2(head, x(at), lane);
-      return (at) => at.asm.op3(head, x(at), lane, y(at));
-    }
-    const args = rest.map((r) => this.#instruction(r));
-    const [x, y, z] = args as [Build, Build, Build];
-    switch (args.length) {
-      case 1:
-        return (at) => at.asm.op1(head, x(at));
-      case 2:
-        return (at) => at.asm.op2(head, x(at), y(at));
-      case 3: {
-        const shape = head.startsWith("f32x4") ? "f32x4" : "f64x2";
-        if (head.endsWith(".relaxed_madd")) return (at) => at.asm.madd(shape, x(at), y(at), z(at));
-        if (head.endsWith(".relaxed_nmadd")) {
-          return (at) => at.asm.nmadd(shape, x(at), y(at), z(at));
-        }
-        if (head.endsWith(".relaxed_laneselect")) {
-          const lanes = head.slice(0, head.indexOf(".")) as "i32x4" | "i64x2";
-          return (at) => at.asm.laneselect(lanes, x(at), y(at), z(at));
-        }
-        return (at) => at.asm.op3(head, x(at), y(at), z(at));
-      }
-      default:
-        return this.#fail(form);
-    }
+  /** Any instruction that only computes. */
+  #plain(form: readonly Form[]): Build {
+    const plain = plainInstruction(form);
+    if (plain === null) this.#fail(form);
+    const operands = plain.operands.map((x) => this.#instruction(x));
+    return (at) => plain.make(at.asm, operands.map((build) => build(at)));
   }
-}
-
-function floatOf(text: string): number {
-  if (text.includes("nan")) return NaN;
-  if (text.endsWith("inf")) return text.startsWith("-") ? -Infinity : Infinity;
-  const match = /^([+-]?)0x([0-9a-f]+)(?:\.([0-9a-f]*))?(?:p([+-]?\d+))?$/i.exec(text);
-  if (match === null) return Number(text.replaceAll("_", ""));
-  const [, sign, whole, fraction = "", exponent = "0"] = match;
-  const digits = parseInt(whole! + fraction, 16);
-  return (sign === "-" ? -1 : 1) * digits * 2 ** (Number(exponent) - 4 * fraction.length);
-}
-
-/** The bytes of a `v128.const`, whatever its shape; null if there are none. */
-export function vectorBytes(words: readonly string[]): number[] | null {
-  const view = new DataView(new ArrayBuffer(16));
-  const [shape, ...lanes] = words;
-  lanes.forEach((word, i) => {
-    if (shape === "i32x4") view.setUint32(i * 4, Number(BigInt.asUintN(32, BigInt(word))), true);
-    else if (shape === "i64x2") view.setBigUint64(i * 8, BigInt.asUintN(64, BigInt(word)), true);
-    else if (shape === "i16x8") view.setUint16(i * 2, Number(word) & 65535, true);
-    else if (shape === "i8x16") view.setUint8(i, Number(word) & 255);
-    else if (shape === "f32x4") view.setFloat32(i * 4, floatOf(word), true);
-    else view.setFloat64(i * 8, floatOf(word), true);
-  });
-  return lanes.length === 0 ? null : Array.from(new Uint8Array(view.buffer));
 }

@@ -10,6 +10,7 @@ import { InternalError } from "../../errors.ts";
 import type { BinaryOp, UnaryOp } from "../../loopnest/expr.ts";
 import { type Ref, splatBytes } from "./assembler.ts";
 import type { Value } from "./function.ts";
+import type { Node } from "./nodes.ts";
 import {
   isSigned,
   scalarBinary,
@@ -31,6 +32,21 @@ export function shapeOf(dtype: DType, lanes: Lanes): Shape {
   if (dtype === "float32") return "f32x4";
   if (dtype === "float64") return "f64x2";
   return dtypeInfo(dtype).bytes === 8 ? "i64x2" : "i32x4";
+}
+
+// What floats have instructions for.
+const native: ReadonlySet<string> = new Set(
+  ("neg abs sqrt rsqrt isFinite sign floor ceil round add sub mul div min max eq ne lt le gt ge")
+    .split(
+      " ",
+    ),
+);
+
+/** The shape that a node's operation has in the kernel library, or `null` if it has none there. */
+export function kernelShape(node: Node): "f32x4" | "f64x2" | null {
+  if ((node.kind !== "unary" && node.kind !== "binary") || native.has(node.op!)) return null;
+  const { dtype } = node.args[0]!;
+  return dtype === "float32" ? "f32x4" : dtype === "float64" ? "f64x2" : null;
 }
 
 /** A constant in all lanes. */
