@@ -119,7 +119,7 @@ export { treeAt, type TreeAtOptions } from "./src/filter/tree_at.ts";
 export { treeEqual, type TreeEqualOptions } from "./src/filter/tree_equal.ts";
 export { applyUpdates } from "./src/filter/update.ts";
 export { type PformatOptions, treePformat, treePprint } from "./src/filter/pformat.ts";
-export type { AxesOf, AxesSpec, Axis, Grad, PyTree } from "./src/filter/types.ts";
+export type { AnyTree, AxesOf, AxesSpec, Axis, Grad, PyTree } from "./src/filter/types.ts";
 export * as random from "./src/random/mod.ts";
 export * as nn from "./src/nn/mod.ts";
 export * as lax from "./src/lax/mod.ts";
