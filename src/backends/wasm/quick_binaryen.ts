@@ -53,7 +53,8 @@ class LiteralDecoder {
   /** Whether the literal ends in this piece; `null` where there is something unknown in it. */
   decode(piece: Uint8Array, from: number): boolean | null {
     const [out, escapes] = [this.#out, this.#escapes];
-    const digit = (code: number) => code < 58 ? code - 48 : (code | 32) - 87;
+    // Of a digit the low bits are its value; a letter has bit 6, and low bits from 1.
+    const digit = (code: number) => (code & 15) + (code >> 6) * 9;
     const end = piece.length - 3; // so that no escape, of four letters at most, is cut
     let [i, length] = [from, this.#length];
     while (i < end) {
