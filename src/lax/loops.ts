@@ -1,0 +1,424 @@
+/**
+ * Control flow: loops and branches inside of traced functions, compiled as such.
+ *
+ * @module
+ */
+import { ArgumentError, DTypeError, ShapeError, TreeError } from "../errors.ts";
+import { NDArray } from "../core/array.ts";
+import { formatAval, type ShapedArray, shapedArray, withWeakType } from "../core/aval.ts";
+import { type ClosedJaxpr, closeJaxpr, hoistConsts, JaxprVar, makeJaxprOf } from "../core/jaxpr.ts";
+import { bind } from "../core/trace.ts";
+import { condP } from "../control/cond.ts";
+import { scanP } from "../control/scan.ts";
+import { whileP } from "../control/while.ts";
+import { asArray, isHostScalar, isTypedArray } from "../numpy/promote.ts";
+import { convertElementType } from "../ops/convert.ts";
+import { literal } from "../ops/common.ts";
+import { stage } from "../transform/stage.ts";
+import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
+import { describeDifference } from "../tree/mismatch.ts";
+import { keystr } from "../tree/path.ts";
+import type { TreeDef } from "../tree/treedef.ts";
+
+/** A tree of arrays and numbers, and one like it. */
+// deno-lint-ignore no-explicit-any -- types do not follow trees through tracing
+type Tree = any;
+
+/** The leaves of a tree as arrays. */
+function arraysOf(tree: unknown, root: string, where: string): [NDArray[], TreeDef] {
+  const [leaves, def] = flatten(tree);
+  const paths = leafPaths(def);
+  const arrays = leaves.map((leaf, i) => {
+    if (leaf instanceof NDArray || isHostScalar(leaf) || isTypedArray(leaf)) {
+      return asArray(leaf, where);
+    }
+    throw new ArgumentError(
+      `${where}: every leaf must be an array or a number; ${keystr(paths[i], root)} is ${
+        String(leaf)
+      }. filterScan and its like will take other leaves`,
+    );
+  });
+  return [arrays, def];
+}
+
+/** A traced function: without constants, these as leading inputs. */
+interface TracedBody {
+  readonly closed: ClosedJaxpr;
+  readonly consts: readonly NDArray[];
+  readonly outDef: TreeDef;
+}
+
+function trace(
+  fn: (...args: Tree[]) => unknown,
+  defs: readonly TreeDef[],
+  avals: readonly ShapedArray[],
+  where: string,
+): TracedBody {
+  let outDef: TreeDef | null = null;
+  const closed = stage((inputs) => {
+    let at = 0;
+    const args = defs.map((def) => unflatten(def, inputs.slice(at, at += def.numLeaves)));
+    const [outs, def] = arraysOf(fn(...args), "output", where);
+    outDef = def;
+    return outs;
+  }, avals);
+  return { closed: hoistConsts(closed), consts: closed.consts, outDef: outDef! };
+}
+
+/** Checks that a body gives a carry like the one it takes; tells which leaves must lose their weak type for that. */
+function checkCarry(
+  inDef: TreeDef,
+  outDef: TreeDef,
+  ins: readonly ShapedArray[],
+  outs: readonly ShapedArray[],
+  where: string,
+): boolean[] {
+  if (inDef !== outDef) {
+    const why = describeDifference(inDef, outDef, "carry") ?? `${inDef} and ${outDef}`;
+    throw new TreeError(
+      `${where}: the body must give a carry of the structure of the one it takes: ${why}`,
+    );
+  }
+  const paths = leafPaths(inDef);
+  return ins.map((aval, i) => {
+    const out = outs[i];
+    if (withWeakType(aval, false) !== withWeakType(out, false)) {
+      const Wrong = aval.dtype === out.dtype ? ShapeError : DTypeError;
+      throw new Wrong(
+        `${where}: the body must give a carry of the shapes and dtypes of the one it takes: ${
+          keystr(paths[i], "carry")
+        } is ${formatAval(aval)} going in, ${formatAval(out)} coming out`,
+      );
+    }
+    return aval.weakType && !out.weakType;
+  });
+}
+
+/** Traces a body until its carry has the types it was given: a weak type may have to go. */
+function traceLoop(
+  fn: (...args: Tree[]) => unknown,
+  carry: readonly NDArray[],
+  carryDef: TreeDef,
+  rest: readonly ShapedArray[],
+  restDefs: readonly TreeDef[],
+  carryOf: (outDef: TreeDef) => TreeDef,
+  where: string,
+): [TracedBody, NDArray[]] {
+  let arrays = [...carry];
+  for (;;) {
+    const avals = arrays.map((x) => x.aval);
+    const body = trace(fn, [carryDef, ...restDefs], [...avals, ...rest], where);
+    const outs = body.closed.outAvals.slice(0, arrays.length);
+    const strengthen = checkCarry(carryDef, carryOf(body.outDef), avals, outs, where);
+    if (!strengthen.includes(true)) return [body, arrays];
+    arrays = arrays.map((x, i) => strengthen[i] ? convertElementType(x, x.dtype) : x);
+  }
+}
+
+/** Options of {@linkcode scan}. */
+export interface ScanOptions {
+  /** The number of steps, where `xs` is `null`. */
+  readonly length?: number | null;
+  /** Whether to run from the end; false unless told. */
+  readonly reverse?: boolean;
+  /** Accepted for JAX's sake; loops are not unrolled. */
+  readonly unroll?: number | boolean;
+}
+
+/**
+ * A loop over axis 0 of arrays, that carries values along and stacks outputs. Compiled as a loop; differentiable in both modes.
+ *
+ * @param f `(carry, x) => [carry, y]`; `x` and `y` are trees of slices, or `null`. The carry keeps its structure, shapes and dtypes.
+ * @param init The carry before the first step: a tree of arrays and numbers.
+ * @param xs A tree of arrays of one length, or `null` with `length` given.
+ * @returns `[carry, ys]`: the last carry, and the outputs of all steps stacked.
+ * @throws {TreeError} Where the carry changes its structure; shapes and dtypes are checked too.
+ *
+ * @example
+ * ```ts
+ * import { lax, type NDArray, numpy as np } from "@vernal/vernal";
+ *
+ * const step = (total: NDArray, x: NDArray) => [total.add(x), total.mul(2)] as const;
+ * const [total, doubled] = lax.scan(step, np.array(0), np.array([1, 2, 3]));
+ * total.item(); // 6
+ * doubled.tolist(); // [0, 2, 6]
+ * ```
+ */
+export function scan<C, X, Y>(
+  f: (carry: C, x: X) => readonly [C, Y],
+  init: C,
+  xs: X,
+  options: ScanOptions = {},
+): [C, Y] {
+  const where = "lax.scan";
+  const [carry, carryDef] = arraysOf(init, "init", where);
+  const [arrays, xsDef] = arraysOf(xs, "xs", where);
+  const paths = leafPaths(xsDef);
+  let length = options.length ?? null;
+  arrays.forEach((x, i) => {
+    if (x.ndim === 0) {
+      throw new ShapeError(
+        `${where}: ${keystr(paths[i], "xs")} is 0-d; it needs an axis to scan over`,
+      );
+    }
+    if (length !== null && length !== x.shape[0]) {
+      throw new ShapeError(
+        `${where}: lengths differ: ${keystr(paths[i], "xs")} has ${
+          x.shape[0]
+        }, others (or the length option) ${length}`,
+      );
+    }
+    length = x.shape[0];
+  });
+  if (length === null) throw new ArgumentError(`${where}: xs holds no arrays; give options.length`);
+  let yDef: TreeDef | null = null;
+  const pair = (c: Tree, x: Tree): unknown => {
+    const out: unknown = f(c, x);
+    if (!Array.isArray(out) || out.length !== 2) {
+      throw new TreeError(`${where}: the body must return a pair [carry, y]; got ${String(out)}`);
+    }
+    yDef = flatten(out[1])[1];
+    return out;
+  };
+  const [body, started] = traceLoop(
+    pair,
+    carry,
+    carryDef,
+    arrays.map((x) => sliceAval(x.aval)),
+    [xsDef],
+    (d) => d.childDefs[0],
+    where,
+  );
+  const results = bind(scanP, [...body.consts, ...started, ...arrays], {
+    jaxpr: body.closed,
+    length,
+    reverse: options.reverse ?? false,
+    numConsts: body.consts.length,
+    numCarry: carry.length,
+  });
+  return [
+    unflatten(carryDef, results.slice(0, carry.length)),
+    unflatten(yDef!, results.slice(carry.length)),
+  ] as [C, Y];
+}
+
+function sliceAval(aval: ShapedArray): ShapedArray {
+  return shapedArray(aval.shape.slice(1), aval.dtype, aval.weakType);
+}
+
+/**
+ * A loop that goes on while a condition holds. Compiled as a loop; differentiable in forward mode.
+ *
+ * @param condFun From the carry to a 0-d bool.
+ * @param bodyFun From the carry to the next, of the same structure, shapes and dtypes.
+ * @param init The carry before the first step.
+ * @throws {TreeError} Where the carry changes its structure; shapes and dtypes are checked too.
+ *
+ * @example
+ * ```ts
+ * import { lax, type NDArray, numpy as np } from "@vernal/vernal";
+ *
+ * lax.whileLoop((x: NDArray) => x.less(100), (x: NDArray) => x.mul(3), np.array(1)).item(); // 243
+ * ```
+ */
+export function whileLoop<C>(
+  condFun: (carry: C) => NDArray | boolean,
+  bodyFun: (carry: C) => C,
+  init: C,
+): C {
+  const where = "lax.whileLoop";
+  const [carry, carryDef] = arraysOf(init, "init", where);
+  const [body, started] = traceLoop(bodyFun, carry, carryDef, [], [], (d) => d, where);
+  const condition = trace(condFun, [carryDef], started.map((x) => x.aval), where);
+  const [out] = condition.closed.outAvals;
+  if (condition.closed.outAvals.length !== 1 || out.dtype !== "bool" || out.shape.length !== 0) {
+    throw new DTypeError(
+      `${where}: the condition must give a 0-d bool; got ${
+        condition.closed.outAvals.map(formatAval).join(", ")
+      }`,
+    );
+  }
+  const results = bind(whileP, [...condition.consts, ...body.consts, ...started], {
+    condJaxpr: condition.closed,
+    bodyJaxpr: body.closed,
+    condNconsts: condition.consts.length,
+    bodyNconsts: body.consts.length,
+  });
+  return unflatten(carryDef, results) as C;
+}
+
+/**
+ * `for (i = lower; i < upper; i++) value = body(i, value)`, compiled as a loop. With host numbers as bounds it is differentiable in both modes, else in
+ * forward mode.
+ *
+ * @param body From the int32 counter and the value to the next value, of the same structure, shapes and dtypes.
+ *
+ * @example
+ * ```ts
+ * import { lax, type NDArray, numpy as np } from "@vernal/vernal";
+ *
+ * lax.foriLoop(0, 5, (i: NDArray, x: NDArray) => x.add(i), np.array(0, { dtype: "int32" })).item(); // 10
+ * ```
+ */
+export function foriLoop<C>(
+  lower: number | NDArray,
+  upper: number | NDArray,
+  body: (i: NDArray, value: C) => C,
+  init: C,
+): C {
+  const counter = (x: number | NDArray) => typeof x === "number" ? literal(x, "int32") : x;
+  if (typeof lower === "number" && typeof upper === "number") {
+    const step = (
+      [i, value]: [NDArray, C],
+      _x: null,
+    ): [[NDArray, C], null] => [[i.add(1), body(i, value)], null];
+    const [[, value]] = scan(step, [counter(lower), init] as [NDArray, C], null, {
+      length: Math.max(0, upper - lower),
+    });
+    return value;
+  }
+  const [, value] = whileLoop(
+    ([i]: [NDArray, C]) => i.less(upper),
+    ([i, v]: [NDArray, C]): [NDArray, C] => [i.add(1), body(i, v)],
+    [counter(lower), init] as [NDArray, C],
+  );
+  return value;
+}
+
+/** Branches traced to one type. */
+function traceBranches(
+  branches: readonly ((...operands: Tree[]) => unknown)[],
+  operands: readonly unknown[],
+  where: string,
+): { closed: ClosedJaxpr[]; inputs: NDArray[]; outDef: TreeDef } {
+  const parts = operands.map((o, i) => arraysOf(o, `operands[${i}]`, where));
+  const arrays = parts.flatMap(([a]) => a);
+  const defs = parts.map(([, d]) => d);
+  const traced = branches.map((b) => trace(b, defs, arrays.map((x) => x.aval), where));
+  const { outDef } = traced[0];
+  traced.forEach((t, b) => {
+    if (t.outDef !== outDef) {
+      throw new TreeError(
+        `${where}: branches must give one structure: branch ${b} differs from branch 0: ${
+          describeDifference(outDef, t.outDef, "output")
+        }`,
+      );
+    }
+    t.closed.outAvals.forEach((aval, i) => {
+      const first = traced[0].closed.outAvals[i];
+      if (withWeakType(aval, false) !== withWeakType(first, false)) {
+        const path = keystr(leafPaths(outDef)[i], "output");
+        const Wrong = aval.dtype === first.dtype ? ShapeError : DTypeError;
+        throw new Wrong(
+          `${where}: branches must give one type: ${path} is ${formatAval(first)} in branch 0, ${
+            formatAval(aval)
+          } in branch ${b}`,
+        );
+      }
+    });
+  });
+  // Every branch takes the constants of all, so that all have one type.
+  const consts = traced.flatMap((t) => t.consts);
+  let start = 0;
+  const closed = traced.map((t) => {
+    const { invars, outvars, eqns } = t.closed.jaxpr;
+    const own = t.consts.length;
+    const before = consts.slice(0, start).map((x) => new JaxprVar(x.aval));
+    const after = consts.slice(start + own).map((x) => new JaxprVar(x.aval));
+    start += own;
+    return closeJaxpr(
+      makeJaxprOf(
+        [],
+        [...before, ...invars.slice(0, own), ...after, ...invars.slice(own)],
+        outvars,
+        eqns,
+      ),
+      [],
+    );
+  });
+  return { closed, inputs: [...consts, ...arrays], outDef };
+}
+
+/**
+ * `onTrue(...operands)` where `pred` holds, else `onFalse(...operands)`. Compiled as a branch: only one is computed; under `vmap` over
+ * `pred` both are. Differentiable in both modes.
+ *
+ * @param pred A 0-d bool (or number), traced or not, or a host boolean.
+ * @throws {TreeError} Where the branches give different structures; shapes and dtypes are checked too.
+ *
+ * @example
+ * ```ts
+ * import { lax, type NDArray, numpy as np } from "@vernal/vernal";
+ *
+ * const half = (x: NDArray) => x.div(2);
+ * const triple = (x: NDArray) => x.mul(3);
+ * lax.cond(np.array(true), half, triple, np.array(4)).item(); // 2
+ * ```
+ */
+export function cond<A extends unknown[], R>(
+  pred: NDArray | boolean | number,
+  onTrue: (...operands: A) => R,
+  onFalse: (...operands: A) => R,
+  ...operands: A
+): R {
+  const where = "lax.cond";
+  const p = asArray(pred, where);
+  if (p.ndim !== 0) throw new ShapeError(`${where}: pred must be 0-d; got shape [${p.shape}]`);
+  const truth = p.dtype === "bool" ? p : p.notEqual(0);
+  return branch(convertElementType(truth, "int32"), [onFalse, onTrue], operands, where) as R;
+}
+
+/**
+ * `branches[index](...operands)`, the index clamped. See {@linkcode cond}.
+ *
+ * @example
+ * ```ts
+ * import { lax, type NDArray, numpy as np } from "@vernal/vernal";
+ *
+ * const branches = [1, 2, 3].map((n) => (x: NDArray) => x.mul(n));
+ * lax.switch(np.array(2, { dtype: "int32" }), branches, np.array(5)).item(); // 15
+ * ```
+ */
+export function switchBranch<A extends unknown[], R>(
+  index: NDArray | number,
+  branches: readonly ((...operands: A) => R)[],
+  ...operands: A
+): R {
+  const where = "lax.switch";
+  if (!Array.isArray(branches) || branches.length === 0) {
+    throw new ArgumentError(`${where}: needs a list of at least one branch`);
+  }
+  const i = typeof index === "number" ? literal(index, "int32") : index;
+  if (
+    i.ndim !== 0 ||
+    (i.dtype !== "int32" && i.dtype !== "uint8" && i.dtype !== "uint32" && i.dtype !== "int64")
+  ) {
+    throw new DTypeError(`${where}: the index must be a 0-d integer; got ${formatAval(i.aval)}`);
+  }
+  return branch(convertElementType(i, "int32"), branches, operands, where) as R;
+}
+
+function branch(
+  index: NDArray,
+  branches: readonly ((...operands: Tree[]) => unknown)[],
+  operands: readonly unknown[],
+  where: string,
+): unknown {
+  const { closed, inputs, outDef } = traceBranches(branches, operands, where);
+  return unflatten(outDef, bind(condP, [index, ...inputs], { branches: closed }));
+}
+
+/**
+ * `f` applied to each slice along axis 0, one after the other, the results stacked. `vmap` does the same at once; this takes less memory.
+ *
+ * @example
+ * ```ts
+ * import { lax, type NDArray, numpy as np } from "@vernal/vernal";
+ *
+ * lax.map((x: NDArray) => x.mul(x), np.array([1, 2, 3])).tolist(); // [1, 4, 9]
+ * ```
+ */
+export function map<X, Y>(f: (x: X) => Y, xs: X): Y {
+  const [, ys] = scan((_carry: null, x: X) => [null, f(x)] as const, null, xs);
+  return ys;
+}
