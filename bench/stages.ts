@@ -57,7 +57,7 @@ export function watchStages(): Stages {
         // The worker builds and encodes; whatever else the call waits for is its loading.
         "wait for the compilerMs": wait - build - encode,
         "build the moduleMs": build,
-        "optimise and encodeMs": encode,
+        "encodeMs": encode,
         "WebAssembly.ModuleMs": module,
         "instantiate and restMs": compiling - simplify - schedule - wait - module,
         "runMs": running,
