@@ -5,7 +5,18 @@
  */
 import { dtypeInfo } from "../core/dtype.ts";
 import { type BinaryOp, type Expr, forEachOperand, type Var } from "./expr.ts";
-import type { BufferDecl, Dot, DotOperand, Nest, Program, ReduceOp, Step, Stmt } from "./ir.ts";
+import {
+  type BufferDecl,
+  type Control,
+  type Dot,
+  type DotOperand,
+  innerPrograms,
+  type Nest,
+  type Program,
+  type ReduceOp,
+  type Step,
+  type Stmt,
+} from "./ir.ts";
 
 const infix: Partial<Record<BinaryOp, string>> = {
   add: "+",
@@ -87,6 +98,8 @@ export function printStep(step: Step): string {
     }
     case "copy":
       return `copy b${step.to} = b${step.from}`;
+    case "control":
+      return printControl(step);
     default: {
       const never: never = step;
       return never;
@@ -162,6 +175,22 @@ function printDot(dot: Dot): string {
   return `dot ${dot.name} ${dtypeInfo(dot.dtype).short} ` +
     `b${dot.out}[${dot.batch}, ${dot.m}, ${dot.n}] = ${operand(dot.lhs)} @ ${operand(dot.rhs)} ` +
     `over k ${dot.k}`;
+}
+
+function printControl({ name, control, operands, results }: Control): string {
+  const list = (buffers: readonly number[]) => buffers.map((b) => `b${b}`).join(", ");
+  let details = `control ${name} (${list(results)}) = ${control.kind}`;
+  if (control.kind === "scan") {
+    const reverse = control.reverse ? " reverse" : "";
+    details += `${reverse} length ${control.length}, consts ${control.numConsts}, ` +
+      `carry ${control.numCarry}`;
+  } else if (control.kind === "while") {
+    details += ` consts ${control.numConditionConsts} + ${control.numBodyConsts}`;
+  }
+  const inner = innerPrograms(control).map((program) =>
+    printProgram(program).trimEnd().split("\n").map((line) => `\n  ${line}`).join("")
+  );
+  return `${details} of (${list(operands)})${inner.join("")}`;
 }
 
 function printBody(body: readonly Stmt[], depth: number, names: Names, lines: string[]): void {

@@ -7,7 +7,7 @@
 import { dtypeInfo, isFloating } from "../core/dtype.ts";
 import { InternalError } from "../errors.ts";
 import { type Expr, forEachOperand, type Var } from "./expr.ts";
-import type { Dot, KernelCall, Nest, Program, Stmt } from "./ir.ts";
+import type { BufferDecl, Control, Dot, KernelCall, Nest, Program, Stmt } from "./ir.ts";
 import { findKernel } from "./kernels.ts";
 import { printExpr, printNest } from "./print.ts";
 
@@ -54,6 +54,9 @@ export function verifyProgram(program: Program): void {
         }
         break;
       }
+      case "control":
+        verifyControl(program, step);
+        break;
       default: {
         const never: never = step;
         return never;
@@ -105,6 +108,86 @@ function verifyKernel(program: Program, call: KernelCall): void {
       throw new InternalError(`verify: kernel ${call.name}: no b${arg.buffer}`);
     }
   }
+}
+
+/** A buffer that an inner program must have. */
+interface Wanted {
+  readonly dtype: BufferDecl["dtype"];
+  readonly size: number;
+  /** The only donor that it may have, if any. */
+  readonly donor?: number;
+}
+
+function verifyControl(program: Program, { name, control, operands, results }: Control): void {
+  const fail = (what: string): never => {
+    throw new InternalError(`verify: control ${name}: ${what}`);
+  };
+  const find = (b: number) => program.buffers[b] ?? fail(`no b${b}`);
+  const [ins, outs] = [operands.map(find), results.map(find)];
+  for (const id of results) if (operands.includes(id)) fail(`b${id} is operand and result`);
+  const check = (inner: Program, inputs: readonly Wanted[], outputs: readonly Wanted[]) => {
+    verifyProgram(inner);
+    for (const [role, wanted] of [["input", inputs], ["output", outputs]] as const) {
+      const has = inner.buffers.filter((b) => b.role === role);
+      if (has.length !== wanted.length) {
+        fail(`${inner.name} has ${has.length} ${role}s, not ${wanted.length}`);
+      }
+      for (const { position, dtype, size, donor } of has) {
+        const w = wanted[position];
+        if (w?.dtype !== dtype || w.size !== size) {
+          fail(`${role} ${position} of ${inner.name} is ${dtype}[${size}]`);
+        }
+        if (donor >= 0 && donor !== w?.donor) {
+          fail(`output ${position} of ${inner.name} is in place of input ${donor}`);
+        }
+      }
+    }
+  };
+  const carried = (carry: readonly Wanted[], first: number): Wanted[] =>
+    carry.map(({ dtype, size }, i) => ({ dtype, size, donor: first + i }));
+  switch (control.kind) {
+    case "scan": {
+      const { numConsts, numCarry, length } = control;
+      const slice = (b: Wanted): Wanted => {
+        if (length === 0 ? b.size !== 0 : b.size % length !== 0) fail("an odd length");
+        return { dtype: b.dtype, size: b.size / length };
+      };
+      const fixed = numConsts + numCarry;
+      const carry = ins.slice(numConsts, fixed);
+      if (outs.slice(0, numCarry).some((b, i) => !fits(b, carry[i]))) fail("carry changes");
+      // A scan of nothing does not tell the sizes of its slices.
+      if (length === 0) return verifyProgram(control.body);
+      const inputs = [...ins.slice(0, fixed), ...ins.slice(fixed).map(slice)];
+      const outputs = [...carried(carry, numConsts), ...outs.slice(numCarry).map(slice)];
+      return check(control.body, inputs, outputs);
+    }
+    case "while": {
+      const { numConditionConsts, numBodyConsts } = control;
+      const consts = numConditionConsts + numBodyConsts;
+      const carry = ins.slice(consts);
+      if (carry.length !== outs.length || outs.some((b, i) => !fits(b, carry[i]))) {
+        fail("carry changes");
+      }
+      const forCondition = [...ins.slice(0, numConditionConsts), ...carry];
+      check(control.condition, forCondition, [{ dtype: "bool", size: 1 }]);
+      return check(control.body, ins.slice(numConditionConsts), carried(carry, numBodyConsts));
+    }
+    case "cond": {
+      if (ins[0]?.dtype !== "int32" || ins[0].size !== 1) fail("the index is no int32");
+      if (control.branches.length === 0) fail("no branches");
+      const plain = outs.map(({ dtype, size }) => ({ dtype, size }));
+      for (const branch of control.branches) check(branch, ins.slice(1), plain);
+      return;
+    }
+    default: {
+      const never: never = control;
+      return never;
+    }
+  }
+}
+
+function fits(x: Wanted, y: Wanted | undefined): boolean {
+  return x.dtype === y?.dtype && x.size === y.size;
 }
 
 /** Walks one nest with the variables in scope and what is known of their ranges. */

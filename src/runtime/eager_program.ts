@@ -8,7 +8,7 @@ import type { ShapedArray } from "../core/aval.ts";
 import { closeJaxpr, type JaxprEqn, JaxprVar, makeJaxprOf } from "../core/jaxpr.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
 import { InternalError } from "../errors.ts";
-import type { Program, Stmt } from "../loopnest/ir.ts";
+import { type Control, innerPrograms, type Program, type Stmt } from "../loopnest/ir.ts";
 import { schedule } from "../schedule/mod.ts";
 import type { Plan } from "./evaluate.ts";
 import { Executable, InterpretedExecutable } from "./executable.ts";
@@ -74,6 +74,9 @@ function workOf(program: Program): number {
           if (arg.kind === "buffer") work += program.buffers[arg.buffer].size;
         }
         break;
+      case "control":
+        work += controlWork(step);
+        break;
       default: {
         const never: never = step;
         return never;
@@ -81,6 +84,17 @@ function workOf(program: Program): number {
     }
   }
   return work;
+}
+
+/** Operations in whose time the interpreter gets ready to run an inner step once more. */
+const STEP_WORK = 500;
+
+function controlWork({ control }: Control): number {
+  // Nobody knows how often a loop will turn.
+  if (control.kind === "while") return COMPILE_FROM;
+  const turns = control.kind === "scan" ? control.length : 1;
+  const costs = innerPrograms(control).map((p) => workOf(p) + STEP_WORK * p.steps.length);
+  return turns * Math.max(...costs);
 }
 
 function statementWork(stmt: Stmt): number {

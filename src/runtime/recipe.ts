@@ -196,7 +196,7 @@ function recipeOf(l: Lowered, ins: readonly ShapedArray[], out: ShapedArray): Re
     case "update":
       return updateOf(l, out);
     case "kernel":
-      return { kind: "kernel", call: l.call };
+      return l.call.control === undefined ? { kind: "kernel", call: l.call } : null;
     default: {
       const never: never = l;
       return never;

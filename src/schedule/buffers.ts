@@ -106,7 +106,11 @@ class Planner {
         this.lastRead.set(node.rhs.value, k);
         written.push(node.out);
       } else if (node.kind === "kernel") {
-        for (const v of node.operands) this.lastRead.set(v.root, k);
+        for (const { root } of node.operands) {
+          this.lastRead.set(root, k);
+          // Nobody writes what has no elements; a kernel wants its address all the same.
+          if (root.size === 0 && root.kind !== "input") written.push(root);
+        }
         written.push(...node.results);
         written.push(...node.scratch);
       } else if (node.kind === "copy") {

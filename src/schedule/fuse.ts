@@ -507,8 +507,11 @@ export class Fusion {
     let node = this.kernels.get(v.eqn);
     if (node === undefined && v.lowered?.kind === "kernel") {
       const results: Value[] = []; // they were made one after the other
-      for (let i = v.index; this.graph.values[i]?.eqn === v.eqn; i--) {
-        if (this.graph.values[i].kind === "kernel") results.unshift(this.graph.values[i]);
+      const { values } = this.graph;
+      let last = v.index;
+      while (values[last + 1]?.eqn === v.eqn) last++;
+      for (let i = last; values[i]?.eqn === v.eqn; i--) {
+        if (values[i].kind === "kernel") results.unshift(values[i]);
       }
       node = this.add(new KernelNode(v.lowered.call, v.operands, results), v);
       this.kernels.set(v.eqn, node);

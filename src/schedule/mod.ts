@@ -11,6 +11,7 @@ import { CompileError } from "../errors.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
 import type { KernelArg, Program, Step } from "../loopnest/ir.ts";
 import { type BufferPlan, planBuffers, type PlannedStep } from "./buffers.ts";
+import { scheduleControl, type ScheduleInner } from "./control.ts";
 import { emitNest } from "./emit.ts";
 import { fuse } from "./fuse.ts";
 import { Graph, type Value } from "./graph.ts";
@@ -62,12 +63,15 @@ export function scheduleSimplified(closed: ClosedJaxpr, options: ScheduleOptions
     "buffers",
     () => planBuffers(graph, steps, outputs, options.donated ?? []),
   );
+  const inner: ScheduleInner = (closed, name, donated) =>
+    schedule(closed, { name, donated, fuse: options.fuse ?? true });
   return {
     name: options.name,
     buffers: plan.buffers,
     steps: stage(
       "emit",
-      () => steps.filter(({ node }) => !plan.needless.has(node)).map((s) => emitStep(s, plan)),
+      () =>
+        steps.filter(({ node }) => !plan.needless.has(node)).map((s) => emitStep(s, plan, inner)),
     ),
     scratchBytes: plan.scratchBytes,
   };
@@ -91,7 +95,7 @@ function checkSizes(graph: Graph): void {
   }
 }
 
-function emitStep({ node, nest }: PlannedStep, plan: BufferPlan): Step {
+function emitStep({ node, nest }: PlannedStep, plan: BufferPlan, inner: ScheduleInner): Step {
   const { bufferOf } = plan;
   switch (node.kind) {
     case "nest":
@@ -101,7 +105,7 @@ function emitStep({ node, nest }: PlannedStep, plan: BufferPlan): Step {
     case "dot":
       return emitDot(node, bufferOf);
     case "kernel":
-      return emitKernel(node, bufferOf);
+      return emitKernel(node, bufferOf, inner);
     default: {
       const never: never = node;
       return never;
@@ -134,7 +138,21 @@ function emitDot(node: DotNode, bufferOf: (v: Value) => number): Step {
   };
 }
 
-function emitKernel(node: KernelNode, bufferOf: (v: Value) => number): Step {
+function emitKernel(
+  node: KernelNode,
+  bufferOf: (v: Value) => number,
+  inner: ScheduleInner,
+): Step {
+  const { name, control } = node.call;
+  if (control !== undefined) {
+    return {
+      kind: "control",
+      name,
+      control: scheduleControl(control, name, inner),
+      operands: node.operands.map((v) => bufferOf(v.root)),
+      results: node.results.map(bufferOf),
+    };
+  }
   let scratch = 0;
   const args = node.call.args.map((arg): KernelArg => {
     switch (arg.kind) {
@@ -152,5 +170,5 @@ function emitKernel(node: KernelNode, bufferOf: (v: Value) => number): Step {
       }
     }
   });
-  return { kind: "kernel", name: node.call.name, args };
+  return { kind: "kernel", name, args };
 }

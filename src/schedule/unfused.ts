@@ -18,8 +18,10 @@ import {
 } from "../core/jaxpr.ts";
 import type { Access, DotSpec, Lowered, LoweredKernel } from "../core/lowering.ts";
 import { binary, constant, type Expr, index, load, makeVar, type Var } from "../loopnest/expr.ts";
+import { scheduleControl } from "./control.ts";
 import { stridesOf } from "./graph.ts";
 import { aliasAsMap, dotAsReduce } from "./lowered.ts";
+import { inlineCalls } from "./simplify.ts";
 import type { BufferDecl, DotOperand, KernelArg, Program, Step, Stmt } from "../loopnest/ir.ts";
 
 /** Schedules without fusing. */
@@ -131,6 +133,17 @@ class Unfused {
   }
 
   private kernel(call: LoweredKernel, { invars, outvars }: JaxprEqn): void {
+    if (call.control !== undefined) {
+      const operands = invars.map((x) => this.buffer(x));
+      const results = outvars.map((v) => this.bufferOf.get(v)!);
+      const control = scheduleControl(
+        call.control,
+        call.name,
+        (inner, name) => scheduleUnfused(inlineCalls(inner), name),
+      );
+      this.steps.push({ kind: "control", name: call.name, control, operands, results });
+      return;
+    }
     const args = call.args.map((arg): KernelArg => {
       if (arg.kind === "number") return arg;
       if (arg.kind === "operand") {

@@ -10,6 +10,7 @@ import { type Expr, forEachOperand, type Var } from "../../loopnest/expr.ts";
 import type { Dot, KernelCall, Nest, Program, ReduceOp, Stmt } from "../../loopnest/ir.ts";
 import { findKernel } from "../../loopnest/kernels.ts";
 import { printNest } from "../../loopnest/print.ts";
+import { runControl } from "./control.ts";
 import {
   binaryFunction,
   bitcastFunction,
@@ -69,6 +70,9 @@ export function interpret(program: Program, inputs: readonly TypedArray[]): Type
         break;
       case "copy":
         memory[step.to]!.set(memory[step.from] as never);
+        break;
+      case "control":
+        runControl(step, memory, interpret);
         break;
       default: {
         const never: never = step;

@@ -1,6 +1,7 @@
 /**
  * A program as one WASM module: a function for each step, and `run(table)`, which calls them in turn. The
- * table is an array of addresses: inputs by position, outputs by position, scratch.
+ * table is an array of addresses: inputs by position, outputs by position, scratch. The programs within control flow are
+ * further functions of the same form.
  *
  * @module
  */
@@ -10,6 +11,7 @@ import type { Dot, KernelCall, Program } from "../../loopnest/ir.ts";
 import { Assembler, type Ref, type TypeName } from "./assembler.ts";
 import type { Binaryen } from "./binaryen.ts";
 import type { Layout } from "./context.ts";
+import { type ControlHost, emitControl, type InnerProgram } from "./control.ts";
 import { dotNest } from "./dot_nest.ts";
 import { FunctionBuilder } from "./function.ts";
 import { gemmScratchBytes } from "./gemm_plan.ts";
@@ -51,8 +53,9 @@ export function emitProgram(
   const start = performance.now();
   const asm = new Assembler(binaryen, options.deterministic !== true);
   try {
-    const emitter = new ProgramEmitter(asm, program, options.chunkCost ?? usualChunkCost);
-    emitter.emit();
+    const shared = new SharedState(new Linker(asm), options.chunkCost ?? usualChunkCost);
+    const emitter = new ProgramEmitter(shared, program, "");
+    asm.module.addFunctionExport(emitter.emit(), "run");
     const built = performance.now();
     const bytes = asm.module.emitBinary();
     const timings = { build: built - start, encode: performance.now() - built };
@@ -65,21 +68,41 @@ export function emitProgram(
 /** Products of fewer multiplications than this are plain loops. */
 const smallDot = 2048;
 
-class ProgramEmitter implements ModuleState, Layout {
-  readonly linker: Linker;
+/** What all programs of a module share. */
+class SharedState {
+  readonly #globals = new Set<string>();
+
+  constructor(readonly linker: Linker, readonly chunkCost: number) {}
+
+  resultGlobal(type: TypeName, i: number): string {
+    const name = `result_${type}_${i}`;
+    if (!this.#globals.has(name)) {
+      this.#globals.add(name);
+      const { asm } = this.linker;
+      const zero = type === "v128" ? asm.v128(new Array(16).fill(0)) : asm.constant(type, 0);
+      asm.module.addGlobal(name, asm.type(type), true, zero);
+    }
+    return name;
+  }
+}
+
+/** Emits one program; the names of its functions begin with `prefix`. */
+class ProgramEmitter implements ModuleState, Layout, ControlHost {
   readonly layout: Layout = this;
-  readonly #asm: Assembler;
+  readonly asm: Assembler;
+  readonly #shared: SharedState;
+  readonly #prefix: string;
   readonly #program: Program;
   readonly #outputs: number;
   readonly #scratch: number;
   readonly #memoryOf: readonly number[];
-  readonly #globals = new Set<string>();
-  #kernelScratch = 0;
+  #stepScratch = 0;
 
-  constructor(asm: Assembler, program: Program, readonly chunkCost: number) {
-    this.#asm = asm;
+  constructor(shared: SharedState, program: Program, prefix: string) {
+    this.#shared = shared;
+    this.#prefix = prefix;
+    this.asm = shared.linker.asm;
     this.#program = program;
-    this.linker = new Linker(asm);
     const positions = (role: "input" | "output") =>
       program.buffers.reduce((n, b) => b.role === role ? Math.max(n, b.position + 1) : n, 0);
     this.#outputs = positions("input");
@@ -91,15 +114,23 @@ class ProgramEmitter implements ModuleState, Layout {
     });
   }
 
+  get linker(): Linker {
+    return this.#shared.linker;
+  }
+
+  get chunkCost(): number {
+    return this.#shared.chunkCost;
+  }
+
   get buffers(): Program["buffers"] {
     return this.#program.buffers;
   }
 
   get scratchBytes(): number {
-    return this.#ownScratch + this.#kernelScratch;
+    return this.#ownScratch + this.#stepScratch;
   }
 
-  /** The program's own scratch; that of kernels begins after it. */
+  /** The program's own scratch; that of kernels and control flow begins after it. */
   get #ownScratch(): number {
     return Math.ceil(this.#program.scratchBytes / 64) * 64;
   }
@@ -115,21 +146,14 @@ class ProgramEmitter implements ModuleState, Layout {
   }
 
   resultGlobal(type: TypeName, i: number): string {
-    const name = `result_${type}_${i}`;
-    if (!this.#globals.has(name)) {
-      this.#globals.add(name);
-      const zero = type === "v128"
-        ? this.#asm.v128(new Array(16).fill(0))
-        : this.#asm.constant(type, 0);
-      this.#asm.module.addGlobal(name, this.#asm.type(type), true, zero);
-    }
-    return name;
+    return this.#shared.resultGlobal(type, i);
   }
 
-  emit(): void {
-    const run = new FunctionBuilder(this.#asm, "run", ["i32"], [], 0);
+  /** Emits all functions; gives the name of the one to call. */
+  emit(): string {
+    const run = new FunctionBuilder(this.asm, `${this.#prefix}run`, ["i32"], [], 0);
     this.#program.steps.forEach((step, i) => {
-      const name = `step${i}`;
+      const name = `${this.#prefix}step${i}`;
       switch (step.kind) {
         case "nest":
           emitNest(this, planNest(step, (b) => this.#memoryOf[b]!), name);
@@ -142,59 +166,71 @@ class ProgramEmitter implements ModuleState, Layout {
           break;
         case "copy":
           return this.#copy(run, step.from, step.to);
+        case "control":
+          this.#useScratch(emitControl(this, step, name));
+          break;
         default: {
           const never: never = step;
           return never;
         }
       }
-      run.push(this.#asm.module.call(name, [run.get(run.param(0))], this.#asm.none));
+      run.push(this.asm.module.call(name, [run.get(run.param(0))], this.asm.none));
     });
     run.finish();
-    this.#asm.module.addFunctionExport("run", "run");
+    return run.name;
+  }
+
+  inner(program: Program, prefix: string): InnerProgram {
+    const emitter = new ProgramEmitter(this.#shared, program, prefix);
+    const run = emitter.emit();
+    return { run, scratchBytes: emitter.scratchBytes };
+  }
+
+  #useScratch(bytes: number): void {
+    this.#stepScratch = Math.max(this.#stepScratch, bytes);
+  }
+
+  scratchAddress(fn: FunctionBuilder): Ref {
+    const { asm } = this;
+    const own = asm.load("i32", 4, fn.get(fn.param(0)), 4 * this.#scratch);
+    return asm.op2("i32.add", own, asm.i32(this.#ownScratch));
   }
 
   /** The address of a buffer and `offset` bytes. */
-  #address(fn: FunctionBuilder, buffer: number, offset = 0): Ref {
+  address(fn: FunctionBuilder, buffer: number, offset = 0): Ref {
     const decl = this.buffers[buffer]!;
-    const entry = this.#asm.load("i32", 4, fn.get(fn.param(0)), this.tableOffset(buffer));
+    const entry = this.asm.load("i32", 4, fn.get(fn.param(0)), this.tableOffset(buffer));
     const extra = offset + (decl.role === "temp" ? decl.offset : 0);
-    return extra === 0 ? entry : this.#asm.op2("i32.add", entry, this.#asm.i32(extra));
+    return extra === 0 ? entry : this.asm.op2("i32.add", entry, this.asm.i32(extra));
   }
 
   #copy(fn: FunctionBuilder, from: number, to: number): void {
     const { size, dtype } = this.buffers[to]!;
     const bytes = size * dtypeInfo(dtype).bytes;
     if (bytes === 0) return;
-    const [target, source] = [this.#address(fn, to), this.#address(fn, from)];
-    fn.push(this.#asm.module.memory.copy(target, source, this.#asm.i32(bytes)));
+    const [target, source] = [this.address(fn, to), this.address(fn, from)];
+    fn.push(this.asm.module.memory.copy(target, source, this.asm.i32(bytes)));
   }
 
   #dot(dot: Dot, name: string): boolean {
     if (dot.batch * dot.m * dot.n === 0) return false;
     // The kernels fuse, too.
-    const hasKernel = (dot.dtype === "float32" || dot.dtype === "float64") && this.#asm.relaxed;
+    const hasKernel = (dot.dtype === "float32" || dot.dtype === "float64") && this.asm.relaxed;
     if (!hasKernel || dot.m * dot.n * dot.k < smallDot) {
       emitNest(this, planNest(dotNest(dot), (b) => this.#memoryOf[b]!), name);
       return true;
     }
     const { m, n, k, lhs, rhs } = dot;
     const size = dot.dtype === "float32" ? 4 : 8;
-    this.#kernelScratch = Math.max(this.#kernelScratch, gemmScratchBytes(m, n, k, size));
-    const asm = this.#asm;
+    this.#useScratch(gemmScratchBytes(m, n, k, size));
+    const { asm } = this;
     const { module } = asm;
     const fn = new FunctionBuilder(asm, name, ["i32"], [], 0);
     const bytes = (elements: number) => Math.imul(elements, size);
-    const a = fn.keep("i32", this.#address(fn, lhs.buffer, bytes(lhs.offset)));
-    const b = fn.keep("i32", this.#address(fn, rhs.buffer, bytes(rhs.offset)));
-    const c = fn.keep("i32", this.#address(fn, dot.out));
-    const scratch = fn.keep(
-      "i32",
-      asm.op2(
-        "i32.add",
-        asm.load("i32", 4, fn.get(fn.param(0)), 4 * this.#scratch),
-        asm.i32(this.#ownScratch),
-      ),
-    );
+    const a = fn.keep("i32", this.address(fn, lhs.buffer, bytes(lhs.offset)));
+    const b = fn.keep("i32", this.address(fn, rhs.buffer, bytes(rhs.offset)));
+    const c = fn.keep("i32", this.address(fn, dot.out));
+    const scratch = fn.keep("i32", this.scratchAddress(fn));
     const kernel = dot.dtype === "float32" ? "gemm_f32" : "gemm_f64";
     const numbers = (...values: number[]) => values.map((v) => asm.i32(v));
     const call = this.#call(kernel, [
@@ -229,11 +265,11 @@ class ProgramEmitter implements ModuleState, Layout {
   }
 
   #kernel(call: KernelCall, name: string): void {
-    const fn = new FunctionBuilder(this.#asm, name, ["i32"], [], 0);
+    const fn = new FunctionBuilder(this.asm, name, ["i32"], [], 0);
     const signature = kernelSignature(call.name);
     const args = call.args.map((arg, i) => {
-      if (arg.kind === "buffer") return this.#address(fn, arg.buffer);
-      return this.#asm.constant((signature?.params[i] ?? "i32") as "i32", arg.value);
+      if (arg.kind === "buffer") return this.address(fn, arg.buffer);
+      return this.asm.constant((signature?.params[i] ?? "i32") as "i32", arg.value);
     });
     fn.push(this.#call(call.name, args));
     fn.finish();
