@@ -11,7 +11,8 @@ import { bind } from "../core/trace.ts";
 import { axisToFront } from "../ops/common.ts";
 import { axisTools } from "../ops/shape.ts";
 import { evalClosedJaxpr, stage } from "../transform/stage.ts";
-import { batchJaxpr, placeAxis, vmapFlat } from "../transform/vmap.ts";
+import { placeAxis, vmapFlat } from "../transform/vmap.ts";
+import { batchAllOutputs } from "./map_outputs.ts";
 
 /** A derivative rule: outputs and their tangents. Some tangents may be symbolic zeros, in and out. */
 export type JvpFunction = (
@@ -38,7 +39,7 @@ export const customJvpCallP: Primitive<CustomJvpParams> = {
   batch: (operands, dims, params, size, axisName) => {
     const moved = operands.map((x, i) => dims[i] === null ? x : axisToFront(axisTools, x, dims[i]));
     const mapped = dims.map((d) => d !== null);
-    const { closed, mappedOuts } = batchJaxpr(params.callJaxpr, size, mapped, axisName);
+    const closed = batchAllOutputs(params.callJaxpr, size, mapped, axisName);
     const rule: JvpFunction = (primals, tangents) => {
       // The rule sees single examples: map it over the primals' axes and those of the tangents that are there.
       const present = tangents.filter((t): t is NDArray => !(t instanceof Zero));
@@ -63,21 +64,19 @@ export const customJvpCallP: Primitive<CustomJvpParams> = {
         axisName,
       );
       const count = params.callJaxpr.outAvals.length;
-      const place = (x: NDArray, from: number | null, i: number) =>
-        mappedOuts[i] ? placeAxis(x, from, 0, size) : x;
-      const ys = outs.slice(0, count).map((x, i) => place(x, outDims[i], i));
+      const ys = outs.slice(0, count).map((x, i) => placeAxis(x, outDims[i], 0, size));
       let next = count;
       return [
         ys,
         zeros.map((zero, i) => {
           if (zero) return new Zero(ys[i].aval);
           const at = next++;
-          return place(outs[at], outDims[at], i);
+          return placeAxis(outs[at], outDims[at], 0, size);
         }),
       ];
     };
     const outs = bind(customJvpCallP, moved, { ...params, callJaxpr: closed, jvpJaxprFun: rule });
-    return [outs, mappedOuts.map((m) => m ? 0 : null)];
+    return [outs, outs.map(() => 0)];
   },
   higherOrder: { inline: ({ callJaxpr }) => callJaxpr },
 };

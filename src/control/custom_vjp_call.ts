@@ -5,16 +5,18 @@
  *
  * @module
  */
-import { DifferentiationError } from "../errors.ts";
+import { DifferentiationError, TracerError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import type { ShapedArray } from "../core/aval.ts";
+import { isInexact } from "../core/dtype.ts";
 import { type ClosedJaxpr, hoistConsts } from "../core/jaxpr.ts";
 import { type Primitive, type Tangent, Zero } from "../core/primitive.ts";
 import { bind } from "../core/trace.ts";
 import { axisToFront } from "../ops/common.ts";
 import { axisTools, reduceSum } from "../ops/shape.ts";
 import { evalClosedJaxpr, stage } from "../transform/stage.ts";
-import { batchJaxpr, placeAxis, vmapFlat } from "../transform/vmap.ts";
+import { placeAxis, vmapFlat } from "../transform/vmap.ts";
+import { batchAllOutputs } from "./map_outputs.ts";
 
 /** The forward rule, on flat arrays: outputs, and residuals for the backward rule. `perturbed` tells which inputs are differentiated. */
 export type ForwardRule = (
@@ -55,12 +57,10 @@ export interface CustomLinParams {
 export const customLinP: Primitive<CustomLinParams> = {
   name: "custom_lin",
   abstractEval: (_ins, { outAvals }) => outAvals,
-  evaluate: (_operands, { name }) => {
-    throw new DifferentiationError(
-      `cannot apply forward-mode differentiation (jvp) to ${name}, which has a custom vjp: it knows its transpose only. Use ` +
-        "reverse mode, or filterCustomJvp",
-    );
-  },
+  // Whoever wants its value, not its transpose, is in forward mode.
+  evaluate: (_operands, { name }) => refuseForwardMode(name),
+  lower: (_operands, _ins, _outs, { name }) => refuseForwardMode(name),
+  batch: (_operands, _dims, { name }) => refuseForwardMode(name),
   transpose: (cts, operands, p) => {
     const residuals = operands.slice(0, p.numResiduals) as NDArray[];
     const pulled = p.backward(residuals, cts);
@@ -71,6 +71,13 @@ export const customLinP: Primitive<CustomLinParams> = {
     return results;
   },
 };
+
+function refuseForwardMode(name: string): never {
+  throw new DifferentiationError(
+    `cannot apply forward-mode differentiation (jvp) to ${name}, which has a custom vjp: it knows its transpose only. Use ` +
+      "reverse mode, or filterCustomJvp",
+  );
+}
 
 /** `custom_vjp_call`: applies a jaxpr; reverse mode asks the rules instead of differentiating it. */
 export const customVjpCallP: Primitive<CustomVjpParams> = {
@@ -90,12 +97,12 @@ export const customVjpCallP: Primitive<CustomVjpParams> = {
       backward,
       tangentOf,
     });
-    return [outs, outs.map((x, i) => isFloat(x) ? outTangents[i] : new Zero(x.aval))];
+    return [outs, outs.map((x, i) => isInexact(x.dtype) ? outTangents[i] : new Zero(x.aval))];
   },
   batch: (operands, dims, params, size, axisName) => {
     const moved = operands.map((x, i) => dims[i] === null ? x : axisToFront(axisTools, x, dims[i]));
     const mapped = dims.map((d) => d !== null);
-    const { closed, mappedOuts } = batchJaxpr(params.callJaxpr, size, mapped, axisName);
+    const closed = batchAllOutputs(params.callJaxpr, size, mapped, axisName);
     const fwd: ForwardRule = (perturbed, inputs) => {
       // The forward rule, mapped; what is mapped of its residuals tells how the backward rule is.
       let count = 0;
@@ -112,16 +119,12 @@ export const customVjpCallP: Primitive<CustomVjpParams> = {
         size,
         axisName,
       );
-      const outs = results.slice(0, count).map((x, i) =>
-        mappedOuts[i] ? placeAxis(x, resultDims[i], 0, size) : x
-      );
+      const outs = results.slice(0, count).map((x, i) => placeAxis(x, resultDims[i], 0, size));
       const residuals = results.slice(count);
       const residualDims = resultDims.slice(count);
       const backward: BackwardRule = (saved, cts) => {
         const present = cts.filter((t): t is NDArray => !(t instanceof Zero));
-        const presentDims = cts.flatMap((t, i) =>
-          t instanceof Zero ? [] : [mappedOuts[i] ? 0 : null]
-        );
+        const presentDims = present.map(() => 0);
         let zeros: boolean[] = [];
         const [pulled, pulledDims] = vmapFlat(
           (xs) => {
@@ -153,14 +156,10 @@ export const customVjpCallP: Primitive<CustomVjpParams> = {
       return { outs, residuals, backward };
     };
     const outs = bind(customVjpCallP, moved, { name: params.name, callJaxpr: closed, fwd });
-    return [outs, mappedOuts.map((m) => m ? 0 : null)];
+    return [outs, outs.map(() => 0)];
   },
   higherOrder: { inline: ({ callJaxpr }) => callJaxpr },
 };
-
-function isFloat(x: NDArray): boolean {
-  return x.dtype === "float32" || x.dtype === "float64";
-}
 
 function scaled(x: NDArray, size: number): NDArray {
   const stacked = axisTools.broadcastInDim(x, [size, ...x.shape], x.shape.map((_, i) => i + 1));
@@ -178,7 +177,7 @@ export function customVjpCall(
   const count = closed.consts.length;
   const withConsts: ForwardRule = (perturbed, all) => {
     if (perturbed.slice(0, count).includes(true)) {
-      throw new DifferentiationError(
+      throw new TracerError(
         `${name}: a function with a custom vjp closes over a value that is being differentiated; pass it as an argument`,
       );
     }

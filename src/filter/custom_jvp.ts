@@ -11,7 +11,7 @@ import {
   TreeError,
 } from "../errors.ts";
 import { NDArray } from "../core/array.ts";
-import { formatAval, shapesEqual } from "../core/aval.ts";
+import { formatAval, type ShapedArray, shapesEqual } from "../core/aval.ts";
 import { isInexact } from "../core/dtype.ts";
 import { type Tangent, Zero } from "../core/primitive.ts";
 import { customJvpCall } from "../control/custom_jvp_call.ts";
@@ -61,6 +61,33 @@ function outputArrays(out: unknown, name: string, what: string): [NDArray[], Tre
     );
   });
   return [arrays, def];
+}
+
+/** Checks that a rule computes what its function computes. */
+function checkOutputs(
+  arrays: readonly NDArray[],
+  def: TreeDef,
+  expected: readonly ShapedArray[],
+  expectedDef: TreeDef,
+  name: string,
+): void {
+  const where = `filterCustomJvp(${name}).defJvp`;
+  if (def !== expectedDef) {
+    const why = describeDifference(expectedDef, def, "out") ?? `${expectedDef} and ${def}`;
+    throw new TreeError(
+      `${where}: the rule's output must have the structure of the function's: ${why}`,
+    );
+  }
+  const paths = leafPaths(def);
+  arrays.forEach((x, i) => {
+    const shapesFit = shapesEqual(x.shape, expected[i].shape);
+    if (shapesFit && x.dtype === expected[i].dtype) return;
+    throw new (shapesFit ? DTypeError : ShapeError)(
+      `${where}: the rule must give the function's own outputs: ${
+        keystr(paths[i], "out")
+      } should be ${formatAval(expected[i])}; it is ${formatAval(x.aval)}`,
+    );
+  });
 }
 
 /** The tangents of a rule's outputs, checked against the outputs. */
@@ -155,10 +182,12 @@ export function filterCustomJvp<A extends unknown[], R>(fn: (...args: A) => R): 
     const rebuild = (arrays: readonly NDArray[]) =>
       unflatten(treedef, split.fill(arrays)) as unknown[];
     let outDef: TreeDef | null = null;
+    let outAvals: ShapedArray[] = [];
     const outs = customJvpCall(
       (inputs) => {
         const [arrays, def] = outputArrays(invoke(fn, rebuild(inputs)), name, "output");
         outDef = def;
+        outAvals = arrays.map((x) => x.aval);
         return arrays;
       },
       (primals, tangents) => {
@@ -185,13 +214,7 @@ export function filterCustomJvp<A extends unknown[], R>(fn: (...args: A) => R): 
           );
         }
         const [arrays, def] = outputArrays(result[0], name, "out");
-        if (def !== outDef) {
-          throw new TreeError(
-            `filterCustomJvp(${name}).defJvp: the rule's output must have the structure of the function's: ${
-              describeDifference(outDef!, def, "out") ?? ""
-            }`,
-          );
-        }
+        checkOutputs(arrays, def, outAvals, outDef!, name);
         return [arrays, outputTangents(result[1], arrays, def, name)];
       },
       name,

@@ -11,7 +11,7 @@ import {
   TreeError,
 } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
-import { formatAval, shapesEqual } from "../core/aval.ts";
+import { formatAval, type ShapedArray, shapesEqual } from "../core/aval.ts";
 import { type Tangent, Zero } from "../core/primitive.ts";
 import { customVjpCall } from "../control/custom_vjp_call.ts";
 import { literal } from "../ops/common.ts";
@@ -56,6 +56,39 @@ export interface CustomVjp<A extends unknown[], R> {
    * on. It returns the structure of `vjpArg`, `null` for zero and for leaves that are no floating arrays.
    */
   defBwd(rule: CustomVjpBwd): void;
+}
+
+/** What the function gives, to hold against what its forward rule gives. */
+interface Output {
+  readonly def: TreeDef;
+  /** For each leaf the aval of an array, or `null`. */
+  readonly avals: readonly (ShapedArray | null)[];
+}
+
+/** Checks that the forward rule computes what its function computes. */
+function checkOutput(def: TreeDef, leaves: readonly unknown[], own: Output, name: string): void {
+  const where = `filterCustomVjp(${name}).defFwd`;
+  if (def !== own.def) {
+    const why = describeDifference(own.def, def, "out") ?? `${own.def} and ${def}`;
+    throw new TreeError(
+      `${where}: the rule's output must have the structure of the function's: ${why}`,
+    );
+  }
+  const paths = leafPaths(def);
+  leaves.forEach((leaf, i) => {
+    const expected = own.avals[i];
+    const got = isArrayLeaf(leaf) ? toNDArray(leaf, where).aval : null;
+    const shapesFit = expected === null || got === null
+      ? expected === got
+      : shapesEqual(expected.shape, got.shape);
+    if (shapesFit && expected?.dtype === got?.dtype) return;
+    const describe = (aval: ShapedArray | null) => aval === null ? "no array" : formatAval(aval);
+    throw new (shapesFit ? DTypeError : ShapeError)(
+      `${where}: the rule must give the function's own outputs: ${
+        keystr(paths[i], "out")
+      } should be ${describe(expected)}; it is ${describe(got)}`,
+    );
+  });
 }
 
 /** The gradients that a backward rule gave, one for each array of `vjpArg`. */
@@ -161,12 +194,16 @@ export function filterCustomVjp<A extends unknown[], R>(fn: (...args: A) => R): 
       unflatten(restDef, restSplit.fill(xs.slice(count))) as unknown[],
     ];
     let fillOut: (arrays: readonly NDArray[]) => unknown = () => undefined;
+    let output: Output | null = null;
     const outs = customVjpCall(
       (inputs) => {
         const [first, rest] = rebuild(inputs);
         const [leaves, def] = flatten(invoke(fn, [first, ...rest]));
         const split = splitLeaves(leaves, isArrayLeaf, `filterCustomVjp(${name}): output`);
         fillOut = (arrays) => unflatten(def, split.fill(arrays));
+        let next = 0;
+        const avals = leaves.map((leaf) => isArrayLeaf(leaf) ? split.arrays[next++].aval : null);
+        output = { def, avals };
         return split.arrays;
       },
       (perturbed, inputs) => {
@@ -184,6 +221,7 @@ export function filterCustomVjp<A extends unknown[], R>(fn: (...args: A) => R): 
           );
         }
         const [outLeaves, outDef] = flatten(result[0]);
+        checkOutput(outDef, outLeaves, output!, name);
         const outSplit = splitLeaves(
           outLeaves,
           isArrayLeaf,

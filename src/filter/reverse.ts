@@ -13,13 +13,13 @@ import { literal } from "../ops/common.ts";
 import { instantiate } from "../ops/shape.ts";
 import { backwardPass, linearizeFlat } from "../transform/linearize.ts";
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
-import { splitKwargs } from "../tree/kwargs.ts";
+import { splitKwargs, takeOptions } from "../tree/kwargs.ts";
 import { describeDifference } from "../tree/mismatch.ts";
 import { keystr } from "../tree/path.ts";
 import type { TreeDef } from "../tree/treedef.ts";
 import { isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import type { Grad } from "./types.ts";
-import { checkOptions, invoke, makeWrapper, Opaque, type Transformation } from "./wrapper.ts";
+import { invoke, makeWrapper, Opaque, type Transformation } from "./wrapper.ts";
 
 const isNull = (x: unknown): boolean => x === null || x === undefined;
 
@@ -106,7 +106,7 @@ const pullbackT: Transformation = {
  *
  * @param fun A function, or Module with `call`, of anything, that returns anything.
  * @param args Its arguments; a trailing `kwargs({ hasAux: true })` says that it returns a pair `[out, aux]`, of which only the first is
- * differentiated.
+ * differentiated. Other entries of `kwargs` are handed to `fun`, and not differentiated.
  * @returns `[out, vjpFn]`, or with `hasAux` `[out, vjpFn, aux]`. `vjpFn(ct)` takes the structure of `out` with an array for each floating array in it and
  * `null` elsewhere, and gives an array with one entry for each argument: gradients for floating arrays, `null` elsewhere. It may be called again, and is a
  * tree whose leaves are the residuals, so that it can be an argument of a compiled function.
@@ -134,9 +134,8 @@ export function filterVjp(
   // deno-lint-ignore no-explicit-any -- see above
 ): [any, (ct: any) => any[], any];
 export function filterVjp(fun: unknown, ...args: unknown[]): unknown[] {
-  const [primals, options] = splitKwargs(args);
-  if (options !== null) checkOptions("filterVjp", options, ["hasAux"]);
-  const hasAux = (options as { hasAux?: boolean } | null)?.hasAux ?? false;
+  const [primals, given] = splitKwargs(args);
+  const [{ hasAux = false }, rest] = takeOptions(given, ["hasAux"]);
   const [leaves, inDef] = flatten(primals);
   const split = splitLeaves(leaves, isInexactLeaf, "filterVjp");
 
@@ -145,7 +144,10 @@ export function filterVjp(fun: unknown, ...args: unknown[]): unknown[] {
   let fillAux: (arrays: NDArray[]) => unknown = () => undefined;
   let arrayPlaces: number[] = [];
   const lin = linearizeFlat((xs) => {
-    let out = invoke(fun, unflatten(inDef, split.fill(xs)) as unknown[]);
+    let out = invoke(fun, [
+      ...unflatten(inDef, split.fill(xs)) as unknown[],
+      ...(rest === null ? [] : [rest]),
+    ]);
     const auxArrays: NDArray[] = [];
     if (hasAux) {
       if (!Array.isArray(out) || out.length !== 2) {
