@@ -52,12 +52,15 @@ interface ReadInfo {
   last: number;
 }
 
+/** Whether an input may be overwritten: by any output, or by the one at a position only. */
+export type Donation = boolean | number;
+
 /** Plans the memory of ordered steps. */
 export function planBuffers(
   graph: Graph,
   steps: readonly PlannedStep[],
   outputs: readonly Value[],
-  donated: readonly boolean[],
+  donated: readonly Donation[],
 ): BufferPlan {
   return new Planner(graph, steps, outputs, donated).run();
 }
@@ -67,17 +70,21 @@ class Planner {
   private readonly lastRead = new Map<Value, number>();
   private readonly reads: Map<Value, ReadInfo>[] = [];
   private readonly positions = new Map<Value, number>();
-  private readonly free: Set<Value>;
+  /** Inputs that may be overwritten, and by which output; -1 is any. */
+  private readonly free = new Map<Value, number>();
   private readonly needless = new Set<Node>();
 
   constructor(
     private readonly graph: Graph,
     private readonly steps: readonly PlannedStep[],
     private readonly outputs: readonly Value[],
-    donated: readonly boolean[],
+    donated: readonly Donation[],
   ) {
     graph.inputs.forEach((v, k) => this.positions.set(v, k));
-    this.free = new Set(graph.inputs.filter((v, k) => donated[k] === true && v.size > 0));
+    graph.inputs.forEach((v, k) => {
+      const to = donated[k] ?? false;
+      if (to !== false && v.size > 0) this.free.set(v, to === true ? -1 : to);
+    });
   }
 
   run(): BufferPlan {
@@ -155,7 +162,7 @@ class Planner {
       const to = this.slots.get(node.to)!;
       if (this.lastRead.get(node.from) !== k) continue;
       if (node.from.kind === "input") {
-        if (this.free.has(node.from) && to.output >= 0 && to.donor < 0 && to.start === k) {
+        if (this.mayTake(to, node.from) && to.donor < 0 && to.start === k) {
           this.takeOver(to, node.from);
           this.needless.add(node);
         }
@@ -166,6 +173,12 @@ class Planner {
       this.join(from, to);
       this.needless.add(node);
     }
+  }
+
+  /** Whether an output may have an input's memory, as far as the caller cares. */
+  private mayTake(slot: Slot, input: Value): boolean {
+    const to = this.free.get(input);
+    return slot.output >= 0 && to !== undefined && (to < 0 || to === slot.output);
   }
 
   private takeOver(slot: Slot, input: Value): void {
@@ -181,8 +194,10 @@ class Planner {
       for (const v of this.outputs) {
         const slot = this.slots.get(v);
         if (slot === undefined || slot.donor >= 0) continue;
-        for (const input of this.free) {
-          if (input.size !== v.size || input.aval.dtype !== v.aval.dtype) continue;
+        for (const input of this.free.keys()) {
+          if (
+            !this.mayTake(slot, input) || input.size !== v.size || input.aval.dtype !== v.aval.dtype
+          ) continue;
           const last = this.lastRead.get(input) ?? -1;
           if (last > slot.start || (wish !== "any" && last !== slot.start)) continue;
           if (wish === "part" && !this.isMadeOf(v, input, slot.start)) continue;

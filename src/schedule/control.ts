@@ -7,12 +7,13 @@ import type { ClosedJaxpr } from "../core/jaxpr.ts";
 import type { LoweredControl } from "../core/lowering.ts";
 import { InternalError } from "../errors.ts";
 import type { Program, ScheduledControl } from "../loopnest/ir.ts";
+import type { Donation } from "./buffers.ts";
 
-/** Schedules an inner jaxpr; `donated` tells which inputs may be overwritten. */
+/** Schedules an inner jaxpr; `donated` tells which inputs may be overwritten, and by which output. */
 export type ScheduleInner = (
   closed: ClosedJaxpr,
   name: string,
-  donated: readonly boolean[],
+  donated: readonly Donation[],
 ) => Program;
 
 /** Schedules what control flow runs. */
@@ -63,7 +64,7 @@ function closed(jaxpr: ClosedJaxpr, name: string): ClosedJaxpr {
   return jaxpr;
 }
 
-/** Schedules the body of a loop such that a carry takes over its own memory or none. */
+/** Schedules the body of a loop; a carry may take over its own memory. */
 function scheduleBody(
   body: ClosedJaxpr,
   name: string,
@@ -71,16 +72,7 @@ function scheduleBody(
   numCarry: number,
   schedule: ScheduleInner,
 ): Program {
-  closed(body, name);
-  let wish = body.inAvals.map((_, i) => i >= numConsts && i < numConsts + numCarry);
-  for (let attempt = 0;; attempt++) {
-    const program = schedule(body, name, wish);
-    const outputs = program.buffers.filter((b) => b.role === "output" && b.donor >= 0);
-    const isOwn = (position: number, donor: number) =>
-      position < numCarry && donor === numConsts + position;
-    if (outputs.every((b) => isOwn(b.position, b.donor))) return program;
-    // What others took is offered no more. That may change what goes where, hence an end to wishes.
-    const own = new Set(outputs.filter((b) => isOwn(b.position, b.donor)).map((b) => b.donor));
-    wish = wish.map((_, i) => attempt === 0 && own.has(i));
-  }
+  const isCarry = (i: number) => i >= numConsts && i < numConsts + numCarry;
+  const donated = body.inAvals.map((_, i) => isCarry(i) && i - numConsts);
+  return schedule(closed(body, name), name, donated);
 }

@@ -25,6 +25,7 @@ import { type Graph, isStorage, type Value } from "./graph.ts";
 import {
   CopyNode,
   dependsOn,
+  isMadeOfFew,
   iterations,
   KernelNode,
   maskOf,
@@ -537,6 +538,7 @@ export class Fusion {
     this.addPart(node, v, l.sizes, l.index, l.value, l.guard ?? null, l.combine ?? null);
     node.deps.add(copy);
     this.updates.push(copy);
+    for (const x of v.operands) if (isMadeOfFew(x, operand.root)) this.need(x, copy);
     this.settle(v, [copy, node]);
     this.askParts(node);
   }

@@ -10,7 +10,7 @@
 import { CompileError } from "../errors.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
 import type { KernelArg, Program, Step } from "../loopnest/ir.ts";
-import { type BufferPlan, planBuffers, type PlannedStep } from "./buffers.ts";
+import { type BufferPlan, type Donation, planBuffers, type PlannedStep } from "./buffers.ts";
 import { scheduleControl, type ScheduleInner } from "./control.ts";
 import { emitNest } from "./emit.ts";
 import { fuse } from "./fuse.ts";
@@ -24,8 +24,8 @@ import { simplify } from "./simplify.ts";
 export interface ScheduleOptions {
   /** The function's name, for people. */
   readonly name: string;
-  /** Which inputs (captured constants first) may be overwritten; none unless given. */
-  readonly donated?: readonly boolean[];
+  /** Which inputs (captured constants first) may be overwritten, or by which output; none unless given. */
+  readonly donated?: readonly Donation[];
   /** Whether to fuse; `false` makes each equation a step of its own, for comparison. */
   readonly fuse?: boolean;
   /** Runs each stage; may take the time. */

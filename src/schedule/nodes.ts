@@ -237,3 +237,11 @@ export function waitsForReader(node: Node, v: Value, orReads = false): boolean {
   const waits = (reader: Node) => reader === node ? orReads : dependsOn(node, reader);
   return v.askers.some(waits) || [...v.needers].some(waits);
 }
+
+/**
+ * Whether `x` is a few elements made of those of `updated`. Computed before an update that writes them back, they let it happen
+ * in place.
+ */
+export function isMadeOfFew(x: Value, updated: Value): boolean {
+  return x.size * 4 <= updated.size && !x.isInlined && x.sources.includes(updated);
+}
