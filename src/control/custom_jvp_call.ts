@@ -11,8 +11,7 @@ import { bind } from "../core/trace.ts";
 import { axisToFront } from "../ops/common.ts";
 import { axisTools } from "../ops/shape.ts";
 import { evalClosedJaxpr, stage } from "../transform/stage.ts";
-import { placeAxis, vmapFlat } from "../transform/vmap.ts";
-import { batchAllOutputs } from "./map_outputs.ts";
+import { batchJaxpr, placeAxis, vmapFlat } from "../transform/vmap.ts";
 
 /** A derivative rule: outputs and their tangents. Some tangents may be symbolic zeros, in and out. */
 export type JvpFunction = (
@@ -39,7 +38,9 @@ export const customJvpCallP: Primitive<CustomJvpParams> = {
   batch: (operands, dims, params, size, axisName) => {
     const moved = operands.map((x, i) => dims[i] === null ? x : axisToFront(axisTools, x, dims[i]));
     const mapped = dims.map((d) => d !== null);
-    const closed = batchAllOutputs(params.callJaxpr, size, mapped, axisName);
+    // All outputs are mapped, because those of the rule may be where the function's own are not.
+    const all = params.callJaxpr.outAvals.map(() => true);
+    const { closed } = batchJaxpr(params.callJaxpr, size, mapped, axisName, all);
     const rule: JvpFunction = (primals, tangents) => {
       // The rule sees single examples: map it over the primals' axes and those of the tangents that are there.
       const present = tangents.filter((t): t is NDArray => !(t instanceof Zero));

@@ -15,8 +15,7 @@ import { bind } from "../core/trace.ts";
 import { axisToFront } from "../ops/common.ts";
 import { axisTools, reduceSum } from "../ops/shape.ts";
 import { evalClosedJaxpr, stage } from "../transform/stage.ts";
-import { placeAxis, vmapFlat } from "../transform/vmap.ts";
-import { batchAllOutputs } from "./map_outputs.ts";
+import { batchJaxpr, placeAxis, vmapFlat } from "../transform/vmap.ts";
 
 /** The forward rule, on flat arrays: outputs, and residuals for the backward rule. `perturbed` tells which inputs are differentiated. */
 export type ForwardRule = (
@@ -102,7 +101,9 @@ export const customVjpCallP: Primitive<CustomVjpParams> = {
   batch: (operands, dims, params, size, axisName) => {
     const moved = operands.map((x, i) => dims[i] === null ? x : axisToFront(axisTools, x, dims[i]));
     const mapped = dims.map((d) => d !== null);
-    const closed = batchAllOutputs(params.callJaxpr, size, mapped, axisName);
+    // All outputs are mapped, because those of the rule may be where the function's own are not.
+    const all = params.callJaxpr.outAvals.map(() => true);
+    const { closed } = batchJaxpr(params.callJaxpr, size, mapped, axisName, all);
     const fwd: ForwardRule = (perturbed, inputs) => {
       // The forward rule, mapped; what is mapped of its residuals tells how the backward rule is.
       let count = 0;

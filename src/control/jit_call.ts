@@ -6,9 +6,9 @@
  */
 import { InternalError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
-import type { ClosedJaxpr } from "../core/jaxpr.ts";
+import { type ClosedJaxpr, hoistConsts } from "../core/jaxpr.ts";
 import { type Primitive, type Tangent, UndefinedPrimal, Zero } from "../core/primitive.ts";
-import { bind } from "../core/trace.ts";
+import { bind, getEvaluator } from "../core/trace.ts";
 import { axisTools } from "../ops/shape.ts";
 import { axisToFront } from "../ops/common.ts";
 import { jvpJaxpr } from "../transform/jvp.ts";
@@ -94,10 +94,7 @@ export const jitP: Primitive<JitParams> = {
   evaluate: (operands, { jaxpr, name }) => programOf(jaxpr, name).run(operands),
   jvp: (primals, tangents, { jaxpr, name }) => {
     const { closed, nonzeroOuts } = jvpJaxpr(jaxpr, tangents.map(isPresent));
-    const results = bind(jitP, [...primals, ...tangents.filter(isPresent)], {
-      name,
-      jaxpr: hoisted(closed),
-    });
+    const results = call(name, closed, [...primals, ...tangents.filter(isPresent)]);
     const count = jaxpr.outAvals.length;
     let next = count;
     return [
@@ -109,10 +106,7 @@ export const jitP: Primitive<JitParams> = {
     const linear = operands.map((x) => x instanceof UndefinedPrimal);
     const { closed, nonzeroIns } = transposeJaxpr(jaxpr, linear, cts.map(isPresent));
     const defined = operands.filter((x): x is NDArray => !(x instanceof UndefinedPrimal));
-    const results = bind(jitP, [...defined, ...cts.filter(isPresent)], {
-      name,
-      jaxpr: hoisted(closed),
-    });
+    const results = call(name, closed, [...defined, ...cts.filter(isPresent)]);
     let [next, undefinedIndex] = [0, 0];
     return operands.map((x) => {
       if (!(x instanceof UndefinedPrimal)) return null;
@@ -122,7 +116,7 @@ export const jitP: Primitive<JitParams> = {
   batch: (operands, dims, { jaxpr, name }, size, axisName) => {
     const moved = operands.map((x, i) => dims[i] === null ? x : axisToFront(axisTools, x, dims[i]));
     const { closed, mappedOuts } = batchJaxpr(jaxpr, size, dims.map((d) => d !== null), axisName);
-    const outs = bind(jitP, moved, { name, jaxpr: hoisted(closed) });
+    const outs = call(name, closed, moved);
     return [outs, mappedOuts.map((m) => m ? 0 : null)];
   },
   higherOrder: {
@@ -130,12 +124,12 @@ export const jitP: Primitive<JitParams> = {
     partialEval: (known, operands, _avals, { jaxpr, name }) => {
       const split = splitJaxpr(jaxpr, known);
       const knownOperands = operands.filter((x): x is NDArray => x !== null);
-      const results = bind(jitP, knownOperands, { name, jaxpr: hoisted(split.known) });
+      const results = call(name, split.known, knownOperands);
       let next = 0;
       const knownOuts = split.knownOuts.map((k) => k ? results[next++] : null);
       return {
         knownOuts,
-        residuals: results.slice(next),
+        residuals: [...split.unknown.consts, ...results.slice(next)],
         primitive: jitP,
         params: { name, jaxpr: hoisted(split.unknown) },
         unknownAvals: split.unknown.outAvals,
@@ -144,10 +138,19 @@ export const jitP: Primitive<JitParams> = {
   },
 };
 
-/** Transformed jaxprs close over no arrays: rules make only literals, and constants were hoisted before. */
+const hoistedForms: WeakMap<ClosedJaxpr, ClosedJaxpr> = new WeakMap();
+
+/** A transformed jaxpr closes over arrays where a custom rule does: they become operands, because one program serves all calls. */
 function hoisted(closed: ClosedJaxpr): ClosedJaxpr {
-  if (closed.consts.length > 0) {
-    throw new InternalError("a transformed jaxpr closed over an array");
+  if (closed.consts.length === 0) return closed;
+  let form = hoistedForms.get(closed);
+  if (form === undefined) {
+    for (const x of closed.consts) getEvaluator().keepAlive(x);
+    hoistedForms.set(closed, form = hoistConsts(closed));
   }
-  return closed;
+  return form;
+}
+
+function call(name: string, closed: ClosedJaxpr, operands: readonly NDArray[]): readonly NDArray[] {
+  return bind(jitP, [...closed.consts, ...operands], { name, jaxpr: hoisted(closed) });
 }

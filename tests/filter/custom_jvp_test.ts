@@ -218,3 +218,22 @@ Deno.test("filterCustomJvp: an object with a rule is a leaf, not a tree", () => 
   assertEquals(vn.tree.leaves(f), [f]);
   assertEquals(f.name, "function");
 });
+
+Deno.test("filterCustomJvp: function and rule may close over arrays, compiled and mapped too", () => {
+  const m = np.array([[1, 2], [3, 4]]);
+  const f = vn.filterCustomJvp((x: vn.NDArray) => np.matmul(m, x));
+  f.defJvp(([x], [tx]) => [f(x), np.matmul(m, tx).mul(np.array([1, 10]))]);
+  const sum = (x: vn.NDArray) => f(x).sum();
+  const x = np.array([1, 2]);
+  const xs = np.stack([x, x]);
+  const expected = [31, 42];
+  assertEquals(value(vn.filterGrad(vn.filterJit(sum))(x)), expected);
+  assertEquals(value(vn.filterJit(vn.filterGrad(sum))(x)), expected);
+  assertEquals(value(vn.filterVmap(vn.filterGrad(vn.filterJit(sum)))(xs)), [expected, expected]);
+  const total = vn.filterGrad((xs: vn.NDArray) => vn.filterVmap(vn.filterJit(sum))(xs).sum());
+  assertEquals(value(total(xs)), [expected, expected]);
+  const inScope = vn.filterGrad(vn.filterJit((x: vn.NDArray) => f(x).mul(2).sum()));
+  for (let i = 0; i < 3; i++) {
+    assertEquals(vn.scope(() => value(inScope(x))), [62, 84]);
+  }
+});

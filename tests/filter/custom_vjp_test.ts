@@ -323,3 +323,27 @@ Deno.test("filterCustomVjp: an object with rules is a leaf, not a tree", () => {
   assertEquals(vn.tree.leaves(f), [f]);
   assertEquals(f.name, "square");
 });
+
+Deno.test("filterCustomVjp: function and rules may close over arrays, compiled and mapped too", () => {
+  const m = np.array([[1, 2], [3, 4]]);
+  const tens = np.array([10, 100]);
+  const f = vn.filterCustomVjp((x: vn.NDArray) => np.matmul(m, x));
+  f.defFwd((_p, x) => [np.matmul(m, x), tens]);
+  f.defBwd((r, g) => np.matmul(m.T, g).mul(r).add(tens));
+  const sum = (x: vn.NDArray) => f(x).sum();
+  const x = np.array([1, 2]);
+  const xs = np.stack([x, x]);
+  const expected = [50, 700];
+  assertEquals(value(vn.filterGrad(sum)(x)), expected);
+  assertEquals(value(vn.filterGrad(vn.filterJit(sum))(x)), expected);
+  assertEquals(value(vn.filterJit(vn.filterGrad(sum))(x)), expected);
+  assertEquals(value(vn.filterVmap(vn.filterGrad(vn.filterJit(sum)))(xs)), [expected, expected]);
+  const total = vn.filterGrad((xs: vn.NDArray) => vn.filterVmap(vn.filterJit(sum))(xs).sum());
+  assertEquals(value(total(xs)), [expected, expected]);
+  // An array made by the rule itself outlives the scope in which it was first traced.
+  const g = vn.filterCustomVjp((x: vn.NDArray) => x.mul(2));
+  g.defFwd((_p, x) => [x.mul(2), null]);
+  g.defBwd((_r, ct) => ct.mul(np.array([5, 6])));
+  const grad = vn.filterGrad(vn.filterJit((x: vn.NDArray) => g(x).sum()));
+  for (let i = 0; i < 3; i++) assertEquals(vn.scope(() => value(grad(x))), [5, 6]);
+});
