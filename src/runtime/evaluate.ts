@@ -9,7 +9,7 @@
 import type { NDArray } from "../core/array.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import type { DType, HostScalar, TypedArray } from "../core/dtype.ts";
-import { paramsKey } from "../core/params_key.ts";
+import { identityOf, paramsKey } from "../core/params_key.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
 import { type Evaluator, installEvaluator } from "../core/trace.ts";
 import { InternalError } from "../errors.ts";
@@ -34,6 +34,19 @@ const MAX_PLANS = 2048;
 
 const plansOf = new Map<AnyPrimitive, Plans>();
 
+/** Plans of loops live as long as a jaxpr of theirs: one that is traced anew each time is never met again. */
+let loopPlans = new WeakMap<object, Map<string, Plan>>();
+
+function plansOfLoop(params: unknown): Map<string, Plan> | null {
+  for (const value of Object.values(params ?? {})) {
+    if (typeof value !== "object" || value === null || !("jaxpr" in value)) continue;
+    let plans = loopPlans.get(value);
+    if (plans === undefined) loopPlans.set(value, plans = new Map());
+    return plans;
+  }
+  return null;
+}
+
 function evaluate(
   primitive: AnyPrimitive,
   operands: readonly NDArray[],
@@ -55,6 +68,11 @@ function planFor(primitive: AnyPrimitive, operands: readonly NDArray[], params: 
   }
   let key = text;
   for (const x of operands) key += "|" + x.aval.id;
+  const held = primitive.higherOrder === undefined ? null : plansOfLoop(params);
+  if (held !== null) {
+    key = `${identityOf(primitive)}:${key}`;
+    return held.get(key) ?? remember(held, key, makePlan(primitive, operands, params));
+  }
   const plan = plans.keyed.get(key);
   if (plan !== undefined) return plan;
   return remember(plans.keyed, key, makePlan(primitive, operands, params));
@@ -82,6 +100,7 @@ function makePlan(primitive: AnyPrimitive, operands: readonly NDArray[], params:
 /** Forgets all plans, for tests. */
 export function clearPlans(): void {
   plansOf.clear();
+  loopPlans = new WeakMap();
 }
 
 /** What this module puts into the slot of `core/trace.ts`. */
