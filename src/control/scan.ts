@@ -29,6 +29,8 @@ export interface ScanParams {
   readonly reverse: boolean;
   readonly numConsts: number;
   readonly numCarry: number;
+  /** How many steps JAX would unroll; printed, and else without effect. */
+  readonly unroll: number;
 }
 
 const isPresent = (t: Tangent): t is NDArray => !(t instanceof Zero);
@@ -213,8 +215,8 @@ export const scanP: Primitive<ScanParams> = {
         ...knownXs,
       ],
       {
+        ...p,
         jaxpr: body,
-        length: p.length,
         reverse: !p.reverse,
         numConsts: known.length,
         numCarry: numCarry + linearConsts.length,

@@ -34,8 +34,8 @@ function arraysOf(tree: unknown, root: string, where: string): [NDArray[], TreeD
     }
     throw new ArgumentError(
       `${where}: every leaf must be an array or a number; ${keystr(paths[i], root)} is ${
-        String(leaf)
-      }. filterScan and its like will take other leaves`,
+        typeof leaf === "object" ? leaf!.constructor?.name : `${typeof leaf} ${String(leaf)}`
+      }. Close over what is no array instead`,
     );
   });
   return [arrays, def];
@@ -121,7 +121,7 @@ export interface ScanOptions {
   readonly length?: number | null;
   /** Whether to run from the end; false unless told. */
   readonly reverse?: boolean;
-  /** Accepted for JAX's sake; loops are not unrolled. */
+  /** How many steps to unroll, `true` for all: printed in the jaxpr as JAX does; loops are compiled as loops all the same. */
   readonly unroll?: number | boolean;
 }
 
@@ -175,7 +175,15 @@ export function scan<C, X, Y>(
   const pair = (c: Tree, x: Tree): unknown => {
     const out: unknown = f(c, x);
     if (!Array.isArray(out) || out.length !== 2) {
-      throw new TreeError(`${where}: the body must return a pair [carry, y]; got ${String(out)}`);
+      throw new TreeError(
+        `${where}: the body must return a pair [carry, y]; got ${
+          Array.isArray(out)
+            ? `a list of ${out.length}`
+            : out instanceof NDArray
+            ? formatAval(out.aval)
+            : typeof out
+        }`,
+      );
     }
     yDef = flatten(out[1])[1];
     return out;
@@ -195,6 +203,7 @@ export function scan<C, X, Y>(
     reverse: options.reverse ?? false,
     numConsts: body.consts.length,
     numCarry: carry.length,
+    unroll: Number(options.unroll === true ? length : options.unroll || 1),
   });
   return [
     unflatten(carryDef, results.slice(0, carry.length)),

@@ -8,5 +8,14 @@ export * from "./reductions.ts";
 export * from "./structure.ts";
 export { topK } from "./top_k.ts";
 export * from "./collectives.ts";
+export {
+  cond,
+  foriLoop,
+  map,
+  scan,
+  type ScanOptions,
+  switchBranch as switch,
+  whileLoop,
+} from "./loops.ts";
 export type { DimensionNumbers } from "../ops/dot.ts";
 export type { PadAxis } from "../ops/slicing.ts";
