@@ -133,7 +133,7 @@ export function instructionsOf(module: BinaryenModule, namespace: string): Instr
   return module[namespace] as Instructions;
 }
 
-/** Loads binaryen: about 100 MB, and up to 0.35 s, so only in the compile worker, or where none can be had. */
+/** Loads binaryen: about 100 MB, and 0.1 to 0.35 s, so only in the compile worker, or where none can be had. */
 export async function loadBinaryen(): Promise<Binaryen> {
   const quick = await loadQuickly().catch(() => null);
   if (quick !== null) return quick;

@@ -180,7 +180,7 @@ function ask(question: Question, meanwhile?: () => void): Reply {
 }
 
 /**
- * Compiles a program. The first call may wait for the compiler to load, 0.3 s unless `startCompiler` was called in time.
+ * Compiles a program. The first call may wait for the compiler to load, 0.2 s unless `startCompiler` was called in time.
  *
  * @throws {CompileError} Where there is no compiler, or the program is not one it can compile.
  */

@@ -1,5 +1,5 @@
 /**
- * The compile worker: holds binaryen, which takes a third of a second and 100 MB to load, and answers one
+ * The compile worker: holds binaryen, which takes a tenth of a second and 100 MB to load, and answers one
  * request after the other while the main thread waits.
  *
  * @module
