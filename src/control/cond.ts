@@ -8,7 +8,7 @@
 import { InternalError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { type ShapedArray, shapedArray } from "../core/aval.ts";
-import type { ClosedJaxpr } from "../core/jaxpr.ts";
+import { type ClosedJaxpr, closeJaxpr, JaxprVar, makeJaxprOf } from "../core/jaxpr.ts";
 import type { LoweredKernelArg } from "../core/lowering.ts";
 import { type Primitive, type Tangent, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { bind } from "../core/trace.ts";
@@ -41,6 +41,32 @@ export function controlArgs(operands: number, results: number): LoweredKernelArg
   ];
 }
 
+/** Branches that may close over arrays, as branches that close over none: each takes the constants of all as leading inputs, so that all have one type. */
+function hoistBranches(
+  branches: readonly ClosedJaxpr[],
+): { readonly consts: readonly NDArray[]; readonly branches: readonly ClosedJaxpr[] } {
+  const consts = branches.flatMap((b) => b.consts);
+  if (consts.length === 0) return { consts, branches };
+  let start = 0;
+  const hoisted = branches.map(({ jaxpr: { constvars, invars, outvars, eqns } }) => {
+    const others = consts.map((x) => new JaxprVar(x.aval));
+    others.splice(start, constvars.length, ...constvars);
+    start += constvars.length;
+    return closeJaxpr(makeJaxprOf([], [...others, ...invars], outvars, eqns), []);
+  });
+  return { consts, branches: hoisted };
+}
+
+/** Binds a branch whose jaxprs may close over arrays: they become operands. */
+export function bindCond(
+  index: NDArray,
+  operands: readonly NDArray[],
+  branches: readonly ClosedJaxpr[],
+): readonly NDArray[] {
+  const hoisted = hoistBranches(branches);
+  return bind(condP, [index, ...hoisted.consts, ...operands], { branches: hoisted.branches });
+}
+
 /** `cond`: operands are the branch's index (0-d int32, clamped), then what every branch takes. */
 export const condP: Primitive<CondParams> = {
   name: "cond",
@@ -64,9 +90,7 @@ export const condP: Primitive<CondParams> = {
     const nonzero = tangents.map(isPresent);
     const force = anyOf(branches.map((b) => jvpJaxpr(b, nonzero).nonzeroOuts));
     const transformed = branches.map((b) => jvpJaxpr(b, nonzero, force).closed);
-    const results = bind(condP, [index, ...primals, ...tangents.filter(isPresent)], {
-      branches: transformed,
-    });
+    const results = bindCond(index, [...primals, ...tangents.filter(isPresent)], transformed);
     const count = branches[0].outAvals.length;
     let next = count;
     return [
@@ -79,9 +103,7 @@ export const condP: Primitive<CondParams> = {
     const nonzero = cts.map(isPresent);
     const transformed = branches.map((b) => transposeJaxpr(b, linear, nonzero, true).closed);
     const defined = operands.filter((x): x is NDArray => !(x instanceof UndefinedPrimal));
-    const results = bind(condP, [index as NDArray, ...defined, ...cts.filter(isPresent)], {
-      branches: transformed,
-    });
+    const results = bindCond(index as NDArray, [...defined, ...cts.filter(isPresent)], transformed);
     let next = 0;
     return [null, ...linear.map((l) => l ? results[next++] : null)];
   },
@@ -91,7 +113,7 @@ export const condP: Primitive<CondParams> = {
     if (indexDim === null) {
       const force = anyOf(branches.map((b) => batchJaxpr(b, size, mapped, axisName).mappedOuts));
       const transformed = branches.map((b) => batchJaxpr(b, size, mapped, axisName, force).closed);
-      const outs = bind(condP, [index, ...moved], { branches: transformed });
+      const outs = bindCond(index, moved, transformed);
       return [outs, force.map((f) => f ? 0 : null)];
     }
     // Each example has a branch of its own: all are computed, and each example takes its own.
@@ -152,13 +174,14 @@ export const condP: Primitive<CondParams> = {
         )
       );
       const knownValues = values.filter((x): x is NDArray => x !== null);
-      const results = bind(condP, [index, ...knownValues], { branches: knownBranches });
+      const results = bindCond(index, knownValues, knownBranches);
+      const unknown = hoistBranches(unknownBranches);
       let next = 0;
       return {
         knownOuts: unknownOuts.map((u) => u ? null : results[next++]),
-        residuals: [index, ...results.slice(count)],
+        residuals: [index, ...unknown.consts, ...results.slice(count)],
         primitive: condP,
-        params: { branches: unknownBranches },
+        params: { branches: unknown.branches },
         unknownAvals: unknownBranches[0].outAvals,
       };
     },

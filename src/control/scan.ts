@@ -9,7 +9,7 @@
  */
 import type { NDArray } from "../core/array.ts";
 import { type ShapedArray, shapedArray } from "../core/aval.ts";
-import { type ClosedJaxpr, closeJaxpr, makeJaxprOf } from "../core/jaxpr.ts";
+import { type ClosedJaxpr, closeJaxpr, hoistConsts, makeJaxprOf } from "../core/jaxpr.ts";
 import { type Primitive, type Tangent, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { bind } from "../core/trace.ts";
 import { addTangents } from "../ops/rules.ts";
@@ -50,11 +50,21 @@ function reordered(
   ins: readonly number[],
   outs: readonly number[],
 ): ClosedJaxpr {
-  const { invars, outvars, eqns } = closed.jaxpr;
+  const { constvars, invars, outvars, eqns } = closed.jaxpr;
   return closeJaxpr(
-    makeJaxprOf([], ins.map((i) => invars[i]), outs.map((i) => outvars[i]), eqns),
-    [],
+    makeJaxprOf(constvars, ins.map((i) => invars[i]), outs.map((i) => outvars[i]), eqns),
+    closed.consts,
   );
+}
+
+/** Binds a scan whose body may close over arrays, as a user's function and custom rules do: they become its consts. */
+export function bindScan(operands: readonly NDArray[], p: ScanParams): readonly NDArray[] {
+  const { consts } = p.jaxpr;
+  return bind(scanP, [...consts, ...operands], {
+    ...p,
+    jaxpr: hoistConsts(p.jaxpr),
+    numConsts: consts.length + p.numConsts,
+  });
 }
 
 const range = (from: number, to: number): number[] =>
@@ -125,8 +135,7 @@ export const scanP: Primitive<ScanParams> = {
     );
     const [xc, xi, xx] = parts(primals, numConsts, numCarry);
     const [dc, di, dx] = parts(tangents, numConsts, numCarry);
-    const results = bind(
-      scanP,
+    const results = bindScan(
       [
         ...xc,
         ...dc.filter(isPresent),
@@ -205,8 +214,7 @@ export const scanP: Primitive<ScanParams> = {
         ...sliceAvals.filter((_, i) => !linearXs[i]),
       ],
     );
-    const results = bind(
-      scanP,
+    const results = bindScan(
       [
         ...known,
         ...ctCarry,
@@ -247,8 +255,7 @@ export const scanP: Primitive<ScanParams> = {
     const [xc, xi, xx] = parts(operands, numConsts, numCarry);
     const [dc, di, dx] = parts(dims, numConsts, numCarry);
     const front = (x: NDArray, d: number | null) => d === null ? x : axisToFront(axisTools, x, d);
-    const outs = bind(
-      scanP,
+    const outs = bindScan(
       [
         ...xc.map((x, i) => front(x, dc[i])),
         ...xi.map((x, i) => carry[i] ? batchToFront(x, di[i], size) : x),
@@ -286,7 +293,7 @@ export const scanP: Primitive<ScanParams> = {
         list.filter((x): x is NDArray => x !== null);
       const knownInit = vi.filter((_, i) => !unknownCarry[i]) as NDArray[];
       const knownConsts = present(vc);
-      const results = bind(scanP, [...knownConsts, ...knownInit, ...present(vx)], {
+      const results = bindScan([...knownConsts, ...knownInit, ...present(vx)], {
         ...p,
         jaxpr: knownBody,
         numConsts: knownConsts.length,
@@ -315,8 +322,10 @@ export const scanP: Primitive<ScanParams> = {
         ],
         range(0, split.unknown.outAvals.length),
       );
-      // Operands at hand: shared residuals, stacked residuals, carries that started known, then all unknown operands in order.
-      const base = shared.length + perStep.length + startedKnown.length;
+      // Operands at hand: shared residuals, stacked residuals, carries that started known, arrays that the rest closes over, then all unknown
+      // operands in order.
+      const { consts } = unknownBody;
+      const base = shared.length + perStep.length + startedKnown.length + consts.length;
       let nextStarted = shared.length + perStep.length;
       let nextUnknown = base + unknownConsts;
       const carryOrder = unknownCarry.flatMap((u, i) => {
@@ -325,6 +334,7 @@ export const scanP: Primitive<ScanParams> = {
       });
       const unknownXs = kx.filter((k) => !k).length;
       const inputOrder = [
+        ...range(base - consts.length, base),
         ...range(0, shared.length),
         ...range(base, base + unknownConsts),
         ...carryOrder,
@@ -334,12 +344,12 @@ export const scanP: Primitive<ScanParams> = {
       let next = 0;
       return {
         knownOuts: split.knownOuts.map((k) => k ? results[next++] : null),
-        residuals: [...sharedResiduals, ...stackedResiduals, ...startedKnown],
+        residuals: [...sharedResiduals, ...stackedResiduals, ...startedKnown, ...consts],
         primitive: scanP,
         params: {
           ...p,
-          jaxpr: unknownBody,
-          numConsts: shared.length + unknownConsts,
+          jaxpr: hoistConsts(unknownBody),
+          numConsts: consts.length + shared.length + unknownConsts,
           numCarry: unknownCarries,
         },
         unknownAvals: unknownBody.outAvals.map((aval, i) =>

@@ -5,7 +5,7 @@
  */
 import { DifferentiationError, InternalError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
-import type { ClosedJaxpr } from "../core/jaxpr.ts";
+import { type ClosedJaxpr, hoistConsts } from "../core/jaxpr.ts";
 import { type Primitive, type Tangent, Zero } from "../core/primitive.ts";
 import { bind } from "../core/trace.ts";
 import { axisToFront } from "../ops/common.ts";
@@ -47,6 +47,18 @@ function fixedPoint(
     if (next.every((c, i) => c === carry[i])) return next;
     carry = next;
   }
+}
+
+/** Binds a loop whose jaxprs may close over arrays, as a user's functions and custom rules do: they become its consts. */
+export function bindWhile(operands: readonly NDArray[], p: WhileParams): readonly NDArray[] {
+  const [pc, pb, init] = parts(operands, p);
+  const [condConsts, bodyConsts] = [p.condJaxpr.consts, p.bodyJaxpr.consts];
+  return bind(whileP, [...condConsts, ...pc, ...bodyConsts, ...pb, ...init], {
+    condJaxpr: hoistConsts(p.condJaxpr),
+    bodyJaxpr: hoistConsts(p.bodyJaxpr),
+    condNconsts: condConsts.length + pc.length,
+    bodyNconsts: bodyConsts.length + pb.length,
+  });
 }
 
 /** `while`: operands are consts of the condition, consts of the body, the initial carry; results the final carry. */
@@ -94,8 +106,7 @@ export const whileP: Primitive<WhileParams> = {
       (xs) => evalClosedJaxpr(p.condJaxpr, xs.slice(0, pc.length + ni)),
       [...p.condJaxpr.inAvals, ...tangentI],
     );
-    const results = bind(
-      whileP,
+    const results = bindWhile(
       [
         ...pc,
         ...pb,
@@ -131,7 +142,7 @@ export const whileP: Primitive<WhileParams> = {
     if (!predicateMapped) {
       const condition = batchJaxpr(p.condJaxpr, size, [...mc, ...carry], axisName).closed;
       return [
-        bind(whileP, [...xc, ...xb, ...init], { ...p, condJaxpr: condition, bodyJaxpr: body }),
+        bindWhile([...xc, ...xb, ...init], { ...p, condJaxpr: condition, bodyJaxpr: body }),
         outDims,
       ];
     }
@@ -159,7 +170,7 @@ export const whileP: Primitive<WhileParams> = {
       },
       [...predicate.inAvals.slice(0, nc), ...body.inAvals],
     );
-    const outs = bind(whileP, [...xc, ...xc, ...xb, ...init], {
+    const outs = bindWhile([...xc, ...xc, ...xb, ...init], {
       condJaxpr: condition,
       bodyJaxpr: guarded,
       condNconsts: nc,
@@ -212,8 +223,7 @@ export const whileP: Primitive<WhileParams> = {
         ...keep.map((i) => p.condJaxpr.inAvals[vc.length + i]),
       ]);
       const knownConsts = vb.filter((x): x is NDArray => x !== null);
-      const results = bind(
-        whileP,
+      const results = bindWhile(
         [...(vc as NDArray[]), ...knownConsts, ...keep.map((i) => vi[i]!)],
         {
           condJaxpr: condition,

@@ -6,11 +6,10 @@
 import { ArgumentError, DTypeError, ShapeError, TreeError } from "../errors.ts";
 import { NDArray } from "../core/array.ts";
 import { formatAval, type ShapedArray, shapedArray, withWeakType } from "../core/aval.ts";
-import { type ClosedJaxpr, closeJaxpr, hoistConsts, JaxprVar, makeJaxprOf } from "../core/jaxpr.ts";
-import { bind } from "../core/trace.ts";
-import { condP } from "../control/cond.ts";
-import { scanP } from "../control/scan.ts";
-import { whileP } from "../control/while.ts";
+import type { ClosedJaxpr } from "../core/jaxpr.ts";
+import { bindCond } from "../control/cond.ts";
+import { bindScan } from "../control/scan.ts";
+import { bindWhile } from "../control/while.ts";
 import { asArray, isHostScalar, isTypedArray } from "../numpy/promote.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { literal } from "../ops/common.ts";
@@ -41,10 +40,9 @@ function arraysOf(tree: unknown, root: string, where: string): [NDArray[], TreeD
   return [arrays, def];
 }
 
-/** A traced function: without constants, these as leading inputs. */
+/** A traced function, and the structure of what it returns. */
 interface TracedBody {
   readonly closed: ClosedJaxpr;
-  readonly consts: readonly NDArray[];
   readonly outDef: TreeDef;
 }
 
@@ -62,7 +60,7 @@ function trace(
     outDef = def;
     return outs;
   }, avals);
-  return { closed: hoistConsts(closed), consts: closed.consts, outDef: outDef! };
+  return { closed, outDef: outDef! };
 }
 
 /** Checks that a body gives a carry like the one it takes; tells which leaves must lose their weak type for that. */
@@ -197,11 +195,11 @@ export function scan<C, X, Y>(
     (d) => d.childDefs[0],
     where,
   );
-  const results = bind(scanP, [...body.consts, ...started, ...arrays], {
+  const results = bindScan([...started, ...arrays], {
     jaxpr: body.closed,
     length,
     reverse: options.reverse ?? false,
-    numConsts: body.consts.length,
+    numConsts: 0,
     numCarry: carry.length,
     unroll: Number(options.unroll === true ? length : options.unroll || 1),
   });
@@ -247,11 +245,11 @@ export function whileLoop<C>(
       }`,
     );
   }
-  const results = bind(whileP, [...condition.consts, ...body.consts, ...started], {
+  const results = bindWhile(started, {
     condJaxpr: condition.closed,
     bodyJaxpr: body.closed,
-    condNconsts: condition.consts.length,
-    bodyNconsts: body.consts.length,
+    condNconsts: 0,
+    bodyNconsts: 0,
   });
   return unflatten(carryDef, results) as C;
 }
@@ -299,7 +297,7 @@ function traceBranches(
   branches: readonly ((...operands: Tree[]) => unknown)[],
   operands: readonly unknown[],
   where: string,
-): { closed: ClosedJaxpr[]; inputs: NDArray[]; outDef: TreeDef } {
+): { closed: ClosedJaxpr[]; arrays: NDArray[]; outDef: TreeDef } {
   const parts = operands.map((o, i) => arraysOf(o, `operands[${i}]`, where));
   const arrays = parts.flatMap(([a]) => a);
   const defs = parts.map(([, d]) => d);
@@ -326,26 +324,7 @@ function traceBranches(
       }
     });
   });
-  // Every branch takes the constants of all, so that all have one type.
-  const consts = traced.flatMap((t) => t.consts);
-  let start = 0;
-  const closed = traced.map((t) => {
-    const { invars, outvars, eqns } = t.closed.jaxpr;
-    const own = t.consts.length;
-    const before = consts.slice(0, start).map((x) => new JaxprVar(x.aval));
-    const after = consts.slice(start + own).map((x) => new JaxprVar(x.aval));
-    start += own;
-    return closeJaxpr(
-      makeJaxprOf(
-        [],
-        [...before, ...invars.slice(0, own), ...after, ...invars.slice(own)],
-        outvars,
-        eqns,
-      ),
-      [],
-    );
-  });
-  return { closed, inputs: [...consts, ...arrays], outDef };
+  return { closed: traced.map((t) => t.closed), arrays, outDef };
 }
 
 /**
@@ -413,8 +392,8 @@ function branch(
   operands: readonly unknown[],
   where: string,
 ): unknown {
-  const { closed, inputs, outDef } = traceBranches(branches, operands, where);
-  return unflatten(outDef, bind(condP, [index, ...inputs], { branches: closed }));
+  const { closed, arrays, outDef } = traceBranches(branches, operands, where);
+  return unflatten(outDef, bindCond(index, arrays, closed));
 }
 
 /**
