@@ -102,6 +102,8 @@ export interface Evaluator {
   fromTypedArray(data: TypedArray, shape: readonly number[], dtype: DType): NDArrayType;
   /** Takes an array that a cache holds, such as a program's constant, out of every `scope()`. */
   keepAlive(x: NDArrayType): void;
+  /** Calls a synchronous function and frees what it made and does not return, unless something is being traced. */
+  freeTemporaries<T>(fn: () => T): T;
 }
 
 let evaluator: Evaluator | null = null;

@@ -7,6 +7,7 @@ import { DTypeError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
 import type { Shape } from "../core/aval.ts";
 import { checkDType, type DType } from "../core/dtype.ts";
+import { getEvaluator } from "../core/trace.ts";
 import * as arith from "../ops/arith.ts";
 import { lit, literal } from "../ops/common.ts";
 import { bitcastConvertType, stopGradient } from "../ops/convert.ts";
@@ -47,16 +48,18 @@ export function uniformBetween(
   high: NDArray,
 ): NDArray {
   // Random mantissa bits under the exponent of 1 give [1, 2).
-  const wide = dtype === "float64";
-  const drawn = randomBits(k, wide ? 64 : 32, shape);
-  const mantissa = logic.shiftRightLogical(drawn, fullLike(lit(drawn, wide ? 12 : 9), shape));
-  const one = wide ? literal(0x3ff0000000000000n, "int64") : literal(0x3f800000, "uint32");
-  const floats = arith.sub(
-    bitcastConvertType(logic.or(mantissa, fullLike(one, shape)), dtype),
-    literal(1, dtype),
-  );
-  const span = arith.sub(high, low);
-  return arith.max(low, arith.add(arith.mul(floats, span), low));
+  return getEvaluator().freeTemporaries(() => {
+    const wide = dtype === "float64";
+    const drawn = randomBits(k, wide ? 64 : 32, shape);
+    const mantissa = logic.shiftRightLogical(drawn, lit(drawn, wide ? 12 : 9));
+    const one = wide ? literal(0x3ff0000000000000n, "int64") : literal(0x3f800000, "uint32");
+    const floats = arith.sub(
+      bitcastConvertType(logic.or(mantissa, one), dtype),
+      literal(1, dtype),
+    );
+    const span = arith.sub(high, low);
+    return arith.max(low, arith.add(arith.mul(floats, span), low));
+  });
 }
 
 /** Options of {@linkcode uniform}. */

@@ -12,6 +12,7 @@ import type { DType, HostScalar, TypedArray } from "../core/dtype.ts";
 import { identityOf, paramsKey } from "../core/params_key.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
 import { type Evaluator, installEvaluator } from "../core/trace.ts";
+import { freeTemporaries } from "./scope.ts";
 import { InternalError } from "../errors.ts";
 import { arrayFromTypedArray, ConcreteArray, literalArray } from "./concrete.ts";
 import { cellsPlan } from "./cells_plan.ts";
@@ -112,6 +113,7 @@ export const evaluator: Evaluator = {
     x instanceof ConcreteArray ? x.literal : undefined,
   fromTypedArray: (data: TypedArray, shape: readonly number[], dtype: DType): NDArray =>
     arrayFromTypedArray(data, shape, dtype),
+  freeTemporaries,
   keepAlive: (x: NDArray): void => {
     if (x instanceof ConcreteArray) x.isKept = true;
   },

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isEager } from "../core/trace.ts";
 import type { Removal } from "./concrete.ts";
 import { leaves } from "../tree/mod.ts";
 import { type OpenScope, openScope, setOpenScope, setScopeLookup } from "./scope_stack.ts";
@@ -30,6 +31,9 @@ let openAsync = 0;
  * `fn` may be asynchronous; what other tasks make while it waits is left alone. (Where the host has no
  * `AsyncLocalStorage`, what `fn` makes after its first `await` is left to the garbage collector.)
  *
+ * Inside of a transformed function it frees nothing itself, because what is made there may be needed later, as by a gradient: such arrays
+ * belong to the scope outside.
+ *
  * @returns What `fn` returned; arrays in it belong to the scope outside, if there is one.
  *
  * @example
@@ -44,6 +48,7 @@ let openAsync = 0;
  * ```
  */
 export function scope<T>(fn: () => T): T {
+  if (!isEager()) return fn();
   const outer = openScope();
   const inner: OpenScope = { arrays: [], isOpen: true };
   const previous = setOpenScope(inner);
@@ -74,6 +79,21 @@ export function scope<T>(fn: () => T): T {
     leave(null);
     throw error;
   }) as T;
+}
+
+/** {@linkcode scope} for the library's own synchronous functions: it loads nothing, and temporaries of large results are used again at once. */
+export function freeTemporaries<T>(fn: () => T): T {
+  if (!isEager()) return fn();
+  const outer = openScope();
+  const inner: OpenScope = { arrays: [], isOpen: true };
+  const previous = setOpenScope(inner);
+  let result: T | null = null;
+  try {
+    return result = fn();
+  } finally {
+    setOpenScope(previous);
+    close(inner, outer, result);
+  }
 }
 
 function close(inner: OpenScope, outer: OpenScope | null, result: unknown): void {
