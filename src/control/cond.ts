@@ -9,8 +9,7 @@ import { InternalError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { type ShapedArray, shapedArray } from "../core/aval.ts";
 import { type ClosedJaxpr, closeJaxpr, JaxprVar, makeJaxprOf } from "../core/jaxpr.ts";
-import type { LoweredKernelArg } from "../core/lowering.ts";
-import { type Primitive, type Tangent, UndefinedPrimal, Zero } from "../core/primitive.ts";
+import { type Primitive, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { bind } from "../core/trace.ts";
 import { axisToFront, lit } from "../ops/common.ts";
 import { eq, le, select } from "../ops/logic.ts";
@@ -19,6 +18,7 @@ import { jvpJaxpr } from "../transform/jvp.ts";
 import { splitJaxpr, transposeJaxpr } from "../transform/linearize.ts";
 import { evalClosedJaxpr, stage } from "../transform/stage.ts";
 import { batchJaxpr } from "../transform/vmap.ts";
+import { controlArgs, isPresent } from "./common.ts";
 
 /** Parameters of {@linkcode condP}. */
 export interface CondParams {
@@ -26,19 +26,9 @@ export interface CondParams {
   readonly branches: readonly ClosedJaxpr[];
 }
 
-const isPresent = (t: Tangent): t is NDArray => !(t instanceof Zero);
-
 /** Whether any of the masks is set, place by place. */
-export function anyOf(masks: readonly (readonly boolean[])[]): boolean[] {
+function anyOf(masks: readonly (readonly boolean[])[]): boolean[] {
   return masks[0].map((_, i) => masks.some((m) => m[i]));
-}
-
-/** The arguments of a control-flow kernel: all operands, all results. */
-export function controlArgs(operands: number, results: number): LoweredKernelArg[] {
-  return [
-    ...Array.from({ length: operands }, (_, operand) => ({ kind: "operand", operand }) as const),
-    ...Array.from({ length: results }, (_, result) => ({ kind: "result", result }) as const),
-  ];
 }
 
 /** Branches that may close over arrays, as branches that close over none: each takes the constants of all as leading inputs, so that all have one type. */

@@ -7,13 +7,14 @@
 import { InternalError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { type ClosedJaxpr, hoistConsts } from "../core/jaxpr.ts";
-import { type Primitive, type Tangent, UndefinedPrimal, Zero } from "../core/primitive.ts";
+import { type Primitive, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { bind, getEvaluator } from "../core/trace.ts";
 import { axisTools } from "../ops/shape.ts";
 import { axisToFront } from "../ops/common.ts";
 import { jvpJaxpr } from "../transform/jvp.ts";
 import { splitJaxpr, transposeJaxpr } from "../transform/linearize.ts";
 import { batchJaxpr } from "../transform/vmap.ts";
+import { isPresent } from "./common.ts";
 
 /** Parameters of {@linkcode jitP}. */
 export interface JitParams {
@@ -84,8 +85,6 @@ export function programOf(closed: ClosedJaxpr, name: string): CompiledProgram {
   if (program === undefined) programs.set(closed, program = jitBackend().compile(closed, { name }));
   return program;
 }
-
-const isPresent = (t: Tangent): t is NDArray => !(t instanceof Zero);
 
 /** `jit`: applies a jaxpr, compiled as one program. */
 export const jitP: Primitive<JitParams> = {

@@ -19,7 +19,7 @@ import { jvpJaxpr } from "../transform/jvp.ts";
 import { backwardPass, splitJaxpr } from "../transform/linearize.ts";
 import { stage } from "../transform/stage.ts";
 import { batchJaxpr } from "../transform/vmap.ts";
-import { controlArgs } from "./cond.ts";
+import { controlArgs, fixedPoint, isPresent } from "./common.ts";
 
 /** Parameters of {@linkcode scanP}. */
 export interface ScanParams {
@@ -32,8 +32,6 @@ export interface ScanParams {
   /** How many steps JAX would unroll; printed, and else without effect. */
   readonly unroll: number;
 }
-
-const isPresent = (t: Tangent): t is NDArray => !(t instanceof Zero);
 
 /** A list cut into consts, carry and the rest. */
 function parts<T>(list: readonly T[], numConsts: number, numCarry: number): [T[], T[], T[]] {
@@ -69,20 +67,6 @@ export function bindScan(operands: readonly NDArray[], p: ScanParams): readonly 
 
 const range = (from: number, to: number): number[] =>
   Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
-
-/** Grows a mask of the carry until a step keeps it. */
-function fixedPoint(
-  initial: readonly boolean[],
-  step: (carry: readonly boolean[]) => readonly boolean[],
-): boolean[] {
-  let carry = [...initial];
-  for (;;) {
-    const given = step(carry);
-    const next = carry.map((c, i) => c || given[i]);
-    if (next.every((c, i) => c === carry[i])) return next;
-    carry = next;
-  }
-}
 
 function stacked(aval: ShapedArray, length: number): ShapedArray {
   return shapedArray([length, ...aval.shape], aval.dtype, aval.weakType);

@@ -6,7 +6,7 @@
 import { DifferentiationError, InternalError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { type ClosedJaxpr, hoistConsts } from "../core/jaxpr.ts";
-import { type Primitive, type Tangent, Zero } from "../core/primitive.ts";
+import { type Primitive, Zero } from "../core/primitive.ts";
 import { bind } from "../core/trace.ts";
 import { axisToFront } from "../ops/common.ts";
 import { select } from "../ops/logic.ts";
@@ -16,7 +16,7 @@ import { jvpJaxpr } from "../transform/jvp.ts";
 import { splitJaxpr } from "../transform/linearize.ts";
 import { evalClosedJaxpr, stage } from "../transform/stage.ts";
 import { batchJaxpr } from "../transform/vmap.ts";
-import { controlArgs } from "./cond.ts";
+import { controlArgs, fixedPoint, isPresent } from "./common.ts";
 
 /** Parameters of {@linkcode whileP}. */
 export interface WhileParams {
@@ -28,25 +28,9 @@ export interface WhileParams {
   readonly bodyNconsts: number;
 }
 
-const isPresent = (t: Tangent): t is NDArray => !(t instanceof Zero);
-
 function parts<T>(list: readonly T[], { condNconsts, bodyNconsts }: WhileParams): [T[], T[], T[]] {
   const split = condNconsts + bodyNconsts;
   return [list.slice(0, condNconsts), list.slice(condNconsts, split), list.slice(split)];
-}
-
-/** Grows a mask of the carry until a step keeps it. */
-function fixedPoint(
-  initial: readonly boolean[],
-  step: (carry: readonly boolean[]) => readonly boolean[],
-): boolean[] {
-  let carry = [...initial];
-  for (;;) {
-    const given = step(carry);
-    const next = carry.map((c, i) => c || given[i]);
-    if (next.every((c, i) => c === carry[i])) return next;
-    carry = next;
-  }
 }
 
 /** Binds a loop whose jaxprs may close over arrays, as a user's functions and custom rules do: they become its consts. */

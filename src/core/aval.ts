@@ -59,6 +59,17 @@ export function sizeOf(shape: Shape): number {
   return size;
 }
 
+/** How many elements apart neighbours along each axis are, rows last: `[12, 4, 1]` for `[2, 3, 4]`. */
+export function stridesOf(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length);
+  let stride = 1;
+  for (let i = shape.length - 1; i >= 0; i--) {
+    strides[i] = stride;
+    stride *= shape[i];
+  }
+  return strides;
+}
+
 /** Bytes that a value of this aval occupies. */
 export function nbytesOf(aval: ShapedArray): number {
   return aval.size * dtypeInfo(aval.dtype).bytes;

@@ -16,7 +16,7 @@ import { isInexact } from "../core/dtype.ts";
 import { type Tangent, Zero } from "../core/primitive.ts";
 import { customJvpCall } from "../control/custom_jvp_call.ts";
 import { literal } from "../ops/common.ts";
-import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
+import { flatten, isNull, leafPaths, unflatten } from "../tree/flatten.ts";
 import { isKwargs } from "../tree/kwargs.ts";
 import { describeDifference } from "../tree/mismatch.ts";
 import { keystr } from "../tree/path.ts";
@@ -24,8 +24,6 @@ import type { TreeDef } from "../tree/treedef.ts";
 import { isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import type { AnyTree } from "./types.ts";
 import { invoke } from "./wrapper.ts";
-
-const isNull = (x: unknown): boolean => x === null || x === undefined;
 
 /** The rule of a function with a custom jvp: primals and tangents to output and its tangent. */
 export type JvpRuleFunction = (

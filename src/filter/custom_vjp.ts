@@ -15,7 +15,7 @@ import { formatAval, type ShapedArray, shapesEqual } from "../core/aval.ts";
 import { type Tangent, Zero } from "../core/primitive.ts";
 import { customVjpCall } from "../control/custom_vjp_call.ts";
 import { literal } from "../ops/common.ts";
-import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
+import { flatten, isNull, leafPaths, unflatten } from "../tree/flatten.ts";
 import { isKwargs } from "../tree/kwargs.ts";
 import { describeDifference } from "../tree/mismatch.ts";
 import { keystr } from "../tree/path.ts";
@@ -23,8 +23,6 @@ import type { TreeDef } from "../tree/treedef.ts";
 import { isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import type { AnyTree } from "./types.ts";
 import { invoke } from "./wrapper.ts";
-
-const isNull = (x: unknown): boolean => x === null || x === undefined;
 
 /** The forward rule: `(perturbed, vjpArg, ...args) => [out, residuals]`. */
 export type CustomVjpFwd = (

@@ -10,15 +10,13 @@ import { isInexact } from "../core/dtype.ts";
 import { type Tangent, Zero } from "../core/primitive.ts";
 import { literal } from "../ops/common.ts";
 import { jvpFlat } from "../transform/jvp.ts";
-import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
+import { flatten, isNull, leafPaths, unflatten } from "../tree/flatten.ts";
 import { isKwargs, type Kwargs } from "../tree/kwargs.ts";
 import { describeDifference } from "../tree/mismatch.ts";
 import { keystr } from "../tree/path.ts";
 import { isArrayLeaf, isInexactLeaf, toNDArray } from "./leaves.ts";
 import type { AnyTree, Grad } from "./types.ts";
 import { invoke } from "./wrapper.ts";
-
-const isNull = (x: unknown): boolean => x === null || x === undefined;
 
 /** A primal that has a tangent, as an array; host numbers count as weakly typed floats. */
 function primalArray(x: unknown, path: string): NDArray {

@@ -6,14 +6,12 @@
 import { ArgumentError, DTypeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { isInexact } from "../core/dtype.ts";
-import { type Tangent, Zero } from "../core/primitive.ts";
+import { Zero } from "../core/primitive.ts";
 import { literal } from "../ops/common.ts";
-import { convertElementType } from "../ops/convert.ts";
-import { eq } from "../ops/logic.ts";
-import { instantiate, iota, reshape } from "../ops/shape.ts";
+import { instantiate } from "../ops/shape.ts";
+import { forwardColumns, reverseRows } from "../transform/jacobian.ts";
 import { applyTranspose, type Linearized, linearizeFlat } from "../transform/linearize.ts";
 import { evalClosedJaxpr } from "../transform/stage.ts";
-import { placeAxis, vmapFlat } from "../transform/vmap.ts";
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
 import { isKwargs } from "../tree/kwargs.ts";
 import { keystr } from "../tree/path.ts";
@@ -27,59 +25,28 @@ export interface FilterJacobianOptions {
   readonly hasAux?: boolean;
 }
 
-/** The rows of the identity of `x.size`, shaped like `x`. */
-function basis(x: NDArray): NDArray {
-  const n = x.size;
-  const identity = eq(iota("int32", [n, n], 0), iota("int32", [n, n], 1));
-  return reshape(convertElementType(identity, x.dtype), [n, ...x.shape]);
-}
-
 /** Blocks `[output][input]`, each of shape `out.shape + in.shape`, by pushing every input direction forward. */
 function forwardBlocks(lin: Linearized, inputs: readonly NDArray[], count: number): NDArray[][] {
-  const columns = inputs.map((x, k) => {
-    const [outs, dims] = vmapFlat(
-      ([direction]) => {
-        const tangents = inputs.map((y, i) => i === k ? direction : instantiate(new Zero(y.aval)));
-        const results = evalClosedJaxpr(lin.linear, tangents);
-        let next = 0;
-        return lin.nonzeroOuts.map((nonzero, o) =>
-          nonzero ? results[next++] : instantiate(new Zero(lin.outs[o].aval))
-        ).slice(0, count);
-      },
-      [basis(x)],
-      [0],
-      x.size,
-    );
-    return outs.map((out, o) => {
-      const last = placeAxis(out, dims[o], -1, x.size);
-      return reshape(last, [...last.shape.slice(0, -1), ...x.shape]);
-    });
-  });
+  const columns = forwardColumns((tangents) => {
+    const results = evalClosedJaxpr(lin.linear, tangents.map(instantiate));
+    let next = 0;
+    return lin.nonzeroOuts.map((nonzero, o) =>
+      nonzero ? results[next++] : instantiate(new Zero(lin.outs[o].aval))
+    ).slice(0, count);
+  }, inputs);
   return Array.from({ length: count }, (_, o) => columns.map((column) => column[o]));
 }
 
 /** The same blocks, by pulling every output direction back. */
-function reverseBlocks(lin: Linearized, inputs: readonly NDArray[], count: number): NDArray[][] {
-  return lin.outs.slice(0, count).map((out, o) => {
+function reverseBlocks(lin: Linearized, _inputs: readonly NDArray[], count: number): NDArray[][] {
+  lin.outs.slice(0, count).forEach((out, o) => {
     if (!isInexact(out.dtype)) {
       throw new DTypeError(
         `filterJacrev: outputs must be floating; output ${o} is ${out.dtype}. filterJacfwd gives zeros for it`,
       );
     }
-    const [rows, dims] = vmapFlat(
-      ([ct]) => {
-        const cts = lin.outs.map((y, i): Tangent => i === o ? ct : new Zero(y.aval));
-        return applyTranspose(lin, cts).map(instantiate);
-      },
-      [basis(out)],
-      [0],
-      out.size,
-    );
-    return rows.map((row, i) => {
-      const first = placeAxis(row, dims[i], 0, out.size);
-      return reshape(first, [...out.shape, ...inputs[i].shape]);
-    });
   });
+  return reverseRows((cts) => applyTranspose(lin, cts), lin.outs, count);
 }
 
 function jacobianCall(

@@ -12,7 +12,7 @@ import { type Tangent, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { literal } from "../ops/common.ts";
 import { instantiate } from "../ops/shape.ts";
 import { backwardPass, linearizeFlat } from "../transform/linearize.ts";
-import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
+import { flatten, isNull, leafPaths, unflatten } from "../tree/flatten.ts";
 import { splitKwargs, takeOptions } from "../tree/kwargs.ts";
 import { describeDifference } from "../tree/mismatch.ts";
 import { keystr } from "../tree/path.ts";
@@ -20,8 +20,6 @@ import type { TreeDef } from "../tree/treedef.ts";
 import { isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import type { Grad } from "./types.ts";
 import { invoke, makeWrapper, Opaque, type Transformation } from "./wrapper.ts";
-
-const isNull = (x: unknown): boolean => x === null || x === undefined;
 
 /** What a pullback knows beside its residuals. */
 interface Pullback {

@@ -12,14 +12,14 @@ import type { ClosedJaxpr } from "../core/jaxpr.ts";
 import { type Tangent, Zero } from "../core/primitive.ts";
 import { asArray, isHostScalar } from "../numpy/promote.ts";
 import { literal } from "../ops/common.ts";
-import { instantiate, iota, reshape } from "../ops/shape.ts";
-import { eq } from "../ops/logic.ts";
+import { instantiate } from "../ops/shape.ts";
 import { convertElementType } from "../ops/convert.ts";
+import { forwardColumns, reverseRows } from "../transform/jacobian.ts";
 import { jvpFlat } from "../transform/jvp.ts";
 import { applyTranspose, linearizeFlat, vjpFlat } from "../transform/linearize.ts";
 import { evalClosedJaxpr, stage } from "../transform/stage.ts";
 import { placeAxis, vmapFlat } from "../transform/vmap.ts";
-import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
+import { flatten, isNull, leafPaths, unflatten } from "../tree/flatten.ts";
 import { broadcastPrefix } from "../tree/map.ts";
 import { keystr } from "../tree/path.ts";
 import type { TreeDef } from "../tree/treedef.ts";
@@ -230,13 +230,6 @@ export function linearize(
 
 // ---------------------------------------------------------------- jacobians
 
-/** The rows of the identity of `n`, shaped like copies of an array. */
-function basis(x: NDArray): NDArray {
-  const n = x.size;
-  const identity = eq(iota("int32", [n, n], 0), iota("int32", [n, n], 1));
-  return reshape(convertElementType(identity, x.dtype), [n, ...x.shape]);
-}
-
 /** Options of the jacobians. */
 export interface JacobianOptions {
   /** Which argument to differentiate; 0 unless given. */
@@ -266,21 +259,10 @@ function jacobian(
 /** The jacobian by forward mode: for each output and input leaf, an array of shape `out.shape + in.shape`. */
 export function jacfwd(fun: AnyFunction, options: JacobianOptions = {}): AnyFunction {
   return jacobian("jacfwd", fun, options, (f, xs) => {
-    const columns = xs.map((x, k) => {
-      const [outs, dims] = vmapFlat(
-        ([direction]) => {
-          const tangents = xs.map((y, i): Tangent => i === k ? direction : new Zero(y.aval));
-          return jvpFlat(f, xs, tangents)[1].map(instantiate);
-        },
-        [basis(x)],
-        [0],
-        x.size,
-      );
-      return outs.map((out, i) => {
-        const last = placeAxis(out, dims[i], -1, x.size);
-        return reshape(last, [...last.shape.slice(0, -1), ...x.shape]);
-      });
-    });
+    const columns = forwardColumns(
+      (tangents) => jvpFlat(f, xs, tangents)[1].map(instantiate),
+      xs,
+    );
     const count = columns[0]?.length ?? 0;
     return Array.from({ length: count }, (_, o) => columns.map((c) => c[o]));
   });
@@ -290,19 +272,7 @@ export function jacfwd(fun: AnyFunction, options: JacobianOptions = {}): AnyFunc
 export function jacrev(fun: AnyFunction, options: JacobianOptions = {}): AnyFunction {
   return jacobian("jacrev", fun, options, (f, xs) => {
     const [outs, pullback] = vjpFlat(f, xs);
-    return outs.map((out, o) => {
-      const [rows, dims] = vmapFlat(
-        ([ct]) =>
-          pullback(outs.map((y, i): Tangent => i === o ? ct : new Zero(y.aval))).map(instantiate),
-        [basis(out)],
-        [0],
-        out.size,
-      );
-      return rows.map((row, i) => {
-        const first = placeAxis(row, dims[i], 0, out.size);
-        return reshape(first, [...out.shape, ...first.shape.slice(1)]);
-      });
-    });
+    return reverseRows(pullback, outs);
   });
 }
 
@@ -324,8 +294,6 @@ export interface VmapArgOptions {
   /** The number of examples, where no argument tells. */
   readonly axisSize?: number | null;
 }
-
-const isNull = (x: unknown): boolean => x === null || x === undefined;
 
 function axesOf(spec: unknown, tree: unknown, count: number, name: string): (number | null)[] {
   const axes = typeof spec === "number" || isNull(spec)

@@ -8,7 +8,7 @@ import type { NDArray } from "../core/array.ts";
 import type { AxisName } from "../core/axis_env.ts";
 import { literal } from "../ops/common.ts";
 import { placeAxis, vmapFlat } from "../transform/vmap.ts";
-import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
+import { flatten, isNull, leafPaths, unflatten } from "../tree/flatten.ts";
 import { isKwargs, splitKwargs } from "../tree/kwargs.ts";
 import { broadcastPrefix } from "../tree/map.ts";
 import { keystr } from "../tree/path.ts";
@@ -35,8 +35,6 @@ export interface VmapOptions<A extends readonly unknown[] = readonly unknown[]> 
   readonly argNames?: readonly string[] | null;
 }
 
-const isAxisLeaf = (x: unknown): boolean => x === null || x === undefined;
-
 /** The axis of each leaf of `tree`, from a spec that is a prefix of it. */
 function resolveAxes(
   caller: string,
@@ -45,19 +43,19 @@ function resolveAxes(
   tree: unknown,
   leaves: readonly unknown[],
 ) {
-  const axes = typeof spec === "number" || typeof spec === "function" || isAxisLeaf(spec)
+  const axes = typeof spec === "number" || typeof spec === "function" || isNull(spec)
     ? leaves.map(() => spec)
     : broadcastPrefix(spec, tree, {
-      isLeaf: isAxisLeaf,
+      isLeaf: isNull,
       caller,
       name: option === "inAxes" ? "args" : "output",
     });
   return axes.map((axis, i): number | null => {
-    if (isAxisLeaf(axis)) return null;
+    if (isNull(axis)) return null;
     const value: unknown = typeof axis === "function"
       ? (axis as (leaf: unknown) => unknown)(leaves[i])
       : axis;
-    if (isAxisLeaf(value)) return null;
+    if (isNull(value)) return null;
     if (!Number.isInteger(value)) {
       const came = typeof axis === "function"
         ? `a function that gave ${String(value)}`

@@ -10,7 +10,7 @@ import { checkDType, type DType, isFloating } from "../core/dtype.ts";
 import { type Tangent, Zero } from "../core/primitive.ts";
 import { customJvpCall } from "../control/custom_jvp_call.ts";
 import * as np from "../numpy/ufuncs.ts";
-import { asArray, normalizeAxes, normalizeAxis, promoteInexact } from "../numpy/promote.ts";
+import { asArray, normalizeAxes, normalizeAxis, toInexact } from "../numpy/promote.ts";
 import * as red from "../numpy/reductions.ts";
 import { split } from "../numpy/shapes.ts";
 import * as arith from "../ops/arith.ts";
@@ -22,7 +22,7 @@ import { keptShape, reduceMax } from "../ops/reduce.ts";
 import { broadcastInDim, fullLike, iota, reduceSum, reshape } from "../ops/shape.ts";
 
 function float(x: ArrayLike, name: string): NDArray {
-  return promoteInexact([x], `nn.${name}`)[0];
+  return toInexact(x, `nn.${name}`);
 }
 
 function choose(condition: NDArray, x: NDArray, y: NDArray): NDArray {

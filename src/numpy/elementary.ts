@@ -7,106 +7,101 @@ import type { ArrayLike, NDArray } from "../core/array.ts";
 import * as arith from "../ops/arith.ts";
 import { lit } from "../ops/common.ts";
 import * as el from "../ops/elementary.ts";
-import { promoteInexact } from "./promote.ts";
-
-/** One operand of a floating dtype. */
-function float(x: ArrayLike, where: string): NDArray {
-  return promoteInexact([x], where)[0];
-}
+import { toInexact } from "./promote.ts";
 
 /** The exponential. Integers become floating. */
 export function exp(x: ArrayLike): NDArray {
-  return el.exp(float(x, "numpy.exp"));
+  return el.exp(toInexact(x, "numpy.exp"));
 }
 
 /** 2 to the power `x`. Integers become floating. */
 export function exp2(x: ArrayLike): NDArray {
-  return el.exp2(float(x, "numpy.exp2"));
+  return el.exp2(toInexact(x, "numpy.exp2"));
 }
 
 /** `exp(x) - 1`, exact near 0. Integers become floating. */
 export function expm1(x: ArrayLike): NDArray {
-  return el.expm1(float(x, "numpy.expm1"));
+  return el.expm1(toInexact(x, "numpy.expm1"));
 }
 
 /** The natural logarithm. Integers become floating. */
 export function log(x: ArrayLike): NDArray {
-  return el.log(float(x, "numpy.log"));
+  return el.log(toInexact(x, "numpy.log"));
 }
 
 /** `log(1 + x)`, exact near 0. Integers become floating. */
 export function log1p(x: ArrayLike): NDArray {
-  return el.log1p(float(x, "numpy.log1p"));
+  return el.log1p(toInexact(x, "numpy.log1p"));
 }
 
 /** The square root. Integers become floating. */
 export function sqrt(x: ArrayLike): NDArray {
-  return el.sqrt(float(x, "numpy.sqrt"));
+  return el.sqrt(toInexact(x, "numpy.sqrt"));
 }
 
 /** The cube root. Integers become floating. */
 export function cbrt(x: ArrayLike): NDArray {
-  return el.cbrt(float(x, "numpy.cbrt"));
+  return el.cbrt(toInexact(x, "numpy.cbrt"));
 }
 
 /** The sine, of radians. Integers become floating. */
 export function sin(x: ArrayLike): NDArray {
-  return el.sin(float(x, "numpy.sin"));
+  return el.sin(toInexact(x, "numpy.sin"));
 }
 
 /** The cosine, of radians. Integers become floating. */
 export function cos(x: ArrayLike): NDArray {
-  return el.cos(float(x, "numpy.cos"));
+  return el.cos(toInexact(x, "numpy.cos"));
 }
 
 /** The tangent, of radians. Integers become floating. */
 export function tan(x: ArrayLike): NDArray {
-  return el.tan(float(x, "numpy.tan"));
+  return el.tan(toInexact(x, "numpy.tan"));
 }
 
 /** The inverse sine, in radians. Integers become floating. */
 export function arcsin(x: ArrayLike): NDArray {
-  return el.asin(float(x, "numpy.arcsin"));
+  return el.asin(toInexact(x, "numpy.arcsin"));
 }
 
 /** The inverse cosine, in radians. Integers become floating. */
 export function arccos(x: ArrayLike): NDArray {
-  return el.acos(float(x, "numpy.arccos"));
+  return el.acos(toInexact(x, "numpy.arccos"));
 }
 
 /** The inverse tangent, in radians. Integers become floating. */
 export function arctan(x: ArrayLike): NDArray {
-  return el.atan(float(x, "numpy.arctan"));
+  return el.atan(toInexact(x, "numpy.arctan"));
 }
 
 /** The hyperbolic sine. Integers become floating. */
 export function sinh(x: ArrayLike): NDArray {
-  return el.sinh(float(x, "numpy.sinh"));
+  return el.sinh(toInexact(x, "numpy.sinh"));
 }
 
 /** The hyperbolic cosine. Integers become floating. */
 export function cosh(x: ArrayLike): NDArray {
-  return el.cosh(float(x, "numpy.cosh"));
+  return el.cosh(toInexact(x, "numpy.cosh"));
 }
 
 /** The hyperbolic tangent. Integers become floating. */
 export function tanh(x: ArrayLike): NDArray {
-  return el.tanh(float(x, "numpy.tanh"));
+  return el.tanh(toInexact(x, "numpy.tanh"));
 }
 
 /** The inverse hyperbolic sine. Integers become floating. */
 export function arcsinh(x: ArrayLike): NDArray {
-  return el.asinh(float(x, "numpy.arcsinh"));
+  return el.asinh(toInexact(x, "numpy.arcsinh"));
 }
 
 /** The inverse hyperbolic cosine. Integers become floating. */
 export function arccosh(x: ArrayLike): NDArray {
-  return el.acosh(float(x, "numpy.arccosh"));
+  return el.acosh(toInexact(x, "numpy.arccosh"));
 }
 
 /** The inverse hyperbolic tangent. Integers become floating. */
 export function arctanh(x: ArrayLike): NDArray {
-  return el.atanh(float(x, "numpy.arctanh"));
+  return el.atanh(toInexact(x, "numpy.arctanh"));
 }
 
 /** {@linkcode arcsin}. */
@@ -129,31 +124,31 @@ export const atanh = arctanh;
 
 /** The logarithm to base 2. */
 export function log2(x: ArrayLike): NDArray {
-  const a = float(x, "numpy.log2");
+  const a = toInexact(x, "numpy.log2");
   return arith.div(el.log(a), el.log(lit(a, 2)));
 }
 
 /** The logarithm to base 10. */
 export function log10(x: ArrayLike): NDArray {
-  const a = float(x, "numpy.log10");
+  const a = toInexact(x, "numpy.log10");
   return arith.div(el.log(a), el.log(lit(a, 10)));
 }
 
 /** `1 / x`, floating. */
 export function reciprocal(x: ArrayLike): NDArray {
-  const a = float(x, "numpy.reciprocal");
+  const a = toInexact(x, "numpy.reciprocal");
   return arith.div(lit(a, 1), a);
 }
 
 /** Degrees to radians. */
 export function deg2rad(x: ArrayLike): NDArray {
-  const a = float(x, "numpy.deg2rad");
+  const a = toInexact(x, "numpy.deg2rad");
   return arith.mul(a, lit(a, Math.PI / 180));
 }
 
 /** Radians to degrees. */
 export function rad2deg(x: ArrayLike): NDArray {
-  const a = float(x, "numpy.rad2deg");
+  const a = toInexact(x, "numpy.rad2deg");
   return arith.mul(a, lit(a, 180 / Math.PI));
 }
 

@@ -133,6 +133,11 @@ export function promoteInexact(xs: readonly ArrayLike[], where: string): NDArray
   return xs.map((x) => toDType(x, inexactDType(dtype), weakType, where));
 }
 
+/** One operand, at least of a floating dtype. */
+export function toInexact(x: ArrayLike, where: string): NDArray {
+  return promoteInexact([x], where)[0];
+}
+
 /** The floating dtype in which functions of another compute: int64 has as many bits as float64. */
 export function inexactDType(dtype: DType): DType {
   if (isFloating(dtype)) return dtype;

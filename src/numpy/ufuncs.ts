@@ -12,7 +12,7 @@ import { bitcastConvertType, convertElementType } from "../ops/convert.ts";
 import * as el from "../ops/elementary.ts";
 import * as logic from "../ops/logic.ts";
 import { fullLike } from "../ops/shape.ts";
-import { asArray, broadcastOperands, promote, promoteInexact } from "./promote.ts";
+import { asArray, broadcastOperands, promote, promoteInexact, toInexact } from "./promote.ts";
 
 /** Promotes and broadcasts two operands. */
 function pair(x: ArrayLike, y: ArrayLike, where: string): [NDArray, NDArray] {
@@ -35,11 +35,6 @@ function numberPair(x: ArrayLike, y: ArrayLike, where: string): [NDArray, NDArra
 function nonzeroDivisor(b: NDArray): NDArray {
   if (isFloating(b.dtype)) return b;
   return logic.select(logic.eq(b, lit(b, 0)), fullLike(lit(b, 1), b.shape), b);
-}
-
-/** One operand of a floating dtype. */
-function float(x: ArrayLike, where: string): NDArray {
-  return promoteInexact([x], where)[0];
 }
 
 /** Comparison with zero: what truth means. */
@@ -381,7 +376,7 @@ export const absolute = abs;
 
 /** `|x|`, floating. */
 export function fabs(x: ArrayLike): NDArray {
-  return arith.abs(float(x, "numpy.fabs"));
+  return arith.abs(toInexact(x, "numpy.fabs"));
 }
 
 /** -1, 0 or 1, by the sign of `x`; NaN for NaN. */
@@ -400,21 +395,21 @@ export function square(x: ArrayLike): NDArray {
 export function floor(x: ArrayLike): NDArray {
   const a = asArray(x, "numpy.floor");
   if (!isFloating(a.dtype)) return a;
-  return arith.floor(float(a, "numpy.floor"));
+  return arith.floor(toInexact(a, "numpy.floor"));
 }
 
 /** The smallest whole number not below `x`. */
 export function ceil(x: ArrayLike): NDArray {
   const a = asArray(x, "numpy.ceil");
   if (!isFloating(a.dtype)) return a;
-  return arith.ceil(float(a, "numpy.ceil"));
+  return arith.ceil(toInexact(a, "numpy.ceil"));
 }
 
 /** `x` without its fraction. */
 export function trunc(x: ArrayLike): NDArray {
   const a = asArray(x, "numpy.trunc");
   if (!isFloating(a.dtype)) return a;
-  const b = float(a, "numpy.trunc");
+  const b = toInexact(a, "numpy.trunc");
   return logic.select(logic.lt(b, lit(b, 0)), arith.ceil(b), arith.floor(b));
 }
 
@@ -423,7 +418,7 @@ export const fix = trunc;
 
 /** The nearest whole number, halves to even. */
 export function rint(x: ArrayLike): NDArray {
-  return arith.round(float(x, "numpy.rint"), 1);
+  return arith.round(toInexact(x, "numpy.rint"), 1);
 }
 
 /** Options of {@linkcode round}. */
@@ -438,7 +433,7 @@ export function round(x: ArrayLike, options: RoundOptions | number = {}): NDArra
   const a = asArray(x, "numpy.round");
   if (!isFloating(a.dtype)) {
     if (decimals >= 0) return a;
-    const scaled = round(float(a, "numpy.round"), { decimals });
+    const scaled = round(toInexact(a, "numpy.round"), { decimals });
     return convertElementType(scaled, a.dtype);
   }
   if (decimals === 0) return arith.round(a, 1);
@@ -467,13 +462,13 @@ export function isinf(x: ArrayLike): NDArray {
 
 /** Whether `x` is +∞. */
 export function isposinf(x: ArrayLike): NDArray {
-  const a = float(x, "numpy.isposinf");
+  const a = toInexact(x, "numpy.isposinf");
   return logic.eq(a, lit(a, Infinity));
 }
 
 /** Whether `x` is -∞. */
 export function isneginf(x: ArrayLike): NDArray {
-  const a = float(x, "numpy.isneginf");
+  const a = toInexact(x, "numpy.isneginf");
   return logic.eq(a, lit(a, -Infinity));
 }
 
@@ -524,7 +519,7 @@ export function logaddexp2(x: ArrayLike, y: ArrayLike): NDArray {
 
 /** `sin(πx) / (πx)`, 1 at 0. */
 export function sinc(x: ArrayLike): NDArray {
-  const a = float(x, "numpy.sinc");
+  const a = toInexact(x, "numpy.sinc");
   const atZero = logic.eq(a, lit(a, 0));
   const one = fullLike(lit(a, 1), a.shape);
   const scaled = arith.mul(lit(a, Math.PI), logic.select(atZero, one, a));

@@ -25,6 +25,7 @@ import {
 } from "../numpy/ufuncs.ts";
 import * as np from "../numpy/ufuncs.ts";
 import { where } from "../numpy/where.ts";
+import { isNull } from "../tree/flatten.ts";
 import { leaves, map } from "../tree/map.ts";
 
 /** A tree of parameters, gradients or states. */
@@ -48,8 +49,6 @@ export interface GradientTransformation {
   // deno-lint-ignore no-explicit-any -- a gradient has the type of its parameters, which trees do not tell
   update(updates: any, state: Tree, params?: Tree): [updates: any, state: Tree];
 }
-
-const isNull = (x: unknown): boolean => x === null || x === undefined;
 
 /** Maps over trees in which `null` stands for "leave alone": where any tree has it, the result does. */
 export function mapLive(fn: (...leaves: NDArray[]) => unknown, first: Tree, ...rest: Tree[]): Tree {

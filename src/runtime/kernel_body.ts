@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { shapedArray, sizeOf } from "../core/aval.ts";
+import { shapedArray, sizeOf, stridesOf } from "../core/aval.ts";
 import { type DType, dtypeInfo } from "../core/dtype.ts";
 import {
   binaryKernel,
@@ -20,7 +20,7 @@ import { writeCells } from "./cells.ts";
 import { bodyCompute } from "./cells_plan.ts";
 import type { ConcreteArray } from "./concrete.ts";
 import { heap } from "./memory.ts";
-import { type Body, type Node, stridesOf, type View } from "./recipe.ts";
+import type { Body, Node, View } from "./recipe.ts";
 import type { Cells } from "./storage.ts";
 
 /** The operands of a task. */

@@ -5,7 +5,7 @@
  */
 import { binaryFunction, type Value } from "../backends/interp/scalar.ts";
 import { gemmScratchBytes } from "../backends/wasm/gemm_plan.ts";
-import { nbytesOf, type ShapedArray, sizeOf } from "../core/aval.ts";
+import { nbytesOf, type ShapedArray, sizeOf, stridesOf } from "../core/aval.ts";
 import { type DType, dtypeInfo } from "../core/dtype.ts";
 import type { LoweredKernel } from "../core/lowering.ts";
 import type { Block } from "./allocator.ts";
@@ -29,14 +29,7 @@ import {
   reduceKernel,
 } from "./kernel_ops.ts";
 import { heap } from "./memory.ts";
-import {
-  type Body,
-  type DotRecipe,
-  type Piece,
-  type Recipe,
-  stridesOf,
-  type UpdateRecipe,
-} from "./recipe.ts";
+import type { Body, DotRecipe, Piece, Recipe, UpdateRecipe } from "./recipe.ts";
 import { beginOperation, giveScratch, takeScratch } from "./storage.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
 

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type Shape, type ShapedArray, sizeOf } from "../core/aval.ts";
+import { type Shape, type ShapedArray, sizeOf, stridesOf } from "../core/aval.ts";
 import type { DType, HostScalar } from "../core/dtype.ts";
 import type { Access, DotSpec, Lowered, LoweredKernel } from "../core/lowering.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
@@ -125,17 +125,6 @@ export interface DotSide {
   readonly batch: number;
   readonly free: number;
   readonly contract: number;
-}
-
-/** Row-major strides. */
-export function stridesOf(shape: Shape): number[] {
-  const strides = new Array<number>(shape.length);
-  let stride = 1;
-  for (let i = shape.length - 1; i >= 0; i--) {
-    strides[i] = stride;
-    stride *= shape[i];
-  }
-  return strides;
 }
 
 /** The recipe of each result, or `null` where some result has none. */

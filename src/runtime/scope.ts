@@ -51,18 +51,8 @@ export function scope<T>(fn: () => T): T {
   if (!isEager()) return fn();
   const outer = openScope();
   const inner: OpenScope = { arrays: [], isOpen: true };
-  const previous = setOpenScope(inner);
-  let result: T;
-  let local: TaskLocal | null = null;
-  try {
-    local = taskLocal();
-    result = local === null ? fn() : local.run(inner, fn);
-  } catch (error) {
-    close(inner, outer, null);
-    throw error;
-  } finally {
-    setOpenScope(previous);
-  }
+  const local = taskLocal();
+  const result = enter(inner, outer, local === null ? fn : () => local.run(inner, fn));
   if (!isPromise(result)) {
     close(inner, outer, result);
     return result;
@@ -86,13 +76,21 @@ export function freeTemporaries<T>(fn: () => T): T {
   if (!isEager()) return fn();
   const outer = openScope();
   const inner: OpenScope = { arrays: [], isOpen: true };
+  const result = enter(inner, outer, fn);
+  close(inner, outer, result);
+  return result;
+}
+
+/** Calls `fn` with a scope open; where it throws, all that it made is freed. */
+function enter<T>(inner: OpenScope, outer: OpenScope | null, fn: () => T): T {
   const previous = setOpenScope(inner);
-  let result: T | null = null;
   try {
-    return result = fn();
+    return fn();
+  } catch (error) {
+    close(inner, outer, null);
+    throw error;
   } finally {
     setOpenScope(previous);
-    close(inner, outer, result);
   }
 }
 

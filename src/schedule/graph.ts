@@ -8,7 +8,7 @@
  */
 import { CompileError } from "../errors.ts";
 import type { Shape, ShapedArray } from "../core/aval.ts";
-import { shapedArray, sizeOf } from "../core/aval.ts";
+import { shapedArray, sizeOf, stridesOf } from "../core/aval.ts";
 import { type DType, dtypeInfo, isFloating } from "../core/dtype.ts";
 import {
   type Atom,
@@ -118,17 +118,6 @@ export class Value implements TermRef {
   get bytes(): number {
     return this.size * dtypeInfo(this.aval.dtype).bytes;
   }
-}
-
-/** Row-major strides, in elements. */
-export function stridesOf(shape: Shape): number[] {
-  const strides = new Array<number>(shape.length);
-  let stride = 1;
-  for (let i = shape.length - 1; i >= 0; i--) {
-    strides[i] = stride;
-    stride *= shape[i];
-  }
-  return strides;
 }
 
 /** All values of a program, in order of definition. */

@@ -7,7 +7,7 @@
  * @module
  */
 import { InternalError } from "../errors.ts";
-import { type Shape, sizeOf } from "../core/aval.ts";
+import { type Shape, sizeOf, stridesOf } from "../core/aval.ts";
 import { dtypeInfo } from "../core/dtype.ts";
 import {
   type Atom,
@@ -19,7 +19,6 @@ import {
 import type { Access, DotSpec, Lowered, LoweredKernel } from "../core/lowering.ts";
 import { binary, constant, type Expr, index, load, makeVar, type Var } from "../loopnest/expr.ts";
 import { scheduleControl } from "./control.ts";
-import { stridesOf } from "./graph.ts";
 import { aliasAsMap, dotAsReduce } from "./lowered.ts";
 import { inlineCalls } from "./simplify.ts";
 import type { BufferDecl, DotOperand, KernelArg, Program, Step, Stmt } from "../loopnest/ir.ts";

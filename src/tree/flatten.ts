@@ -13,6 +13,11 @@ import { type CustomType, isLeafPrototype, nodeTypeOf } from "./registry.ts";
 import { canonicalStatic, type NodeCodec, sameStatic } from "./static_value.ts";
 import { internTreeDef, leafDef, noneDef, TreeDef } from "./treedef.ts";
 
+/** Whether a node is `null`, or `undefined`, which is read as `null`. As `isLeaf` it keeps the empty places of a tree. */
+export function isNull(x: unknown): x is null | undefined {
+  return x === null || x === undefined;
+}
+
 /** What decides that a node is to be taken for a leaf. */
 export interface IsLeafOption {
   /** Called on every node, root first; where it is true the node is a leaf. `null` may become one so. */

@@ -1,7 +1,7 @@
 /** Normal forms of index expressions. */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import type { BinaryOp } from "../../src/loopnest/expr.ts";
-import { stridesOf } from "../../src/schedule/graph.ts";
+import { stridesOf } from "../../src/core/aval.ts";
 import { type Term, Terms } from "../../src/schedule/term.ts";
 import { makeRandom } from "./helpers.ts";
 
