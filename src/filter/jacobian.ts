@@ -6,12 +6,15 @@
 import { ArgumentError, DTypeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { isInexact } from "../core/dtype.ts";
-import { Zero } from "../core/primitive.ts";
 import { literal } from "../ops/common.ts";
 import { instantiate } from "../ops/shape.ts";
 import { forwardColumns, reverseRows } from "../transform/jacobian.ts";
-import { applyTranspose, type Linearized, linearizeFlat } from "../transform/linearize.ts";
-import { evalClosedJaxpr } from "../transform/stage.ts";
+import {
+  applyLinear,
+  applyTranspose,
+  type Linearized,
+  linearizeFlat,
+} from "../transform/linearize.ts";
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
 import { isKwargs } from "../tree/kwargs.ts";
 import { keystr } from "../tree/path.ts";
@@ -27,13 +30,10 @@ export interface FilterJacobianOptions {
 
 /** Blocks `[output][input]`, each of shape `out.shape + in.shape`, by pushing every input direction forward. */
 function forwardBlocks(lin: Linearized, inputs: readonly NDArray[], count: number): NDArray[][] {
-  const columns = forwardColumns((tangents) => {
-    const results = evalClosedJaxpr(lin.linear, tangents.map(instantiate));
-    let next = 0;
-    return lin.nonzeroOuts.map((nonzero, o) =>
-      nonzero ? results[next++] : instantiate(new Zero(lin.outs[o].aval))
-    ).slice(0, count);
-  }, inputs);
+  const columns = forwardColumns(
+    (tangents) => applyLinear(lin, tangents.map(instantiate)).slice(0, count),
+    inputs,
+  );
   return Array.from({ length: count }, (_, o) => columns.map((column) => column[o]));
 }
 

@@ -16,8 +16,8 @@ import { instantiate } from "../ops/shape.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { forwardColumns, reverseRows } from "../transform/jacobian.ts";
 import { jvpFlat } from "../transform/jvp.ts";
-import { applyTranspose, linearizeFlat, vjpFlat } from "../transform/linearize.ts";
-import { evalClosedJaxpr, stage } from "../transform/stage.ts";
+import { applyLinear, applyTranspose, linearizeFlat, vjpFlat } from "../transform/linearize.ts";
+import { stage } from "../transform/stage.ts";
 import { placeAxis, vmapFlat } from "../transform/vmap.ts";
 import { flatten, isNull, leafPaths, unflatten } from "../tree/flatten.ts";
 import { broadcastPrefix } from "../tree/map.ts";
@@ -218,12 +218,7 @@ export function linearize(
   const lin = linearizeFlat(f.flat, xs);
   const apply = (...tangents: unknown[]) => {
     const [ts] = flattenArrays(tangents, "tangents", "linearize");
-    const results = evalClosedJaxpr(lin.linear, ts);
-    let next = 0;
-    const outs = lin.nonzeroOuts.map((nonzero, i) =>
-      nonzero ? results[next++] : instantiate(new Zero(lin.outs[i].aval))
-    );
-    return unflatten(f.outDef(), outs);
+    return unflatten(f.outDef(), applyLinear(lin, ts));
   };
   return [unflatten(f.outDef(), lin.outs), apply];
 }

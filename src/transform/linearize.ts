@@ -63,6 +63,15 @@ export function linearizeFlat(
   }
 }
 
+/** Applies a linearised function: tangents of all its outputs from those of its inputs. */
+export function applyLinear(lin: Linearized, tangents: readonly NDArray[]): NDArray[] {
+  const results = evalClosedJaxpr(lin.linear, tangents);
+  let next = 0;
+  return lin.nonzeroOuts.map((nonzero, i) =>
+    nonzero ? results[next++] : instantiate(new Zero(lin.outs[i].aval))
+  );
+}
+
 /** Applies the transpose of a linearised function: cotangents of its inputs from those of its outputs. */
 export function applyTranspose(lin: Linearized, cotangents: readonly Tangent[]): Tangent[] {
   const cts = cotangents.filter((_, i) => lin.nonzeroOuts[i]);
