@@ -10,58 +10,14 @@ import type { ClosedJaxpr } from "../core/jaxpr.ts";
 import { bindCond } from "../control/cond.ts";
 import { bindScan } from "../control/scan.ts";
 import { bindWhile } from "../control/while.ts";
-import { asArray, isHostScalar, isTypedArray } from "../numpy/promote.ts";
+import { asArray } from "../numpy/promote.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { literal } from "../ops/common.ts";
-import { stage } from "../transform/stage.ts";
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
 import { describeDifference } from "../tree/mismatch.ts";
 import { keystr } from "../tree/path.ts";
 import type { TreeDef } from "../tree/treedef.ts";
-
-/** A tree of arrays and numbers, and one like it. */
-// deno-lint-ignore no-explicit-any -- types do not follow trees through tracing
-type Tree = any;
-
-/** The leaves of a tree as arrays. */
-function arraysOf(tree: unknown, root: string, where: string): [NDArray[], TreeDef] {
-  const [leaves, def] = flatten(tree);
-  const paths = leafPaths(def);
-  const arrays = leaves.map((leaf, i) => {
-    if (leaf instanceof NDArray || isHostScalar(leaf) || isTypedArray(leaf)) {
-      return asArray(leaf, where);
-    }
-    throw new ArgumentError(
-      `${where}: every leaf must be an array or a number; ${keystr(paths[i], root)} is ${
-        typeof leaf === "object" ? leaf!.constructor?.name : `${typeof leaf} ${String(leaf)}`
-      }. Close over what is no array instead`,
-    );
-  });
-  return [arrays, def];
-}
-
-/** A traced function, and the structure of what it returns. */
-interface TracedBody {
-  readonly closed: ClosedJaxpr;
-  readonly outDef: TreeDef;
-}
-
-function trace(
-  fn: (...args: Tree[]) => unknown,
-  defs: readonly TreeDef[],
-  avals: readonly ShapedArray[],
-  where: string,
-): TracedBody {
-  let outDef: TreeDef | null = null;
-  const closed = stage((inputs) => {
-    let at = 0;
-    const args = defs.map((def) => unflatten(def, inputs.slice(at, at += def.numLeaves)));
-    const [outs, def] = arraysOf(fn(...args), "output", where);
-    outDef = def;
-    return outs;
-  }, avals);
-  return { closed, outDef: outDef! };
-}
+import { arraysOf, trace, type TracedBody, type Tree } from "./traced.ts";
 
 /** Checks that a body gives a carry like the one it takes; tells which leaves must lose their weak type for that. */
 function checkCarry(

@@ -17,5 +17,12 @@ export {
   switchBranch as switch,
   whileLoop,
 } from "./loops.ts";
+export { associativeScan, type AssociativeScanOptions } from "./associative_scan.ts";
+export {
+  customLinearSolve,
+  customRoot,
+  type LinearSolveOptions,
+  type RootOptions,
+} from "./implicit.ts";
 export type { DimensionNumbers } from "../ops/dot.ts";
 export type { PadAxis } from "../ops/slicing.ts";
