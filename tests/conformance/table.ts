@@ -292,6 +292,21 @@ export const cases: readonly Case[] = [
   { name: "cumlogsumexp", operands: [f([7])], call: (x) => lax.cumlogsumexp(x, 0) },
   { name: "sort", operands: [f([3, 9])], call: (x) => lax.sort(x) },
   { name: "argsort", operands: [f([3, 60])], call: (x) => np.argsort(x), ...flat },
+  {
+    name: "associativeScan",
+    operands: [f([5, 2])],
+    call: (x) => lax.associativeScan((a: vn.NDArray, b: vn.NDArray) => a.mul(b), x),
+  },
+  {
+    name: "custom_linear_solve",
+    operands: [f([3], [1, 2]), f([3])],
+    call: (d, b) => {
+      const solve = (_: unknown, r: vn.NDArray) => r.div(d);
+      return lax.customLinearSolve((x: vn.NDArray) => x.mul(d), b, solve, {
+        transposeSolve: solve,
+      });
+    },
+  },
   { name: "iota", operands: [f([3])], call: (x) => lax.add(x, lax.iota(x.dtype, 3)) },
   { name: "copy", operands: [f([3])], call: (x) => np.copy(x) },
   { name: "relu", operands: [f([9])], call: (x) => vn.nn.relu(x) },

@@ -35,7 +35,7 @@ warnings.simplefilter("ignore")
 
 FILES = [
     "elementwise", "promotion", "shaping", "reductions", "indexing", "linalg", "lax", "random", "nn",
-    "grads", "optim", "jaxprs", "transforms", "more",
+    "grads", "optim", "jaxprs", "transforms", "more", "loops",
 ]
 
 
