@@ -10,6 +10,7 @@ import { NDArray } from "../core/array.ts";
 import { formatAval, type ShapedArray } from "../core/aval.ts";
 import { dtypeInfo, dtypeOfTypedArray } from "../core/dtype.ts";
 import { Tracer } from "../core/trace.ts";
+import { pformatKey } from "../tree/brands.ts";
 import { callableName } from "../tree/callable.ts";
 import { unguarded } from "../tree/guard.ts";
 import { isModule } from "../tree/module.ts";
@@ -139,6 +140,13 @@ function describeObject(node: object, context: Context): Doc {
         }
         return group(`${type.name}(`, entriesOf(unguarded(node), "=", context), ")", "");
       case "custom": {
+        const own = (node as { [pformatKey]?: () => string | null })[pformatKey]?.() ?? null;
+        if (own !== null) return own;
+        if (type.flattenWithKeys !== null) {
+          const [entries] = type.flattenWithKeys(node);
+          const parts = entries.map(([name, x]) => [`${name}=`, describe(x, context)] as const);
+          return group(`${type.name}(`, parts, ")", "");
+        }
         const [children] = type.flatten(node);
         return group(`${type.name}(`, children.map((x) => ["", describe(x, context)]), ")", "");
       }

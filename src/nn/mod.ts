@@ -6,12 +6,43 @@
  * @module
  */
 export * from "./functions.ts";
-export type { CallOptions, Features, ParameterOptions } from "./layers/common.ts";
+export {
+  type AttentionOptions,
+  type AttentionWeightsOptions,
+  dotProductAttention,
+  dotProductAttentionWeights,
+} from "./attention.ts";
+export { deleteInitState, makeWithState, State, StateIndex, type StateMarker } from "./state.ts";
+export type {
+  CallOptions,
+  Features,
+  ParameterOptions,
+  StatefulCallOptions,
+} from "./layers/common.ts";
 export { Identity, Linear, type LinearOptions } from "./layers/linear.ts";
 export { type Activation, MLP, type MLPOptions } from "./layers/mlp.ts";
 export { Dropout, type DropoutOptions } from "./layers/dropout.ts";
 export { LayerNorm, type LayerNormOptions } from "./layers/layer_norm.ts";
 export { RMSNorm, type RMSNormOptions } from "./layers/rms_norm.ts";
+export { GroupNorm, type GroupNormOptions } from "./layers/group_norm.ts";
+export { BatchNorm, type BatchNormMode, type BatchNormOptions } from "./layers/batch_norm.ts";
+export type { ParametrisedLayer } from "./layers/reparametrised.ts";
+export { SpectralNorm, type SpectralNormOptions } from "./layers/spectral_norm.ts";
+export { WeightNorm, type WeightNormOptions } from "./layers/weight_norm.ts";
 export { Embedding, type EmbeddingOptions } from "./layers/embedding.ts";
+export {
+  RotaryPositionalEmbedding,
+  type RotaryPositionalEmbeddingOptions,
+} from "./layers/rotary.ts";
+export {
+  type Heads,
+  MultiheadAttention,
+  type MultiheadAttentionCallOptions,
+  type MultiheadAttentionOptions,
+} from "./layers/attention.ts";
+export { GRUCell, LSTMCell, type RecurrentCellOptions } from "./layers/recurrent.ts";
+export { PReLU, type PReLUOptions } from "./layers/prelu.ts";
+export { StatefulLayer } from "./layers/stateful.ts";
+export { Shared, SharedNode } from "./layers/shared.ts";
 export { Lambda, type Layer, Sequential } from "./layers/sequential.ts";
 export { inferenceMode } from "../filter/inference_mode.ts";

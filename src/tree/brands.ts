@@ -17,3 +17,6 @@ export const boundBrand: unique symbol = Symbol.for("vernal.bound") as never;
 export const equalsKey: unique symbol = Symbol.for("vernal.equals") as never;
 /** A value with {@linkcode equalsKey} may return a string or number here, the same for equal values. */
 export const hashKey: unique symbol = Symbol.for("vernal.hash") as never;
+
+/** An object with this method writes itself where trees are printed, unless the method gives `null`. */
+export const pformatKey: unique symbol = Symbol.for("vernal.pformat") as never;

@@ -6,8 +6,9 @@
 import { ArgumentError } from "../../errors.ts";
 import { NDArray } from "../../core/array.ts";
 import type { Shape } from "../../core/aval.ts";
-import { checkDType, type DType } from "../../core/dtype.ts";
+import { checkDType, type DType, promoteTypes } from "../../core/dtype.ts";
 import { uniform } from "../../random/continuous.ts";
+import type { State } from "../state.ts";
 
 /** What every layer takes when it is called. */
 export interface CallOptions {
@@ -15,6 +16,22 @@ export interface CallOptions {
   readonly key?: NDArray | null;
   /** For the layers that behave differently when no longer trained. */
   readonly inference?: boolean | null;
+  /** None: a call with a state gives a state back, and has a type of its own. */
+  readonly state?: null;
+}
+
+/** What a call takes that hands state through: it returns `[y, newState]`. */
+export interface StatefulCallOptions extends Omit<CallOptions, "state"> {
+  /** The state of the model, or of a larger one. */
+  readonly state: State;
+}
+
+/** What a call returns: `out`, with the state beside it where one was given. */
+export function withState(
+  out: NDArray,
+  { state }: { readonly state?: State | null },
+): NDArray | [NDArray, State] {
+  return state === undefined || state === null ? out : [out, state];
 }
 
 /** Options of layers with parameters. */
@@ -60,4 +77,9 @@ export function uniformInit(
     maxval: limit,
     dtype: checkDType(dtype ?? "float32", `${where}: options.dtype`),
   });
+}
+
+/** The dtype in which statistics of a layer's input are computed: at least float32. */
+export function wideDType(dtype: DType): DType {
+  return promoteTypes({ dtype, weakType: false }, { dtype: "float32", weakType: false }).dtype;
 }

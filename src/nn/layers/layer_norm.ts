@@ -14,7 +14,8 @@ import { convertElementType } from "../../ops/convert.ts";
 import { rsqrt } from "../../ops/elementary.ts";
 import { type Field, field } from "../../tree/field.ts";
 import { Module } from "../../tree/module.ts";
-import type { CallOptions } from "./common.ts";
+import type { State } from "../state.ts";
+import { type CallOptions, type StatefulCallOptions, wideDType, withState } from "./common.ts";
 
 /** Options of {@linkcode LayerNorm}. */
 export interface LayerNormOptions {
@@ -80,8 +81,14 @@ export class LayerNorm extends Module {
     this.bias = useBias ? zeros(this.shape, dtype) : null;
   }
 
-  /** Normalises one example, of exactly the layer's shape. For batches use `filterVmap`. */
-  call(x: NDArray, _options: CallOptions = {}): NDArray {
+  /** Normalises one example, of exactly the layer's shape. For batches use `filterVmap`. A state is given back as it came. */
+  call(x: NDArray, options: StatefulCallOptions): [NDArray, State];
+  /** As above, without state. */
+  call(x: NDArray, options?: CallOptions): NDArray;
+  call(
+    x: NDArray,
+    options: CallOptions | StatefulCallOptions = {},
+  ): NDArray | [NDArray, State] {
     if (!shapesEqual(x.shape, this.shape)) {
       throw new ShapeError(
         `nn.LayerNorm: expected one example of shape ${formatShape(this.shape)}; got ${
@@ -89,13 +96,13 @@ export class LayerNorm extends Module {
         }. For a batch, map the layer: filterVmap((row) => norm.call(row))(x)`,
       );
     }
-    const dtype = x.dtype === "float64" ? "float64" : "float32";
+    const dtype = wideDType(x.dtype);
     const wide = convertElementType(x, dtype);
     const center = mean(wide, { keepdims: true });
     const spread = maximum(variance(wide, { keepdims: true }), 0);
     let out = multiply(subtract(wide, center), rsqrt(add(spread, this.eps)));
     if (this.weight !== null) out = multiply(convertElementType(this.weight, dtype), out);
     if (this.bias !== null) out = add(out, convertElementType(this.bias, dtype));
-    return convertElementType(out, x.dtype);
+    return withState(convertElementType(out, x.dtype), options);
   }
 }

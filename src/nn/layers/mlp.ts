@@ -4,9 +4,11 @@
  * @module
  */
 import { ArgumentError } from "../../errors.ts";
-import type { NDArray } from "../../core/array.ts";
+import { type NDArray, slice } from "../../core/array.ts";
 import { filterVmap } from "../../filter/vmap.ts";
 import { isArrayLeaf } from "../../filter/leaves.ts";
+import { scan as scanLoop } from "../../lax/loops.ts";
+import { arange } from "../../numpy/creation.ts";
 import { split } from "../../random/keys.ts";
 import { type Callable, callableOf } from "../../tree/callable.ts";
 import { type Field, field } from "../../tree/field.ts";
@@ -33,6 +35,11 @@ export interface MLPOptions extends ParameterOptions {
   readonly useBias?: boolean;
   /** Whether the last layer has one; true unless told. */
   readonly useFinalBias?: boolean;
+  /**
+   * Whether the hidden layers are kept as one, its parameters stacked, and run by `lax.scan`: a deep network then compiles as fast as a
+   * shallow one. False unless told.
+   */
+  readonly scan?: boolean;
 }
 
 /**
@@ -48,7 +55,7 @@ export interface MLPOptions extends ParameterOptions {
  * ```
  */
 export class MLP extends Module {
-  /** `depth + 1` linear layers. */
+  /** `depth + 1` linear layers; with `scan`, the first, all between stacked along a new axis 0, and the last. */
   layers: Linear[];
   /** Between layers. */
   activation: Activation;
@@ -66,6 +73,8 @@ export class MLP extends Module {
   widthSize: number;
   /** The number of hidden layers. */
   depth: number;
+  /** Whether the layers between the first and the last are stacked. */
+  scan: boolean;
 
   /** Which fields are part of the structure. */
   static fields: Record<string, Field> = {
@@ -75,6 +84,7 @@ export class MLP extends Module {
     outSize: field({ static: true }),
     widthSize: field({ static: true }),
     depth: field({ static: true }),
+    scan: field({ static: true }),
   };
 
   /**
@@ -84,7 +94,7 @@ export class MLP extends Module {
    * @param outSize The size of the output, or `"scalar"`.
    * @param widthSize The size of each hidden layer.
    * @param depth The number of hidden layers; 0 gives one linear layer.
-   * @param options `key`; `activation`, `finalActivation`, `useBias`, `useFinalBias`, `dtype`.
+   * @param options `key`; `activation`, `finalActivation`, `useBias`, `useFinalBias`, `scan`, `dtype`.
    */
   constructor(
     inSize: Features,
@@ -94,21 +104,32 @@ export class MLP extends Module {
     options: MLPOptions,
   ) {
     super();
-    const { activation = relu, finalActivation = identity, useBias = true, useFinalBias = true } =
-      options ?? {};
+    const {
+      activation = relu,
+      finalActivation = identity,
+      useBias = true,
+      useFinalBias = true,
+      scan = false,
+    } = options ?? {};
     if (!Number.isInteger(depth) || depth < 0) {
       throw new ArgumentError(`nn.MLP: depth must be a non-negative integer; got ${depth}`);
     }
     const keys = split(checkKey(options?.key, "nn.MLP"), depth + 1);
     const dtype = options.dtype === undefined ? {} : { dtype: options.dtype };
-    this.layers = Array.from({ length: depth + 1 }, (_, i) => {
-      const isLast = i === depth;
-      return new Linear(i === 0 ? inSize : widthSize, isLast ? outSize : widthSize, {
-        key: keys.get(i),
-        useBias: isLast ? useFinalBias : useBias,
-        ...dtype,
-      });
-    });
+    const linear = (from: Features, to: Features, useBias: boolean, key: NDArray) =>
+      new Linear(from, to, { key, useBias, ...dtype });
+    const hidden = (key: NDArray) => linear(widthSize, widthSize, useBias, key);
+    if (depth === 0) this.layers = [linear(inSize, outSize, useFinalBias, keys.get(0))];
+    else {
+      const between = scan
+        ? [filterVmap(hidden)(keys.get(slice(1, depth)))]
+        : Array.from({ length: depth - 1 }, (_, i) => hidden(keys.get(i + 1)));
+      this.layers = [
+        linear(inSize, widthSize, useBias, keys.get(0)),
+        ...between,
+        linear(widthSize, outSize, useFinalBias, keys.get(depth)),
+      ];
+    }
     // Mapped twice over nothing but a size: an activation with parameters is repeated, a function stays as it is.
     const perUnit = filterVmap(() => activation, { axisSize: widthSize });
     this.activation = filterVmap(perUnit, { axisSize: depth })();
@@ -121,21 +142,37 @@ export class MLP extends Module {
     this.outSize = outSize;
     this.widthSize = widthSize;
     this.depth = depth;
+    this.scan = scan;
   }
 
   /** Applies the network to one example, of shape `[inSize]`. For batches use `filterVmap`. */
   call(x: NDArray, _options: CallOptions = {}): NDArray {
+    const first = this.layers[0];
+    const last = this.layers[this.layers.length - 1];
     let out = x;
-    for (let i = 0; i < this.depth; i++) {
-      const own = map(
-        (leaf: unknown) => isArrayLeaf(leaf) ? (leaf as NDArray).get(i) : leaf,
-        this.activation,
-      );
-      out = vmapApply(own as Activation, this.layers[i].call(out));
+    if (this.depth > 0) out = hiddenActivation(this, 0, first.call(out));
+    if (this.depth > 0 && this.scan) {
+      const step = (value: NDArray, [i, layer]: [NDArray, Linear]) =>
+        [hiddenActivation(this, i, layer.call(value)), null] as const;
+      const numbers = arange(1, this.depth, 1, { dtype: "int32" });
+      [out] = scanLoop(step, out, [numbers, this.layers[1]] as [NDArray, Linear]);
+    } else {
+      for (let i = 1; i < this.depth; i++) {
+        out = hiddenActivation(this, i, this.layers[i].call(out));
+      }
     }
-    out = this.layers[this.depth].call(out);
+    out = last.call(out);
     return this.outSize === "scalar"
       ? applyEach(this.finalActivation, out)
       : vmapApply(this.finalActivation, out);
   }
+}
+
+/** The activation after layer `i`, with that layer's own parameters where it has any. */
+function hiddenActivation(mlp: MLP, i: number | NDArray, x: NDArray): NDArray {
+  const own = map(
+    (leaf: unknown) => isArrayLeaf(leaf) ? (leaf as NDArray).get(i) : leaf,
+    mlp.activation,
+  );
+  return vmapApply(own as Activation, x);
 }

@@ -8,13 +8,17 @@ import type { NDArray } from "../../core/array.ts";
 import { split } from "../../random/keys.ts";
 import { type Callable, callableOf } from "../../tree/callable.ts";
 import { Module } from "../../tree/module.ts";
-import type { CallOptions } from "./common.ts";
+import type { State } from "../state.ts";
+import { type CallOptions, type StatefulCallOptions, withState } from "./common.ts";
+import { StatefulLayer } from "./stateful.ts";
 
-/** A layer: called with an array and options. */
-export type Layer = Callable<[NDArray, CallOptions], NDArray>;
+/** A layer: called with an array and options. One that extends {@linkcode StatefulLayer} takes and gives a state too. */
+export type Layer = Callable<[NDArray, CallOptions], NDArray> | StatefulLayer;
 
 /**
  * Layers applied one after the other.
+ *
+ * Where any of them has state, `call` takes a state and gives `[y, newState]`.
  *
  * @example
  * ```ts
@@ -29,7 +33,7 @@ export type Layer = Callable<[NDArray, CallOptions], NDArray>;
  * model.call(np.ones([2])).shape; // [1]
  * ```
  */
-export class Sequential extends Module {
+export class Sequential extends StatefulLayer {
   /** The layers, in order. */
   layers: Layer[];
 
@@ -46,15 +50,31 @@ export class Sequential extends Module {
     this.layers = [...layers];
   }
 
-  /** Applies all layers; each gets a key of its own where one was given. */
-  call(x: NDArray, options: CallOptions = {}): NDArray {
-    const keys = options.key === undefined || options.key === null || this.layers.length === 0
-      ? null
-      : split(options.key, this.layers.length);
-    return this.layers.reduce((value, layer, i) => {
-      const own = keys === null ? options : { ...options, key: keys.get(i) };
-      return callableOf(layer)(value, own) as NDArray;
-    }, x);
+  /** Whether any of the layers has state. */
+  override isStateful(): boolean {
+    return this.layers.some(isStateful);
+  }
+
+  /** Applies all layers; each gets a key of its own where one was given. With a state, gives it back changed. */
+  call(x: NDArray, options: StatefulCallOptions): [NDArray, State];
+  /** As above, without state. */
+  call(x: NDArray, options?: CallOptions): NDArray;
+  call(
+    x: NDArray,
+    options: CallOptions | StatefulCallOptions = {},
+  ): NDArray | [NDArray, State] {
+    const { state = null, key = null, ...others } = options;
+    const keys = key === null || this.layers.length === 0 ? null : split(key, this.layers.length);
+    let value = x;
+    let current: State | null = state;
+    this.layers.forEach((layer, i) => {
+      const own = { ...others, key: keys === null ? null : keys.get(i) };
+      const call = callableOf(layer, "nn.Sequential");
+      if (isStateful(layer)) {
+        [value, current] = call(value, { ...own, state: current }) as [NDArray, State];
+      } else value = call(value, own) as NDArray;
+    });
+    return withState(value, { state: current });
   }
 
   /** The number of layers. */
@@ -80,6 +100,10 @@ export class Sequential extends Module {
   [Symbol.iterator](): Iterator<Layer> {
     return this.layers[Symbol.iterator]();
   }
+}
+
+function isStateful(layer: Layer): layer is StatefulLayer {
+  return layer instanceof StatefulLayer && layer.isStateful();
 }
 
 /** A function as a layer. */
