@@ -25,9 +25,18 @@ export { Dropout, type DropoutOptions } from "./layers/dropout.ts";
 export { LayerNorm, type LayerNormOptions } from "./layers/layer_norm.ts";
 export { RMSNorm, type RMSNormOptions } from "./layers/rms_norm.ts";
 export { GroupNorm, type GroupNormOptions } from "./layers/group_norm.ts";
-export { BatchNorm, type BatchNormMode, type BatchNormOptions } from "./layers/batch_norm.ts";
+export {
+  BatchNorm,
+  type BatchNormMode,
+  type BatchNormOptions,
+  type RunningStatistics,
+} from "./layers/batch_norm.ts";
 export type { ParametrisedLayer } from "./layers/reparametrised.ts";
-export { SpectralNorm, type SpectralNormOptions } from "./layers/spectral_norm.ts";
+export {
+  type SingularVectors,
+  SpectralNorm,
+  type SpectralNormOptions,
+} from "./layers/spectral_norm.ts";
 export { WeightNorm, type WeightNormOptions } from "./layers/weight_norm.ts";
 export { Embedding, type EmbeddingOptions } from "./layers/embedding.ts";
 export {

@@ -40,7 +40,8 @@ Deno.test("equinox/pformat/test_module: fields by name, static ones too", () => 
   inSize=2,
   outSize=2,
   widthSize=2,
-  depth=1
+  depth=1,
+  scan=false
 )`,
   );
 });

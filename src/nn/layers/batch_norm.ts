@@ -43,7 +43,8 @@ export interface BatchNormOptions {
   readonly dtype?: DType;
 }
 
-type Statistics = readonly [mean: NDArray, variance: NDArray];
+/** What {@linkcode BatchNorm} keeps from batch to batch. */
+export type RunningStatistics = readonly [mean: NDArray, variance: NDArray];
 
 /**
  * Scales every channel to mean 0 and variance 1 over the batch and all other axes; then by learnt weight and bias.
@@ -75,11 +76,11 @@ export class BatchNorm extends StatefulLayer {
   /** Of mode `"ema"`: whether no batch was seen yet. */
   emaFirstTimeIndex: StateIndex<NDArray> | null;
   /** Of mode `"ema"`: the running statistics. */
-  emaStateIndex: StateIndex<Statistics> | null;
+  emaStateIndex: StateIndex<RunningStatistics> | null;
   /** Of mode `"batch"`: the number of batches seen. */
   batchCounter: StateIndex<NDArray> | null;
   /** Of mode `"batch"`: the running statistics. */
-  batchStateIndex: StateIndex<Statistics> | null;
+  batchStateIndex: StateIndex<RunningStatistics> | null;
   /** The mapped axis, or axes, that make the batch. */
   axisName: AxisName | readonly AxisName[];
   /** Whether to use the running statistics and leave them as they are. */
@@ -132,7 +133,7 @@ export class BatchNorm extends StatefulLayer {
     }
     const dtype = options.dtype === undefined ? {} : { dtype: options.dtype };
     const statistics = (variance: typeof ones) =>
-      new StateIndex<Statistics>([zeros([inputSize], dtype), variance([inputSize], dtype)]);
+      new StateIndex<RunningStatistics>([zeros([inputSize], dtype), variance([inputSize], dtype)]);
     this.weight = channelwiseAffine ? ones([inputSize], dtype) : null;
     this.bias = channelwiseAffine ? zeros([inputSize], dtype) : null;
     const isEma = mode === "ema";
@@ -192,7 +193,7 @@ export class BatchNorm extends StatefulLayer {
 }
 
 /** Mean and variance of every channel, over the batch and all other axes. */
-function statisticsOf(layer: BatchNorm, x: NDArray): Statistics {
+function statisticsOf(layer: BatchNorm, x: NDArray): RunningStatistics {
   const others = x.shape.slice(1).map((_, i) => i + 1);
   const overBatch = (v: NDArray) => pmean(mean(v, { axis: others }), layer.axisName);
   const center = overBatch(x);
@@ -205,7 +206,7 @@ function emaStatistics(
   x: NDArray,
   state: State,
   inference: boolean,
-): [Statistics, State] {
+): [RunningStatistics, State] {
   const running = state.get(layer.emaStateIndex!);
   if (inference) return [running, state];
   const first = layer.emaFirstTimeIndex!;
@@ -224,7 +225,7 @@ function batchStatistics(
   x: NDArray,
   state: State,
   inference: boolean,
-): [Statistics, State] {
+): [RunningStatistics, State] {
   const counter = state.get(layer.batchCounter!);
   const hidden = state.get(layer.batchStateIndex!);
   const { momentum } = layer;

@@ -32,7 +32,8 @@ export interface SpectralNormOptions {
   readonly key: NDArray;
 }
 
-type Vectors = readonly [left: NDArray, right: NDArray];
+/** The singular vectors of the largest singular value. */
+export type SingularVectors = readonly [left: NDArray, right: NDArray];
 
 /** The power iterations that the constructor takes. */
 const initialIterations = 15;
@@ -61,7 +62,7 @@ export class SpectralNorm<L extends ParametrisedLayer = ParametrisedLayer> exten
   /** The name of the weight. */
   weightName: string;
   /** The singular vectors of the largest singular value. */
-  uvIndex: StateIndex<Vectors>;
+  uvIndex: StateIndex<SingularVectors>;
   /** How many steps of the power iteration a call in training takes. */
   numPowerIterations: number;
   /** The least norm that is divided by. */
@@ -105,7 +106,7 @@ export class SpectralNorm<L extends ParametrisedLayer = ParametrisedLayer> exten
     const keys = split(key);
     const start = (i: number) =>
       normal(keys.get(i), [matrix.shape[i]], { dtype: matrix.dtype as "float32" });
-    let vectors: Vectors = [start(0), start(1)];
+    let vectors: SingularVectors = [start(0), start(1)];
     for (let i = 0; i < initialIterations; i++) vectors = powerIteration(matrix, vectors, eps);
     this.layer = layer;
     this.weightName = weightName;
@@ -153,7 +154,7 @@ function asMatrix(weight: NDArray): NDArray {
 }
 
 /** One step towards the singular vectors of the largest singular value. */
-function powerIteration(matrix: NDArray, [, right]: Vectors, eps: number): Vectors {
+function powerIteration(matrix: NDArray, [, right]: SingularVectors, eps: number): SingularVectors {
   const unit = (x: NDArray) => divide(x, maximum(sqrt(sum(square(x))), eps));
   const u = unit(matmul(matrix, right));
   return [u, unit(matmul(matrix.T, u))];

@@ -1,0 +1,159 @@
+/**
+ * The behaviours of Equinox's `test_stateful.py`, each under its upstream name; and what its pages promise of State.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import * as vn from "../../mod.ts";
+import { keys } from "./nn_helpers.ts";
+
+const { nn, numpy: np, random } = vn;
+
+Deno.test("equinox/stateful/test_delete_init_state: a model without initial values gives no state", () => {
+  const model = new nn.BatchNorm(3, "batch", { mode: "ema" });
+  new nn.State(model);
+  const without = nn.deleteInitState(model);
+  new nn.State(model);
+  assertThrows(() => new nn.State(without), vn.ArgumentError, "makeWithState");
+  const arrays = (tree: unknown) => vn.tree.leaves(tree).filter(vn.isArray).length;
+  assertEquals(arrays(model), arrays(without) + 3);
+});
+
+class Counter extends vn.Module {
+  readonly index = new nn.StateIndex(np.array(0));
+  call(x: vn.NDArray, state: vn.nn.State): [vn.NDArray, vn.nn.State] {
+    const value = state.get(this.index);
+    return [x.add(value), state.set(this.index, value.add(1))];
+  }
+}
+
+class Model extends vn.Module {
+  readonly linear: vn.nn.Linear;
+  readonly counter: Counter;
+  readonly mapped: Counter;
+  constructor(key: vn.NDArray) {
+    super();
+    this.linear = new nn.Linear(2, 2, { key });
+    this.counter = new Counter();
+    // Its initial state has a batch axis.
+    this.mapped = vn.filterVmap(() => new Counter(), { axisSize: 2 })();
+  }
+  call(x: vn.NDArray, state: vn.nn.State): [vn.NDArray, vn.nn.State] {
+    let [y, next] = this.counter.call(this.linear.call(x), state);
+    let part = next.substate(this.mapped);
+    [y, part] = vn.filterVmap((counter: Counter, y: vn.NDArray, s: vn.nn.State) =>
+      counter.call(y, s)
+    )(this.mapped, y, part);
+    return [y, next.update(part)];
+  }
+}
+
+Deno.test("equinox/stateful/test_double_state: states of two runs fit one model; part of a state is mapped", () => {
+  const [model, state] = nn.makeWithState(Model)(random.PRNGKey(0));
+  const x = np.array([5, -1]);
+  const plain = model.linear.call(x);
+  const [first, next] = model.call(x, state);
+  assertEquals(first.tolist(), plain.tolist());
+  assertEquals(model.call(x, next)[0].tolist(), plain.add(2).tolist());
+  const makeState = vn.filterJit((key: vn.NDArray) => nn.makeWithState(Model)(key)[1]);
+  const [again] = model.call(x, makeState(random.PRNGKey(1)));
+  assertEquals(again.tolist(), plain.tolist());
+});
+
+Deno.test("equinox/stateful/test_double_state: the model and its state go through filterJit and filterGrad", () => {
+  const [model, state] = nn.makeWithState(Model)(random.PRNGKey(0));
+  const loss = (m: Model, x: vn.NDArray, s: vn.nn.State): [vn.NDArray, vn.nn.State] => {
+    const [y, next] = m.call(x, s);
+    return [y.sum(), next];
+  };
+  const step = vn.filterJit(vn.filterGrad(loss, { hasAux: true }));
+  const x = np.array([5, -1]);
+  const [grads, next] = step(model, x, state);
+  assertEquals(grads.linear.weight.tolist(), [[5, -1], [5, -1]]);
+  const [, last] = step(model, x, next);
+  assertEquals(last.get(model.counter.index).item(), 2);
+  assertEquals(last.get(model.mapped.index).tolist(), [2, 2]);
+  // A compiled function gets a copy: the states handed in are as they were.
+  assertEquals(state.get(model.counter.index).item(), 0);
+});
+
+Deno.test("an old state is refused, by get, set, substate, update and as a tree, and prints as old", () => {
+  const counter = new Counter();
+  const state = new nn.State(counter);
+  const copy = vn.tree.map((leaf: unknown) => leaf, state);
+  const next = state.set(counter.index, np.array(7));
+  const uses = [
+    () => state.get(counter.index),
+    () => state.set(counter.index, np.array(1)),
+    () => state.substate(counter),
+    () => state.update(next),
+    () => next.update(state),
+    () => vn.tree.leaves(state),
+  ];
+  for (const use of uses) assertThrows(use, vn.ArgumentError, "attempted to use an old state");
+  assertEquals(String(state), "State(~old~)");
+  assertEquals(vn.treePformat([state]), "[State(~old~)]");
+  assertEquals(copy.get(counter.index).item(), 0);
+  assertEquals(next.get(counter.index).item(), 7);
+});
+
+Deno.test("a value may not change its structure, shape, dtype or weak type", () => {
+  const counter = new Counter();
+  const state = new nn.State(counter);
+  const wrong: unknown[] = [
+    [np.array(0)],
+    np.zeros([1]),
+    np.array(0, { dtype: "int32" }),
+    1,
+  ];
+  for (const value of wrong) {
+    const error = assertThrows(
+      () => state.set(counter.index as vn.nn.StateIndex<unknown>, value),
+      vn.TreeError,
+    );
+    assert(error.message.includes("The old one is f32[]"), error.message);
+  }
+  assertEquals(state.get(counter.index).item(), 0);
+});
+
+Deno.test("states are looked up by their own indices alone", () => {
+  const [counter, other] = [new Counter(), new Counter()];
+  const state = new nn.State(counter);
+  assertThrows(() => state.get(other.index), vn.ArgumentError, "does not have the index");
+  assertThrows(() => state.substate(other), vn.ArgumentError, "does not have the index");
+  assertThrows(
+    () => state.update(new nn.State(other)),
+    vn.ArgumentError,
+    "needs a state2 that is a substate",
+  );
+  assertThrows(() => state.get("index" as never), vn.ArgumentError, "StateIndex");
+  assertThrows(() => new nn.StateIndex(() => np.array(0)), vn.ArgumentError, "got a function");
+});
+
+Deno.test("a state prints by the paths of its indices, and messages name them", () => {
+  const [, state] = nn.makeWithState(Model)(random.PRNGKey(0));
+  assertEquals(
+    vn.treePformat(state),
+    "State(Model.counter.index=f32[], Model.mapped.index=f32[2])",
+  );
+  const [entries] = vn.tree.flattenWithPath({ state });
+  assertEquals(vn.tree.keystr(entries[0][0]), 'state["Model.counter.index"]');
+});
+
+Deno.test("inferenceMode sets every flag of a model with state", () => {
+  const key = keys();
+  const [model] = nn.makeWithState(() =>
+    new nn.Sequential([
+      new nn.BatchNorm(3, "batch", { mode: "batch" }),
+      new nn.SpectralNorm(new nn.Linear(3, 3, { key: key() }), "weight", { key: key() }),
+      new nn.Sequential([new nn.Dropout()]),
+    ])
+  )();
+  const flags = (m: vn.nn.Sequential) =>
+    [m.at(0), m.at(1), (m.at(2) as vn.nn.Sequential).at(0)].map((layer) =>
+      (layer as vn.nn.Dropout).inference
+    );
+  assertEquals(flags(model), [false, false, false]);
+  assertEquals(flags(nn.inferenceMode(model)), [true, true, true]);
+  assertEquals(flags(nn.inferenceMode(nn.inferenceMode(model), false)), [false, false, false]);
+});
