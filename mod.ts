@@ -63,6 +63,14 @@ export {
   type Lowered,
 } from "./src/filter/jit.ts";
 export { filterGrad, filterValueAndGrad, type GradOptions } from "./src/filter/grad.ts";
+export { type CheckpointOptions, filterCheckpoint } from "./src/filter/checkpoint.ts";
+export {
+  checkpointName,
+  type CheckpointPolicies,
+  checkpointPolicies,
+  type SaveAndOffloadOptions,
+} from "./src/filter/checkpoint_policies.ts";
+export type { CheckpointPolicy, Offloadable, Saving } from "./src/transform/rematerialise.ts";
 export { filterVmap, type VmapOptions } from "./src/filter/vmap.ts";
 export { filterEvalShape, filterMakeJaxpr } from "./src/filter/eval_shape.ts";
 export { ShapeDtypeStruct, type Structs } from "./src/filter/struct.ts";
@@ -126,6 +134,8 @@ export * as lax from "./src/lax/mod.ts";
 export * as optim from "./src/optim/mod.ts";
 export {
   type AnyFunction,
+  checkpoint,
+  type CheckpointArgOptions,
   evalShape,
   grad,
   type GradArgOptions,

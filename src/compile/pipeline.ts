@@ -14,13 +14,15 @@
  * @module
  */
 import { currentChecks } from "../core/checks.ts";
+import { eliminateDeadCode } from "../core/dead_code.ts";
+import { inlineCalls } from "../core/inline.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
 import { verifyJaxpr } from "../core/jaxpr_verify.ts";
 import type { Program } from "../loopnest/ir.ts";
 import { printProgram } from "../loopnest/print.ts";
 import { verifyProgram } from "../loopnest/verify.ts";
 import { scheduleSimplified, type StageRunner, unusedDonations } from "../schedule/mod.ts";
-import { eliminateDeadCode, inlineCalls, simplifyEquations } from "../schedule/simplify.ts";
+import { simplifyEquations } from "../schedule/simplify.ts";
 
 /** How long a pass took, and what it made. */
 export interface PassReport {

@@ -26,6 +26,8 @@ export type Lowered =
     /** The operand's elements in the same row-major order, in another shape (or a same-width dtype). */
     readonly kind: "alias";
     readonly operand: number;
+    /** Whether whatever reads it has to wait until all operands of the equation are memory. */
+    readonly barrier?: boolean;
   }
   | {
     /** Each element combines `at(index, r)` over all `r` in the box `sizes`; an empty box gives the identity of `op`. */

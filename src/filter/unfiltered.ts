@@ -23,6 +23,7 @@ import { flatten, isNull, leafPaths, unflatten } from "../tree/flatten.ts";
 import { broadcastPrefix } from "../tree/map.ts";
 import { keystr } from "../tree/path.ts";
 import type { TreeDef } from "../tree/treedef.ts";
+import { callCheckpointed, type CheckpointOptions, readCheckpointOptions } from "./checkpoint.ts";
 import { filterEvalShape } from "./eval_shape.ts";
 import { type Donate, filterJit } from "./jit.ts";
 import { isArrayLeaf } from "./leaves.ts";
@@ -378,6 +379,31 @@ export function jit<F extends AnyFunction>(fun: F, options: JitArgOptions = {}):
     );
   };
   return jitted as F;
+}
+
+/** Options of {@linkcode checkpoint}. */
+export interface CheckpointArgOptions extends CheckpointOptions {
+  /** Which arguments are static: not traced, passed on as they are. */
+  readonly staticArgnums?: number | readonly number[];
+}
+
+/**
+ * The same function, whose derivative computes its residuals again, as `jax.checkpoint`. Every leaf of the arguments must be an array or a number unless
+ * static; {@linkcode filterCheckpoint} takes any.
+ */
+export function checkpoint<F extends AnyFunction>(fun: F, options: CheckpointArgOptions = {}): F {
+  const { staticArgnums = [], ...rest } = options;
+  const statics = new Set([staticArgnums].flat() as number[]);
+  const read = readCheckpointOptions("checkpoint", rest);
+  const run = (...args: unknown[]) => {
+    const ready = args.map((arg, i) => {
+      if (statics.has(i)) return arg;
+      const [leaves, def] = flattenArrays(arg, `args[${i}]`, "checkpoint");
+      return unflatten(def, leaves);
+    });
+    return callCheckpointed(fun, ready, read, "checkpoint");
+  };
+  return run as F;
 }
 
 /** A function that gives the jaxpr of `fun` at some arguments, as `jax.make_jaxpr`. */

@@ -8,6 +8,7 @@ export * from "./reductions.ts";
 export * from "./structure.ts";
 export { topK } from "./top_k.ts";
 export * from "./collectives.ts";
+export { optimizationBarrier } from "./barrier.ts";
 export {
   cond,
   foriLoop,

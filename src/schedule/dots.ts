@@ -26,6 +26,7 @@ export function makeDot(v: Value, fusion: Fusion): DotNode {
     n: size(y, rhsFree),
     k: size(x, spec.lhsContract),
   });
+  for (const operand of [x, y]) fusion.barriers.wait(operand, node);
   fusion.need(lhs.value, node);
   fusion.need(rhs.value, node);
   for (const { value } of [lhs, rhs]) fusion.settleLayout(value, node);

@@ -19,7 +19,8 @@
  */
 import type { Expr } from "../loopnest/expr.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
-import { CHEAP, COLUMN, LARGE, MAX_NEST_VALUES } from "./cost.ts";
+import { CHEAP, COLUMN, MAX_NEST_VALUES } from "./cost.ts";
+import { Barriers } from "./barriers.ts";
 import { makeDot } from "./dots.ts";
 import { type Graph, isStorage, type Value } from "./graph.ts";
 import {
@@ -33,6 +34,7 @@ import {
   type Node,
   waitsForReader,
 } from "./nodes.ts";
+import { coversOnce, isAtOdds, scatters } from "./hosts.ts";
 import { boxSize, isBijective, isWorthPasses, passName, sameTuple, spaceOf } from "./spaces.ts";
 import type { Term, Terms } from "./term.ts";
 
@@ -68,6 +70,7 @@ export class Fusion {
   /** The copies that updates start with. */
   private readonly updates: CopyNode[] = [];
   private readonly kernels = new Map<number, KernelNode>();
+  readonly barriers: Barriers;
   /** Operands of contractions laid out anew. */
   private readonly layouts = new Map<string, Value>();
   /** Nests by the sizes of their loops, for siblings. */
@@ -78,6 +81,7 @@ export class Fusion {
 
   constructor(readonly graph: Graph, private readonly options: FuseOptions) {
     this.terms = graph.terms;
+    this.barriers = new Barriers(this);
   }
 
   run(): Fused {
@@ -151,6 +155,7 @@ export class Fusion {
       node.sources.add(v);
       this.need(v, node);
     } else if (l.kind === "alias") {
+      this.barriers.wait(v, node);
       const operand = v.operands[l.operand];
       const root = operand.root;
       if (isStorage(root.kind)) this.ask(root, node, tuple);
@@ -173,6 +178,7 @@ export class Fusion {
 
   /** A step wants a value in memory. */
   need(v: Value, node: Node): void {
+    this.barriers.wait(v, node);
     v.needers.add(node);
   }
 
@@ -274,7 +280,8 @@ export class Fusion {
     else this.store(v);
   }
 
-  private add<N extends Node>(node: N, v: Value): N {
+  /** Takes a step in. */
+  add<N extends Node>(node: N, v: Value): N {
     node.order = v.eqn < 0 ? 0 : v.eqn;
     this.nodes.push(node);
     return node;
@@ -438,42 +445,14 @@ export class Fusion {
       if (node.kind !== "nest" || !node.independent || node.values >= MAX_NEST_VALUES) continue;
       if (best !== null && node.order >= best.node.order) continue;
       if (v.askers.some((n, k) => n === node && k !== i)) continue;
-      if (this.isAtOdds(v, node) || this.scatters(v, node, tuple)) continue;
+      if (isAtOdds(v, node) || scatters(v, node, tuple)) continue;
       const fits = v.kind === "map"
-        ? this.coversOnce(v, node, tuple)
+        ? coversOnce(this.terms, v, node, tuple)
         : this.fitsReduction(v, node, tuple, v.askMasks[i]) &&
           isBijective(this.terms, v, tuple, maskOf(tuple));
       if (fits && !waitsForReader(node, v)) best = { node, tuple, askMask: v.askMasks[i] };
     }
     return best;
-  }
-
-  /** Whether `v` is made of reductions that `node` cannot compute, and that a nest along `v` itself could. */
-  private isAtOdds(v: Value, node: NestNode): boolean {
-    if (v.kind !== "map") return false;
-    const rows = iterations(node.loops, node.outer);
-    return v.reductions.some((w) => w.size > 1 && w.size !== rows);
-  }
-
-  /** Whether storing `v` from `node` would write large memory by columns. */
-  private scatters(v: Value, node: NestNode, tuple: readonly Term[]): boolean {
-    if (v.bytes <= LARGE) return false;
-    const last = tuple.findLast((t) => t.kind !== "const");
-    return last !== undefined && (last.mask & node.outer) !== 0 &&
-      (maskOf(tuple) & node.innerMask) !== 0;
-  }
-
-  /** Whether each iteration of a level of `node` is another element of `v`, and all elements occur. */
-  private coversOnce(v: Value, node: NestNode, tuple: readonly Term[]): boolean {
-    const mask = maskOf(tuple);
-    const { outer } = node;
-    let required = outer;
-    if ((mask & ~outer) !== 0) {
-      const box = node.boxes.find((b) => (b.mask & mask) !== 0);
-      if (box === undefined) return false;
-      required |= box.mask;
-    }
-    return mask === required && isBijective(this.terms, v, tuple, mask);
   }
 
   /** A nest over the same loops that reads some of the same memory. */

@@ -386,6 +386,7 @@ export class Graph {
       } else if (l?.kind === "kernel") {
         for (const x of v.operands) x.root.wanted = true;
       } else if (l?.kind === "update") v.operands[l.operand].root.wanted = true;
+      else if (l?.kind === "alias" && l.barrier) this.bottom(v.operands[l.operand]).wanted = true;
     }
     // A moved output of something computed: others had better read the output than compute it again.
     for (const v of this.outputs) {

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { CompileError } from "../errors.ts";
+import { CompileError, InternalError } from "../errors.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
 import type { KernelArg, Program, Step } from "../loopnest/ir.ts";
 import { type BufferPlan, type Donation, planBuffers, type PlannedStep } from "./buffers.ts";
@@ -71,7 +71,9 @@ export function scheduleSimplified(closed: ClosedJaxpr, options: ScheduleOptions
     steps: stage(
       "emit",
       () =>
-        steps.filter(({ node }) => !plan.needless.has(node)).map((s) => emitStep(s, plan, inner)),
+        steps
+          .filter(({ node }) => node.kind !== "barrier" && !plan.needless.has(node))
+          .map((s) => emitStep(s, plan, inner)),
     ),
     scratchBytes: plan.scratchBytes,
   };
@@ -106,6 +108,8 @@ function emitStep({ node, nest }: PlannedStep, plan: BufferPlan, inner: Schedule
       return emitDot(node, bufferOf);
     case "kernel":
       return emitKernel(node, bufferOf, inner);
+    case "barrier":
+      throw new InternalError("schedule: a barrier is no step");
     default: {
       const never: never = node;
       return never;

@@ -11,7 +11,7 @@ import type { Value } from "./graph.ts";
 import type { Term, Terms } from "./term.ts";
 
 /** A step under construction. */
-export type Node = NestNode | DotNode | KernelNode | CopyNode;
+export type Node = NestNode | DotNode | KernelNode | CopyNode | BarrierNode;
 
 let nextId = 0;
 
@@ -67,6 +67,11 @@ export class CopyNode extends BaseNode {
   constructor(readonly from: Value, readonly to: Value) {
     super();
   }
+}
+
+/** A place in the order of steps: what comes after it reads nothing of what comes before but memory. Nothing is emitted for it. */
+export class BarrierNode extends BaseNode {
+  readonly kind = "barrier";
 }
 
 /** What a nest computes for others to read. */

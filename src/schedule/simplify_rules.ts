@@ -9,6 +9,7 @@ import type { HostScalar } from "../core/dtype.ts";
 import { type Atom, type JaxprEqn, JaxprVar, Literal, primitiveOf } from "../core/jaxpr.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
 import { addP, divP, mulP, negP, subP } from "../ops/arith.ts";
+import { nameP } from "../ops/barrier.ts";
 import { convertElementTypeP, stopGradientP } from "../ops/convert.ts";
 import { notP, selectNP } from "../ops/logic.ts";
 import {
@@ -44,6 +45,7 @@ const rules = new Map<AnyPrimitive, Rule>([
   [negP, ({ invars: [x] }, def) => operandOf(negP, x, def)],
   [notP, ({ invars: [x] }, def) => operandOf(notP, x, def)],
   [copyP, ({ invars: [x] }) => x],
+  [nameP, ({ invars: [x] }) => x],
   [stopGradientP, ({ invars: [x] }) => x],
   [
     convertElementTypeP,

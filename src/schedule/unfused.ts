@@ -9,6 +9,7 @@
 import { InternalError } from "../errors.ts";
 import { type Shape, sizeOf, stridesOf } from "../core/aval.ts";
 import { dtypeInfo } from "../core/dtype.ts";
+import { inlineCalls } from "../core/inline.ts";
 import {
   type Atom,
   type ClosedJaxpr,
@@ -20,7 +21,6 @@ import type { Access, DotSpec, Lowered, LoweredKernel } from "../core/lowering.t
 import { binary, constant, type Expr, index, load, makeVar, type Var } from "../loopnest/expr.ts";
 import { scheduleControl } from "./control.ts";
 import { aliasAsMap, dotAsReduce } from "./lowered.ts";
-import { inlineCalls } from "./simplify.ts";
 import type { BufferDecl, DotOperand, KernelArg, Program, Step, Stmt } from "../loopnest/ir.ts";
 
 /** Schedules without fusing. */

@@ -6,12 +6,8 @@
 import { lookUp, MissingFunction } from "./evaluate.ts";
 import type { Case, DataFile, Encoded } from "./format.ts";
 
-const rematerialisation = "checkpoints come with the next issue";
-
 /** Functions that are not there yet, each with the reason. */
-export const nextIssue: Readonly<Record<string, string>> = {
-  "vn.filterCheckpoint": rematerialisation,
-};
+export const nextIssue: Readonly<Record<string, string>> = {};
 
 /** The functions of {@linkcode nextIssue} that a case calls, inner functions included. */
 export function waitsFor(c: Case): string[] {
