@@ -132,6 +132,7 @@ export * as random from "./src/random/mod.ts";
 export * as nn from "./src/nn/mod.ts";
 export * as lax from "./src/lax/mod.ts";
 export * as optim from "./src/optim/mod.ts";
+export * as debug from "./src/debug/mod.ts";
 export {
   type AnyFunction,
   checkpoint,

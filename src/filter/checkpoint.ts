@@ -102,7 +102,7 @@ const checkpointT: Transformation = {
  * ```ts
  * import * as vn from "@vernal/vernal";
  *
- * const block = vn.filterCheckpoint((x: vn.NDArray) => x.sin().sin());
+ * const block = vn.filterCheckpoint((x: vn.NDArray) => vn.numpy.sin(vn.numpy.sin(x)));
  * const grad = vn.filterGrad((x: vn.NDArray) => block(block(x)).sum());
  * grad(vn.numpy.array([1, 2, 3])).shape; // [3]
  * ```

@@ -187,7 +187,7 @@ export interface CheckpointPolicies {
  * import * as vn from "@vernal/vernal";
  *
  * const block = vn.filterCheckpoint(
- *   (x: vn.NDArray) => vn.checkpointName(x.sin(), "inner").sin(),
+ *   (x: vn.NDArray) => vn.numpy.sin(vn.checkpointName(vn.numpy.sin(x), "inner")),
  *   { policy: vn.checkpointPolicies.saveOnlyTheseNames("inner") },
  * );
  * ```

@@ -88,16 +88,21 @@ export function rematerialise(
   }
 
   const usedInputs = invars.flatMap((v, i) => needed.has(v) ? [i] : []);
-  const order = [...kept].map((v) => values.nameOf(v));
+  const saved = [...kept].sort((a, b) => a.id - b.id);
   const forward = closeJaxpr(
-    makeJaxprOf(constvars, invars, [...outvars.slice(0, numResults), ...order], eqns),
+    makeJaxprOf(
+      constvars,
+      invars,
+      [...outvars.slice(0, numResults), ...saved.map((v) => values.nameOf(v))],
+      eqns,
+    ),
     consts,
   );
   const rename = (x: Atom) => x instanceof JaxprVar ? values.origin(x) : x;
   const recompute = closeJaxpr(
     makeJaxprOf(
       constvars,
-      [...usedInputs.map((i) => invars[i]), ...kept],
+      [...usedInputs.map((i) => invars[i]), ...saved],
       outvars.slice(numResults).map(rename),
       again.map((eqn) => ({
         ...eqn,

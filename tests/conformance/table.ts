@@ -335,6 +335,29 @@ export const cases: readonly Case[] = [
     call: (k) => vn.random.bits(k, [7]),
     ...flat,
   },
+  { name: "name", operands: [f([3, 5])], call: (x) => vn.checkpointName(x, "a") },
+  {
+    name: "optimization_barrier",
+    operands: [f([3, 5]), f([3, 5])],
+    call: (x, y) => {
+      const [a, b] = lax.optimizationBarrier([x.mul(y), y]);
+      return a.mul(b);
+    },
+  },
+  {
+    name: "remat2",
+    operands: [f([3, 5]), f([5])],
+    call: (x, y) => vn.checkpoint((x: vn.NDArray) => np.sin(np.tanh(x).mul(y)).mul(x))(x),
+  },
+  {
+    name: "remat2 that keeps named values",
+    operands: [f([3, 5]), f([5, 3])],
+    call: (x, y) =>
+      vn.checkpoint(
+        (x: vn.NDArray) => np.sin(vn.checkpointName(x.matmul(y), "a")).sum(1),
+        { policy: vn.checkpointPolicies.saveOnlyTheseNames("a") },
+      )(x),
+  },
   {
     name: "random_split",
     operands: [{ shape: [], range: [0, 9], dtype: "key" }],

@@ -43,6 +43,7 @@ import pathlib
 
 import equinox as eqx
 import jax
+import jax.ad_checkpoint
 import jax.extend
 import jax.numpy as jnp
 import numpy as onp
@@ -242,7 +243,7 @@ def _resolve(name):
     if space == "nn":
         roots = [jax.nn, eqx.nn]
     elif space == "vn":
-        roots = [eqx, jax]
+        roots = [eqx, jax, jax.ad_checkpoint]
     else:
         roots = [{"np": jnp, "lax": jax.lax, "random": jax.random, "optim": optax, "tree": jax.tree}[space]]
     for root in roots:

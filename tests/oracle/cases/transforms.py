@@ -116,4 +116,3 @@ def write(file):
     add("tree.all", lambda: [tree.all([True, [True]]), tree.all([True, False])])
     add("jit", lambda x, y: vn.jit(lambda x, y: {"a": x * y})(x, y), v, w)
     add("vmap", lambda x, y: vn.vmap(lambda x, y: x * y, in_axes=(0, None))(x, y), v, w)
-    add("checkpoint/grad", lambda x: vn.grad(lambda x: np.sum(vn.filter_checkpoint(lambda y: np.sin(np.sin(y)))(x)))(x), v)

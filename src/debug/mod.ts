@@ -1,0 +1,6 @@
+/**
+ * Looking into transformed functions.
+ *
+ * @module
+ */
+export { type SavedResidual, savedResiduals } from "./saved_residuals.ts";
