@@ -16,7 +16,8 @@ import {
   type Operand,
   operand,
 } from "./common.ts";
-import { eq, select } from "./logic.ts";
+import { eq, lt, select } from "./logic.ts";
+import { polygamma } from "./polygamma.ts";
 import { binaryJvp, binaryLowering, unaryBatch, unaryJvp, unaryLowering } from "./rules.ts";
 import { axisTools, fullLike } from "./shape.ts";
 
@@ -438,12 +439,25 @@ export function lgamma(x: NDArray): NDArray {
   return bind1(lgammaP, [x], noParams);
 }
 
-/** `digamma`: the derivative of `lgamma`. Its own derivative (trigamma) is not available yet. */
+/**
+ * The derivative of `digamma`. Below 0.5 it is reflected: ψ'(x) = (π / sin πx)² - ψ'(1 - x); where nothing is to be reflected, the sine is
+ * that of a place where it is not 0, so that its derivatives stay finite.
+ */
+function trigamma(x: NDArray): NDArray {
+  const low = lt(x, lit(x, 0.5));
+  const upper = polygamma(1, select(low, sub(fullLike(lit(x, 1), x.shape), x), x));
+  const inside = select(low, x, fullLike(lit(x, 0.25), x.shape));
+  const quotient = div(fullLike(lit(x, Math.PI), x.shape), sin(mul(inside, Math.PI)));
+  return select(low, sub(mul(quotient, quotient), upper), upper);
+}
+
+/** `digamma`: the derivative of `lgamma`. Its tangent is `t` times the trigamma function. */
 export const digammaP: Primitive<NoParams> = {
   name: "digamma",
   abstractEval: (ins) => elementwiseAval("digamma", "floating", ins),
   lower: (reads, ins) => unaryLowering("digamma", reads, ins),
   batch: (xs, dims) => unaryBatch(digammaP, xs, dims, noParams),
+  jvp: ([x], [t]) => unaryJvp(digamma(x), t, (t) => mul(t, trigamma(x))),
 };
 
 /** The derivative of `lgamma`. */

@@ -27,7 +27,7 @@ import {
   select as selectExpr,
 } from "../loopnest/expr.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
-import { mul } from "./arith.ts";
+import { div, mul } from "./arith.ts";
 import { axisToFront, lit, sameDType } from "./common.ts";
 import { eq } from "./logic.ts";
 import { convertElementType } from "./convert.ts";
@@ -516,19 +516,40 @@ export const scatterMulP: Primitive<ScatterParams> = {
   batch: (xs, dims, p, size) => scatterBatch(scatterMulP, xs, dims, p, size),
 };
 
-/** `scatter_min`: a copy with the minimum of old and new at index vectors. Not differentiable. */
+/** The tangent of an extremum: the mean of the tangents of those, old and new, that are equal to it. */
+function extremalJvp(
+  primitive: Primitive<ScatterParams>,
+  [x, indices, updates]: readonly NDArray[],
+  [tx, , tu]: readonly Tangent[],
+  p: ScatterParams,
+): readonly [readonly NDArray[], readonly Tangent[]] {
+  const out = bind1(primitive, [x, indices, updates], p);
+  if (tx instanceof Zero && tu instanceof Zero) return [[out], [new Zero(out.aval)]];
+  const kept = convertElementType(eq(x, out), x.dtype);
+  const won = convertElementType(
+    eq(updates, gatherUpdates(out, indices, updates.shape, p)),
+    x.dtype,
+  );
+  const add = (a: NDArray, b: NDArray) => bind1(scatterAddP, [a, indices, b], p);
+  const sum = add(mul(instantiate(tx), kept), mul(instantiate(tu), won));
+  return [[out], [div(sum, add(kept, won))]];
+}
+
+/** `scatter_min`: a copy with the minimum of old and new at index vectors. Its tangent is the mean over those that attain it. */
 export const scatterMinP: Primitive<ScatterParams> = {
   name: "scatter_min",
   abstractEval: (ins, p) => scatterAval("scatterMin", ins, p),
   lower: (reads, ins, _outs, p) => scatterLowering("min", reads, ins, p),
+  jvp: (xs, ts, p) => extremalJvp(scatterMinP, xs, ts, p),
   batch: (xs, dims, p, size) => scatterBatch(scatterMinP, xs, dims, p, size),
 };
 
-/** `scatter_max`: a copy with the maximum of old and new at index vectors. Not differentiable. */
+/** `scatter_max`: a copy with the maximum of old and new at index vectors. Its tangent is the mean over those that attain it. */
 export const scatterMaxP: Primitive<ScatterParams> = {
   name: "scatter_max",
   abstractEval: (ins, p) => scatterAval("scatterMax", ins, p),
   lower: (reads, ins, _outs, p) => scatterLowering("max", reads, ins, p),
+  jvp: (xs, ts, p) => extremalJvp(scatterMaxP, xs, ts, p),
   batch: (xs, dims, p, size) => scatterBatch(scatterMaxP, xs, dims, p, size),
 };
 

@@ -1,5 +1,5 @@
 /**
- * Every primitive, mapped over every combination of mapped and unmapped operands and over other axes than the first, against a loop.
+ * Every primitive, mapped over every axis of every operand and of its result, against a loop.
  *
  * @module
  */
@@ -22,26 +22,47 @@ function same(a: vn.NDArray, b: vn.NDArray, what: string): void {
   }
 }
 
+/** Every way to map the operands: for each an axis among those of the batch, or `null`. At least one is mapped. */
+function placements(ranks: readonly number[]): (number | null)[][] {
+  const choices = ranks.map((rank) => [null, ...Array.from({ length: rank + 1 }, (_, k) => k)]);
+  let all: (number | null)[][] = [[]];
+  for (const axes of choices) all = all.flatMap((head) => axes.map((axis) => [...head, axis]));
+  all.shift();
+  if (all.length <= 40) return all;
+  // Too many: each axis of each operand with the others unmapped, mapped in front, and mapped last; and every choice of operands.
+  const others = [() => null, () => 0, (rank: number) => rank];
+  const one = ranks.flatMap((rank, i) =>
+    Array.from(
+      { length: rank + 1 },
+      (_, axis) => others.map((other) => ranks.map((r, k) => k === i ? axis : other(r))),
+    ).flat()
+  );
+  const chosen = all.filter((axes) => axes.every((a) => a === null || a === 0));
+  return [...one, ...chosen];
+}
+
 for (const c of cases) {
   Deno.test(`vmap of ${c.name} is a loop`, () => {
     const batched = operandsOf(c, "float32", size);
     const single = operandsOf(c, "float32");
-    const count = c.operands.length;
-    for (let mask = 1; mask < 2 ** count; mask++) {
-      const isMapped = (i: number) => (mask >> i & 1) === 1;
-      const args = batched.map((x, i) => isMapped(i) ? x : single[i]);
-      const examples = Array.from(
-        { length: size },
-        (_, k) => c.call(...args.map((x, i) => isMapped(i) ? x.get(k) : x)),
+    const loops = new Map<string, vn.NDArray>();
+    placements(single.map((x) => x.ndim)).forEach((inAxes, turn) => {
+      const mask = inAxes.map((axis) => axis === null ? 0 : 1).join("");
+      let expected = loops.get(mask);
+      if (expected === undefined) {
+        const example = (k: number) =>
+          c.call(...inAxes.map((axis, i) => axis === null ? single[i] : batched[i].get(k)));
+        expected = np.stack(Array.from({ length: size }, (_, k) => example(k)));
+        loops.set(mask, expected);
+      }
+      const args = inAxes.map((axis, i) =>
+        axis === null ? single[i] : np.moveaxis(batched[i], 0, axis)
       );
-      const expected = np.stack(examples);
-      const inAxes = args.map((_, i) => isMapped(i) ? 0 : null);
-      same(vn.vmap(c.call, { inAxes })(...args), expected, `mapped ${inAxes}`);
-      // The mapped axis last in the operands, and last in the result.
-      const moved = args.map((x, i) => isMapped(i) ? np.moveaxis(x, 0, -1) : x);
-      const lastAxes = args.map((_, i) => isMapped(i) ? -1 : null);
-      const last = vn.vmap(c.call, { inAxes: lastAxes, outAxes: -1 })(...moved);
-      same(last, np.moveaxis(expected, 0, -1), `mapped ${lastAxes}, last`);
-    }
+      // Every axis of the result has its turn, counted from either end.
+      const rank = expected.ndim;
+      const outAxes = turn % (2 * rank) - (turn % (2 * rank) < rank ? 0 : 2 * rank);
+      const result = vn.vmap(c.call, { inAxes, outAxes })(...args);
+      same(result, np.moveaxis(expected, 0, outAxes), `inAxes ${inAxes}, outAxes ${outAxes}`);
+    });
   });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import * as vn from "../../mod.ts";
+import { threefry2x32 } from "../../src/ops/random_bits.ts";
 
 /** The elements of an operand of a case. */
 export interface OperandSpec {
@@ -22,13 +23,27 @@ export interface Case {
   readonly call: (...xs: vn.NDArray[]) => vn.NDArray;
   /** Which operands are differentiated; all floating ones unless given, none for `[]`. */
   readonly differentiate?: readonly number[];
-  /** Whether second derivatives exist. */
-  readonly secondOrder?: boolean;
+  /** Whether forward mode exists, as it does unless `false`. */
+  readonly forward?: boolean;
+  /** Whether reverse mode exists, as it does unless `false`. */
+  readonly reverse?: boolean;
   /** For functions of long memory: how far results may be apart, relatively. */
   readonly tolerance?: number;
 }
 
 const { lax, numpy: np } = vn;
+
+/** `y sin x`, with its derivative by rule. */
+const sineByRule = vn.filterCustomJvp((x: vn.NDArray, y: vn.NDArray) => np.sin(x).mul(y));
+sineByRule.defJvp(([x, y], [tx, ty]) => {
+  const parts = [tx?.mul(np.cos(x)).mul(y), ty?.mul(np.sin(x))].filter((t) => t !== undefined);
+  return [sineByRule(x, y), parts.length === 2 ? parts[0].add(parts[1]) : parts[0] ?? null];
+});
+
+/** `x sin y`, with its pullback by rule. */
+const productByRule = vn.filterCustomVjp(([x, y]: [vn.NDArray, vn.NDArray]) => x.mul(np.sin(y)));
+productByRule.defFwd((_perturbed, [x, y]) => [x.mul(np.sin(y)), np.cos(y)]);
+productByRule.defBwd((cos, ct, _perturbed, [x, y]) => [ct.mul(np.sin(y)), ct.mul(x).mul(cos)]);
 
 function unary(
   name: keyof typeof lax,
@@ -80,8 +95,8 @@ export const cases: readonly Case[] = [
   unary("neg"),
   unary("sign", [0.1, 2]),
   unary("abs", [0.1, 2]),
-  unary("floor", [0.1, 0.9], { secondOrder: false }),
-  unary("ceil", [0.1, 0.9], { secondOrder: false }),
+  unary("floor", [0.1, 0.9]),
+  unary("ceil", [0.1, 0.9]),
   unary("isFinite", [-2, 2], flat),
   unary("square"),
   unary("sqrt", [0.2, 2]),
@@ -108,10 +123,10 @@ export const cases: readonly Case[] = [
   unary("erf"),
   unary("erfc"),
   unary("erfInv", [-0.8, 0.8]),
-  unary("lgamma", [0.5, 4], { secondOrder: false }),
-  unary("digamma", [0.5, 4], flat),
+  unary("lgamma", [0.5, 4]),
+  unary("digamma", [0.5, 4]),
   unary("stopGradient", [-2, 2], flat),
-  { name: "round", operands: [f([7], [0.1, 0.4])], call: (x) => lax.round(x), secondOrder: false },
+  { name: "round", operands: [f([7], [0.1, 0.4])], call: (x) => lax.round(x) },
   { name: "integer_pow", operands: [f([7])], call: (x) => lax.integerPow(x, 3) },
   {
     name: "integer_pow, negative",
@@ -253,13 +268,11 @@ export const cases: readonly Case[] = [
     name: "scatter_min",
     operands: [f([5]), f([4]), int([4], [0, 4])],
     call: (x, u, i) => x.at(i).min(u),
-    ...flat,
   },
   {
     name: "scatter_max",
     operands: [f([5]), f([4]), int([4], [0, 4])],
     call: (x, u, i) => x.at(i).max(u),
-    ...flat,
   },
   { name: "reduce_sum", operands: [f([3, 4, 5])], call: (x) => lax.reduceSum(x, [0, 2]) },
   { name: "reduce_prod", operands: [f([3, 4])], call: (x) => lax.reduceProd(x, [1]) },
@@ -306,6 +319,87 @@ export const cases: readonly Case[] = [
         transposeSolve: solve,
       });
     },
+  },
+  {
+    name: "random_seed",
+    operands: [int([4], [0, 99])],
+    call: (s) => vn.random.keyData(vn.random.key(s)),
+    ...ints,
+  },
+  {
+    name: "random_wrap",
+    operands: [{ shape: [3, 2], range: [0, 99], dtype: "uint32" }],
+    call: (words) => vn.random.bits(vn.random.wrapKeyData(words).get(1), [3]),
+    ...ints,
+  },
+  {
+    name: "threefry2x32",
+    operands: Array.from({ length: 4 }, () => ({ shape: [3], range: [0, 99], dtype: "uint32" })),
+    call: (...words) => np.stack(threefry2x32(words[0], words[1], words[2], words[3])),
+    ...ints,
+  },
+  {
+    name: "scan",
+    operands: [f([2]), f([3, 2]), f([])],
+    call: (c, xs, w) => {
+      const step = (c: vn.NDArray, x: vn.NDArray) => {
+        const next = np.sin(c).mul(x).add(w);
+        return [next, next.mul(w)] as const;
+      };
+      const [last, all] = lax.scan(step, c, xs);
+      return all.add(last);
+    },
+  },
+  {
+    name: "while",
+    operands: [f([2], [1, 2]), f([], [1.2, 1.5])],
+    call: (x, w) =>
+      lax.whileLoop((c: vn.NDArray) => c.sum().less(20), (c: vn.NDArray) => c.mul(w).add(x), x),
+    reverse: false,
+  },
+  {
+    name: "cond",
+    operands: [{ shape: [], range: [0, 1], dtype: "bool" }, f([3]), f([])],
+    call: (p, x, w) =>
+      lax.cond(p, (x: vn.NDArray) => np.sin(x).mul(w), (x: vn.NDArray) => x.mul(x), x),
+  },
+  {
+    name: "cond of three branches",
+    operands: [int([], [0, 2]), f([3])],
+    call: (i, x) =>
+      lax.switch(
+        i,
+        [(x: vn.NDArray) => x.mul(x), (x: vn.NDArray) => np.exp(x), (_: vn.NDArray) =>
+          np.ones([3])
+            .astype(x.dtype)],
+        x,
+      ),
+  },
+  {
+    name: "jit",
+    operands: [f([3]), f([])],
+    call: (x, w) => vn.jit((x: vn.NDArray) => np.sin(x).mul(w))(x),
+  },
+  {
+    name: "custom_jvp_call",
+    operands: [f([3]), f([3])],
+    call: (x, y) => sineByRule(x, y),
+  },
+  {
+    name: "custom_vjp_call",
+    operands: [f([3]), f([3])],
+    call: (x, y) => productByRule([x, y]),
+    forward: false,
+  },
+  ...(["psum", "pmax", "pmin"] as const).map((n): Case => ({
+    name: n,
+    operands: [f([4, 3])],
+    call: (x) => vn.vmap((row: vn.NDArray) => row.mul(lax[n](row, "i")), { axisName: "i" })(x),
+  })),
+  {
+    name: "axis_index",
+    operands: [f([4, 3])],
+    call: (x) => vn.vmap((row: vn.NDArray) => row.mul(lax.axisIndex("i")), { axisName: "i" })(x),
   },
   { name: "iota", operands: [f([3])], call: (x) => lax.add(x, lax.iota(x.dtype, 3)) },
   { name: "copy", operands: [f([3])], call: (x) => np.copy(x) },
@@ -383,6 +477,12 @@ export const cases: readonly Case[] = [
     ...flat,
   },
 ];
+
+/** The places of the operands that are differentiated. */
+export function differentiatedOperands(c: Case): readonly number[] {
+  return c.differentiate ??
+    c.operands.flatMap((o, i) => (o.dtype ?? "float") === "float" ? [i] : []);
+}
 
 /** A generator of numbers in [0, 1), the same at every run. */
 function generator(seed: number): () => number {

@@ -1,0 +1,37 @@
+/**
+ * Every primitive stands in the table: one that is added without a case fails here.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import * as vn from "../../mod.ts";
+import type { AnyPrimitive } from "../../src/core/primitive.ts";
+import { allPrimitives, collectPrimitives } from "./primitives.ts";
+import { cases, differentiatedOperands, operandsOf } from "./table.ts";
+
+const { numpy: np } = vn;
+
+/** Primitives that no case can show, each with the reason. */
+const unseen: Readonly<Record<string, string>> = {
+  custom_lin: "lives between linearisation and transposition only: the case of custom_vjp_call",
+};
+
+Deno.test("every primitive is used by a case of the conformance table", async () => {
+  const seen = new Set<string>(Object.keys(unseen));
+  for (const c of cases) {
+    const xs = operandsOf(c, "float32");
+    collectPrimitives(c.call, xs, seen);
+    const argnums = differentiatedOperands(c);
+    if (argnums.length === 0 || c.reverse === false) continue;
+    const gradient = vn.grad(
+      (...args: vn.NDArray[]) => np.square(c.call(...args)).sum(),
+      { argnums },
+    );
+    collectPrimitives(gradient, xs, seen);
+  }
+  // A collective is a reduction by the time its function is a jaxpr; its case bears its name.
+  const covered = (p: AnyPrimitive) =>
+    seen.has(p.name) || (p.collective !== undefined && cases.some((c) => c.name === p.name));
+  const all = [...(await allPrimitives()).values()];
+  assertEquals(all.filter((p) => !covered(p)).map((p) => p.name).sort(), []);
+});
