@@ -391,16 +391,6 @@ export const cases: readonly Case[] = [
     call: (x, y) => productByRule([x, y]),
     forward: false,
   },
-  ...(["psum", "pmax", "pmin"] as const).map((n): Case => ({
-    name: n,
-    operands: [f([4, 3])],
-    call: (x) => vn.vmap((row: vn.NDArray) => row.mul(lax[n](row, "i")), { axisName: "i" })(x),
-  })),
-  {
-    name: "axis_index",
-    operands: [f([4, 3])],
-    call: (x) => vn.vmap((row: vn.NDArray) => row.mul(lax.axisIndex("i")), { axisName: "i" })(x),
-  },
   { name: "iota", operands: [f([3])], call: (x) => lax.add(x, lax.iota(x.dtype, 3)) },
   { name: "copy", operands: [f([3])], call: (x) => np.copy(x) },
   ...([
