@@ -93,6 +93,15 @@ export {
 } from "./src/filter/custom_vjp.ts";
 export { type ClosureConverted, filterClosureConvert } from "./src/filter/closure_convert.ts";
 export { ifArray } from "./src/filter/if_array.ts";
+export { filterPureCallback, type PureCallbackOptions } from "./src/filter/pure_callback.ts";
+export type { VmapMethod } from "./src/control/callback.ts";
+export {
+  branchedErrorIf,
+  errorIf,
+  type ErrorIfOptions,
+  type OnError,
+  setOnError,
+} from "./src/filter/error_if.ts";
 export * as tree from "./src/tree/mod.ts";
 export {
   type Callable,

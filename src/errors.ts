@@ -38,6 +38,12 @@ export class OutOfMemoryError extends VernalError {}
 /** A traced program that could not be compiled. */
 export class CompileError extends VernalError {}
 
+/** A function of the caller's, called from inside of a transformed function, that threw or gave the wrong thing; `cause` holds what it threw. */
+export class CallbackError extends VernalError {}
+
+/** A runtime check that failed: `errorIf`, `branchedErrorIf`, `Enumeration`. `cause` tells where the check was written, if it was traced. */
+export class RuntimeCheckError extends VernalError {}
+
 /** An argument that is wrong in some other way: arity, options, values. */
 export class ArgumentError extends VernalError {}
 

@@ -4,19 +4,21 @@
  * 1. `inline`: the jaxprs of inner calls take their place (`schedule/simplify.ts`).
  * 2. `simplify`: equations that change no value go, equal ones are merged, literals are computed.
  * 3. `unused`: equations that nobody reads go.
- * 4. `lower`: each equation says what it computes, element by element (`schedule/graph.ts`).
- * 5. `fuse`: which values become memory, and which nest computes what (`schedule/fuse.ts`).
- * 6. `order`: the steps in a row (`schedule/order.ts`).
- * 7. `nests`: each nest's passes over its inner loops (`schedule/nest.ts`).
- * 8. `buffers`: places for values, shared where lifetimes and donation allow (`schedule/buffers.ts`).
- * 9. `emit`: loops and scalar expressions (`schedule/emit.ts`).
+ * 4. `checks`: the runtime checks that are left become effects.
+ * 5. `lower`: each equation says what it computes, element by element (`schedule/graph.ts`).
+ * 6. `fuse`: which values become memory, and which nest computes what (`schedule/fuse.ts`).
+ * 7. `order`: the steps in a row (`schedule/order.ts`).
+ * 8. `nests`: each nest's passes over its inner loops (`schedule/nest.ts`).
+ * 9. `buffers`: places for values, shared where lifetimes and donation allow (`schedule/buffers.ts`).
+ * 10. `emit`: loops and scalar expressions (`schedule/emit.ts`).
  *
  * @module
  */
 import { currentChecks } from "../core/checks.ts";
 import { eliminateDeadCode } from "../core/dead_code.ts";
-import { inlineCalls } from "../core/inline.ts";
+import { inlineCalls, inlineUsed } from "../core/inline.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
+import type { HostCallback } from "../core/lowering.ts";
 import { verifyJaxpr } from "../core/jaxpr_verify.ts";
 import type { Program } from "../loopnest/ir.ts";
 import { printProgram } from "../loopnest/print.ts";
@@ -37,6 +39,8 @@ export interface Compilation {
   /** The jaxpr after the passes on jaxprs. */
   readonly simplified: ClosedJaxpr;
   readonly program: Program;
+  /** The host's functions that the program calls, by number. */
+  readonly callbacks: readonly HostCallback[];
   /** Donated inputs, by position, whose memory no output took over. */
   readonly unusedDonations: readonly number[];
   readonly passes: readonly PassReport[];
@@ -56,6 +60,7 @@ const jaxprPasses: readonly (readonly [name: string, run: (closed: ClosedJaxpr) 
     ["inline", inlineCalls],
     ["simplify", simplifyEquations],
     ["unused", eliminateDeadCode],
+    ["checks", inlineUsed],
   ];
 
 /**
@@ -79,13 +84,15 @@ export function compileToProgram(closed: ClosedJaxpr, options: PipelineOptions):
     if (currentChecks().verify) verifyJaxpr(simplified.jaxpr, `the pass ${name}`);
   }
   const stage: StageRunner = (name, run) => timed(name, run, null);
-  const program = scheduleSimplified(simplified, { ...options, stage });
+  const callbacks: HostCallback[] = [];
+  const program = scheduleSimplified(simplified, { ...options, stage, callbacks });
   if (currentChecks().verify) verifyProgram(program);
   const last = passes[passes.length - 1];
   passes[passes.length - 1] = { ...last, dump: () => printProgram(program) };
   return {
     simplified,
     program,
+    callbacks,
     unusedDonations: unusedDonations(program, options.donated ?? []),
     passes,
   };

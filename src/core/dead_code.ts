@@ -6,10 +6,10 @@
 import {
   type ClosedJaxpr,
   closeJaxpr,
+  hasEffect,
   type JaxprEqn,
   JaxprVar,
   makeJaxprOf,
-  primitiveOf,
 } from "./jaxpr.ts";
 
 /** Drops equations whose results nobody reads and that have no effect. */
@@ -20,7 +20,7 @@ export function eliminateDeadCode(closed: ClosedJaxpr): ClosedJaxpr {
   const kept: JaxprEqn[] = [];
   for (let i = eqns.length - 1; i >= 0; i--) {
     const eqn = eqns[i];
-    if (primitiveOf(eqn).effect !== true && !eqn.outvars.some((v) => live.has(v))) continue;
+    if (!hasEffect(eqn) && !eqn.outvars.some((v) => live.has(v))) continue;
     kept.push(eqn);
     for (const x of eqn.invars) if (x instanceof JaxprVar) live.add(x);
   }

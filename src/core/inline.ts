@@ -14,10 +14,13 @@ import {
   makeJaxprOf,
   primitiveOf,
 } from "./jaxpr.ts";
+import type { ShapedArray } from "./aval.ts";
 import type { AnyPrimitive } from "./primitive.ts";
 
 /** Tells which jaxpr stands for an equation, if any. */
-type Inliner = (primitive: AnyPrimitive) => ((params: unknown) => ClosedJaxpr) | undefined;
+type Inliner = (
+  primitive: AnyPrimitive,
+) => ((params: unknown, operands: readonly ShapedArray[]) => ClosedJaxpr) | undefined;
 
 /**
  * Splices in the inner jaxpr of every equation whose primitive says which one stands for it.
@@ -28,9 +31,19 @@ export function inlineCalls(
   closed: ClosedJaxpr,
   only: (primitive: AnyPrimitive) => boolean = () => true,
 ): ClosedJaxpr {
+  return inlineBy(
+    (primitive) => only(primitive) ? primitive.higherOrder?.inline : undefined,
+    closed,
+  );
+}
+
+/** Does the same where a primitive waits until it is known that its results are used. */
+export function inlineUsed(closed: ClosedJaxpr): ClosedJaxpr {
+  return inlineBy((primitive) => primitive.higherOrder?.inlineUsed, closed);
+}
+
+function inlineBy(inliner: Inliner, closed: ClosedJaxpr): ClosedJaxpr {
   const { constvars, invars, outvars, eqns } = closed.jaxpr;
-  const inliner: Inliner = (primitive) =>
-    only(primitive) ? primitive.higherOrder?.inline : undefined;
   if (!eqns.some((e) => inliner(primitiveOf(e)) !== undefined)) return closed;
   const out: JaxprEqn[] = [];
   const env = new Map<JaxprVar, Atom>();
@@ -52,7 +65,7 @@ function splice(
     const invars = eqn.invars.map(read);
     const inline = inliner(primitiveOf(eqn));
     if (inline !== undefined) {
-      const inner = hoistConsts(inline(eqn.params)).jaxpr;
+      const inner = hoistConsts(inline(eqn.params, invars.map((x) => x.aval))).jaxpr;
       if (inner.invars.length !== invars.length) {
         throw new InternalError(
           `inline: ${eqn.primitive.name} takes other operands than its jaxpr`,

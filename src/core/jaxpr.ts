@@ -59,6 +59,26 @@ export function primitiveOf(eqn: JaxprEqn): AnyPrimitive {
   return eqn.primitive as AnyPrimitive;
 }
 
+const effectful = new WeakMap<Jaxpr, boolean>();
+
+/** Whether an equation has an effect, itself or in a jaxpr that it holds, and stays though its results are unused. */
+export function hasEffect(eqn: JaxprEqn): boolean {
+  const primitive = primitiveOf(eqn);
+  if (primitive.effect === true) return true;
+  if (primitive.higherOrder === undefined) return false;
+  return Object.values(eqn.params).some((x) =>
+    Array.isArray(x) ? x.some(holdsEffect) : holdsEffect(x)
+  );
+}
+
+function holdsEffect(x: unknown): boolean {
+  if (typeof x !== "object" || x === null || !("jaxpr" in x)) return false;
+  const { jaxpr } = x as ClosedJaxpr;
+  let known = effectful.get(jaxpr);
+  if (known === undefined) effectful.set(jaxpr, known = jaxpr.eqns.some(hasEffect));
+  return known;
+}
+
 /** A traced function whose constants are variables. */
 export interface Jaxpr {
   /** What it closes over. */

@@ -106,6 +106,10 @@ function isJaxprList(x: unknown): x is readonly ClosedJaxpr[] {
   return Array.isArray(x) && x.length > 0 && x.every(isClosedJaxpr);
 }
 
+function isAval(x: object): x is ShapedArray {
+  return "shape" in x && "dtype" in x && "weakType" in x;
+}
+
 /** A parameter's value as Python prints it; strings inside of tuples have quotes. */
 function valueText(value: unknown, inside = false): string {
   if (value === null || value === undefined) return "None";
@@ -117,6 +121,7 @@ function valueText(value: unknown, inside = false): string {
     return parts.length === 1 ? `(${parts[0]},)` : `(${parts.join(", ")})`;
   }
   if (typeof value === "object") {
+    if (isAval(value)) return `ShapedArray(${value.dtype}[${value.shape.join(",")}])`;
     const entries = Object.entries(value).map(([k, v]) => `${snake(k)}=${valueText(v, true)}`);
     return `{${entries.join(", ")}}`;
   }

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { NDArray } from "./array.ts";
 import type { ShapedArray } from "./aval.ts";
 import type { ClosedJaxpr } from "./jaxpr.ts";
 import type { Expr } from "../loopnest/expr.ts";
@@ -109,9 +110,19 @@ export interface LoweredKernel {
   readonly control?: LoweredControl;
 }
 
+/** A function of the host that a program calls, on the thread that runs it, while the program waits. */
+export interface HostCallback {
+  /** For people. */
+  readonly name: string;
+  readonly ins: readonly ShapedArray[];
+  readonly outs: readonly ShapedArray[];
+  /** Gets concrete arrays of its own, which it may keep; gives concrete arrays of the avals `outs`. What it throws ends the program. */
+  readonly call: (args: readonly NDArray[]) => readonly NDArray[];
+}
+
 /**
- * Control flow over inner jaxprs, none of which has constants. Each becomes a program of its own inside of the module, called
- * with the addresses of its inputs and outputs.
+ * What is no code of the program's own: control flow over inner jaxprs, none of which has constants (each becomes a program of its own
+ * inside of the module, called with the addresses of its inputs and outputs), and calls of the host.
  */
 export type LoweredControl =
   | {
@@ -138,9 +149,15 @@ export type LoweredControl =
     /** Operands: the index of the branch (0-d int32, clamped), then what each branch takes. Results: what each gives. */
     readonly kind: "cond";
     readonly branches: readonly ClosedJaxpr[];
+  }
+  | {
+    /** Operands and results: those of the function. Where it is guarded, it is called only if the first operand, a 0-d bool, is true. */
+    readonly kind: "callback";
+    readonly callback: HostCallback;
+    readonly guarded: boolean;
   };
 
-/** A primitive's lowering rule: one {@linkcode Lowered} for each result. */
+/** A primitive's lowering rule: one {@linkcode Lowered} for each result; without results, the one kernel call that is its effect. */
 export type LoweringRule<P> = (
   operands: readonly Access[],
   ins: readonly ShapedArray[],

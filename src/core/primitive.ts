@@ -113,7 +113,9 @@ export interface HigherOrderRules<P> {
     params: P,
   ) => PartialResult;
   /** Replaces the equation by those of an inner jaxpr, before lowering. */
-  readonly inline?: (params: P) => ClosedJaxpr;
+  readonly inline?: (params: P, operands: readonly ShapedArray[]) => ClosedJaxpr;
+  /** As `inline`, but only once it is known that some of the results are used: the inner jaxpr may have effects. */
+  readonly inlineUsed?: (params: P, operands: readonly ShapedArray[]) => ClosedJaxpr;
   /** Drops results that nobody uses: gives new parameters and which operands remain. */
   readonly dce?: (
     usedOuts: readonly boolean[],

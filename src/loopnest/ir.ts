@@ -2,8 +2,9 @@
  * The loop nest: what the scheduler writes and both code generators read.
  *
  * A {@linkcode Program} is a list of steps over numbered buffers. Most steps are {@linkcode Nest}s, i.e. explicit
- * loops around stores; the others call a library kernel (matrix product, sort, …) on whole buffers, or run programs
- * of their own (control flow). All of it is plain data and travels to the compile worker as it is.
+ * loops around stores; the others call a library kernel (matrix product, sort, …) on whole buffers, run programs
+ * of their own (control flow), or call the host. All of it is plain data and travels to the compile worker as it is: of the host's
+ * functions a program has the numbers, and who runs it the functions.
  *
  * A nest means what running its statements in order, one iteration after the other, means, with one licence:
  * the terms of an `accumulate` may be combined in any order and grouping, and a sum of float32 may be
@@ -141,7 +142,7 @@ export interface Copy {
   readonly to: number;
 }
 
-/** Control flow: runs inner programs on whole, contiguous buffers. No operand shares memory with a result. */
+/** Control flow and calls of the host: runs inner programs, or a function, on whole, contiguous buffers. No operand shares memory with a result. */
 export interface Control {
   readonly kind: "control";
   /** From the primitive it came from, for people. */
@@ -173,7 +174,13 @@ export type ScheduledControl =
     readonly numConditionConsts: number;
     readonly numBodyConsts: number;
   }
-  | { readonly kind: "cond"; readonly branches: readonly Program[] };
+  | { readonly kind: "cond"; readonly branches: readonly Program[] }
+  | {
+    readonly kind: "callback";
+    /** The function's number among those of the whole program, inner programs included. */
+    readonly id: number;
+    readonly guarded: boolean;
+  };
 
 /** The programs within control flow. */
 export function innerPrograms(control: ScheduledControl): readonly Program[] {
@@ -184,6 +191,8 @@ export function innerPrograms(control: ScheduledControl): readonly Program[] {
       return [control.condition, control.body];
     case "cond":
       return control.branches;
+    case "callback":
+      return [];
     default: {
       const never: never = control;
       return never;

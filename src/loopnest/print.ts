@@ -186,6 +186,8 @@ function printControl({ name, control, operands, results }: Control): string {
       `carry ${control.numCarry}`;
   } else if (control.kind === "while") {
     details += ` consts ${control.numConditionConsts} + ${control.numBodyConsts}`;
+  } else if (control.kind === "callback") {
+    details += ` ${control.id}${control.guarded ? " where the first is true" : ""}`;
   }
   const inner = innerPrograms(control).map((program) =>
     printProgram(program).trimEnd().split("\n").map((line) => `\n  ${line}`).join("")

@@ -179,6 +179,10 @@ function verifyControl(program: Program, { name, control, operands, results }: C
       for (const branch of control.branches) check(branch, ins.slice(1), plain);
       return;
     }
+    case "callback":
+      if (control.guarded && (ins[0]?.dtype !== "bool" || ins[0].size !== 1)) fail("no guard");
+      if (control.guarded && outs.length > 0) fail("a guarded call has results");
+      return;
     default: {
       const never: never = control;
       return never;

@@ -140,9 +140,7 @@ export class ConcreteArray extends NDArray {
 
   /** A view of the elements in the shared memory: read it at once, since it may move or go away. */
   view(): TypedArray {
-    const address = this.address();
-    const Class = typedArrayClass(this.aval.dtype);
-    return new Class(heap().memory.buffer as ArrayBuffer, address, this.aval.size);
+    return viewOf(this.aval, this.address());
   }
 
   override tolist(): NestedList {
@@ -231,6 +229,12 @@ function nest(
     return list;
   };
   return level(0);
+}
+
+/** A view of elements in the shared memory. */
+export function viewOf(aval: ShapedArray, address: number): TypedArray {
+  const Class = typedArrayClass(aval.dtype);
+  return new Class(heap().memory.buffer as ArrayBuffer, address, aval.size);
 }
 
 /** An array of few elements, made of host scalars that are already values of the dtype. `cells` is kept, not copied. */

@@ -6,6 +6,7 @@
 import { compileProgram } from "../backends/wasm/compiler.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import { closeJaxpr, type JaxprEqn, JaxprVar, makeJaxprOf } from "../core/jaxpr.ts";
+import type { HostCallback } from "../core/lowering.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
 import { InternalError } from "../errors.ts";
 import { type Control, innerPrograms, type Program, type Stmt } from "../loopnest/ir.ts";
@@ -13,12 +14,13 @@ import { schedule } from "../schedule/mod.ts";
 import type { Plan } from "./evaluate.ts";
 import { Executable, InterpretedExecutable } from "./executable.ts";
 
-/** The program of one equation. Its inputs are the operands, its outputs the results. */
+/** The program of one equation. Its inputs are the operands, its outputs the results; `callbacks` gets the host's functions that it calls. */
 export function equationProgram(
   primitive: AnyPrimitive,
   ins: readonly ShapedArray[],
   outs: readonly ShapedArray[],
   params: unknown,
+  callbacks: HostCallback[] = [],
 ): Program {
   if (primitive.lower === undefined) {
     throw new InternalError(`${primitive.name}: has neither a lowering nor an evaluation rule`);
@@ -33,6 +35,7 @@ export function equationProgram(
   };
   return schedule(closeJaxpr(makeJaxprOf([], invars, outvars, [eqn]), []), {
     name: primitive.name,
+    callbacks,
   });
 }
 
@@ -46,13 +49,14 @@ export function programPlan(
   outs: readonly ShapedArray[],
   params: unknown,
 ): Plan {
-  const program = equationProgram(primitive, ins, outs, params);
+  const callbacks: HostCallback[] = [];
+  const program = equationProgram(primitive, ins, outs, params, callbacks);
   if (workOf(program) < COMPILE_FROM) {
-    const executable = new InterpretedExecutable(program, outs);
+    const executable = new InterpretedExecutable(program, outs, callbacks);
     return (operands) => executable.run(operands);
   }
   const { module, scratchBytes } = compileProgram(program);
-  const executable = new Executable({ ...program, scratchBytes }, module, outs);
+  const executable = new Executable({ ...program, scratchBytes }, module, outs, callbacks);
   return (operands) => executable.run(operands);
 }
 
@@ -92,6 +96,7 @@ const STEP_WORK = 500;
 function controlWork({ control }: Control): number {
   // Nobody knows how often a loop will turn.
   if (control.kind === "while") return COMPILE_FROM;
+  if (control.kind === "callback") return STEP_WORK; // no slower than in the compiled program
   const turns = control.kind === "scan" ? control.length : 1;
   const costs = innerPrograms(control).map((p) => workOf(p) + STEP_WORK * p.steps.length);
   return turns * Math.max(...costs);

@@ -5,15 +5,20 @@
  * live as host scalars, pass through slots beside the table, so that scalars such as a loss or a step count
  * never need memory of their own.
  *
+ * A program that calls the host may end by what the host throws. Nothing is lost then: such a program works on copies of what was donated, and its inputs
+ * stay alive until it has ended, whatever the host's functions do to them.
+ *
  * @module
  */
 import { interpret } from "../backends/interp/mod.ts";
 import { instantiateProgram } from "../backends/wasm/instantiate.ts";
 import { nbytesOf, type ShapedArray } from "../core/aval.ts";
+import type { HostCallback } from "../core/lowering.ts";
 import type { TypedArray } from "../core/dtype.ts";
 import { ArgumentError, InternalError } from "../errors.ts";
 import type { Program } from "../loopnest/ir.ts";
 import type { Block } from "./allocator.ts";
+import { callFromInterpreter, callFromModule } from "./callbacks.ts";
 import { readCells, writeCells } from "./cells.ts";
 import {
   arrayFromTypedArray,
@@ -28,9 +33,11 @@ import {
   beginCall,
   beginOperation,
   endCall,
+  freeStorage,
   giveScratch,
   ledger,
   type Owner,
+  type Storage,
   takeScratch,
   touch,
 } from "./storage.ts";
@@ -64,19 +71,28 @@ export class Executable implements Callable {
   readonly #frames: Block[] = [];
   readonly #owner: Owner;
   readonly #removal: Removal;
+  readonly #callsHost: boolean;
 
   /**
    * Instantiates the module.
    *
    * @param module Imports `env.memory`, exports `run(table)`.
    * @param outAvals The outputs' shapes and weakness, which a program does not know.
+   * @param callbacks The host's functions that it calls.
    */
-  constructor(program: Program, module: WebAssembly.Module, outAvals: readonly ShapedArray[]) {
+  constructor(
+    program: Program,
+    module: WebAssembly.Module,
+    outAvals: readonly ShapedArray[],
+    callbacks: readonly HostCallback[] = [],
+  ) {
     this.program = program;
+    this.#callsHost = callbacks.length > 0;
     this.#outAvals = outAvals;
     this.#donors = donorsOf(program, outAvals);
     this.#hasDonors = this.#donors.some((d) => d >= 0);
-    this.#run = instantiateProgram(module, heap().memory);
+    const callback = this.#callsHost ? callFromModule(callbacks) : undefined;
+    this.#run = instantiateProgram(module, heap().memory, callback);
     this.#layout = layOut(program);
     this.#owner = ledger().ownerOf(program.name);
     this.#removal = donationTo(program);
@@ -94,6 +110,7 @@ export class Executable implements Callable {
     state.owner = this.#owner;
     let frame: Block | null = null;
     let scratch: Block | null = null;
+    let pinned: readonly Storage[] = [];
     beginCall();
     try {
       // A frame of its own for each call in progress, because a program may call the host, which may call it again.
@@ -103,13 +120,28 @@ export class Executable implements Callable {
       const { scratchBytes } = this.program;
       if (scratchBytes > 0) scratch = takeScratch(scratchBytes, `scratch of ${this.program.name}`);
       this.#writeTable(inputs, outs, frame, scratch);
-      this.#run(frame.address);
+      if (!this.#callsHost) this.#run(frame.address);
+      else {
+        pinned = pin(inputs);
+        this.#runWithHost(frame.address, outs);
+      }
       return this.#collect(inputs, outs, donated, frame);
     } finally {
       endCall();
+      for (const storage of pinned) unpin(storage);
       state.owner = previousOwner;
       if (scratch !== null) giveScratch(scratch);
       if (frame !== null) this.#frames.push(frame);
+    }
+  }
+
+  /** Runs a program that the host may end: what it was to give is freed then. */
+  #runWithHost(table: number, outs: readonly (ConcreteArray | null)[]): void {
+    try {
+      this.#run(table);
+    } catch (error) {
+      for (const out of outs) out?.delete();
+      throw error;
     }
   }
 
@@ -129,8 +161,8 @@ export class Executable implements Callable {
         continue;
       }
       const storage = inputs[donor].storage!;
-      const isOurs = donated !== null && donated[donor] && storage.handles === 1 &&
-        storage.mark >= 0;
+      const isOurs = donated !== null && donated[donor] && !this.#callsHost &&
+        storage.handles === 1 && storage.mark >= 0;
       const isStaged = storage.address === 0;
       outs[o] = isOurs || isStaged ? null : emptyArray(outAvals[o]);
     }
@@ -194,10 +226,10 @@ export class Executable implements Callable {
         continue;
       }
       const x = inputs[donor];
-      const storage = x.storage!;
-      if (storage.address === 0) {
+      const { storage } = x;
+      if (storage === null || storage.address === 0) {
         const out = fromCells(aval, readCells(aval, frame.address + inputSlots[donor]));
-        out.storage!.staged = storage.staged;
+        out.storage!.staged = storage?.staged ?? 0;
         outs[o] = out;
         continue;
       }
@@ -218,10 +250,12 @@ export class InterpretedExecutable implements Callable {
   /**
    * @param program What to run.
    * @param outAvals The outputs' shapes and weakness.
+   * @param callbacks The host's functions that it calls.
    */
   constructor(
     readonly program: Program,
     private readonly outAvals: readonly ShapedArray[],
+    private readonly callbacks: readonly HostCallback[] = [],
   ) {
     donorsOf(program, outAvals);
   }
@@ -232,7 +266,8 @@ export class InterpretedExecutable implements Callable {
   ): ConcreteArray[] {
     beginOperation();
     const data: TypedArray[] = inputs.map((x) => x.dataSync());
-    const outs = interpret(this.program, data).map((out, i) => {
+    const host = callFromInterpreter(this.callbacks);
+    const outs = interpret(this.program, data, host).map((out, i) => {
       const { shape, dtype, weakType } = this.outAvals[i];
       return arrayFromTypedArray(out, shape, dtype, weakType);
     });
@@ -242,6 +277,20 @@ export class InterpretedExecutable implements Callable {
     }
     return outs;
   }
+}
+
+/** Keeps the elements of inputs in place though the host should delete the arrays during the call. */
+function pin(inputs: readonly ConcreteArray[]): Storage[] {
+  return inputs.map((x) => {
+    const storage = x.storage!;
+    storage.handles++;
+    return storage;
+  });
+}
+
+/** Ends what {@linkcode pin} began. */
+function unpin(storage: Storage): void {
+  if (--storage.handles === 0) freeStorage(storage, null);
 }
 
 function donationTo(program: Program): Removal {

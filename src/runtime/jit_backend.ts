@@ -41,10 +41,15 @@ function takenOverInputs(program: Program, count: number): boolean[] {
 /** Compiles for the CPU. */
 export const wasmJitBackend: JitBackend = {
   compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram {
-    const { simplified, program, passes } = compileToProgram(closed, options);
+    const { simplified, program, callbacks, passes } = compileToProgram(closed, options);
     const { module, scratchBytes, timings } = compileProgram(program);
     // Kernels need scratch of their own, so that the compiled program may want more than the program says.
-    const executable = new Executable({ ...program, scratchBytes }, module, closed.outAvals);
+    const executable = new Executable(
+      { ...program, scratchBytes },
+      module,
+      closed.outAvals,
+      callbacks,
+    );
     const takenOver = takenOverInputs(program, closed.inAvals.length);
     const donates = takenOver.includes(true);
     return {

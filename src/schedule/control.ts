@@ -4,7 +4,7 @@
  * @module
  */
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
-import type { LoweredControl } from "../core/lowering.ts";
+import type { HostCallback, LoweredControl } from "../core/lowering.ts";
 import { InternalError } from "../errors.ts";
 import type { Program, ScheduledControl } from "../loopnest/ir.ts";
 import type { Donation } from "./buffers.ts";
@@ -16,11 +16,16 @@ export type ScheduleInner = (
   donated: readonly Donation[],
 ) => Program;
 
-/** Schedules what control flow runs. */
+/**
+ * Schedules what control flow runs.
+ *
+ * @param callbacks Gets the host's functions, which the program knows by their place there.
+ */
 export function scheduleControl(
   control: LoweredControl,
   name: string,
   schedule: ScheduleInner,
+  callbacks: HostCallback[],
 ): ScheduledControl {
   switch (control.kind) {
     case "scan": {
@@ -51,6 +56,12 @@ export function scheduleControl(
         branches: control.branches.map((branch, i) =>
           schedule(closed(branch, name), `${name} branch ${i}`, [])
         ),
+      };
+    case "callback":
+      return {
+        kind: "callback",
+        id: callbacks.push(control.callback) - 1,
+        guarded: control.guarded,
       };
     default: {
       const never: never = control;

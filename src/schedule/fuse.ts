@@ -35,6 +35,7 @@ import {
   waitsForReader,
 } from "./nodes.ts";
 import { coversOnce, isAtOdds, scatters } from "./hosts.ts";
+import { EffectOrder } from "./order.ts";
 import { boxSize, isBijective, isWorthPasses, passName, sameTuple, spaceOf } from "./spaces.ts";
 import type { Term, Terms } from "./term.ts";
 
@@ -70,6 +71,7 @@ export class Fusion {
   /** The copies that updates start with. */
   private readonly updates: CopyNode[] = [];
   private readonly kernels = new Map<number, KernelNode>();
+  private readonly effects = new EffectOrder();
   readonly barriers: Barriers;
   /** Operands of contractions laid out anew. */
   private readonly layouts = new Map<string, Value>();
@@ -225,6 +227,7 @@ export class Fusion {
 
   private decide(v: Value): void {
     if (v.kind === "input" || v.stored) return;
+    if (v.hasEffect) return this.decideKernel(v);
     const wanted = v.isOutput || v.needers.size > 0;
     if (!wanted && v.askers.length === 0) return;
     if (v.size === 0) {
@@ -486,14 +489,9 @@ export class Fusion {
   private decideKernel(v: Value): void {
     let node = this.kernels.get(v.eqn);
     if (node === undefined && v.lowered?.kind === "kernel") {
-      const results: Value[] = []; // they were made one after the other
-      const { values } = this.graph;
-      let last = v.index;
-      while (values[last + 1]?.eqn === v.eqn) last++;
-      for (let i = last; values[i]?.eqn === v.eqn; i--) {
-        if (values[i].kind === "kernel") results.unshift(values[i]);
-      }
+      const results = this.graph.resultsWith(v);
       node = this.add(new KernelNode(v.lowered.call, v.operands, results), v);
+      if (v.lowered.call.control !== undefined) this.effects.add(node, v.hasEffect);
       this.kernels.set(v.eqn, node);
       for (const arg of v.lowered.call.args) {
         if (arg.kind === "scratch") node.scratch.push(this.graph.scratch("uint8", arg.bytes));

@@ -13,6 +13,7 @@ import { type DType, dtypeInfo, isFloating } from "../core/dtype.ts";
 import {
   type Atom,
   type ClosedJaxpr,
+  hasEffect,
   type JaxprEqn,
   JaxprVar,
   type Literal,
@@ -83,6 +84,10 @@ export class Value implements TermRef {
   isOutput = false;
   /** Whether it was made up as an operand of a contraction. */
   isLayout = false;
+  /** Whether it belongs to a step that runs though nobody reads its results. */
+  hasEffect = false;
+  /** Whether it stands for a step without results, and is none itself. */
+  isToken = false;
   /** Whether it has memory. */
   stored = false;
   /** The steps that write it. */
@@ -190,7 +195,9 @@ export class Graph {
     );
     for (const v of operands) v.users++;
     for (const v of eager) v.root.wanted = true;
-    return outAvals.map((aval, i) => {
+    const effect = hasEffect(eqn);
+    const avals = outAvals.length === 0 && effect ? [shapedArray([0], "uint8")] : outAvals;
+    return avals.map((aval, i) => {
       const l = refine(lowered[i], operands, aval);
       const value = this.splitReduction(l, aval, k, primitive.name, operands) ??
         this.add(aval, k, primitive.name, l.kind);
@@ -199,6 +206,8 @@ export class Graph {
         value.operands = operands;
       }
       value.eager = eager;
+      value.hasEffect = effect;
+      value.isToken = outAvals.length === 0;
       if (aval.size > 0) this.probe(value);
       return value;
     });
@@ -249,6 +258,18 @@ export class Graph {
     value.operands = [inner];
     value.lowered = { kind: "reduce", op, sizes: outer, at: (i, r) => inner.access([...i, ...r]) };
     return value;
+  }
+
+  /** The results of the kernel call that gives `v`, among them itself. */
+  resultsWith(v: Value): Value[] {
+    const { values } = this;
+    const results: Value[] = []; // they were made one after the other
+    let last = v.index;
+    while (values[last + 1]?.eqn === v.eqn) last++;
+    for (let i = last; values[i]?.eqn === v.eqn; i--) {
+      if (values[i].kind === "kernel" && !values[i].isToken) results.unshift(values[i]);
+    }
+    return results;
   }
 
   /** A value of the same aval, to be filled by a copy. */

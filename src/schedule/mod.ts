@@ -9,6 +9,7 @@
  */
 import { CompileError, InternalError } from "../errors.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
+import type { HostCallback } from "../core/lowering.ts";
 import type { KernelArg, Program, Step } from "../loopnest/ir.ts";
 import { type BufferPlan, type Donation, planBuffers, type PlannedStep } from "./buffers.ts";
 import { scheduleControl, type ScheduleInner } from "./control.ts";
@@ -28,6 +29,8 @@ export interface ScheduleOptions {
   readonly donated?: readonly Donation[];
   /** Whether to fuse; `false` makes each equation a step of its own, for comparison. */
   readonly fuse?: boolean;
+  /** Gets the host's functions that the program calls, which knows them by their places here. */
+  readonly callbacks?: HostCallback[];
   /** Runs each stage; may take the time. */
   readonly stage?: StageRunner;
 }
@@ -63,8 +66,9 @@ export function scheduleSimplified(closed: ClosedJaxpr, options: ScheduleOptions
     "buffers",
     () => planBuffers(graph, steps, outputs, options.donated ?? []),
   );
+  const callbacks = options.callbacks ?? [];
   const inner: ScheduleInner = (closed, name, donated) =>
-    schedule(closed, { name, donated, fuse: options.fuse ?? true });
+    schedule(closed, { name, donated, fuse: options.fuse ?? true, callbacks });
   return {
     name: options.name,
     buffers: plan.buffers,
@@ -73,7 +77,7 @@ export function scheduleSimplified(closed: ClosedJaxpr, options: ScheduleOptions
       () =>
         steps
           .filter(({ node }) => node.kind !== "barrier" && !plan.needless.has(node))
-          .map((s) => emitStep(s, plan, inner)),
+          .map((s) => emitStep(s, plan, inner, callbacks)),
     ),
     scratchBytes: plan.scratchBytes,
   };
@@ -97,7 +101,12 @@ function checkSizes(graph: Graph): void {
   }
 }
 
-function emitStep({ node, nest }: PlannedStep, plan: BufferPlan, inner: ScheduleInner): Step {
+function emitStep(
+  { node, nest }: PlannedStep,
+  plan: BufferPlan,
+  inner: ScheduleInner,
+  callbacks: HostCallback[],
+): Step {
   const { bufferOf } = plan;
   switch (node.kind) {
     case "nest":
@@ -107,7 +116,7 @@ function emitStep({ node, nest }: PlannedStep, plan: BufferPlan, inner: Schedule
     case "dot":
       return emitDot(node, bufferOf);
     case "kernel":
-      return emitKernel(node, bufferOf, inner);
+      return emitKernel(node, bufferOf, inner, callbacks);
     case "barrier":
       throw new InternalError("schedule: a barrier is no step");
     default: {
@@ -146,13 +155,14 @@ function emitKernel(
   node: KernelNode,
   bufferOf: (v: Value) => number,
   inner: ScheduleInner,
+  callbacks: HostCallback[],
 ): Step {
   const { name, control } = node.call;
   if (control !== undefined) {
     return {
       kind: "control",
       name,
-      control: scheduleControl(control, name, inner),
+      control: scheduleControl(control, name, inner, callbacks),
       operands: node.operands.map((v) => bufferOf(v.root)),
       results: node.results.map(bufferOf),
     };

@@ -33,6 +33,23 @@ export function orderSteps(nodes: readonly Node[]): Node[] {
   return order;
 }
 
+/**
+ * Lets effects keep their order, and loops, branches and calls of the host wait for the effects before them: a check that fails keeps a
+ * loop from running for ever. Steps are added from the last to the first, each before anything is known of what it waits for.
+ */
+export class EffectOrder {
+  /** Those that come after an effect not met yet. */
+  private later: Node[] = [];
+
+  add(node: Node, hasEffect: boolean): void {
+    if (hasEffect) {
+      for (const step of this.later) step.deps.add(node);
+      this.later = [];
+    }
+    this.later.push(node);
+  }
+}
+
 /** A binary heap of steps by their place in the jaxpr. */
 class Heap {
   private readonly items: Node[] = [];

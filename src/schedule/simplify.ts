@@ -1,16 +1,17 @@
 /**
  * Jaxpr to jaxpr: what can be said more simply before anything is scheduled. Calls are inlined; then one walk forwards
  * replaces equations by simpler ones, computes those of literals alone, and keeps one of several equal ones; then one walk
- * backwards drops what nobody uses.
+ * backwards drops what nobody uses; what is left of the runtime checks becomes effects.
  *
  * @module
  */
 import { eliminateDeadCode } from "../core/dead_code.ts";
-import { inlineCalls } from "../core/inline.ts";
+import { inlineCalls, inlineUsed } from "../core/inline.ts";
 import {
   type Atom,
   type ClosedJaxpr,
   closeJaxpr,
+  hasEffect,
   type JaxprEqn,
   JaxprVar,
   Literal,
@@ -24,7 +25,7 @@ import { Terms } from "./term.ts";
 
 /** Inlines calls, simplifies, and drops what nobody uses. */
 export function simplify(closed: ClosedJaxpr): ClosedJaxpr {
-  return eliminateDeadCode(simplifyEquations(inlineCalls(closed)));
+  return inlineUsed(eliminateDeadCode(simplifyEquations(inlineCalls(closed))));
 }
 
 /** Simplifies equations, computes those of literals alone, and merges equal ones. */
@@ -43,7 +44,7 @@ export function simplifyEquations(closed: ClosedJaxpr): ClosedJaxpr {
     if (original.invars.some((x) => x instanceof JaxprVar && env.has(x))) {
       eqn = { ...original, invars: original.invars.map(read) };
     }
-    if (primitiveOf(eqn).effect === true) {
+    if (hasEffect(eqn)) {
       out.push(eqn);
       continue;
     }

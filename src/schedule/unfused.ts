@@ -17,15 +17,19 @@ import {
   JaxprVar,
   primitiveOf,
 } from "../core/jaxpr.ts";
-import type { Access, DotSpec, Lowered, LoweredKernel } from "../core/lowering.ts";
+import type { Access, DotSpec, HostCallback, Lowered, LoweredKernel } from "../core/lowering.ts";
 import { binary, constant, type Expr, index, load, makeVar, type Var } from "../loopnest/expr.ts";
 import { scheduleControl } from "./control.ts";
 import { aliasAsMap, dotAsReduce } from "./lowered.ts";
 import type { BufferDecl, DotOperand, KernelArg, Program, Step, Stmt } from "../loopnest/ir.ts";
 
-/** Schedules without fusing. */
-export function scheduleUnfused(closed: ClosedJaxpr, name: string): Program {
-  return new Unfused(closed, name).run();
+/** Schedules without fusing; `callbacks` gets the host's functions. */
+export function scheduleUnfused(
+  closed: ClosedJaxpr,
+  name: string,
+  callbacks: HostCallback[] = [],
+): Program {
+  return new Unfused(closed, name, callbacks).run();
 }
 
 function linear(shape: Shape, at: readonly Expr[]): Expr {
@@ -41,7 +45,11 @@ class Unfused {
   private readonly bufferOf = new Map<JaxprVar, number>();
   private scratch = 0;
 
-  constructor(private readonly closed: ClosedJaxpr, private readonly name: string) {}
+  constructor(
+    private readonly closed: ClosedJaxpr,
+    private readonly name: string,
+    private readonly callbacks: HostCallback[],
+  ) {}
 
   run(): Program {
     const { constvars, invars, outvars, eqns } = this.closed.jaxpr;
@@ -122,6 +130,8 @@ class Unfused {
     );
     let kernel: LoweredKernel | null = null;
     outvars.forEach((v) => this.bufferOf.set(v, this.declare("temp", -1, v)));
+    const [effect] = lowered;
+    if (outvars.length === 0 && effect.kind === "kernel") this.kernel(effect.call, eqn);
     outvars.forEach((v, k) => {
       const l = lowered[k];
       if (l.kind === "kernel") {
@@ -138,7 +148,8 @@ class Unfused {
       const control = scheduleControl(
         call.control,
         call.name,
-        (inner, name) => scheduleUnfused(inlineCalls(inner), name),
+        (inner, name) => scheduleUnfused(inlineCalls(inner), name, this.callbacks),
+        this.callbacks,
       );
       this.steps.push({ kind: "control", name: call.name, control, operands, results });
       return;

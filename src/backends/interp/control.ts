@@ -9,11 +9,15 @@ import type { Control, Program } from "../../loopnest/ir.ts";
 /** Runs an inner program. */
 export type RunInner = (program: Program, inputs: readonly TypedArray[]) => TypedArray[];
 
-/** Runs control flow. */
+/** Calls a function of the host by its number: it reads `ins` and gives what the results are to hold. */
+export type HostCall = (id: number, ins: readonly TypedArray[]) => readonly TypedArray[];
+
+/** Runs control flow, or calls the host. */
 export function runControl(
   { control, operands, results }: Control,
   memory: readonly TypedArray[],
   run: RunInner,
+  host: HostCall,
 ): void {
   const ins = operands.map((b) => memory[b]!);
   const outs = results.map((b) => memory[b]!);
@@ -52,6 +56,9 @@ export function runControl(
       const index = Math.max(0, Math.min(last, ins[0]![0] as number));
       return write(run(control.branches[index]!, ins.slice(1)));
     }
+    case "callback":
+      if (!control.guarded || ins[0]![0] !== 0) write(host(control.id, ins));
+      return;
     default: {
       const never: never = control;
       return never;

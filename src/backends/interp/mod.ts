@@ -10,7 +10,7 @@ import { type Expr, forEachOperand, type Var } from "../../loopnest/expr.ts";
 import type { Dot, KernelCall, Nest, Program, ReduceOp, Stmt } from "../../loopnest/ir.ts";
 import { findKernel } from "../../loopnest/kernels.ts";
 import { printNest } from "../../loopnest/print.ts";
-import { runControl } from "./control.ts";
+import { type HostCall, runControl } from "./control.ts";
 import {
   binaryFunction,
   bitcastFunction,
@@ -25,10 +25,15 @@ import {
  *
  * @param program A program that passes `verifyProgram`.
  * @param inputs One array for each input position; they are left as they are, donated ones too.
+ * @param host Calls the host's functions, for a program that has some.
  * @returns A fresh array for each output position.
  * @throws {InternalError} Where an access is out of bounds, or an input does not fit.
  */
-export function interpret(program: Program, inputs: readonly TypedArray[]): TypedArray[] {
+export function interpret(
+  program: Program,
+  inputs: readonly TypedArray[],
+  host: HostCall = noHost,
+): TypedArray[] {
   const memory: TypedArray[] = [];
   const outputs: TypedArray[] = [];
   const donated = new Map<number, TypedArray>();
@@ -72,7 +77,7 @@ export function interpret(program: Program, inputs: readonly TypedArray[]): Type
         memory[step.to]!.set(memory[step.from] as never);
         break;
       case "control":
-        runControl(step, memory, interpret);
+        runControl(step, memory, (inner, values) => interpret(inner, values, host), host);
         break;
       default: {
         const never: never = step;
@@ -81,6 +86,10 @@ export function interpret(program: Program, inputs: readonly TypedArray[]): Type
     }
   }
   return outputs;
+}
+
+function noHost(id: number): never {
+  throw new InternalError(`interpret: the program calls function ${id} of the host`);
 }
 
 type Get = () => Value;

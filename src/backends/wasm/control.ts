@@ -1,5 +1,5 @@
 /**
- * Control flow: code that writes the tables of inner programs and calls them.
+ * Control flow, and calls of the host: code that writes the tables of inner programs and functions, and calls them.
  *
  * An inner program is a function of the same module, `run(table)`, like the whole one. No slice is copied: the addresses in
  * its table move. A carry that the body updates in place lives in the result; any other goes to and fro between the result and a
@@ -22,6 +22,8 @@ export interface ControlHost {
   scratchAddress(fn: FunctionBuilder): Ref;
   /** Emits an inner program; the names of its functions begin with `prefix`. */
   inner(program: Program, prefix: string): InnerProgram;
+  /** The code that calls a function of the host with a table of the addresses of operands and results. */
+  callHost(id: number, table: Ref): Ref;
 }
 
 /** An emitted inner program. */
@@ -43,6 +45,9 @@ export function emitControl(host: ControlHost, step: Control, name: string): num
       break;
     case "cond":
       emitter.cond(step.control);
+      break;
+    case "callback":
+      emitter.callback(step.control);
       break;
     default: {
       const never: never = step.control;
@@ -194,6 +199,23 @@ class ControlEmitter {
       code = this.#asm.module.if(isUpTo, calls[i]!, code);
     }
     fn.push(code);
+  }
+
+  callback({ id, guarded }: Kind<"callback">): void {
+    const fn = this.#fn;
+    const { module } = this.#asm;
+    const { operands, results } = this.#step;
+    const at = this.#place(4 * (operands.length + results.length));
+    const code = [...operands, ...results].map((b, i) =>
+      this.#store(at + 4 * i, this.#host.address(fn, b))
+    );
+    code.push(this.#host.callHost(id, this.#at(at)));
+    if (!guarded) {
+      for (const each of code) fn.push(each);
+      return;
+    }
+    const guard = this.#asm.load("i32", 1, this.#operand(0), 0);
+    fn.push(module.if(guard, this.#block(code)));
   }
 
   /** Ends the function; gives the bytes of scratch. */

@@ -41,7 +41,8 @@ export interface Emitted {
 }
 
 /**
- * Emits a program. The module imports `env.memory` and, if it calls library kernels, those as `kernels.<name>`.
+ * Emits a program. The module imports `env.memory` and, if it calls library kernels, those as `kernels.<name>`; if it calls the
+ * host, `env.callback(id, table)`.
  *
  * @throws {CompileError} Where the program asks for something that there is no code for.
  */
@@ -184,6 +185,10 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost {
     const emitter = new ProgramEmitter(this.#shared, program, prefix);
     const run = emitter.emit();
     return { run, scratchBytes: emitter.scratchBytes };
+  }
+
+  callHost(id: number, table: Ref): Ref {
+    return this.linker.host(this.asm.i32(id), table);
   }
 
   #useScratch(bytes: number): void {

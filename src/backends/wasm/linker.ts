@@ -216,4 +216,15 @@ export class Linker {
     }
     return module.call(name, [...args], none);
   }
+
+  /** A call of the host: the one function `env.callback` gets the number of the function that is meant, and the address of its table. */
+  host(id: Ref, table: Ref): Ref {
+    const { module, none } = this.asm;
+    const name = "callback";
+    if (!this.#imported.has(name)) {
+      this.#imported.add(name);
+      module.addFunctionImport(name, "env", name, this.asm.types(["i32", "i32"]), none);
+    }
+    return module.call(name, [id, table], none);
+  }
 }
