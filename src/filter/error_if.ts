@@ -6,7 +6,7 @@
 import { ArgumentError, DTypeError, ShapeError, warn } from "../errors.ts";
 import { NDArray } from "../core/array.ts";
 import { formatAval } from "../core/aval.ts";
-import { Tracer } from "../core/trace.ts";
+import { isEager, Tracer } from "../core/trace.ts";
 import { checkError, errorIf as bindErrorIf, messageAt, nanLike } from "../control/error_if.ts";
 import { literal } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
@@ -139,7 +139,11 @@ function check<T>(
   if (pred === true && !(which instanceof Tracer)) {
     const message = messageAt(messages, which.item());
     if (mode === "raise") throw checkError(message, messages);
-    warn(`${where}: the check fails whatever the arguments are, and its result is NaN: ${message}`);
+    if (predicate === true || !isEager()) {
+      warn(
+        `${where}: the check fails whatever the arguments are, and its result is NaN: ${message}`,
+      );
+    }
     results = arrays.map(nanLike);
   } else {
     if (arrays.length === 0) {

@@ -410,6 +410,42 @@ export const cases: readonly Case[] = [
     operands: [f([3, 3, 2])],
     call: (x) => vn.vmap(each, { axisName: "i" })(x),
   })),
+  {
+    name: "pure_callback",
+    operands: [f([3]), f([2])],
+    call: (x, y) =>
+      vn.filterPureCallback(
+        (a: vn.NDArray, b: vn.NDArray) => np.outer(a, b),
+        x,
+        y,
+        vn.kwargs({ resultShapeDtypes: new vn.ShapeDtypeStruct([3, 2], x.dtype) }),
+      ),
+    ...flat,
+  },
+  {
+    name: "pure_callback, vectorized",
+    operands: [f([3])],
+    call: (x) =>
+      vn.filterPureCallback(
+        (a: vn.NDArray) => a.mul(2),
+        x,
+        vn.kwargs({
+          resultShapeDtypes: new vn.ShapeDtypeStruct([3], x.dtype),
+          vectorized: true,
+        }),
+      ),
+    ...flat,
+  },
+  {
+    name: "error_if",
+    operands: [f([3, 2]), int([])],
+    call: (x, i) => vn.errorIf(x.mul(x), i.greater(100), "large"),
+  },
+  {
+    name: "error_if, giving NaN",
+    operands: [f([3])],
+    call: (x) => vn.errorIf(x.mul(x), x.get(0).greater(100), "large", { onError: "nan" }),
+  },
   { name: "relu", operands: [f([9])], call: (x) => vn.nn.relu(x) },
   { name: "softmax", operands: [f([3, 7])], call: (x) => vn.nn.softmax(x) },
   { name: "logsumexp", operands: [f([3, 7])], call: (x) => vn.nn.logsumexp(x, 1) },
