@@ -9,6 +9,8 @@ export * from "./structure.ts";
 export { topK } from "./top_k.ts";
 export * from "./collectives.ts";
 export { optimizationBarrier } from "./barrier.ts";
+export * from "./convolution.ts";
+export * from "./windows.ts";
 export {
   cond,
   foriLoop,
@@ -25,5 +27,7 @@ export {
   type LinearSolveOptions,
   type RootOptions,
 } from "./implicit.ts";
+export type { ConvDimensionNumbers } from "../ops/conv.ts";
 export type { DimensionNumbers } from "../ops/dot.ts";
 export type { PadAxis } from "../ops/slicing.ts";
+export type { Padding, PaddingSpec } from "../ops/window.ts";

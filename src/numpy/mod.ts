@@ -39,6 +39,7 @@ export * from "./comparing.ts";
 export * from "./number_parts.ts";
 export * from "./statistics.ts";
 export * from "./products.ts";
+export * from "./convolving.ts";
 export * from "./dtype_queries.ts";
 export * from "./sets.ts";
 export * from "./nan_functions.ts";

@@ -298,6 +298,59 @@ export const cases: readonly Case[] = [
     call: (x, y) => lax.dotGeneral(x, y, [[[1, 2], [2, 0]], [[], []]]),
   },
   { name: "matrix times vector", operands: [f([3, 4]), f([4])], call: (x, y) => np.matmul(x, y) },
+  {
+    name: "conv_general_dilated",
+    operands: [f([2, 3, 5, 4]), f([4, 3, 3, 2])],
+    call: (x, w) => lax.convGeneralDilated(x, w, [1, 2], [[1, 1], [0, 1]]),
+  },
+  {
+    name: "conv_general_dilated, dilated, cropped, features last",
+    operands: [f([2, 5, 3]), f([3, 3, 2])],
+    call: (x, w) =>
+      lax.convGeneralDilated(x, w, [2], [[3, -1]], {
+        lhsDilation: [3],
+        rhsDilation: [2],
+        dimensionNumbers: ["NHC", "HIO", "NHC"],
+      }),
+  },
+  {
+    name: "conv_general_dilated in groups of features",
+    operands: [f([2, 6, 5]), f([4, 3, 2])],
+    call: (x, w) => lax.convGeneralDilated(x, w, [1], "SAME", { featureGroupCount: 2 }),
+  },
+  {
+    name: "conv_general_dilated in groups of examples",
+    operands: [f([4, 3, 5]), f([6, 3, 2])],
+    call: (x, w) => lax.convGeneralDilated(x, w, [2], "SAME_LOWER", { batchGroupCount: 2 }),
+  },
+  {
+    name: "reduce_window_sum",
+    operands: [f([4, 5])],
+    call: (x) =>
+      lax.reduceWindow(x, 0, lax.add, [2, 3], {
+        windowStrides: [1, 2],
+        padding: [[1, 0], [-1, 2]],
+        baseDilation: [1, 2],
+        windowDilation: [2, 1],
+      }),
+  },
+  ...([["max", -Infinity], ["min", Infinity]] as const).map(([op, init]): Case => ({
+    name:
+      `reduce_window_${op}, reduce_window_arg${op}, select_and_gather_add, select_and_scatter_add`,
+    operands: [f([5, 6])],
+    call: (x) =>
+      lax.reduceWindow(x, init, lax[op], [2, 3], {
+        windowStrides: [1, 2],
+        padding: [[1, 0], [1, 1]],
+        windowDilation: [2, 1],
+      }),
+  })),
+  {
+    name: "reduceWindow of another operation",
+    operands: [f([4, 5], [0.5, 2]), f([], [0.5, 2])],
+    call: (x, init) =>
+      lax.reduceWindow(x, init, (a, b) => a.mul(b), [2, 2], { padding: [[0, 1], [1, 0]] }),
+  },
   { name: "cumsum", operands: [f([3, 7])], call: (x) => lax.cumsum(x, { axis: 1, reverse: true }) },
   { name: "cumprod", operands: [f([7, 2])], call: (x) => lax.cumprod(x, 0) },
   { name: "cummax", operands: [f([7])], call: (x) => lax.cummax(x, 0) },
