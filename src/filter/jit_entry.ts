@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { TracerError } from "../errors.ts";
 import { NDArray } from "../core/array.ts";
 import { formatAval, type ShapedArray } from "../core/aval.ts";
 import { axisEnvKey } from "../core/axis_env.ts";
@@ -93,6 +94,26 @@ export function callPath(path: Path): string {
   return keystr(rest, isFun ? "fun" : "args");
 }
 
+/** Refuses an output that would carry a tracer out of its trace, in a static place, where no call can put the result. */
+function refuseStaticTracers(def: TreeDef, name: string): void {
+  const check = (x: unknown): void => {
+    if (x instanceof Tracer) {
+      throw new TracerError(
+        `${name}: the output holds a traced array, ${
+          formatAval(x.aval)
+        }, in a static place: a static field, or inside of Static. Return it as an ordinary leaf`,
+      );
+    }
+    if (typeof x === "object" && x !== null && isPlain(x)) Object.values(x).forEach(check);
+  };
+  def.data.statics.forEach(check);
+  for (const child of def.childDefs) refuseStaticTracers(child, name);
+}
+
+function isPlain(x: object): boolean {
+  return Array.isArray(x) || Object.getPrototypeOf(x) === Object.prototype;
+}
+
 /** Traces a function for a call. */
 export function traceEntry(fun: unknown, args: unknown[], name: string): JitEntry {
   const [leaves, treedef] = flatten([fun, args]);
@@ -110,6 +131,7 @@ export function traceEntry(fun: unknown, args: unknown[], name: string): JitEntr
       ];
       const out = invoke(tracedFun, tracedArgs);
       const [values, def] = flatten(out);
+      refuseStaticTracers(def, name);
       outDef = def;
       outPlaces = values.flatMap((v, i) => isArrayLeaf(v) ? [i] : []);
       outLeaves = values.map((v) => isArrayLeaf(v) ? null : v);
@@ -171,5 +193,6 @@ export function difference(entry: JitEntry, fun: unknown, args: unknown[]): stri
 function describeStatic(x: unknown): string {
   if (typeof x === "function") return `the function ${x.name === "" ? "(anonymous)" : x.name}`;
   if (typeof x === "object" && x !== null) return `a ${x.constructor?.name ?? "object"}`;
-  return typeof x === "string" ? JSON.stringify(x) : String(x);
+  if (typeof x === "string") return JSON.stringify(x);
+  return Object.is(x, -0) ? "-0" : String(x);
 }
