@@ -135,6 +135,17 @@ export {
 export { treeAt, type TreeAtOptions } from "./src/filter/tree_at.ts";
 export { treeEqual, type TreeEqualOptions } from "./src/filter/tree_equal.ts";
 export { applyUpdates } from "./src/filter/update.ts";
+export {
+  defaultDeserialiseFilterSpec,
+  defaultSerialiseFilterSpec,
+  type DeserialiseOptions,
+  type DeserialiseSpec,
+  type SerialiseOptions,
+  type SerialiseSpec,
+  treeDeserialiseLeaves,
+  treeSerialiseLeaves,
+} from "./src/filter/serialise.ts";
+export type { ByteReader, ByteSink, ByteSource } from "./src/filter/byte_streams.ts";
 export { type PformatOptions, treePformat, treePprint } from "./src/filter/pformat.ts";
 export type { AnyTree, AxesOf, AxesSpec, Axis, Grad, PyTree } from "./src/filter/types.ts";
 export * as random from "./src/random/mod.ts";

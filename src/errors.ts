@@ -59,6 +59,9 @@ export class ModuleError extends VernalError {}
 /** An axis name used outside of the transformation that binds it. */
 export class AxisNameError extends VernalError {}
 
+/** A file of saved leaves that cannot be written, or does not hold what was expected. */
+export class SerialisationError extends VernalError {}
+
 /** Where warnings go: `console.warn` unless {@linkcode setWarningHandler} chose another place. */
 let warningHandler: (message: string) => void = (message) => console.warn(message);
 

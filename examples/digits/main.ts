@@ -10,8 +10,8 @@ import { parseArgs } from "node:util";
 import { pathToFileURL } from "node:url";
 // @ts-types="@types/cli-progress"
 import { Presets, SingleBar } from "cli-progress";
+import * as vn from "@vernal/vernal";
 import { type Digits, loadDigits } from "./data.ts";
-import { loadLeaves, saveLeaves } from "./npy.ts";
 import { type History, page } from "./picture.ts";
 import { accuracy, type Epoch, makeModel, predict, stepsPerEpoch, train } from "./train.ts";
 
@@ -73,8 +73,8 @@ const runs = Array.from({ length: seeds }, (_, seed) => {
 const best = runs.toSorted((a, b) => a.accuracy - b.accuracy)[(seeds - 1) >> 1]!;
 
 const file = new URL("model.eqx", out);
-await saveLeaves(file, best.model);
-const loaded = await loadLeaves(file, makeModel(seeds));
+await vn.treeSerialiseLeaves(file, best.model);
+const loaded = await vn.treeDeserialiseLeaves(file, makeModel(seeds));
 if (accuracy(loaded, digits.test) !== best.accuracy) {
   throw new Error(`the model in ${file.pathname} does not read as the one that was saved`);
 }
