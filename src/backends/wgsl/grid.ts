@@ -1,0 +1,122 @@
+/**
+ * Which loops of a nest become the grid of a dispatch, and how a workgroup shares the rest.
+ *
+ * - **threads**: each point of the grid is one invocation; inner loops run in it, one after the other.
+ * - **workgroups**: each point of the grid is one workgroup, whose invocations share every inner loop, and reduce
+ *   together.
+ *
+ * @module
+ */
+import { forEachOperand, type Expr } from "../../loopnest/expr.ts";
+import type { For, Nest, Stmt } from "../../loopnest/ir.ts";
+import { accessesOf, exprsOf, extentOf, forEachStmt, perfectLoops } from "./rewrite.ts";
+import { deviceBytes } from "./types.ts";
+
+/** A nest as a grid of bodies. */
+export interface GridNest {
+  readonly mode: "threads" | "workgroups";
+  /** The grid, outermost first; its points are independent. */
+  readonly loops: readonly For[];
+  /** What stands between the loops: names for values, in order. */
+  readonly lets: readonly Stmt[];
+  /** What each point runs. */
+  readonly body: readonly Stmt[];
+  /** Buffers that points of the grid add to, one over the other: their stores must be atomic. */
+  readonly atomics: ReadonlySet<number>;
+}
+
+/** Rows of fewer elements are left to one invocation. */
+const shortRow = 48;
+
+/** Whether a loop's turns may run in any order, at the same time. */
+export function isIndependent(loop: For): boolean {
+  const { loads, stores, accumulates } = accessesOf(loop.body);
+  if (accumulates.size > 0) return false;
+  if (loop.mode !== "serial") return true;
+  // There is no atomic addition of 64 bits.
+  let wide = false;
+  forEachStmt(loop.body, (stmt) => {
+    if (stmt.kind === "store" && stmt.combine) wide ||= deviceBytes(stmt.value.dtype) > 4;
+  });
+  return !wide && [...stores].every((buffer) => !loads.has(buffer));
+}
+
+/** Whether a workgroup may share a loop: turns independent, but for accumulators of outside, which are reduced together. */
+function isShareable(loop: For): boolean {
+  const { loads, stores, combines } = accessesOf(loop.body);
+  if (combines.size > 0) return false;
+  if (loop.mode !== "serial") return true;
+  return [...stores].every((buffer) => !loads.has(buffer));
+}
+
+/** The extent of a loop with the loops that are one space with it. */
+export function spaceOf(loop: For): number {
+  return extentOf(perfectLoops(loop).loops);
+}
+
+/** Splits a nest into its grid and what each point of it runs. */
+export function gridOf(nest: Nest): GridNest {
+  const loops: For[] = [];
+  const lets: Stmt[] = [];
+  const atomics = new Set<number>();
+  let body = nest.body;
+  for (;;) {
+    const start = body.findIndex((stmt) => stmt.kind !== "let");
+    const rest = body.slice(start);
+    const [loop] = rest;
+    if (start < 0 || rest.length !== 1 || loop.kind !== "for" || !isIndependent(loop)) break;
+    if (loop.mode === "serial") accessesOf(loop.body).combines.forEach((b) => atomics.add(b));
+    lets.push(...body.slice(0, start));
+    loops.push(loop);
+    body = loop.body;
+  }
+  const inner = body.filter((stmt) => stmt.kind === "for");
+  const longest = Math.max(0, ...inner.map(spaceOf));
+  const shared = inner.length > 0 && longest >= shortRow && inner.every(isShareable) &&
+    loops.at(-1)?.mode !== "vector" && !body.some((s) => s.kind === "store" && s.combine);
+  return { mode: shared ? "workgroups" : "threads", loops, lets, body, atomics };
+}
+
+/** How many turns the longest-running invocation of a grid makes, loops one after the other added up. */
+export function turnsOf(body: readonly Stmt[]): number {
+  return body.reduce(
+    (n, stmt) => stmt.kind === "for" ? n + stmt.extent * (1 + turnsOf(stmt.body)) : n,
+    0,
+  );
+}
+
+/** The buffers that a nest uses only at indices that do not change over its grid: scratch of one point. */
+export function scratchOf(grid: GridNest): Set<number> {
+  const varying = new Set(grid.loops.map((loop) => loop.v.id));
+  const known = new Map<number, boolean>();
+  const varies = (expr: Expr): boolean => {
+    if (expr.kind === "var") return varying.has(expr.id);
+    let result = known.get(expr.id);
+    if (result === undefined) {
+      result = false;
+      if (expr.kind === "load") result = true; // what was loaded may be anything
+      else forEachOperand(expr, (operand) => result ||= varies(operand));
+      known.set(expr.id, result);
+    }
+    return result;
+  };
+  const moving = new Set<number>();
+  const used = new Set<number>();
+  const note = (buffer: number, index: Expr): void => {
+    used.add(buffer);
+    if (varies(index)) moving.add(buffer);
+  };
+  const seen = new Set<number>();
+  const loads = (expr: Expr): void => {
+    if (seen.has(expr.id)) return;
+    seen.add(expr.id);
+    if (expr.kind === "load") note(expr.buffer, expr.index);
+    forEachOperand(expr, loads);
+  };
+  forEachStmt([...grid.lets, ...grid.body], (stmt) => {
+    if (stmt.kind === "let" && varies(stmt.value)) varying.add(stmt.v.id);
+    if (stmt.kind === "store") note(stmt.buffer, stmt.index);
+    exprsOf(stmt).forEach(loads);
+  });
+  return new Set([...used].filter((buffer) => !moving.has(buffer)));
+}

@@ -1,0 +1,71 @@
+/**
+ * Constants as WGSL text.
+ *
+ * WGSL refuses constant expressions that are infinite or NaN, and drivers fold arithmetic on constants as if there
+ * were neither; such values are put together at run time from a word that no compiler can know to be zero.
+ *
+ * @module
+ */
+import type { DType } from "../../core/dtype.ts";
+import type { ReduceOp } from "../../loopnest/ir.ts";
+import { wgslType } from "./types.ts";
+
+/** A word that is always zero; see `functions.ts`. */
+export const opaqueZero = "opaque_zero";
+
+const view = new DataView(new ArrayBuffer(4));
+const hex = (bits: number): string => `0x${(bits >>> 0).toString(16)}u`;
+
+/** A float32 constant. */
+function float(value: number): string {
+  view.setFloat32(0, value);
+  const bits = view.getUint32(0);
+  if (!Number.isFinite(value)) return `bitcast<f32>(${hex(bits)} | ${opaqueZero})`;
+  const subnormal = value !== 0 && Math.abs(value) < 2 ** -126;
+  if (subnormal || Object.is(value, -0)) return `bitcast<f32>(${hex(bits)})`;
+  const text = String(Math.fround(value));
+  return /[.e]/.test(text) ? `${text}f` : `${text}.0f`;
+}
+
+/** A constant of a dtype. */
+export function literal(value: number | bigint | boolean, dtype: DType): string {
+  switch (wgslType(dtype)) {
+    case "f32":
+      return float(Number(value));
+    case "i32":
+      return Number(value) === -(2 ** 31) ? "bitcast<i32>(0x80000000u)" : `${Number(value)}i`;
+    case "u32":
+      return `${Number(value) >>> 0}u`;
+    case "bool":
+      return value ? "true" : "false";
+    case "vec2<u32>": {
+      const bits = BigInt.asUintN(64, BigInt(value));
+      return `vec2<u32>(${hex(Number(bits & 0xffffffffn))}, ${hex(Number(bits >> 32n))})`;
+    }
+  }
+}
+
+/** What a reduction starts with. */
+export function identity(op: ReduceOp, dtype: DType): string {
+  if (dtype === "bool") return op === "and" || op === "min" || op === "mul" ? "true" : "false";
+  const unsigned = dtype === "uint32" || dtype === "uint8";
+  const wide = wgslType(dtype) === "vec2<u32>";
+  const top = dtype === "uint8" ? 255 : dtype === "uint32" ? 2 ** 32 - 1 : 2 ** 31 - 1;
+  const floating = dtype === "float32";
+  switch (op) {
+    case "add":
+    case "or":
+    case "xor":
+      return literal(0, dtype);
+    case "mul":
+      return literal(1, dtype);
+    case "and":
+      return literal(unsigned ? top : -1, dtype);
+    case "max":
+      if (floating) return literal(-Infinity, dtype);
+      return literal(wide ? -(2n ** 63n) : unsigned ? 0 : -(2 ** 31), dtype);
+    case "min":
+      if (floating) return literal(Infinity, dtype);
+      return literal(wide ? 2n ** 63n - 1n : top, dtype);
+  }
+}

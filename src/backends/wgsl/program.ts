@@ -1,0 +1,217 @@
+/**
+ * Programs for a WebGPU device: the same steps as the loop-nest program's, each as dispatches of compute shaders.
+ *
+ * Plain data, but for inner programs of control flow it is a list; the device's side (`runtime/webgpu/`) binds buffers to it and
+ * submits it.
+ *
+ * @module
+ */
+import type { DType } from "../../core/dtype.ts";
+import type { Program, ScheduledControl } from "../../loopnest/ir.ts";
+import { dotKernel, dotNest, isTiled } from "./dot.ts";
+import { kernelRuns } from "./kernels.ts";
+import { type Kernel, nestKernel } from "./nest.ts";
+import { forEachExpr, forEachStmt } from "./rewrite.ts";
+import { spread } from "./spread.ts";
+import { deviceBytes } from "./types.ts";
+
+/** A buffer of a device's program. */
+export interface DeviceBuffer {
+  readonly dtype: DType;
+  /** In elements. */
+  readonly size: number;
+  readonly role: "input" | "output" | "temp";
+  /** For inputs and outputs: the position among them. */
+  readonly position: number;
+  /** The buffer whose memory this one is: itself, or the donated input that an output takes over. */
+  readonly canonical: number;
+}
+
+/** One step of a device's program. */
+export type DeviceStep =
+  | { readonly kind: "dispatch"; readonly kernel: Kernel; readonly params: readonly number[] }
+  | { readonly kind: "copy"; readonly from: number; readonly to: number }
+  | {
+    readonly kind: "control";
+    readonly control: DeviceControl;
+    readonly operands: readonly number[];
+    readonly results: readonly number[];
+  };
+
+/** Control flow whose inner programs are a device's; otherwise as in `loopnest/ir.ts`. */
+export type DeviceControl =
+  | {
+    readonly kind: "scan";
+    readonly body: DeviceProgram;
+    readonly numConsts: number;
+    readonly numCarry: number;
+    readonly length: number;
+    readonly reverse: boolean;
+  }
+  | {
+    readonly kind: "while";
+    readonly condition: DeviceProgram;
+    readonly body: DeviceProgram;
+    readonly numConditionConsts: number;
+    readonly numBodyConsts: number;
+  }
+  | { readonly kind: "cond"; readonly branches: readonly DeviceProgram[] };
+
+/** A program for a device. */
+export interface DeviceProgram {
+  readonly name: string;
+  readonly buffers: readonly DeviceBuffer[];
+  readonly steps: readonly DeviceStep[];
+  /** Whether something in it runs as often as only the device knows. */
+  readonly hasWhile: boolean;
+}
+
+/** Bytes of a buffer on a device. */
+export function bufferBytes(buffer: { readonly dtype: DType; readonly size: number }): number {
+  return Math.max(8, buffer.size * deviceBytes(buffer.dtype));
+}
+
+/** Writes a program for a device.
+ *
+ * @throws {DTypeError} Where a dtype has no counterpart there.
+ */
+export function deviceProgram(program: Program): DeviceProgram {
+  const buffers: DeviceBuffer[] = [];
+  const donors = new Map<number, number>();
+  for (const buffer of program.buffers) {
+    if (buffer.role === "input") donors.set(buffer.position, buffer.id);
+  }
+  for (const { id, dtype, size, role, position, donor } of program.buffers) {
+    const canonical = role === "output" && donor >= 0 ? donors.get(donor)! : id;
+    buffers[id] = { dtype, size, role, position, canonical };
+  }
+  const newBuffer = (dtype: DType, size: number): number => {
+    const canonical = buffers.length;
+    return buffers.push({ dtype, size, role: "temp", position: -1, canonical }) - 1;
+  };
+  const context = {
+    canonical: (id: number): number => buffers[id].canonical,
+    dtypeOf: (id: number): DType => buffers[id].dtype,
+  };
+  const users = usersOf(program);
+  const isScratch = (id: number): boolean => buffers[id].role === "temp" && users[id] === 1;
+  const steps: DeviceStep[] = [];
+  let hasWhile = false;
+  for (const step of program.steps) {
+    switch (step.kind) {
+      case "nest":
+      case "dot": {
+        if (step.kind === "dot" && isTiled(step)) {
+          steps.push({ kind: "dispatch", kernel: dotKernel(step, context), params: [] });
+          break;
+        }
+        const nest = step.kind === "dot" ? dotNest(step) : step;
+        for (const part of spread(nest, isScratch, newBuffer, (id) => buffers[id])) {
+          steps.push({ kind: "dispatch", kernel: nestKernel(part, context), params: [] });
+        }
+        break;
+      }
+      case "kernel":
+        for (const run of kernelRuns(step, context, newBuffer)) {
+          steps.push({ kind: "dispatch", ...run });
+        }
+        break;
+      case "copy":
+        steps.push(step);
+        break;
+      case "control": {
+        const control = deviceControl(step.control);
+        const inner = control.kind === "cond"
+          ? control.branches
+          : control.kind === "scan"
+          ? [control.body]
+          : [control.condition, control.body];
+        hasWhile ||= control.kind === "while" || inner.some((p) => p.hasWhile);
+        steps.push({
+          kind: "control",
+          control,
+          operands: step.operands,
+          results: step.results,
+        });
+        break;
+      }
+      default: {
+        const never: never = step;
+        return never;
+      }
+    }
+  }
+  return { name: program.name, buffers, steps, hasWhile };
+}
+
+function deviceControl(control: ScheduledControl): DeviceControl {
+  switch (control.kind) {
+    case "scan":
+      return { ...control, body: deviceProgram(control.body) };
+    case "while":
+      return {
+        ...control,
+        condition: deviceProgram(control.condition),
+        body: deviceProgram(control.body),
+      };
+    case "cond":
+      return { kind: "cond", branches: control.branches.map(deviceProgram) };
+    default: {
+      const never: never = control;
+      return never;
+    }
+  }
+}
+
+/** How many steps use each buffer. */
+function usersOf(program: Program): number[] {
+  const users = program.buffers.map(() => 0);
+  for (const step of program.steps) {
+    const used = new Set<number>();
+    switch (step.kind) {
+      case "nest":
+        forEachExpr(step.body, (expr) => expr.kind === "load" && used.add(expr.buffer));
+        forEachStmt(step.body, (stmt) => stmt.kind === "store" && used.add(stmt.buffer));
+        break;
+      case "dot":
+        [step.lhs.buffer, step.rhs.buffer, step.out].forEach((b) => used.add(b));
+        break;
+      case "kernel":
+        for (const arg of step.args) if (arg.kind === "buffer") used.add(arg.buffer);
+        break;
+      case "copy":
+        [step.from, step.to].forEach((b) => used.add(b));
+        break;
+      case "control":
+        [...step.operands, ...step.results].forEach((b) => used.add(b));
+        break;
+      default: {
+        const never: never = step;
+        return never;
+      }
+    }
+    used.forEach((id) => users[id]++);
+  }
+  return users;
+}
+
+/** All shaders of a program as one text, for people. */
+export function programText(program: DeviceProgram): string {
+  const parts: string[] = [];
+  const visit = ({ name, steps }: DeviceProgram): void => {
+    for (const step of steps) {
+      if (step.kind === "dispatch") {
+        const { kernel } = step;
+        parts.push(`// ${name}: ${kernel.name}, ${kernel.groups} workgroups\n${kernel.code}`);
+      } else if (step.kind === "control") {
+        const { control } = step;
+        if (control.kind === "cond") control.branches.forEach(visit);
+        else if (control.kind === "scan") visit(control.body);
+        else [control.condition, control.body].forEach(visit);
+      }
+    }
+  };
+  visit(program);
+  return parts.join("\n");
+}
+

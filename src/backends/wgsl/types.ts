@@ -1,0 +1,53 @@
+/**
+ * How element types appear on a WebGPU device: as values in WGSL, and as elements of storage buffers.
+ *
+ * WGSL has no 8- or 64-bit types. Booleans and bytes take a 32-bit word each in a device's buffer; 64-bit integers and
+ * keys are pairs of words, low word first, as they lie in memory everywhere else. float64 has no counterpart.
+ *
+ * @module
+ */
+import type { DType } from "../../core/dtype.ts";
+import { DTypeError } from "../../errors.ts";
+
+/** What a value of a dtype is in WGSL. */
+export type WgslType = "f32" | "i32" | "u32" | "bool" | "vec2<u32>";
+
+const types: Partial<Record<DType, WgslType>> = {
+  "float32": "f32",
+  "int32": "i32",
+  "uint32": "u32",
+  "uint8": "u32",
+  "bool": "bool",
+  "int64": "vec2<u32>",
+  "key<fry>": "vec2<u32>",
+};
+
+/** Whether a device can compute with a dtype. */
+export function isDeviceDType(dtype: DType): boolean {
+  return types[dtype] !== undefined;
+}
+
+/** The WGSL type of a value.
+ *
+ * @throws {DTypeError} Where WebGPU has no such type.
+ */
+export function wgslType(dtype: DType): WgslType {
+  const type = types[dtype];
+  if (type === undefined) {
+    throw new DTypeError(
+      `WebGPU has no ${dtype}; run this on the CPU (filterJit with device "cpu"), or convert to float32`,
+    );
+  }
+  return type;
+}
+
+/** The WGSL type of an element in a storage buffer: that of the value, but for booleans. */
+export function elementType(dtype: DType): WgslType {
+  const type = wgslType(dtype);
+  return type === "bool" ? "u32" : type;
+}
+
+/** Bytes of an element in a storage buffer. */
+export function deviceBytes(dtype: DType): number {
+  return wgslType(dtype) === "vec2<u32>" ? 8 : 4;
+}

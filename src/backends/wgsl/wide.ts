@@ -1,0 +1,114 @@
+/**
+ * 64-bit integers in WGSL, as pairs of words: `x` the low one, `y` the high one.
+ *
+ * @module
+ */
+
+/** Functions on `vec2<u32>`, by name. */
+export const wide: Readonly<Record<string, string>> = {
+  add_64: `fn add_64(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+  let low = a.x + b.x;
+  return vec2<u32>(low, a.y + b.y + select(0u, 1u, low < a.x));
+}`,
+  neg_64: "fn neg_64(a: vec2<u32>) -> vec2<u32> { return add_64(~a, vec2<u32>(1u, 0u)); }",
+  sub_64: "fn sub_64(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> { return add_64(a, neg_64(b)); }",
+  mul_32: `fn mul_32(a: u32, b: u32) -> vec2<u32> {
+  let middle = (a >> 16u) * (b & 0xffffu) + (((a & 0xffffu) * (b & 0xffffu)) >> 16u);
+  let other = (a & 0xffffu) * (b >> 16u) + (middle & 0xffffu);
+  return vec2<u32>(a * b, (a >> 16u) * (b >> 16u) + (middle >> 16u) + (other >> 16u));
+}`,
+  mul_64: `fn mul_64(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+  let low = mul_32(a.x, b.x);
+  return vec2<u32>(low.x, low.y + a.x * b.y + a.y * b.x);
+}`,
+  lt_u64: `fn lt_u64(a: vec2<u32>, b: vec2<u32>) -> bool {
+  return a.y < b.y || (a.y == b.y && a.x < b.x);
+}`,
+  lt_64: `fn lt_64(a: vec2<u32>, b: vec2<u32>) -> bool {
+  return bitcast<i32>(a.y) < bitcast<i32>(b.y) || (a.y == b.y && a.x < b.x);
+}`,
+  min_64: `fn min_64(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+  return select(b, a, lt_64(a, b));
+}`,
+  max_64: `fn max_64(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+  return select(a, b, lt_64(a, b));
+}`,
+  negative_64: "fn negative_64(a: vec2<u32>) -> bool { return (a.y >> 31u) != 0u; }",
+  abs_64: `fn abs_64(a: vec2<u32>) -> vec2<u32> {
+  return select(a, neg_64(a), negative_64(a));
+}`,
+  sign_64: `fn sign_64(a: vec2<u32>) -> vec2<u32> {
+  if (negative_64(a)) { return vec2<u32>(0xffffffffu, 0xffffffffu); }
+  return vec2<u32>(select(0u, 1u, any(a != vec2<u32>())), 0u);
+}`,
+  popcount_64: `fn popcount_64(a: vec2<u32>) -> vec2<u32> {
+  return vec2<u32>(countOneBits(a.x) + countOneBits(a.y), 0u);
+}`,
+  clz_64: `fn clz_64(a: vec2<u32>) -> vec2<u32> {
+  return vec2<u32>(select(countLeadingZeros(a.y), 32u + countLeadingZeros(a.x), a.y == 0u), 0u);
+}`,
+  // Amounts of 64 and more, negative ones among them, shift everything out.
+  far_64: "fn far_64(n: vec2<u32>) -> bool { return n.y != 0u || n.x >= 64u; }",
+  shl_64: `fn shl_64(a: vec2<u32>, n: vec2<u32>) -> vec2<u32> {
+  if (far_64(n)) { return vec2<u32>(); }
+  let k = n.x & 31u;
+  if (n.x >= 32u) { return vec2<u32>(0u, a.x << k); }
+  return vec2<u32>(a.x << k, (a.y << k) | select(a.x >> ((32u - k) & 31u), 0u, k == 0u));
+}`,
+  shr_64: `fn shr_64(a: vec2<u32>, n: vec2<u32>) -> vec2<u32> {
+  if (far_64(n)) { return vec2<u32>(); }
+  let k = n.x & 31u;
+  if (n.x >= 32u) { return vec2<u32>(a.y >> k, 0u); }
+  return vec2<u32>((a.x >> k) | select(a.y << ((32u - k) & 31u), 0u, k == 0u), a.y >> k);
+}`,
+  sar_64: `fn sar_64(a: vec2<u32>, n: vec2<u32>) -> vec2<u32> {
+  let sign = bitcast<u32>(bitcast<i32>(a.y) >> 31u);
+  if (far_64(n)) { return vec2<u32>(sign, sign); }
+  let moved = shr_64(a, n);
+  let fill = shl_64(vec2<u32>(sign, sign), vec2<u32>(64u - n.x, 0u));
+  return moved | select(fill, vec2<u32>(), n.x == 0u);
+}`,
+  // Long division, bit by bit, of the sizes.
+  divide_64: `fn divide_64(a: vec2<u32>, b: vec2<u32>) -> vec4<u32> {
+  var quotient = vec2<u32>();
+  var rest = vec2<u32>();
+  for (var i = 63u; i < 64u; i--) {
+    rest = shl_64(rest, vec2<u32>(1u, 0u)) | (shr_64(a, vec2<u32>(i, 0u)) & vec2<u32>(1u, 0u));
+    if (!lt_u64(rest, b)) {
+      rest = sub_64(rest, b);
+      quotient = quotient | shl_64(vec2<u32>(1u, 0u), vec2<u32>(i, 0u));
+    }
+  }
+  return vec4<u32>(quotient, rest);
+}`,
+  div_64: `fn div_64(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+  if (all(b == vec2<u32>())) { return vec2<u32>(0xffffffffu, 0xffffffffu); }
+  let q = divide_64(abs_64(a), abs_64(b)).xy;
+  return select(q, neg_64(q), negative_64(a) != negative_64(b));
+}`,
+  rem_64: `fn rem_64(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+  if (all(b == vec2<u32>())) { return a; }
+  let r = divide_64(abs_64(a), abs_64(b)).zw;
+  return select(r, neg_64(r), negative_64(a));
+}`,
+  f32_of_64: `fn f32_of_64(a: vec2<u32>) -> f32 {
+  // Rounded once: the upper 32 significant bits, the last of them standing for all that is lost.
+  let size = abs_64(a);
+  if (size.y == 0u) { return select(f32(size.x), -f32(size.x), negative_64(a)); }
+  let zeros = countLeadingZeros(size.y);
+  let top = shl_64(size, vec2<u32>(zeros, 0u));
+  let sticky = select(0u, 1u, top.x != 0u);
+  let value = f32(top.y | sticky) * bitcast<f32>((32u - zeros + 127u) << 23u);
+  return select(value, -value, negative_64(a));
+}`,
+  i64_of_f32: `fn i64_of_f32(x: f32) -> vec2<u32> {
+  if (is_nan(x)) { return vec2<u32>(); }
+  if (x >= 9223372036854775808.0f) { return vec2<u32>(0xffffffffu, 0x7fffffffu); }
+  if (x <= -9223372036854775808.0f) { return vec2<u32>(0u, 0x80000000u); }
+  let size = abs_f32(x);
+  let high = u32(floor(size * 2.3283064365386963e-10f));
+  let low = u32(floor(sub_f32(size, f32(high) * 4294967296.0f)));
+  let whole = vec2<u32>(low, high);
+  return select(whole, neg_64(whole), x < 0.0f);
+}`,
+};

@@ -1,0 +1,162 @@
+/**
+ * An open WebGPU device: its buffers, its pipelines, and what became of it.
+ *
+ * @module
+ */
+import { DeviceError, OutOfMemoryError } from "../../errors.ts";
+
+/** Buffers are given out in sizes of four per power of two, so that they fit again. */
+function sizeClass(bytes: number): number {
+  if (bytes <= 256) return 256;
+  const step = 2 ** (Math.floor(Math.log2(bytes - 1)) - 2);
+  return Math.ceil(Math.ceil(bytes / step) * step / 256) * 256;
+}
+
+/** What is held on a device. */
+export interface DeviceMemory {
+  /** Bytes in use, and the buffers they are in. */
+  readonly bytes: number;
+  readonly buffers: number;
+  /** Bytes that wait to be used again. */
+  readonly pooledBytes: number;
+  /** Shaders that were built. */
+  readonly pipelines: number;
+}
+
+const required = [
+  "maxStorageBuffersPerShaderStage",
+  "maxStorageBufferBindingSize",
+  "maxBufferSize",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+] as const;
+
+/** An open device. */
+export class WebGpuDevice {
+  readonly gpu: GPUDevice;
+  /** The adapter's name, as its driver gives it. */
+  readonly description: string;
+  readonly #pool = new Map<string, GPUBuffer[]>();
+  readonly #classes = new WeakMap<GPUBuffer, { readonly key: string; readonly size: number }>();
+  readonly #pipelines = new Map<string, GPUComputePipeline>();
+  #bytes = 0;
+  #buffers = 0;
+  #pooled = 0;
+  #lost: string | null = null;
+
+  private constructor(gpu: GPUDevice, description: string) {
+    this.gpu = gpu;
+    this.description = description;
+    gpu.lost.then((info) => this.#lost = info.message || info.reason || "unknown");
+  }
+
+  /** Opens the machine's adapter.
+   *
+   * @throws {DeviceError} Where there is none, saying what to install.
+   */
+  static async open(): Promise<WebGpuDevice> {
+    const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+    if (!adapter) {
+      throw new DeviceError(
+        'init("webgpu"): no WebGPU adapter was found. Install a Vulkan, Metal or D3D12 driver; on Linux without a graphics ' +
+          "card, the packages mesa-vulkan-drivers and libvulkan1 bring one in software. The CPU works without",
+      );
+    }
+    const requiredLimits: Record<string, number> = {};
+    for (const name of required) requiredLimits[name] = adapter.limits[name];
+    const gpu = await adapter.requestDevice({ requiredLimits });
+    return new WebGpuDevice(gpu, adapter.info.description || adapter.info.vendor);
+  }
+
+  /** What it was lost for, or `null`. */
+  get lost(): string | null {
+    return this.#lost;
+  }
+
+  /** Throws where the device is gone. */
+  check(): void {
+    if (this.#lost === null) return;
+    throw new DeviceError(
+      `the WebGPU device ${this.description} was lost (${this.#lost}); its arrays are gone. The CPU works on; ` +
+        'await init("webgpu") opens the device again',
+    );
+  }
+
+  /** A buffer of at least so many bytes, with any contents.
+   *
+   * @param kind What the host writes while commands are recorded, `constant`, shares no memory with what commands write: it is
+   * written before all of them.
+   * @throws {OutOfMemoryError} Where the adapter allows no such buffer.
+   */
+  acquire(bytes: number, kind: "data" | "constant" = "data"): GPUBuffer {
+    const size = sizeClass(bytes);
+    const limit = Math.min(
+      this.gpu.limits.maxBufferSize,
+      this.gpu.limits.maxStorageBufferBindingSize,
+    );
+    if (size > limit) {
+      throw new OutOfMemoryError(
+        `WebGPU: an array of ${bytes} bytes is beyond what ${this.description} binds at once (${limit} bytes); ` +
+          "split it, or run this on the CPU",
+      );
+    }
+    this.#bytes += size;
+    this.#buffers++;
+    const key = `${kind} ${size}`;
+    const free = this.#pool.get(key)?.pop();
+    if (free !== undefined) {
+      this.#pooled -= size;
+      return free;
+    }
+    const buffer = this.gpu.createBuffer({
+      size,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST |
+        GPUBufferUsage.INDIRECT | GPUBufferUsage.UNIFORM,
+    });
+    this.#classes.set(buffer, { key, size });
+    return buffer;
+  }
+
+  /** Takes a buffer back. Commands run in order: those recorded before still see it as it was. */
+  release(buffer: GPUBuffer): void {
+    const { key, size } = this.#classes.get(buffer)!;
+    this.#bytes -= size;
+    this.#buffers--;
+    this.#pooled += size;
+    let free = this.#pool.get(key);
+    if (free === undefined) this.#pool.set(key, free = []);
+    free.push(buffer);
+  }
+
+  /** The pipeline of a shader; built once for each text. */
+  pipeline(code: string): GPUComputePipeline {
+    let pipeline = this.#pipelines.get(code);
+    if (pipeline === undefined) {
+      const module = this.gpu.createShaderModule({ code });
+      pipeline = this.gpu.createComputePipeline({
+        layout: "auto",
+        compute: { module, entryPoint: "main" },
+      });
+      this.#pipelines.set(code, pipeline);
+    }
+    return pipeline;
+  }
+
+  /** What is held. */
+  memory(): DeviceMemory {
+    return {
+      bytes: this.#bytes,
+      buffers: this.#buffers,
+      pooledBytes: this.#pooled,
+      pipelines: this.#pipelines.size,
+    };
+  }
+
+  /** Gives everything back; arrays on it are gone. */
+  destroy(): void {
+    this.gpu.destroy();
+    this.#pool.clear();
+    this.#pipelines.clear();
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Runs of programs on a device, from arrays of the host to arrays of the host.
+ *
+ * @module
+ */
+import type { TypedArray } from "../../core/dtype.ts";
+import type { DeviceProgram } from "../../backends/wgsl/program.ts";
+import { bufferBytes } from "../../backends/wgsl/program.ts";
+import type { WebGpuDevice } from "./device.ts";
+import { fromDevice, toDevice } from "./elements.ts";
+import { Recorder, type View } from "./recorder.ts";
+
+/** Runs a program; inputs are left as they are, donated ones too. */
+export async function execute(
+  device: WebGpuDevice,
+  program: DeviceProgram,
+  inputs: readonly TypedArray[],
+): Promise<TypedArray[]> {
+  device.check();
+  const { gpu } = device;
+  const ins: View[] = [];
+  const outs: View[] = [];
+  const held: GPUBuffer[] = [];
+  const place = (bytes: number): View => {
+    const buffer = device.acquire(bytes);
+    held.push(buffer);
+    return { buffer, offset: 0, bytes };
+  };
+  const outputs = program.buffers.map((buffer, id) => ({ ...buffer, id })).filter((b) =>
+    b.role === "output"
+  ).sort((a, b) => a.position - b.position);
+  for (const buffer of program.buffers) {
+    if (buffer.role !== "input") continue;
+    const view = ins[buffer.position] = place(bufferBytes(buffer));
+    const words = toDevice(inputs[buffer.position], buffer.dtype);
+    if (words.byteLength > 0) gpu.queue.writeBuffer(view.buffer, 0, words);
+  }
+  for (const { position, canonical, id, ...buffer } of outputs) {
+    outs[position] = canonical === id
+      ? place(bufferBytes(buffer))
+      : ins[program.buffers[canonical].position];
+  }
+  gpu.pushErrorScope("validation");
+  const recorder = new Recorder(device);
+  await recorder.run(program, ins, outs);
+  recorder.submit();
+  const results = await read(device, outs);
+  held.forEach((buffer) => device.release(buffer));
+  const error = await gpu.popErrorScope();
+  if (error) throw new Error(error.message);
+  return outputs.map(({ dtype, size }, i) => fromDevice(results[i], dtype, size));
+}
+
+/** The bytes of views, all brought over at once. */
+async function read(device: WebGpuDevice, views: readonly View[]): Promise<ArrayBuffer[]> {
+  const { gpu } = device;
+  const encoder = gpu.createCommandEncoder();
+  const readings = views.map(({ buffer, offset, bytes }) => {
+    const size = Math.ceil(bytes / 4) * 4;
+    const reading = gpu.createBuffer({
+      size,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+    encoder.copyBufferToBuffer(buffer, offset, reading, 0, size);
+    return reading;
+  });
+  gpu.queue.submit([encoder.finish()]);
+  await Promise.all(readings.map((reading) => reading.mapAsync(GPUMapMode.READ)));
+  return readings.map((reading) => {
+    const bytes = reading.getMappedRange().slice(0);
+    reading.unmap();
+    reading.destroy();
+    return bytes;
+  });
+}

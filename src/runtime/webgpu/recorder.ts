@@ -1,0 +1,430 @@
+/**
+ * A program's run on a device: commands in order, control flow included.
+ *
+ * What runs as often as only the device knows is recorded under a *gate*: a flag on the device, and for each dispatch the number of its
+ * workgroups, or zero where the flag is down. Branches that are not taken, and turns of a loop that is over, are
+ * dispatches of nothing.
+ *
+ * @module
+ */
+import type { DeviceControl, DeviceProgram } from "../../backends/wgsl/program.ts";
+import { bufferBytes } from "../../backends/wgsl/program.ts";
+import { groupGrid, type Kernel } from "../../backends/wgsl/nest.ts";
+import type { WebGpuDevice } from "./device.ts";
+
+/** A stretch of a device's memory. */
+export interface View {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** Dispatches that depend on a flag. */
+interface Gate {
+  /** A word: whether they happen. */
+  readonly flag: View;
+  /** Their workgroups, three words each, as they are where the flag is up. */
+  readonly sizes: number[];
+  args: View | null;
+}
+
+type Command =
+  | {
+    readonly kind: "dispatch";
+    readonly pipeline: GPUComputePipeline;
+    readonly bindings: readonly View[];
+    readonly groups: readonly [number, number];
+    readonly gate: Gate | null;
+    /** The place among the gate's dispatches. */
+    readonly place: number;
+  }
+  | { readonly kind: "copy"; readonly from: View; readonly to: View };
+
+const gateCode = `
+@group(0) @binding(0) var<storage, read> parent: array<u32>;
+@group(0) @binding(1) var<storage, read> chosen: array<i32>;
+@group(0) @binding(2) var<storage, read_write> flag: array<u32>;
+@group(0) @binding(3) var<storage, read> table: array<u32>;
+@group(0) @binding(4) var<storage, read_write> args: array<u32>;
+@group(0) @binding(5) var<uniform> params: vec4<u32>;
+@compute @workgroup_size(64) fn main(@builtin(local_invocation_index) lane: u32) {
+  let index = u32(clamp(chosen[0], 0, i32(params.x)));
+  let up = parent[0] != 0u && index == params.y;
+  if (lane == 0u) { flag[0] = select(0u, 1u, up); }
+  for (var i = lane; i < params.z; i += 64u) { args[i] = select(0u, table[i], up); }
+}`;
+
+const copyCode = `
+@group(0) @binding(0) var<storage, read> source: array<u32>;
+@group(0) @binding(1) var<storage, read_write> target_: array<u32>;
+@group(0) @binding(2) var<uniform> params: vec4<u32>;
+@compute @workgroup_size(64) fn main(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.y * groups.x + group.x) * 64u + lane;
+  if (i < params.x) { target_[i] = source[i]; }
+}`;
+
+/** Turns of a loop that are submitted before the device is asked whether it is over: doubled each time, up to this. */
+const mostTurns = 64;
+
+/** Records the commands of programs, and submits them. */
+export class Recorder {
+  readonly #device: WebGpuDevice;
+  #commands: Command[] = [];
+  #gate: Gate | null = null;
+  /** What the host wrote for commands that are not submitted yet. */
+  #held: GPUBuffer[] = [];
+  readonly #words = new Map<string, View>();
+
+  constructor(device: WebGpuDevice) {
+    this.#device = device;
+  }
+
+  /** Runs a program on inputs and into outputs that are there.
+   *
+   * @param outputs A view for each output; one that takes over an input is that input's.
+   */
+  async run(
+    program: DeviceProgram,
+    inputs: readonly View[],
+    outputs: readonly View[],
+  ): Promise<void> {
+    const memory: View[] = [];
+    const lastUse = lastUses(program);
+    program.buffers.forEach((buffer, id) => {
+      if (buffer.role === "input") memory[id] = inputs[buffer.position];
+      else if (buffer.role === "output") memory[id] = outputs[buffer.position];
+    });
+    for (const [i, step] of program.steps.entries()) {
+      const view = (id: number): View => {
+        const { canonical } = program.buffers[id];
+        const buffer = program.buffers[canonical];
+        return memory[canonical] ??= this.#temporary(bufferBytes(buffer));
+      };
+      switch (step.kind) {
+        case "dispatch":
+          this.#dispatch(step.kernel, step.kernel.bindings.map((b) => view(b.buffer)), step.params);
+          break;
+        case "copy":
+          this.#copy(view(step.from), view(step.to));
+          break;
+        case "control":
+          await this.#control(step.control, step.operands.map(view), step.results.map(view));
+          break;
+        default: {
+          const never: never = step;
+          return never;
+        }
+      }
+      for (const id of lastUse[i]) if (memory[id] !== undefined) this.#free(memory[id]);
+    }
+  }
+
+  /** Hands what was recorded to the device. */
+  submit(): void {
+    const { gpu } = this.#device;
+    const encoder = gpu.createCommandEncoder();
+    let pass: GPUComputePassEncoder | null = null;
+    for (const command of this.#commands) {
+      if (command.kind === "copy") {
+        pass?.end();
+        pass = null;
+        const { from, to } = command;
+        encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, from.bytes);
+        continue;
+      }
+      pass ??= encoder.beginComputePass();
+      pass.setPipeline(command.pipeline);
+      pass.setBindGroup(0, this.#bindGroup(command.pipeline, command.bindings));
+      if (command.gate === null) pass.dispatchWorkgroups(...command.groups);
+      else {
+        const args = command.gate.args!;
+        pass.dispatchWorkgroupsIndirect(args.buffer, args.offset + 12 * command.place);
+      }
+    }
+    pass?.end();
+    gpu.queue.submit([encoder.finish()]);
+    this.#commands = [];
+    for (const buffer of this.#held) this.#device.release(buffer);
+    this.#held = [];
+    this.#words.clear();
+  }
+
+  /** A view of fresh memory. */
+  #temporary(bytes: number): View {
+    return { buffer: this.#device.acquire(bytes), offset: 0, bytes };
+  }
+
+  /** Gives a temporary back; commands recorded from now on may use it. */
+  #free(view: View): void {
+    this.#device.release(view.buffer);
+  }
+
+  /** Memory with words from the host, until the next submission. */
+  #written(words: readonly number[]): View {
+    const bytes = Math.max(16, words.length * 4);
+    const buffer = this.#device.acquire(bytes, "constant");
+    this.#device.gpu.queue.writeBuffer(buffer, 0, new Uint32Array(words));
+    this.#held.push(buffer);
+    return { buffer, offset: 0, bytes };
+  }
+
+  /** A constant of a few words. */
+  #constant(words: readonly number[]): View {
+    const key = words.join(",");
+    let view = this.#words.get(key);
+    if (view === undefined) this.#words.set(key, view = this.#written(words));
+    return view;
+  }
+
+  #bindGroup(pipeline: GPUComputePipeline, views: readonly View[]): GPUBindGroup {
+    return this.#device.gpu.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: views.map(({ buffer, offset, bytes }, binding) => ({
+        binding,
+        resource: { buffer, offset, size: Math.ceil(bytes / 4) * 4 },
+      })),
+    });
+  }
+
+  #dispatch(kernel: Kernel, views: readonly View[], params: readonly number[]): void {
+    if (kernel.groups === 0) return;
+    const bindings = kernel.params === 0 ? views : [...views, this.#constant(params)];
+    this.#command(this.#device.pipeline(kernel.code), bindings, groupGrid(kernel.groups));
+  }
+
+  #command(
+    pipeline: GPUComputePipeline,
+    bindings: readonly View[],
+    groups: readonly [number, number],
+  ): void {
+    const gate = this.#gate;
+    let place = 0;
+    if (gate !== null) {
+      place = gate.sizes.length / 3;
+      gate.sizes.push(...groups, 1);
+    }
+    this.#commands.push({ kind: "dispatch", pipeline, bindings, groups, gate, place });
+  }
+
+  #copy(from: View, to: View): void {
+    if (from.buffer === to.buffer && from.offset === to.offset) return;
+    const bytes = Math.ceil(from.bytes / 4) * 4;
+    if (this.#gate === null) {
+      this.#commands.push({ kind: "copy", from: { ...from, bytes }, to });
+      return;
+    }
+    // Copies by command take no condition.
+    const words = bytes / 4;
+    this.#command(
+      this.#device.pipeline(copyCode),
+      [from, to, this.#constant([words, 0, 0, 0])],
+      groupGrid(Math.ceil(words / 64)),
+    );
+  }
+
+  // Control flow
+
+  async #control(
+    control: DeviceControl,
+    operands: readonly View[],
+    results: readonly View[],
+  ): Promise<void> {
+    switch (control.kind) {
+      case "scan":
+        return await this.#scan(control, operands, results);
+      case "cond":
+        return await this.#cond(control.branches, operands, results);
+      case "while":
+        return await this.#while(control, operands, results);
+      default: {
+        const never: never = control;
+        return never;
+      }
+    }
+  }
+
+  async #cond(
+    branches: readonly DeviceProgram[],
+    [chosen, ...operands]: readonly View[],
+    results: readonly View[],
+  ): Promise<void> {
+    const last = branches.length - 1;
+    if (branches.some((branch) => branch.hasWhile)) {
+      const index = Math.max(0, Math.min(last, await this.#wordOf(chosen)));
+      return await this.run(branches[index], operands, results);
+    }
+    for (const [i, branch] of branches.entries()) {
+      await this.#gated(chosen, last, i, () => this.run(branch, operands, results));
+    }
+  }
+
+  /**
+   * Records under a gate that is up where the gate above is and the chosen number is this one. Nothing is submitted
+   * in between: no program that asks the device anything is recorded under a gate.
+   */
+  async #gated(
+    chosen: View,
+    last: number,
+    number: number,
+    record: () => Promise<void>,
+  ): Promise<void> {
+    const parent = this.#gate;
+    const gate: Gate = { flag: this.#temporary(4), sizes: [], args: null };
+    const at = this.#commands.length;
+    this.#gate = gate;
+    await record();
+    this.#gate = parent;
+    // How many dispatches depend on the gate is known now; the command that sets it goes before them.
+    const args = this.#temporary(Math.max(16, gate.sizes.length * 4));
+    gate.args = args;
+    this.#commands.splice(at, 0, {
+      kind: "dispatch",
+      pipeline: this.#device.pipeline(gateCode),
+      bindings: [
+        parent === null ? this.#constant([1, 0, 0, 0]) : parent.flag,
+        chosen,
+        gate.flag,
+        this.#written(gate.sizes),
+        args,
+        this.#constant([last, number, gate.sizes.length, 0]),
+      ],
+      groups: [1, 1],
+      gate: null,
+      place: 0,
+    });
+    this.#free(args);
+    this.#free(gate.flag);
+  }
+
+  async #scan(
+    { body, numConsts, numCarry, length, reverse }: Extract<DeviceControl, { kind: "scan" }>,
+    operands: readonly View[],
+    results: readonly View[],
+  ): Promise<void> {
+    const consts = operands.slice(0, numConsts);
+    const outs = outputsOf(body);
+    // Two places for each carry, by turns; one where the body updates it in place.
+    let carry = results.slice(0, numCarry);
+    let next = carry.map((view, i) => outs[i].donor >= 0 ? view : this.#temporary(view.bytes));
+    const spare = next.filter((view, i) => view !== carry[i]);
+    carry.forEach((view, i) => this.#copy(operands[numConsts + i], view));
+    const inSizes = body.buffers.filter((b) => b.role === "input").sort((a, b) =>
+      a.position - b.position
+    ).map(bufferBytes);
+    for (let turn = 0; turn < length; turn++) {
+      const i = reverse ? length - 1 - turn : turn;
+      const temporaries: View[] = [];
+      const slice = (whole: View, bytes: number): { view: View; home: View | null } => {
+        const home = { buffer: whole.buffer, offset: whole.offset + i * bytes, bytes };
+        if (home.offset % 256 === 0) return { view: home, home: null };
+        const view = this.#temporary(bytes);
+        temporaries.push(view);
+        return { view, home };
+      };
+      const xs = operands.slice(numConsts + numCarry).map((whole, k) => {
+        const { view, home } = slice(whole, inSizes[numConsts + numCarry + k]);
+        if (home !== null) this.#copy(home, view);
+        return view;
+      });
+      const ys = results.slice(numCarry).map((whole, k) =>
+        slice(whole, bufferBytes(outs[numCarry + k]))
+      );
+      await this.run(body, [...consts, ...carry, ...xs], [...next, ...ys.map((y) => y.view)]);
+      for (const { view, home } of ys) if (home !== null) this.#copy(view, home);
+      temporaries.forEach((view) => this.#free(view));
+      [carry, next] = [next, carry];
+      if (this.#commands.length > 20000 && this.#gate === null) this.submit();
+    }
+    carry.forEach((view, i) => this.#copy(view, results[i]));
+    spare.forEach((view) => this.#free(view));
+  }
+
+  async #while(
+    control: Extract<DeviceControl, { kind: "while" }>,
+    operands: readonly View[],
+    results: readonly View[],
+  ): Promise<void> {
+    const { condition, body, numConditionConsts, numBodyConsts } = control;
+    const forCondition = operands.slice(0, numConditionConsts);
+    const forBody = operands.slice(numConditionConsts, numConditionConsts + numBodyConsts);
+    const initial = operands.slice(numConditionConsts + numBodyConsts);
+    results.forEach((view, i) => this.#copy(initial[i], view));
+    const outs = outputsOf(body);
+    const next = results.map((view, i) => outs[i].donor >= 0 ? view : this.#temporary(view.bytes));
+    const goesOn = this.#temporary(4);
+    const ask = async (): Promise<boolean> => {
+      await this.run(condition, [...forCondition, ...results], [goesOn]);
+      return await this.#wordOf(goesOn) !== 0;
+    };
+    const turn = async (): Promise<void> => {
+      await this.run(body, [...forBody, ...results], next);
+      next.forEach((view, i) => this.#copy(view, results[i]));
+    };
+    if (condition.hasWhile || body.hasWhile) {
+      while (await ask()) await turn();
+    } else {
+      for (let turns = 1;; turns = Math.min(turns * 2, mostTurns)) {
+        for (let i = 0; i < turns; i++) {
+          await this.run(condition, [...forCondition, ...results], [goesOn]);
+          await this.#gated(goesOn, 1, 1, turn);
+        }
+        if (!(await ask())) break;
+      }
+    }
+    [goesOn, ...next.filter((view, i) => view !== results[i])].forEach((view) => this.#free(view));
+  }
+
+  /** A word of the device's memory, as int32; waits for it. */
+  async #wordOf({ buffer, offset }: View): Promise<number> {
+    const reading = this.#device.gpu.createBuffer({
+      size: 4,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+    const to = { buffer: reading, offset: 0, bytes: 4 };
+    this.#commands.push({ kind: "copy", from: { buffer, offset, bytes: 4 }, to });
+    this.submit();
+    await reading.mapAsync(GPUMapMode.READ);
+    const [word] = new Int32Array(reading.getMappedRange());
+    reading.unmap();
+    reading.destroy();
+    return word;
+  }
+}
+
+interface Output {
+  readonly dtype: DeviceProgram["buffers"][number]["dtype"];
+  readonly size: number;
+  /** The position of the input that it takes over, or -1. */
+  readonly donor: number;
+}
+
+/** The outputs of a program by position. */
+function outputsOf(program: DeviceProgram): Output[] {
+  const outs: Output[] = [];
+  program.buffers.forEach(({ role, position, dtype, size, canonical }, id) => {
+    if (role !== "output") return;
+    const donor = canonical === id ? -1 : program.buffers[canonical].position;
+    outs[position] = { dtype, size, donor };
+  });
+  return outs;
+}
+
+/** For each step, the temporaries that nothing uses after it. */
+function lastUses(program: DeviceProgram): number[][] {
+  const last = new Map<number, number>();
+  program.steps.forEach((step, i) => {
+    const used = step.kind === "dispatch"
+      ? step.kernel.bindings.map((b) => b.buffer)
+      : step.kind === "copy"
+      ? [step.from, step.to]
+      : [...step.operands, ...step.results];
+    for (const id of used) if (program.buffers[id].role === "temp") last.set(id, i);
+  });
+  const dying: number[][] = program.steps.map(() => []);
+  for (const [id, i] of last) dying[i].push(id);
+  return dying;
+}
