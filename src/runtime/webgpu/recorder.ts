@@ -75,7 +75,7 @@ export class Recorder {
   readonly #device: WebGpuDevice;
   #commands: Command[] = [];
   #gate: Gate | null = null;
-  /** What the host wrote for commands that are not submitted yet. */
+  /** Memory that no command recorded since the last submission may have for another purpose. */
   #held: GPUBuffer[] = [];
   readonly #words = new Map<string, View>();
 
@@ -279,7 +279,10 @@ export class Recorder {
     await record();
     this.#gate = parent;
     // How many dispatches depend on the gate is known now; the command that sets it goes before them.
-    const args = this.#temporary(Math.max(16, gate.sizes.length * 4));
+    // Not memory of a temporary that these very dispatches have used and given back.
+    const bytes = Math.max(16, gate.sizes.length * 4);
+    const args = { buffer: this.#device.acquire(bytes, "constant"), offset: 0, bytes };
+    this.#held.push(args.buffer);
     gate.args = args;
     this.#commands.splice(at, 0, {
       kind: "dispatch",
@@ -296,7 +299,6 @@ export class Recorder {
       gate: null,
       place: 0,
     });
-    this.#free(args);
     this.#free(gate.flag);
   }
 
