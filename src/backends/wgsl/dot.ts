@@ -61,7 +61,9 @@ export function dotKernel(dot: Dot, context: NestContext): Kernel {
   const [rows, cols] = [perInvocation(dot.m), perInvocation(dot.n)];
   const [tileM, tileN] = [side * rows, side * cols];
   const [tilesM, tilesN] = [Math.ceil(dot.m / tileM), Math.ceil(dot.n / tileN)];
-  const [lhs, rhs, out] = [dot.lhs.buffer, dot.rhs.buffer, dot.out].map((b) => context.canonical(b));
+  const [lhs, rhs, out] = [dot.lhs.buffer, dot.rhs.buffer, dot.out].map((b) =>
+    context.canonical(b)
+  );
   const lines: string[] = [
     `if (group_number >= ${tilesM * tilesN * dot.batch}u) {`,
     "return;",

@@ -71,7 +71,9 @@ export const elementary: Readonly<Record<string, string>> = {
   let a = min(abs_f32(x), 9.02f);
   let n = round(a * 2.88539008f);
   let r = sub_f32(sub_f32(a, n * 0.3465728759765625f), n * 7.14303385e-7f);
-  let p = (r + r) + r * r * ${horner("r", [0.08856287, 0.26775414, 0.66668385, 1.333323, 1.9999999])};
+  let p = (r + r) + r * r * ${
+    horner("r", [0.08856287, 0.26775414, 0.66668385, 1.333323, 1.9999999])
+  };
   let s = bitcast<f32>(u32(i32(n) + 127) << 23u);
   let above = s * p + sub_f32(s, 1.0f);
   return with_sign(above / (above + 2.0f), x);
@@ -130,13 +132,48 @@ export const elementary: Readonly<Record<string, string>> = {
     horner("z", [-2.5493991e-8, 2.7626727e-6, -0.0001984309, 0.0083333505, -0.16666667])
   };
 }`,
-  // x - n pi, for |n| up to some 2^16 with pi in four short parts; WGSL's own functions take larger arguments.
+  // x - n pi, for |n| up to some 2^13, with pi in four short parts.
   less_pi: `fn less_pi(x: f32, n: f32) -> f32 {
   return sub_f32(sub_f32(sub_f32(sub_f32(x, n * 3.140625f), n * 9.67502593994140625e-4f), n * 1.50990672409534454e-7f), n * 5.1266773e-12f);
 }`,
+  // sin(x + half pi) for large x >= 0: x / pi in fixed point, from the 96 bits of 1 / pi that matter (Payne and Hanek, 1983).
+  sin_large: `fn sin_large(x: f32, half: u32) -> f32 {
+  const inverse_pi = array<u32, 9>(
+    0u, 0x517cc1b7u, 0x27220a94u, 0xfe13abe8u, 0xfa9a6ee0u, 0x6db14accu, 0x9e21c820u, 0xff28b1d5u, 0xef5de2b0u,
+  );
+  var words = inverse_pi;
+  let bits = bitcast<u32>(x);
+  let mantissa = (bits & 0x7fffffu) | 0x800000u;
+  // The first bit that is worth one half turn, once multiplied by 2^(exponent).
+  let from_bit = (bits >> 23u) - 119u;
+  let word = from_bit / 32u;
+  let k = from_bit % 32u;
+  var window = array<u32, 3>();
+  for (var i = 0u; i < 3u; i++) {
+    let rest = select(words[word + i + 1u] >> ((32u - k) & 31u), 0u, k == 0u);
+    window[i] = (words[word + i] << k) | rest;
+  }
+  let low = mul_32(mantissa, window[2]);
+  let middle = add_64(mul_32(mantissa, window[1]), vec2<u32>(low.y, 0u));
+  let high = mantissa * window[0] + middle.y + (half << 30u);
+  // high, middle: the turns, the first bit whole half turns, the rest a fraction.
+  let up = (high >> 30u) & 1u;
+  let odd = ((high >> 31u) + up) & 1u;
+  var fraction = vec2<u32>(middle.x, high & 0x7fffffffu);
+  if (up != 0u) { fraction = sub_64(vec2<u32>(0u, 0x80000000u), fraction); }
+  let zeros = clz_64(fraction).x;
+  let top = shl_64(fraction, vec2<u32>(zeros, 0u)).y;
+  let size = f32(top) * bitcast<f32>((127u - 31u - zeros) << 23u) * 3.14159274f;
+  let y = sin_part(size);
+  return select(y, neg_f32(y), (odd ^ up) != 0u);
+}`,
   sin_f32: `fn sin_f32(x: f32) -> f32 {
   if (!is_finite(x)) { return quiet_nan(); }
-  if (abs_f32(x) > 2.0e4f) { return sin(x); }
+  let a = abs_f32(x);
+  if (a > 2.0e4f) {
+    let y = sin_large(a, 0u);
+    return select(y, neg_f32(y), x < 0.0f);
+  }
   if (x == 0.0f) { return x; }
   let n = round(x * 0.318309886f);
   let y = sin_part(less_pi(x, n));
@@ -145,7 +182,7 @@ export const elementary: Readonly<Record<string, string>> = {
   cos_f32: `fn cos_f32(x: f32) -> f32 {
   if (!is_finite(x)) { return quiet_nan(); }
   let a = abs_f32(x);
-  if (a > 2.0e4f) { return cos(x); }
+  if (a > 2.0e4f) { return sin_large(a, 1u); }
   // cos x = sin(x + pi / 2): the half turn goes into the reduction.
   let n = floor(a * 0.318309886f) + 0.5f;
   let y = sin_part(less_pi(a, n));
@@ -230,8 +267,8 @@ export const elementary: Readonly<Record<string, string>> = {
   var t = bitcast<f32>(bitcast<u32>(a) / 3u + 709921077u);
   // Halley's iteration triples the digits.
   for (var i = 0; i < 3; i++) {
-    let cube = t * t * t;
-    t = t * (cube + a + a) / (cube + cube + a);
+    let q = t * t / (a / t);
+    t = t * ((q + 2.0f) / (q + q + 1.0f));
   }
   return with_sign(select(t, t * 0.00390625f, small), x);
 }`,

@@ -102,7 +102,9 @@ export class ExprWriter {
       case "binary":
         return this.#binary(expr.op, this.#text(expr.x), this.#text(expr.y), expr.x.dtype, expr);
       case "select":
-        return `select(${this.#text(expr.y)}, ${this.#text(expr.x)}, ${this.#text(expr.condition)})`;
+        return `select(${this.#text(expr.y)}, ${this.#text(expr.x)}, ${
+          this.#text(expr.condition)
+        })`;
       case "cast":
         return this.#cast(this.#text(expr.x), expr.x.dtype, expr.dtype);
       case "bitcast":

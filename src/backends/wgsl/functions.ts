@@ -17,8 +17,7 @@ import { wide } from "./wide.ts";
 export type FunctionTable = Readonly<Record<string, string>>;
 
 const own: FunctionTable = {
-  is_nan:
-    "fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }",
+  is_nan: "fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }",
   is_finite:
     "fn is_finite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }",
   quiet_nan: `fn quiet_nan() -> f32 { return bitcast<f32>(0x7fc00000u | ${opaqueZero}); }`,
@@ -49,6 +48,11 @@ const own: FunctionTable = {
   sign_f32: `fn sign_f32(x: f32) -> f32 {
   return select(with_sign(1.0f, x), x, x == 0.0f || is_nan(x));
 }`,
+  // Biased as in the bits, on into the subnormal numbers.
+  exponent_of: `fn exponent_of(x: f32) -> i32 {
+  let bits = bitcast<u32>(x);
+  return select(i32(bits >> 23u), 9 - i32(countLeadingZeros(bits)), bits < 0x00800000u);
+}`,
   // Exact, by subtracting the divisor's multiples by powers of two, the greatest first.
   rem_f32: `fn rem_f32(x: f32, y: f32) -> f32 {
   let b = abs_f32(y);
@@ -57,10 +61,9 @@ const own: FunctionTable = {
   if (!is_finite(y) || a < b) { return x; }
   loop {
     if (a < b) { break; }
-    // The exponents' distance, less one where that is too far; subnormal divisors go down by halves.
+    // By the exponents' distance, less one, which may be too far.
     var t = b;
-    let distance = i32(bitcast<u32>(a) >> 23u) - i32(bitcast<u32>(b) >> 23u);
-    var steps = max(distance - 1, 0);
+    var steps = max(exponent_of(a) - exponent_of(b) - 1, 0);
     loop {
       if (steps <= 0) { break; }
       let k = min(steps, 100);
@@ -79,7 +82,8 @@ const own: FunctionTable = {
   let outwards = (y > x) == (x > 0.0f);
   return bitcast<f32>(bitcast<i32>(x) + select(-1, 1, outwards));
 }`,
-  div_i32: "fn div_i32(x: i32, y: i32) -> i32 { return select(x / select(y, 1, y == 0), -1, y == 0); }",
+  div_i32:
+    "fn div_i32(x: i32, y: i32) -> i32 { return select(x / select(y, 1, y == 0), -1, y == 0); }",
   div_u32:
     "fn div_u32(x: u32, y: u32) -> u32 { return select(x / select(y, 1u, y == 0u), 0xffffffffu, y == 0u); }",
   rem_i32:

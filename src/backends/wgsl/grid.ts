@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { forEachOperand, type Expr } from "../../loopnest/expr.ts";
+import { type Expr, forEachOperand } from "../../loopnest/expr.ts";
 import type { For, Nest, Stmt } from "../../loopnest/ir.ts";
 import { accessesOf, exprsOf, extentOf, forEachStmt, perfectLoops } from "./rewrite.ts";
 import { deviceBytes } from "./types.ts";

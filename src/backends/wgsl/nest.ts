@@ -17,7 +17,7 @@ import type {
 } from "../../loopnest/ir.ts";
 import { combined, ExprWriter, type Scope } from "./expr.ts";
 import { functionText } from "./functions.ts";
-import { gridOf, type GridNest } from "./grid.ts";
+import { type GridNest, gridOf } from "./grid.ts";
 import { identity } from "./literals.ts";
 import { accessesOf, extentOf, perfectLoops } from "./rewrite.ts";
 import { elementType, wgslType } from "./types.ts";

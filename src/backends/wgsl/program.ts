@@ -214,4 +214,3 @@ export function programText(program: DeviceProgram): string {
   visit(program);
   return parts.join("\n");
 }
-

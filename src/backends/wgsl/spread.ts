@@ -10,7 +10,7 @@
 import type { DType } from "../../core/dtype.ts";
 import { binary, constant, type Expr, index, load, makeVar, select } from "../../loopnest/expr.ts";
 import type { Accumulator, ArgAccumulator, For, Nest, ReduceOp, Stmt } from "../../loopnest/ir.ts";
-import { gridOf, type GridNest, scratchOf, spaceOf, turnsOf } from "./grid.ts";
+import { type GridNest, gridOf, scratchOf, spaceOf, turnsOf } from "./grid.ts";
 import { accessesOf, extentOf, perfectLoops, relocate } from "./rewrite.ts";
 
 /** Takes the shape of a new buffer, and gives its number. */
@@ -68,7 +68,9 @@ function canSpread(body: readonly Stmt[]): boolean {
 /** The grid's loops around a body. */
 function rebuilt(name: string, grid: GridNest, body: readonly Stmt[]): Nest {
   let inner: readonly Stmt[] = [...grid.lets, ...body];
-  for (const loop of [...grid.loops].reverse()) inner = [{ ...loop, mode: "parallel", body: inner }];
+  for (const loop of [...grid.loops].reverse()) {
+    inner = [{ ...loop, mode: "parallel", body: inner }];
+  }
   return { kind: "nest", name, body: inner };
 }
 
@@ -280,7 +282,9 @@ function chunkOf(
       value: binary("rem", binary("div", at, index(rest)), index(extent)),
     });
   }
-  const ops = new Map(fed.flatMap((a) => a.kind === "accumulator" ? [[a.v.id, a.op] as const] : []));
+  const ops = new Map(
+    fed.flatMap((a) => a.kind === "accumulator" ? [[a.v.id, a.op] as const] : []),
+  );
   return {
     kind: "for",
     v: turn,

@@ -91,6 +91,24 @@ export const wide: Readonly<Record<string, string>> = {
   let r = divide_64(abs_64(a), abs_64(b)).zw;
   return select(r, neg_64(r), negative_64(a));
 }`,
+  pow_64: `fn pow_64(x: vec2<u32>, y: vec2<u32>) -> vec2<u32> {
+  let one = vec2<u32>(1u, 0u);
+  if (negative_64(y)) {
+    if (all(x == one)) { return one; }
+    let minus = all(x == vec2<u32>(0xffffffffu, 0xffffffffu));
+    return select(vec2<u32>(), select(one, x, (y.x & 1u) != 0u), minus);
+  }
+  var result = one;
+  var base = x;
+  var rest = y;
+  loop {
+    if (all(rest == vec2<u32>())) { break; }
+    if ((rest.x & 1u) != 0u) { result = mul_64(result, base); }
+    base = mul_64(base, base);
+    rest = shr_64(rest, one);
+  }
+  return result;
+}`,
   f32_of_64: `fn f32_of_64(a: vec2<u32>) -> f32 {
   // Rounded once: the upper 32 significant bits, the last of them standing for all that is lost.
   let size = abs_64(a);

@@ -23,6 +23,15 @@ export interface DeviceMemory {
   readonly pipelines: number;
 }
 
+/** How a shader uses a binding. */
+export type BindingKind = "read-only-storage" | "storage" | "uniform";
+
+/** A shader that was built. */
+export interface Pipeline {
+  readonly built: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
 const required = [
   "maxStorageBuffersPerShaderStage",
   "maxStorageBufferBindingSize",
@@ -39,7 +48,8 @@ export class WebGpuDevice {
   readonly description: string;
   readonly #pool = new Map<string, GPUBuffer[]>();
   readonly #classes = new WeakMap<GPUBuffer, { readonly key: string; readonly size: number }>();
-  readonly #pipelines = new Map<string, GPUComputePipeline>();
+  readonly #pipelines = new Map<string, Pipeline>();
+  readonly #layouts = new Map<string, GPUBindGroupLayout>();
   #bytes = 0;
   #buffers = 0;
   #pooled = 0;
@@ -129,18 +139,39 @@ export class WebGpuDevice {
     free.push(buffer);
   }
 
-  /** The pipeline of a shader; built once for each text. */
-  pipeline(code: string): GPUComputePipeline {
+  /** The pipeline of a shader; built once for each text.
+   *
+   * @param bindings What its bindings are, in order.
+   */
+  pipeline(code: string, bindings: readonly BindingKind[]): Pipeline {
     let pipeline = this.#pipelines.get(code);
     if (pipeline === undefined) {
+      const layout = this.#layout(bindings);
       const module = this.gpu.createShaderModule({ code });
-      pipeline = this.gpu.createComputePipeline({
-        layout: "auto",
+      const built = this.gpu.createComputePipeline({
+        layout: this.gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
         compute: { module, entryPoint: "main" },
       });
-      this.#pipelines.set(code, pipeline);
+      this.#pipelines.set(code, pipeline = { built, layout });
     }
     return pipeline;
+  }
+
+  /** Layouts are stated, because those derived from a shader leave out what it does not use. */
+  #layout(bindings: readonly BindingKind[]): GPUBindGroupLayout {
+    const key = bindings.join();
+    let layout = this.#layouts.get(key);
+    if (layout === undefined) {
+      layout = this.gpu.createBindGroupLayout({
+        entries: bindings.map((type, binding) => ({
+          binding,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type },
+        })),
+      });
+      this.#layouts.set(key, layout);
+    }
+    return layout;
   }
 
   /** What is held. */

@@ -10,7 +10,7 @@
 import type { DeviceControl, DeviceProgram } from "../../backends/wgsl/program.ts";
 import { bufferBytes } from "../../backends/wgsl/program.ts";
 import { groupGrid, type Kernel } from "../../backends/wgsl/nest.ts";
-import type { WebGpuDevice } from "./device.ts";
+import type { BindingKind, Pipeline, WebGpuDevice } from "./device.ts";
 
 /** A stretch of a device's memory. */
 export interface View {
@@ -31,7 +31,7 @@ interface Gate {
 type Command =
   | {
     readonly kind: "dispatch";
-    readonly pipeline: GPUComputePipeline;
+    readonly pipeline: Pipeline;
     readonly bindings: readonly View[];
     readonly groups: readonly [number, number];
     readonly gate: Gate | null;
@@ -53,6 +53,15 @@ const gateCode = `
   if (lane == 0u) { flag[0] = select(0u, 1u, up); }
   for (var i = lane; i < params.z; i += 64u) { args[i] = select(0u, table[i], up); }
 }`;
+
+const gateBindings: readonly BindingKind[] = [
+  "read-only-storage",
+  "read-only-storage",
+  "storage",
+  "read-only-storage",
+  "storage",
+  "uniform",
+];
 
 const copyCode = `
 @group(0) @binding(0) var<storage, read> source: array<u32>;
@@ -137,8 +146,8 @@ export class Recorder {
         continue;
       }
       pass ??= encoder.beginComputePass();
-      pass.setPipeline(command.pipeline);
-      pass.setBindGroup(0, this.#bindGroup(command.pipeline, command.bindings));
+      pass.setPipeline(command.pipeline.built);
+      pass.setBindGroup(0, this.#bindGroup(command.pipeline.layout, command.bindings));
       if (command.gate === null) pass.dispatchWorkgroups(...command.groups);
       else {
         const args = command.gate.args!;
@@ -180,9 +189,9 @@ export class Recorder {
     return view;
   }
 
-  #bindGroup(pipeline: GPUComputePipeline, views: readonly View[]): GPUBindGroup {
+  #bindGroup(layout: GPUBindGroupLayout, views: readonly View[]): GPUBindGroup {
     return this.#device.gpu.createBindGroup({
-      layout: pipeline.getBindGroupLayout(0),
+      layout,
       entries: views.map(({ buffer, offset, bytes }, binding) => ({
         binding,
         resource: { buffer, offset, size: Math.ceil(bytes / 4) * 4 },
@@ -192,12 +201,16 @@ export class Recorder {
 
   #dispatch(kernel: Kernel, views: readonly View[], params: readonly number[]): void {
     if (kernel.groups === 0) return;
+    const kinds = kernel.bindings.map(({ access }): BindingKind =>
+      access === "read" ? "read-only-storage" : "storage"
+    );
+    if (kernel.params > 0) kinds.push("uniform");
     const bindings = kernel.params === 0 ? views : [...views, this.#constant(params)];
-    this.#command(this.#device.pipeline(kernel.code), bindings, groupGrid(kernel.groups));
+    this.#command(this.#device.pipeline(kernel.code, kinds), bindings, groupGrid(kernel.groups));
   }
 
   #command(
-    pipeline: GPUComputePipeline,
+    pipeline: Pipeline,
     bindings: readonly View[],
     groups: readonly [number, number],
   ): void {
@@ -220,7 +233,7 @@ export class Recorder {
     // Copies by command take no condition.
     const words = bytes / 4;
     this.#command(
-      this.#device.pipeline(copyCode),
+      this.#device.pipeline(copyCode, ["read-only-storage", "storage", "uniform"]),
       [from, to, this.#constant([words, 0, 0, 0])],
       groupGrid(Math.ceil(words / 64)),
     );
@@ -286,7 +299,7 @@ export class Recorder {
     gate.args = args;
     this.#commands.splice(at, 0, {
       kind: "dispatch",
-      pipeline: this.#device.pipeline(gateCode),
+      pipeline: this.#device.pipeline(gateCode, gateBindings),
       bindings: [
         parent === null ? this.#constant([1, 0, 0, 0]) : parent.flag,
         chosen,
