@@ -55,15 +55,16 @@ export type DeviceControl =
     readonly numConditionConsts: number;
     readonly numBodyConsts: number;
   }
-  | { readonly kind: "cond"; readonly branches: readonly DeviceProgram[] };
+  | { readonly kind: "cond"; readonly branches: readonly DeviceProgram[] }
+  | { readonly kind: "callback"; readonly id: number; readonly guarded: boolean };
 
 /** A program for a device. */
 export interface DeviceProgram {
   readonly name: string;
   readonly buffers: readonly DeviceBuffer[];
   readonly steps: readonly DeviceStep[];
-  /** Whether something in it runs as often as only the device knows. */
-  readonly hasWhile: boolean;
+  /** Whether the host waits for it on the way: a loop ends when only the device knows, or a function of the host is called. */
+  readonly waits: boolean;
 }
 
 /** Bytes of a buffer on a device. */
@@ -96,7 +97,7 @@ export function deviceProgram(program: Program): DeviceProgram {
   const users = usersOf(program);
   const isScratch = (id: number): boolean => buffers[id].role === "temp" && users[id] === 1;
   const steps: DeviceStep[] = [];
-  let hasWhile = false;
+  let waits = false;
   for (const step of program.steps) {
     switch (step.kind) {
       case "nest":
@@ -121,12 +122,8 @@ export function deviceProgram(program: Program): DeviceProgram {
         break;
       case "control": {
         const control = deviceControl(step.control);
-        const inner = control.kind === "cond"
-          ? control.branches
-          : control.kind === "scan"
-          ? [control.body]
-          : [control.condition, control.body];
-        hasWhile ||= control.kind === "while" || inner.some((p) => p.hasWhile);
+        waits ||= control.kind === "while" || control.kind === "callback" ||
+          innerOf(control).some((inner) => inner.waits);
         steps.push({
           kind: "control",
           control,
@@ -141,7 +138,7 @@ export function deviceProgram(program: Program): DeviceProgram {
       }
     }
   }
-  return { name: program.name, buffers, steps, hasWhile };
+  return { name: program.name, buffers, steps, waits };
 }
 
 function deviceControl(control: ScheduledControl): DeviceControl {
@@ -156,6 +153,26 @@ function deviceControl(control: ScheduledControl): DeviceControl {
       };
     case "cond":
       return { kind: "cond", branches: control.branches.map(deviceProgram) };
+    case "callback":
+      return control;
+    default: {
+      const never: never = control;
+      return never;
+    }
+  }
+}
+
+/** The programs within control flow. */
+function innerOf(control: DeviceControl): readonly DeviceProgram[] {
+  switch (control.kind) {
+    case "scan":
+      return [control.body];
+    case "while":
+      return [control.condition, control.body];
+    case "cond":
+      return control.branches;
+    case "callback":
+      return [];
     default: {
       const never: never = control;
       return never;
@@ -203,12 +220,7 @@ export function programText(program: DeviceProgram): string {
       if (step.kind === "dispatch") {
         const { kernel } = step;
         parts.push(`// ${name}: ${kernel.name}, ${kernel.groups} workgroups\n${kernel.code}`);
-      } else if (step.kind === "control") {
-        const { control } = step;
-        if (control.kind === "cond") control.branches.forEach(visit);
-        else if (control.kind === "scan") visit(control.body);
-        else [control.condition, control.body].forEach(visit);
-      }
+      } else if (step.kind === "control") innerOf(step.control).forEach(visit);
     }
   };
   visit(program);

@@ -8,13 +8,14 @@ import type { DeviceProgram } from "../../backends/wgsl/program.ts";
 import { bufferBytes } from "../../backends/wgsl/program.ts";
 import type { WebGpuDevice } from "./device.ts";
 import { fromDevice, toDevice } from "./elements.ts";
-import { Recorder, type View } from "./recorder.ts";
+import { type HostCall, readViews, Recorder, type View } from "./recorder.ts";
 
 /** Runs a program; inputs are left as they are, donated ones too. */
 export async function execute(
   device: WebGpuDevice,
   program: DeviceProgram,
   inputs: readonly TypedArray[],
+  host: HostCall = () => [],
 ): Promise<TypedArray[]> {
   device.check();
   const { gpu } = device;
@@ -41,35 +42,12 @@ export async function execute(
       : ins[program.buffers[canonical].position];
   }
   gpu.pushErrorScope("validation");
-  const recorder = new Recorder(device);
+  const recorder = new Recorder(device, host);
   await recorder.run(program, ins, outs);
   recorder.submit();
-  const results = await read(device, outs);
+  const results = await readViews(device, outs);
   held.forEach((buffer) => device.release(buffer));
   const error = await gpu.popErrorScope();
   if (error) throw new Error(error.message);
   return outputs.map(({ dtype, size }, i) => fromDevice(results[i], dtype, size));
-}
-
-/** The bytes of views, all brought over at once. */
-async function read(device: WebGpuDevice, views: readonly View[]): Promise<ArrayBuffer[]> {
-  const { gpu } = device;
-  const encoder = gpu.createCommandEncoder();
-  const readings = views.map(({ buffer, offset, bytes }) => {
-    const size = Math.ceil(bytes / 4) * 4;
-    const reading = gpu.createBuffer({
-      size,
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
-    encoder.copyBufferToBuffer(buffer, offset, reading, 0, size);
-    return reading;
-  });
-  gpu.queue.submit([encoder.finish()]);
-  await Promise.all(readings.map((reading) => reading.mapAsync(GPUMapMode.READ)));
-  return readings.map((reading) => {
-    const bytes = reading.getMappedRange().slice(0);
-    reading.unmap();
-    reading.destroy();
-    return bytes;
-  });
 }

@@ -12,6 +12,9 @@ import { bufferBytes } from "../../backends/wgsl/program.ts";
 import { groupGrid, type Kernel } from "../../backends/wgsl/nest.ts";
 import type { BindingKind, Pipeline, WebGpuDevice } from "./device.ts";
 
+/** Calls a function of the host by its number, with the words of its operands, for the words of its results. */
+export type HostCall = (id: number, ins: readonly ArrayBuffer[]) => Uint8Array<ArrayBuffer>[];
+
 /** A stretch of a device's memory. */
 export interface View {
   readonly buffer: GPUBuffer;
@@ -82,14 +85,19 @@ const mostTurns = 64;
 /** Records the commands of programs, and submits them. */
 export class Recorder {
   readonly #device: WebGpuDevice;
+  readonly #host: HostCall;
   #commands: Command[] = [];
   #gate: Gate | null = null;
   /** Memory that no command recorded since the last submission may have for another purpose. */
   #held: GPUBuffer[] = [];
   readonly #words = new Map<string, View>();
 
-  constructor(device: WebGpuDevice) {
+  /**
+   * @param host Calls a function of the host by its number, from words to words.
+   */
+  constructor(device: WebGpuDevice, host: HostCall) {
     this.#device = device;
+    this.#host = host;
   }
 
   /** Runs a program on inputs and into outputs that are there.
@@ -253,6 +261,8 @@ export class Recorder {
         return await this.#cond(control.branches, operands, results);
       case "while":
         return await this.#while(control, operands, results);
+      case "callback":
+        return await this.#callback(control, operands, results);
       default: {
         const never: never = control;
         return never;
@@ -266,7 +276,7 @@ export class Recorder {
     results: readonly View[],
   ): Promise<void> {
     const last = branches.length - 1;
-    if (branches.some((branch) => branch.hasWhile)) {
+    if (branches.some((branch) => branch.waits)) {
       const index = Math.max(0, Math.min(last, await this.#wordOf(chosen)));
       return await this.run(branches[index], operands, results);
     }
@@ -379,7 +389,7 @@ export class Recorder {
       await this.run(body, [...forBody, ...results], next);
       next.forEach((view, i) => this.#copy(view, results[i]));
     };
-    if (condition.hasWhile || body.hasWhile) {
+    if (condition.waits || body.waits) {
       while (await ask()) await turn();
     } else {
       for (let turns = 1;; turns = Math.min(turns * 2, mostTurns)) {
@@ -391,6 +401,22 @@ export class Recorder {
       }
     }
     [goesOn, ...next.filter((view, i) => view !== results[i])].forEach((view) => this.#free(view));
+  }
+
+  /** Calls a function of the host, unless it is guarded and its first operand is false. */
+  async #callback(
+    { id, guarded }: Extract<DeviceControl, { kind: "callback" }>,
+    operands: readonly View[],
+    results: readonly View[],
+  ): Promise<void> {
+    if (guarded && await this.#wordOf(operands[0]) === 0) return;
+    this.submit();
+    const outs = this.#host(id, await readViews(this.#device, operands));
+    outs.forEach((words, i) => {
+      if (words.byteLength > 0) {
+        this.#device.gpu.queue.writeBuffer(results[i].buffer, results[i].offset, words);
+      }
+    });
   }
 
   /** A word of the device's memory, as int32; waits for it. */
@@ -408,6 +434,31 @@ export class Recorder {
     reading.destroy();
     return word;
   }
+}
+
+/** The bytes of views, all brought over at once. */
+export async function readViews(
+  { gpu }: WebGpuDevice,
+  views: readonly View[],
+): Promise<ArrayBuffer[]> {
+  const encoder = gpu.createCommandEncoder();
+  const readings = views.map(({ buffer, offset, bytes }) => {
+    const size = Math.ceil(bytes / 4) * 4;
+    const reading = gpu.createBuffer({
+      size,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+    encoder.copyBufferToBuffer(buffer, offset, reading, 0, size);
+    return reading;
+  });
+  gpu.queue.submit([encoder.finish()]);
+  await Promise.all(readings.map((reading) => reading.mapAsync(GPUMapMode.READ)));
+  return readings.map((reading) => {
+    const bytes = reading.getMappedRange().slice(0);
+    reading.unmap();
+    reading.destroy();
+    return bytes;
+  });
 }
 
 interface Output {
