@@ -92,6 +92,11 @@ export {
   filterCustomVjp,
 } from "./src/filter/custom_vjp.ts";
 export { type ClosureConverted, filterClosureConvert } from "./src/filter/closure_convert.ts";
+export { filterCond } from "./src/filter/cond.ts";
+export { filterScan, type FilterScanOptions } from "./src/filter/scan.ts";
+export { filterWhileLoop, type WhileLoopOptions } from "./src/filter/while_loop.ts";
+export type { BufferPicker } from "./src/filter/loop_carry.ts";
+export type { BufferSetOptions, BufferUpdate, LoopBuffer } from "./src/filter/loop_buffer.ts";
 export { ifArray } from "./src/filter/if_array.ts";
 export { filterPureCallback, type PureCallbackOptions } from "./src/filter/pure_callback.ts";
 export type { VmapMethod } from "./src/control/callback.ts";

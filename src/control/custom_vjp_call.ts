@@ -50,6 +50,8 @@ export interface CustomLinParams {
   readonly backward: BackwardRule;
   /** For each input of the function, which tangent operand is its own, or -1. */
   readonly tangentOf: readonly number[];
+  /** What to do instead of asking for its value, for messages. */
+  readonly advice?: string;
 }
 
 /** `custom_lin`: linear in its tangents, and known by its transpose alone. */
@@ -57,9 +59,9 @@ export const customLinP: Primitive<CustomLinParams> = {
   name: "custom_lin",
   abstractEval: (_ins, { outAvals }) => outAvals,
   // Whoever wants its value, not its transpose, is in forward mode.
-  evaluate: (_operands, { name }) => refuseForwardMode(name),
-  lower: (_operands, _ins, _outs, { name }) => refuseForwardMode(name),
-  batch: (_operands, _dims, { name }) => refuseForwardMode(name),
+  evaluate: (_operands, p) => refuseForwardMode(p),
+  lower: (_operands, _ins, _outs, p) => refuseForwardMode(p),
+  batch: (_operands, _dims, p) => refuseForwardMode(p),
   transpose: (cts, operands, p) => {
     const residuals = operands.slice(0, p.numResiduals) as NDArray[];
     const pulled = p.backward(residuals, cts);
@@ -71,10 +73,10 @@ export const customLinP: Primitive<CustomLinParams> = {
   },
 };
 
-function refuseForwardMode(name: string): never {
+function refuseForwardMode({ name, advice }: CustomLinParams): never {
   throw new DifferentiationError(
     `cannot apply forward-mode differentiation (jvp) to ${name}, which has a custom vjp: it knows its transpose only. Use ` +
-      "reverse mode, or filterCustomJvp",
+      (advice ?? "reverse mode, or filterCustomJvp"),
   );
 }
 

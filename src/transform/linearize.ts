@@ -240,3 +240,46 @@ export function transposeJaxpr(
     return { closed: traced, nonzeroIns };
   });
 }
+
+/** The pullback of a jaxpr: from all its inputs, then the nonzero output cotangents, to the nonzero input cotangents. */
+export interface VjpJaxpr {
+  readonly closed: ClosedJaxpr;
+  /** Which inputs get a cotangent that is not a symbolic zero. */
+  readonly nonzeroIns: readonly boolean[];
+}
+
+const vjpCache = new WeakMap<ClosedJaxpr, Map<string, VjpJaxpr>>();
+
+/**
+ * The pullback of a jaxpr (without constants) with respect to the inputs that `perturbed` names: no rule of what does not depend on them is asked.
+ *
+ * @param nonzeroCts Which outputs have a cotangent.
+ */
+export function vjpJaxpr(
+  closed: ClosedJaxpr,
+  perturbed: readonly boolean[],
+  nonzeroCts: readonly boolean[],
+): VjpJaxpr {
+  const key = `${maskKey(perturbed)}|${maskKey(nonzeroCts)}`;
+  return memoize(vjpCache, closed, key, () => {
+    const count = closed.inAvals.length;
+    let nonzeroIns: boolean[] = [];
+    const traced = stage((inputs) => {
+      const primals = inputs.slice(0, count);
+      const lin = linearizeFlat((xs) => {
+        let next = 0;
+        return evalClosedJaxpr(closed, primals.map((x, i) => perturbed[i] ? xs[next++] : x));
+      }, primals.filter((_, i) => perturbed[i]));
+      let next = count;
+      const pulled = applyTranspose(
+        lin,
+        closed.outAvals.map((aval, i) => nonzeroCts[i] ? inputs[next++] : new Zero(aval)),
+      );
+      let at = 0;
+      const all = perturbed.map((p, i) => p ? pulled[at++] : new Zero(closed.inAvals[i]));
+      nonzeroIns = all.map((t) => !(t instanceof Zero));
+      return all.filter((t): t is NDArray => !(t instanceof Zero));
+    }, [...closed.inAvals, ...closed.outAvals.filter((_, i) => nonzeroCts[i])]);
+    return { closed: traced, nonzeroIns };
+  });
+}

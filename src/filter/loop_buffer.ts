@@ -1,0 +1,161 @@
+/**
+ * Buffers of loops: arrays in a carry of which every place is written once, so that reverse mode need not keep their earlier values.
+ *
+ * @module
+ */
+import { ArgumentError } from "../errors.ts";
+import type { ArrayLike, Index, LookupOptions, NDArray, UpdateOptions } from "../core/array.ts";
+import type { Shape } from "../core/aval.ts";
+import type { DType } from "../core/dtype.ts";
+import { selectIfVmap } from "../control/lockstep.ts";
+import { asArray, broadcastArray } from "../numpy/promote.ts";
+import { where } from "../numpy/where.ts";
+import { convertElementType } from "../ops/convert.ts";
+import { and } from "../ops/logic.ts";
+import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
+import { registerPytreeNode } from "../tree/registry.ts";
+import type { TreeDef } from "../tree/treedef.ts";
+
+/** Options of writing into a {@linkcode LoopBuffer}. */
+export interface BufferSetOptions extends UpdateOptions {
+  /** Whether to write at all: a 0-d bool; true unless given. */
+  readonly pred?: NDArray | boolean;
+}
+
+/** What `buffer.at(...)` gives. */
+export interface BufferUpdate {
+  /** The elements at the index, which must have been written before. */
+  get(options?: LookupOptions): NDArray;
+  /** The buffer with the indexed elements written, none of which may be written twice. */
+  set(value: ArrayLike, options?: BufferSetOptions): LoopBuffer;
+}
+
+/**
+ * What the function of a loop sees in place of an array that `options.buffers` names: it can be written by `.at(...).set(value)`, each place once, and read at places that
+ * were written. Neither is checked, and derivatives are wrong where it does not hold.
+ */
+export class LoopBuffer {
+  /**
+   * @param array The elements; a buffer of a loop around this one is one here too.
+   * @param alive Whether the present example has not ended: a 0-d bool.
+   * @param tag The run of the function that it belongs to.
+   */
+  constructor(
+    readonly array: NDArray | LoopBuffer,
+    readonly alive: NDArray,
+    readonly tag: object | null,
+  ) {}
+
+  /** The shape of the array. */
+  get shape(): Shape {
+    return this.array.shape;
+  }
+  /** Its element type. */
+  get dtype(): DType {
+    return this.array.dtype;
+  }
+  /** The number of axes. */
+  get ndim(): number {
+    return this.array.ndim;
+  }
+  /** The number of elements. */
+  get size(): number {
+    return this.array.size;
+  }
+  /** The elements at an index, which must have been written before. */
+  get(...index: Index[]): NDArray {
+    return this.array.get(...index);
+  }
+  /** Reads or writes at an index. */
+  at(...index: Index[]): BufferUpdate {
+    const refuse = (method: string) => () => {
+      throw new ArgumentError(
+        `a buffer of a loop can be written by .at(...).set(value) and read by .get(...) alone; got .at(...).${method}`,
+      );
+    };
+    const others = ["add", "mul", "div", "pow", "min", "max", "apply"].map((m) => [m, refuse(m)]);
+    return {
+      ...Object.fromEntries(others),
+      get: (options?: LookupOptions) => this.read(index, options),
+      set: (value: ArrayLike, { pred = true, ...options }: BufferSetOptions = {}) => {
+        const asked = pred === true ? null : asArray(pred, "buffer.at(...).set: options.pred");
+        return this.write(index, value, asked, [], options);
+      },
+    };
+  }
+
+  private read(index: readonly Index[], options?: LookupOptions): NDArray {
+    return this.array instanceof LoopBuffer
+      ? this.array.read(index, options)
+      : this.array.at(...index).get(options);
+  }
+
+  /** Writes where `asked` holds, and where this and all buffers around it are of an example that has not ended. */
+  private write(
+    index: readonly Index[],
+    value: ArrayLike,
+    asked: NDArray | null,
+    outer: readonly NDArray[],
+    options: UpdateOptions,
+  ): LoopBuffer {
+    const alive = [...outer, this.alive];
+    const { array } = this;
+    if (array instanceof LoopBuffer) {
+      const inner = array.write(index, value, asked, alive, options);
+      return new LoopBuffer(inner, this.alive, this.tag);
+    }
+    const place = array.at(...index);
+    const old = place.get();
+    const given = asArray(value, "buffer.at(...).set");
+    let next = broadcastArray(convertElementType(given, array.dtype), old.shape);
+    // An example that has ended writes what is there already.
+    if (asked !== null) next = where(asked, next, old);
+    next = selectIfVmap(alive.reduce((a, b) => and(a, b)), next, old);
+    return new LoopBuffer(place.set(next, options), this.alive, this.tag);
+  }
+}
+
+let registered = false;
+
+/** Makes buffers nodes of trees, because an inner loop may carry those of an outer one. */
+export function registerBuffers(): void {
+  if (registered) return;
+  registered = true;
+  registerPytreeNode(
+    LoopBuffer,
+    (b) => [[b.array, b.alive], [b.tag]],
+    ([tag]: [object | null], [array, alive]) => new LoopBuffer(array, alive, tag),
+    { flattenWithKeys: (b) => [[["array", b.array], ["alive", b.alive]], [b.tag]] },
+  );
+}
+
+/** Stands for a leaf while `buffers` picks some. */
+class LeafMark {
+  constructor(readonly place: number) {}
+}
+
+/** Which leaves of a carry `pick` names: it is given a tree like the carry, and returns a node of it or a list of those. */
+export function bufferPlaces(
+  pick: ((carry: never) => unknown) | null,
+  def: TreeDef,
+  caller: string,
+): Set<number> {
+  const places = new Set<number>();
+  if (pick === null) return places;
+  const marks = leafPaths(def).map((_, i) => new LeafMark(i));
+  const picked = (pick as (carry: unknown) => unknown)(unflatten(def, marks));
+  // Of an outer loop's buffer, the array is meant.
+  const [nodes] = flatten(picked, { isLeaf: (x) => x instanceof LoopBuffer });
+  for (let node of nodes) {
+    while (node instanceof LoopBuffer) node = node.array as unknown;
+    if (!(node instanceof LeafMark)) {
+      throw new ArgumentError(
+        `${caller}: options.buffers must return arrays of the carry that it is given, or a tree of them; got ${
+          String(node)
+        }`,
+      );
+    }
+    places.add(node.place);
+  }
+  return places;
+}
