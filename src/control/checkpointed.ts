@@ -173,17 +173,7 @@ export const checkpointedLoopP: Primitive<CheckpointedParams> = {
     return [outs, mappedOuts.map((m, i) => m ? (i < p.numCarry ? 0 : 1) : null)];
   },
   higherOrder: {
-    inline: (p) => {
-      const { inAvals } = p.bodyJaxpr;
-      const firstSlice = p.bodyNconsts + p.numCarry;
-      return stage((xs) => runPlain(xs, p), [
-        ...p.condJaxpr?.inAvals.slice(0, p.condNconsts) ?? [],
-        ...inAvals.slice(0, firstSlice),
-        ...inAvals.slice(firstSlice).map((a) =>
-          shapedArray([p.maxSteps!, ...a.shape], a.dtype, a.weakType)
-        ),
-      ]);
-    },
+    inline: (p, avals) => stage((xs) => runPlain(xs, p), avals),
   },
 };
 

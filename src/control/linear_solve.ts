@@ -155,19 +155,13 @@ export const customLinearSolveP: Primitive<LinearSolveParams> = {
     return [outs, mappedOuts.map((m) => m ? 0 : null)];
   },
   higherOrder: {
-    inline: (p) => {
+    inline: (p, avals) => {
       const { constvars, invars, outvars, eqns } = p.solve.jaxpr.jaxpr;
-      const fresh = (fn: VectorFunction | null) =>
-        fn?.jaxpr.inAvals.slice(0, fn.numConsts).map((aval) => new JaxprVar(aval)) ?? [];
+      const all = parts(avals.map((aval) => new JaxprVar(aval)), p);
       const n = p.solve.numConsts;
-      const all = joined({
-        matvec: fresh(p.matvec),
-        vecmat: fresh(p.vecmat),
-        solve: invars.slice(0, n),
-        transposeSolve: fresh(p.transposeSolve),
-        b: invars.slice(n),
-      });
-      return closeJaxpr(makeJaxprOf(constvars, all, outvars, eqns), p.solve.jaxpr.consts);
+      const own = { solve: invars.slice(0, n), b: invars.slice(n) };
+      const jaxpr = makeJaxprOf(constvars, joined({ ...all, ...own }), outvars, eqns);
+      return closeJaxpr(jaxpr, p.solve.jaxpr.consts);
     },
   },
 };

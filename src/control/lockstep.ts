@@ -6,7 +6,7 @@
  */
 import type { NDArray } from "../core/array.ts";
 import { type ClosedJaxpr, closeJaxpr, JaxprVar, makeJaxprOf } from "../core/jaxpr.ts";
-import { shapedArray } from "../core/aval.ts";
+import type { ShapedArray } from "../core/aval.ts";
 import { type Primitive, type Tangent, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { bind1 } from "../core/trace.ts";
 import { axisToFront, type NoParams, noParams } from "../ops/common.ts";
@@ -16,12 +16,10 @@ import { axisTools, batchToFront, instantiate } from "../ops/shape.ts";
 import { isPresent } from "./common.ts";
 
 /** The jaxpr that gives the operand at a position back. */
-function projection(avals: ClosedJaxpr["inAvals"], position: number): ClosedJaxpr {
+function projection(avals: readonly ShapedArray[], position: number): ClosedJaxpr {
   const vars = avals.map((aval) => new JaxprVar(aval));
   return closeJaxpr(makeJaxprOf([], vars, [vars[position]], []), []);
 }
-
-const bool = shapedArray([], "bool");
 
 /** `unvmap_any`: a 0-d bool as it is; mapped, whether it holds for any example, which is the same for all. */
 export const unvmapAnyP: Primitive<NoParams> = {
@@ -30,7 +28,7 @@ export const unvmapAnyP: Primitive<NoParams> = {
   evaluate: ([x]) => [x],
   jvp: ([x]) => [[unvmapAny(x)], [new Zero(x.aval)]],
   batch: ([x], [dim]) => [[unvmapAny(reduceOr(x, [dim!]))], [null]],
-  higherOrder: { inline: () => projection([bool], 0) },
+  higherOrder: { inline: (_params, avals) => projection(avals, 0) },
 };
 
 /** Whether a 0-d bool holds for any example of all mapped axes. */
@@ -38,16 +36,10 @@ export function unvmapAny(x: NDArray): NDArray {
   return bind1(unvmapAnyP, [x], noParams);
 }
 
-/** Parameters of {@linkcode selectIfVmapP}. */
-export interface SelectIfVmapParams {
-  /** The type of both values. */
-  readonly aval: ClosedJaxpr["inAvals"][number];
-}
-
 /** `select_if_vmap`: of a 0-d bool and two values, the first value; where the bool is mapped, each example's choice. */
-export const selectIfVmapP: Primitive<SelectIfVmapParams> = {
+export const selectIfVmapP: Primitive<NoParams> = {
   name: "select_if_vmap",
-  abstractEval: (_ins, { aval }) => [aval],
+  abstractEval: ([, x]) => [x],
   evaluate: ([, x]) => [x],
   jvp: ([condition, x, y], [, tx, ty]) => {
     const out = selectIfVmap(condition, x, y);
@@ -78,10 +70,10 @@ export const selectIfVmapP: Primitive<SelectIfVmapParams> = {
     const mask = axisTools.broadcastInDim(axisToFront(axisTools, condition, dc), a.shape, [0]);
     return [[select(mask, a, b)], [0]];
   },
-  higherOrder: { inline: ({ aval }) => projection([bool, aval, aval], 1) },
+  higherOrder: { inline: (_params, avals) => projection(avals, 1) },
 };
 
 /** `x`, or where the 0-d `condition` is mapped, `y` for the examples for which it does not hold. */
 export function selectIfVmap(condition: NDArray, x: NDArray, y: NDArray): NDArray {
-  return bind1(selectIfVmapP, [condition, x, y], { aval: x.aval });
+  return bind1(selectIfVmapP, [condition, x, y], noParams);
 }

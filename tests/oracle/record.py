@@ -42,6 +42,7 @@ import math
 import pathlib
 
 import equinox as eqx
+import equinox.internal
 import jax
 import jax.ad_checkpoint
 import jax.extend
@@ -238,7 +239,13 @@ def record(fn):
 # --- replay on JAX -----------------------------------------------------------------------------
 
 
+# What Equinox has under another name, and has not made public.
+_ALIASES = {"vn.filter_while_loop": eqx.internal.while_loop, "vn.filter_scan": eqx.internal.scan}
+
+
 def _resolve(name):
+    if name in _ALIASES:
+        return _ALIASES[name]
     space, *rest = name.split(".")
     if space == "nn":
         roots = [jax.nn, eqx.nn]

@@ -50,7 +50,7 @@ def linear_solves(add):
     # Jacobi's iteration for a matrix with a strong diagonal: a solver that has no gradient of its own in reverse mode.
     matrix = lambda x: np.outer(x, np.array([0.1, 0.2, -0.1])) + np.diag(x + 2.0)
     jacobi = lambda mv, b: lax.while_loop(
-        lambda s: s["n"] < 60, lambda s: {"n": s["n"] + 1, "v": s["v"] + 0.4 * (b - mv(s["v"]))}, {"n": np.zeros((), "int32"), "v": b * 0.0})["v"]
+        lambda s: s["n"] < 60, lambda s: {"n": s["n"] + 1, "v": s["v"] + 0.4 * (b - mv(s["v"]))}, {"n": np.zeros((), dtype="int32"), "v": b * 0.0})["v"]
 
     def solution(x, **options):
         m = matrix(x)
@@ -77,7 +77,7 @@ def roots(add):
     tol = close(5e-5, 5e-6)
     newton = lambda f, x0: lax.while_loop(
         lambda s: s["n"] < 30, lambda s: {"n": s["n"] + 1, "v": s["v"] - f(s["v"]) / vn.grad(lambda v: f(v))(s["v"])},
-        {"n": np.zeros((), "int32"), "v": x0})["v"]
+        {"n": np.zeros((), dtype="int32"), "v": x0})["v"]
     scalar = lambda x: lax.custom_root(lambda v: v * v * v + v - x, np.array(1.0), lambda f, x0: newton(f, x0), lambda g, y: y / g(1.0))
     modes(add, "lax.customRoot", lambda x: scalar(x), onp.float32(3.0) * onp.ones((), "float32"), onp.array(0.7, "float32"), tol)
     second(add, "lax.customRoot", lambda x: scalar(x), onp.array(3.0, "float32"), onp.array(0.7, "float32"), tol)
@@ -92,8 +92,77 @@ def roots(add):
     add("lax.customRoot/unlike trees", lambda p: lax.custom_root(lambda v: [v, v], p, lambda f, x0: x0, lambda g, y: y), onp.array(2.0, "float32"), throws=True)
 
 
+# A carry that turns, so that it comes to no fixed point, and a table that each step writes one place of.
+def loop(x, w, table, steps, **options):
+    init = {"i": np.zeros((), dtype="int32"), "x": x, "table": table}
+    cond = lambda c: c["i"] < steps
+    body = lambda c: {
+        "i": c["i"] + 1,
+        "x": np.array([[0.8, -0.6], [0.6, 0.8]]) @ c["x"] + 0.1 * np.sin(w * c["x"]),
+        "table": c["table"].at[c["i"]].set(np.sum(c["x"])),
+    }
+    return vn.filter_while_loop(cond, body, init, **options)
+
+
+def while_loops(add):
+    tol = close(5e-5, 5e-6)
+    x, w, table = uniform(2), uniform(2, seed=1), uniform(20, seed=2)
+    loss = lambda c: np.sum(np.sin(c["x"])) + np.sum(c["table"] * np.cos(np.arange(20.0)))
+    for kind, options in (("lax", {}), ("bounded", {"max_steps": 16, "base": 4}), ("bounded", {"max_steps": 10}), ("checkpointed", {"checkpoints": 3}),
+                          ("checkpointed", {"max_steps": 13}), ("checkpointed", {"checkpoints": 1})):
+        name = f"vn.filterWhileLoop, {kind} {options}"
+        for buffers in (False, True):
+            o = {**options, "kind": kind, **({"buffers": lambda c: c["table"]} if buffers else {})}
+            tag = " with a buffer" if buffers else ""
+            run = lambda x, w, t, n: loop(x, w, t, n, **o)
+            add(f"{name}/value{tag}", lambda x, w, t: run(x, w, t, 13), x, w, table, tol=tol)
+            if kind == "lax":
+                add(f"{name}/jvp{tag}", lambda x, w, t: vn.jvp(lambda x, w: run(x, w, t, 13), [x, w], [w, x])[1]["x"], x, w, table, tol=tol)
+                add(f"{name}/grad{tag}", lambda x, w, t: vn.grad(lambda x: loss(run(x, w, t, 13)))(x), x, w, table, throws=True)
+                add(f"{name}/vmap{tag}", lambda x, w, t, n: vn.vmap(lambda x, n: run(x, w, t, n))(x, n), uniform((3, 2)), w, table,
+                    onp.array([4, 0, 13], "int32"), tol=tol)
+                continue
+            # The reference's gradient of a buffer's first value is not zero where it is written; ours is.
+            args = (0, 1) if buffers else (0, 1, 2)
+            add(f"{name}/grad{tag}", lambda x, w, t: vn.grad(lambda x, w, t: loss(run(x, w, t, 13)), argnums=args)(x, w, t), x, w, table, tol=tol)
+            add(f"{name}/vmap of grad{tag}", lambda x, w, t, n: vn.vmap(vn.grad(lambda x, n: loss(run(x, w, t, n))))(x, n),
+                uniform((3, 2)), w, table, onp.array([4, 0, 13], "int32"), tol=tol)
+            if buffers:
+                continue
+            add(f"{name}/grad of vmap{tag}", lambda x, w, t, n: vn.grad(lambda w: np.sum(vn.vmap(lambda x, n: loss(run(x, w, t, n)))(x, n)))(w),
+                uniform((3, 2)), w, table, onp.array([4, 0, 13], "int32"), tol=tol)
+            add(f"{name}/forward over reverse{tag}", lambda x, w, t: vn.jvp(lambda w: vn.grad(lambda x: loss(run(x, w, t, 6)))(x), [w], [x])[1],
+                x, w, table, tol=tol)
+            if kind == "checkpointed":
+                add(f"{name}/jvp{tag}", lambda x, w, t: vn.jvp(lambda x: run(x, w, t, 5)["x"], [x], [x]), x, w, table, throws=True)
+                add(f"{name}/reverse over reverse{tag}", lambda x, w, t: vn.grad(lambda w: np.sum(vn.grad(lambda x: loss(run(x, w, t, 6)))(x)))(w), x, w, table, throws=True)
+            else:
+                add(f"{name}/jvp{tag}", lambda x, w, t: vn.jvp(lambda x, w: run(x, w, t, 13), [x, w], [w, x])[1]["x"], x, w, table, tol=tol)
+
+
+def scans(add):
+    tol = close(5e-5, 5e-6)
+    init, xs, w = uniform(3), uniform((7, 3), seed=1), uniform(3, seed=2)
+    # The reference wants tuples of a scan's function, and lists are what is recorded: the arrays are carried bare.
+    step = lambda w: lambda c, x: [np.tanh(w * c + x), c * x]
+    loss = lambda out: np.sum(np.sin(out[0])) + np.sum(np.cos(out[1]))
+    for options in ({"kind": "lax"}, {"kind": "checkpointed"}, {"kind": "checkpointed", "checkpoints": 1}, {"kind": "checkpointed", "checkpoints": "all"}):
+        name = f"vn.filterScan, {options}"
+        run = lambda c, xs, w: vn.filter_scan(step(w), c, xs, **options)
+        add(f"{name}/value", lambda c, xs, w: run(c, xs, w), init, xs, w, tol=tol)
+        add(f"{name}/grad", lambda c, xs, w: vn.grad(lambda c, xs, w: loss(run(c, xs, w)), argnums=(0, 1, 2))(c, xs, w), init, xs, w, tol=tol)
+        add(f"{name}/vmap of grad", lambda c, xs, w: vn.vmap(vn.grad(lambda c, xs: loss(run(c, xs, w)), argnums=(0, 1)))(c, xs),
+            uniform((2, 3)), uniform((2, 7, 3), seed=1), w, tol=tol)
+        add(f"{name}/grad of vmap", lambda c, xs, w: vn.grad(lambda w: np.sum(vn.vmap(lambda c, xs: loss(run(c, xs, w)))(c, xs)))(w),
+            uniform((2, 3)), uniform((2, 7, 3), seed=1), w, tol=tol)
+        add(f"{name}/forward over reverse", lambda c, xs, w: vn.jvp(lambda w: vn.grad(lambda c: loss(run(c, xs, w)))(c), [w], [w])[1], init, xs, w, tol=tol)
+    add("vn.filterScan/inconsistent lengths", lambda c, xs: vn.filter_scan(lambda c, x: [c, x[0]], c, [xs, xs[1:]], kind="checkpointed"), init, xs, throws=True)
+
+
 def write(file):
     file.tol = close(2e-5, 2e-6)
     associative_scans(file.add)
     linear_solves(file.add)
     roots(file.add)
+    while_loops(file.add)
+    scans(file.add)
