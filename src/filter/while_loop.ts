@@ -7,6 +7,7 @@ import { ArgumentError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { shapedArray } from "../core/aval.ts";
 import { type ClosedJaxpr, hoistConsts } from "../core/jaxpr.ts";
+import { checkpointCall } from "../control/checkpoint.ts";
 import { bindCheckpointed } from "../control/checkpointed.ts";
 import { defaultCheckpoints, int } from "../control/checkpoint_schedule.ts";
 import { bindCond } from "../control/cond.ts";
@@ -126,11 +127,16 @@ function runBounded({ body, state }: Loop, maxSteps: number, base: number): read
       return [add(taken, 1), ...evalClosedJaxpr(step, [...consts, ...rest])];
     }
     const avals = avalsOf(xs);
-    const jaxpr = stage((ys) => {
+    const turn = (ys: readonly NDArray[]) => {
       const goOn = and(unvmapAny(ys[1]), lt(ys[0], maxSteps));
       const branches = [stage((zs) => zs, avals), stage((zs) => block(level - 1, zs), avals)];
       return bindCond(convertElementType(goOn, "int32"), ys, branches);
-    }, avals);
+    };
+    // A block of blocks keeps where each of them began, and computes the rest again.
+    const jaxpr = stage(
+      (ys) => level === 1 ? turn(ys) : checkpointCall(turn, ys, [], null, false),
+      avals,
+    );
     return bindScan(xs, {
       jaxpr,
       length: base,

@@ -1,0 +1,462 @@
+/**
+ * The behaviours of Equinox's `test_while_loop.py`, each under its upstream name.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import * as vn from "../../mod.ts";
+import { debugCallback } from "../../src/control/callback.ts";
+
+const { lax, numpy: np, random } = vn;
+type NDArray = vn.NDArray;
+type Carry = [step: NDArray, val1: NDArray, val2: NDArray];
+type Kind = "lax" | "bounded" | "checkpointed";
+
+const int = (n: number | number[]) => np.array(n, { dtype: "int32" });
+const key = (() => {
+  let seed = 0;
+  return () => random.key(seed++);
+})();
+
+/** The steps at which bodies were run, in order. */
+const seen: number[] = [];
+
+/** Two numbers, turned by an angle that a model gives: they come to no fixed point. Every step writes one place of a table. */
+function problem(numSteps: number | null) {
+  const cond = ([step]: Carry) => numSteps === null ? true : step.less(numSteps);
+  const bodyOf = (mlp: vn.nn.MLP) => ([step, val1, val2]: Carry): Carry => {
+    const theta = mlp.call(val1).get(0);
+    const [real, imag] = [val1.get(0), val1.get(1)];
+    const turned = real.mul(np.cos(theta)).sub(imag.mul(np.sin(theta)));
+    const other = real.mul(np.sin(theta)).add(imag.mul(np.cos(theta)));
+    debugCallback([step], ([s]) => (seen.push(s.item()), []));
+    return [step.add(1), np.stack([turned, other]), val2.at(step).set(turned)];
+  };
+  const mlp = new vn.nn.MLP(2, 1, 2, 2, { key: key() });
+  return {
+    cond,
+    bodyOf,
+    mlp,
+    val1: random.normal(key(), [2]),
+    val2: random.normal(key(), [20]),
+  };
+}
+
+/** The same loop as a scan of branches: what the loops are held against. */
+function asScan<C>(
+  cond: (c: C) => NDArray | boolean,
+  body: (c: C) => C,
+  init: C,
+  maxSteps: number,
+): C {
+  const step = (c: C) => [vn.filterCond(cond(c), body, (x: C) => x, c), null] as const;
+  return vn.filterScan(step, init, null, { length: maxSteps })[0];
+}
+
+function allclose(a: unknown, b: unknown, tol = 1e-4): void {
+  const equal = vn.treeEqual(a, b, { rtol: tol, atol: tol });
+  const show = (t: unknown) => vn.treePformat(t, { shortArrays: false });
+  const holds = typeof equal === "boolean" ? equal : equal.item() === 1;
+  assert(holds, `${show(a)}\nis not\n${show(b)}`);
+}
+
+const kinds: readonly Kind[] = ["lax", "bounded", "checkpointed"];
+const pickTable = (c: Carry) => c[2];
+
+Deno.test("equinox/while_loop/test_notangent_forward: every kind gives what lax.whileLoop gives", () => {
+  const { cond, bodyOf, mlp, val1, val2 } = problem(5);
+  const body = bodyOf(mlp);
+  const expected = lax.whileLoop(cond, body, [int(0), val1, val2]);
+  for (const kind of kinds) {
+    for (const buffers of [null, pickTable]) {
+      const maxSteps = kind === "bounded" ? 10 : null;
+      const options = { kind, buffers, maxSteps, checkpoints: 1 };
+      allclose(vn.filterWhileLoop(cond, body, [int(0), val1, val2], options), expected, 1e-5);
+    }
+  }
+});
+
+Deno.test("equinox/while_loop/test_forward: linearised, the value is that of the loop", () => {
+  const { cond, bodyOf, mlp, val1, val2 } = problem(5);
+  const body = bodyOf(mlp);
+  const expected = lax.whileLoop(cond, body, [int(0), val1, val2]);
+  for (const kind of kinds) {
+    for (const buffers of [null, pickTable]) {
+      const run = vn.filterJit((val1: NDArray, val2: NDArray) =>
+        vn.filterWhileLoop(cond, body, [int(0), val1, val2] as Carry, {
+          kind,
+          buffers,
+          maxSteps: kind === "bounded" ? 10 : null,
+          checkpoints: 9,
+        })
+      );
+      allclose(vn.linearize(run, val1, val2)[0], expected);
+    }
+  }
+});
+
+const orders: readonly (readonly [checkpoints: number, steps: number, order: string])[] = [
+  [1, 3, "0,1,2,0,1,0"],
+  [1, 5, "0,1,2,3,4,0,1,2,3,0,1,2,0,1,0"],
+  [2, 8, "7,0,1,2,3,4,5,6,3,4,5,3,4,3,0,1,2,1,0"],
+  [3, 11, "10,4,5,6,7,8,9,7,8,7,4,5,6,5,4,0,1,2,3,2,1,0"],
+  [9, 5, "4,3,2,1,0"],
+  [2, 5, "3,4,3,0,1,2,1,0"],
+  [4, 4, "3,2,1,0"],
+  [4, 5, "3,4,3,2,1,0"],
+  [4, 6, "5,2,3,4,3,2,1,0"],
+  [4, 7, "6,5,2,3,4,3,2,0,1,0"],
+  [4, 8, "7,6,5,0,1,2,3,4,3,2,1,0"],
+  [4, 9, "7,8,7,6,5,0,1,2,3,4,3,2,1,0"],
+  [4, 10, "9,6,7,8,7,6,5,0,1,2,3,4,3,2,1,0"],
+  [4, 11, "10,9,5,6,7,8,7,6,5,0,1,2,3,4,3,2,1,0"],
+  [4, 12, "10,11,10,9,5,6,7,8,7,6,5,0,1,2,3,4,3,2,1,0"],
+  [4, 13, "12,9,10,11,10,9,5,6,7,8,7,6,5,0,1,2,3,4,3,2,1,0"],
+  [4, 14, "12,13,12,9,10,11,10,9,5,6,7,8,7,6,5,0,1,2,3,4,3,2,1,0"],
+];
+
+Deno.test("equinox/while_loop/test_backward_checkpointed: gradients, and the 17 orders of steps going backwards", () => {
+  for (const [checkpoints, numSteps, order] of orders) {
+    const forward = Array.from({ length: numSteps }, (_, i) => i);
+    const expected = [...forward, ...order.split(",").map(Number)];
+    const { bodyOf, mlp, val1, val2 } = problem(null);
+    const loss = (loop: (body: (c: Carry) => Carry, init: Carry) => Carry) =>
+      vn.filterJit(vn.filterValueAndGrad(([v1, v2, m]: [NDArray, NDArray, vn.nn.MLP]) => {
+        const [, out1, out2] = loop(bodyOf(m), [int(0), v1, v2]);
+        return out1.sum().add(out2.sum());
+      }));
+    const always = () => true;
+    const truth = loss((body, init) => asScan(always, body, init, numSteps));
+    const [value, grads] = truth([val1, val2, mlp]);
+    for (const withMaxSteps of [true, false]) {
+      for (const buffers of [null, pickTable]) {
+        const { cond } = problem(withMaxSteps ? null : numSteps);
+        const maxSteps = withMaxSteps ? numSteps : null;
+        const run = loss((body, init) =>
+          vn.filterWhileLoop(cond, body, init, {
+            kind: "checkpointed",
+            maxSteps,
+            buffers,
+            checkpoints,
+          })
+        );
+        seen.length = 0;
+        const [ours, ourGrads] = run([val1, val2, mlp]);
+        assertEquals(seen, expected, `checkpoints ${checkpoints}, ${numSteps} steps`);
+        allclose(ours, value);
+        allclose(ourGrads, grads);
+      }
+    }
+  }
+});
+
+Deno.test("equinox/while_loop/test_backward_bounded: gradients of a bounded loop", () => {
+  const { cond, bodyOf, mlp, val1, val2 } = problem(null);
+  const loss = (loop: (body: (c: Carry) => Carry, init: Carry) => Carry) =>
+    vn.filterJit(vn.filterValueAndGrad(([v1, v2, m]: [NDArray, NDArray, vn.nn.MLP]) => {
+      const [, out1, out2] = loop(bodyOf(m), [int(0), v1, v2]);
+      return out1.sum().add(out2.sum());
+    }));
+  const expected = loss((body, init) => asScan(cond, body, init, 14))([val1, val2, mlp]);
+  for (const buffers of [null, pickTable]) {
+    for (const base of [16, 4, 2]) {
+      const options = { kind: "bounded", maxSteps: 14, buffers, base } as const;
+      const run = loss((body, init) => vn.filterWhileLoop(cond, body, init, options));
+      allclose(run([val1, val2, mlp]), expected);
+    }
+  }
+});
+
+/** Values, and gradients where the kind has any, of many examples at once. */
+function mapped(kind: Kind, numSteps: number, firstSteps: NDArray | null, examples: number): void {
+  const { cond, bodyOf, mlp } = problem(numSteps);
+  const val1 = random.normal(key(), [examples, 2]);
+  const val2 = random.normal(key(), [examples, 20]);
+  type Args = [v1: NDArray, v2: NDArray, m: vn.nn.MLP];
+  const loss = (loop: (body: (c: Carry) => Carry, init: Carry) => Carry) => {
+    const f = ([v1, v2, m]: Args, start: NDArray) => {
+      const [, out1, out2] = loop(bodyOf(m), [start, v1, v2]);
+      return out1.sum().add(out2.sum());
+    };
+    const each = kind === "lax" ? f : vn.filterValueAndGrad(f);
+    const inAxes = [[0, 0, null], firstSteps === null ? null : 0];
+    return vn.filterJit(vn.filterVmap(each as never, { inAxes: inAxes as never })) as (
+      args: Args,
+      start: NDArray,
+    ) => unknown;
+  };
+  const start = firstSteps ?? int(0);
+  const expected = loss((body, init) => asScan(cond, body, init, 14))([val1, val2, mlp], start);
+  for (const buffers of [null, pickTable]) {
+    const maxSteps = kind === "bounded" ? 16 : null;
+    const options = { kind, buffers, maxSteps, checkpoints: 4 };
+    const run = loss((body, init) => vn.filterWhileLoop(cond, body, init, options));
+    allclose(run([val1, val2, mlp], start), expected);
+  }
+}
+
+Deno.test("equinox/while_loop/test_vmap_primal_unbatched_cond: mapped over the values", () => {
+  for (const kind of kinds) mapped(kind, 14, null, 3);
+});
+
+Deno.test("equinox/while_loop/test_vmap_primal_batched_cond: examples that end at different times", () => {
+  for (const kind of kinds) mapped(kind, 14, int([0, 1, 2, 3, 5, 10]), 6);
+});
+
+Deno.test("equinox/while_loop/test_vmap_cotangent: a jacobian pulls back many cotangents at once", () => {
+  const { cond, bodyOf, mlp, val1, val2 } = problem(14);
+  const jacobian = (loop: (body: (c: Carry) => Carry, init: Carry) => Carry) =>
+    vn.filterJit(vn.filterJacrev(([v1, m]: [NDArray, vn.nn.MLP]) => {
+      const [, out1, out2] = loop(bodyOf(m), [int(0), v1, val2]);
+      return [out1, out2];
+    }));
+  const expected = jacobian((body, init) => asScan(cond, body, init, 14))([val1, mlp]);
+  for (const kind of ["bounded", "checkpointed"] as const) {
+    for (const buffers of [null, pickTable]) {
+      const maxSteps = kind === "bounded" ? 16 : null;
+      const options = { kind, buffers, maxSteps, checkpoints: 4 };
+      const run = jacobian((body, init) => vn.filterWhileLoop(cond, body, init, options));
+      allclose(run([val1, mlp]), expected);
+    }
+  }
+});
+
+Deno.test("equinox/while_loop/test_zero_buffer: an array without elements in the carry", () => {
+  const run = (val: NDArray) =>
+    vn.filterWhileLoop(
+      ([step]: [NDArray, NDArray]) => step.less(5),
+      ([step, v]: [NDArray, NDArray]): [NDArray, NDArray] => [step.add(1), v],
+      [int(0), val],
+      { kind: "checkpointed", maxSteps: 5 },
+    );
+  const [[step, value]] = vn.linearize(run, np.zeros([5, 0])) as [[NDArray, NDArray], unknown];
+  assertEquals([step.item(), value.shape], [5, [5, 0]]);
+  const grad = vn.filterGrad((v: NDArray) => run(v)[1].sum())(np.zeros([5, 0]));
+  assertEquals(grad.shape, [5, 0]);
+});
+
+/** The identity; its derivative must not be asked for. */
+const nondifferentiable = (message = "this cannot be differentiated") => {
+  const f = vn.filterCustomJvp((x: NDArray) => x);
+  f.defJvp(() => {
+    throw new Error(message);
+  });
+  return f;
+};
+
+/** The identity; no cotangent may come to it. */
+const nondifferentiableBackward = () => {
+  const f = vn.filterCustomVjp((x: NDArray) => x);
+  f.defFwd((_perturbed, x) => [x, null]);
+  f.defBwd(() => {
+    throw new Error("unexpected cotangent");
+  });
+  return f;
+};
+
+Deno.test("equinox/while_loop/test_symbolic_zero: cotangents that are zero without looking are never computed", () => {
+  type Six = [NDArray, NDArray, NDArray, NDArray, number, NDArray];
+  const identity = (x: NDArray) => x;
+  const run = (guard: (place: number) => (x: NDArray) => NDArray) =>
+    vn.filterGrad(([c0, c1, c2, c3]: NDArray[]) => {
+      const [out] = vn.filterWhileLoop(
+        () => true,
+        ([a, b, c, d, e, f]: Six): Six => [
+          guard(2)(c),
+          guard(3)(d),
+          lax.stopGradient(guard(1)(b)),
+          guard(3)(d),
+          e,
+          f,
+        ],
+        [c0, c1, c2, c3, 5, int(6)],
+        { kind: "checkpointed", maxSteps: 5 },
+      );
+      return out;
+    })([1, 2, 3, 4].map((v) => np.array(v)));
+  const [g0, g1, g2, g3] = run(() => identity);
+  assertEquals([g0, g1, g2, g3].map((g) => g.item()), [0, 0, 0, 0]);
+  // Of the carries, 0 and 2 alone have cotangents.
+  run((place) => place === 2 ? identity : nondifferentiableBackward());
+  assertThrows(
+    () => run((place) => place === 2 ? nondifferentiableBackward() : identity),
+    Error,
+    "unexpected cotangent",
+  );
+});
+
+Deno.test("equinox/while_loop/test_disable_jit: eagerly, with a body that forgets its carry", () => {
+  const out = vn.filterWhileLoop(() => true, () => int(5), int(3), {
+    maxSteps: 3,
+    kind: "checkpointed",
+  });
+  assertEquals(out.item(), 5);
+});
+
+Deno.test("equinox/while_loop/test_buffer_index: a buffer takes any index", () => {
+  const out = vn.filterWhileLoop(
+    () => true,
+    (c: NDArray) => c.at("...", vn.slice(1, null)).set(7),
+    np.zeros([3, 5]),
+    { kind: "checkpointed", maxSteps: 2, buffers: (c) => c },
+  );
+  assertEquals(out.tolist(), Array(3).fill([0, 7, 7, 7, 7]));
+});
+
+Deno.test("equinox/while_loop/test_nondifferentiable_body1: what is not perturbed is not differentiated", () => {
+  type Five = [NDArray, NDArray, NDArray, NDArray, null];
+  const body = ([step, x, y, z]: Five): Five => {
+    const fixed = nondifferentiable()(y);
+    return [step.add(1), x.add(fixed), y.add(1), z.at(step).set(y), null];
+  };
+  const run = (loop: (init: Five) => Five) =>
+    vn.filterJit(vn.filterValueAndGrad(([x, z]: [NDArray, NDArray], y: NDArray) => {
+      const [, xOut, yOut, zOut, none] = loop([int(0), x, y, z, null]);
+      assertEquals(none, null);
+      return xOut.add(yOut).add(zOut.sum());
+    }))([np.array(1.2), np.array([-5, -5, -5])], np.array(0.7));
+  allclose(
+    run((init) =>
+      vn.filterWhileLoop(() => true, body, init, { maxSteps: 3, kind: "checkpointed" })
+    ),
+    run((init) => asScan(() => true, body, init, 3)),
+  );
+});
+
+Deno.test("equinox/while_loop/test_nondifferentiable_body2: perturbations run to their fixed point; a cotangent of what is not perturbed is dropped", () => {
+  type Four = [NDArray, NDArray, NDArray, NDArray];
+  const run = (guarded: number, refuse: (x: NDArray) => NDArray) =>
+    vn.filterJit(vn.filterGrad((x: NDArray) => {
+      const one = np.array(1);
+      const guard = (place: number, v: NDArray) => place === guarded ? refuse(v) : v;
+      const [, y, , w] = vn.filterWhileLoop(
+        () => true,
+        ([x, y, z, w]: Four): Four => [
+          guard(0, x).add(1),
+          x.add(guard(1, y)),
+          y.add(guard(2, z)),
+          guard(3, w).mul(2),
+        ],
+        [x, one, one, one],
+        { maxSteps: 3, kind: "checkpointed" },
+      );
+      return y.add(w);
+    }))(np.array(1));
+  const identity = (x: NDArray) => x;
+  assertEquals(run(-1, identity).item(), 3);
+  // Perturbed: all but w.
+  assertEquals(run(3, nondifferentiable()).item(), 3);
+  for (const place of [0, 1, 2]) assertThrows(() => run(place, nondifferentiable()), Error);
+  // Cotangents come to x and y.
+  for (const place of [2, 3]) assertEquals(run(place, nondifferentiableBackward()).item(), 3);
+  for (const place of [0, 1]) {
+    assertThrows(() => run(place, nondifferentiableBackward()), Error, "unexpected cotangent");
+  }
+});
+
+Deno.test("equinox/while_loop/test_body_fun_grads: a carry that has a cotangent for the sake of what the body closes over", () => {
+  type Two = [NDArray, NDArray];
+  const run = (loop: (body: (c: Two) => Two, init: Two) => Two) =>
+    vn.filterJit(vn.filterGrad(([x, y]: Two) => {
+      const [a, b] = loop(([a, b]) => [a.mul(x), b.add(1)], [np.array(1), y]);
+      return a.add(b);
+    }))([np.array(1), np.array(1)]);
+  const ours = run((body, init) =>
+    vn.filterWhileLoop(() => true, body, init, { maxSteps: 3, kind: "checkpointed" })
+  );
+  allclose(ours, run((body, init) => asScan(() => true, body, init, 3)));
+  assertEquals(ours.map((g) => g.item()), [3, 1]);
+});
+
+Deno.test("equinox/while_loop/test_trivial_vjp: an output that nothing perturbed reaches has gradient zero, and the body is not pulled back", () => {
+  const refuse = nondifferentiableBackward();
+  const grad = vn.filterJit(vn.filterGrad((x: NDArray) => {
+    const [, b] = vn.filterWhileLoop(
+      () => true,
+      ([a, b]: [NDArray, NDArray]): [NDArray, NDArray] => [refuse(a), b],
+      [x, np.array(0)],
+      { maxSteps: 3, kind: "checkpointed" },
+    );
+    return b;
+  }))(np.array(1));
+  assertEquals(grad.item(), 0);
+});
+
+Deno.test("equinox/while_loop/test_buffer_at_set: a buffer is no array, and may be written under a condition", () => {
+  const array = int([0]);
+  for (const holds of [true, false]) {
+    const run = vn.filterJit((pred: NDArray) =>
+      vn.filterWhileLoop(
+        () => true,
+        (c: NDArray) => {
+          assert(!vn.isArray(c));
+          const buffer = c as unknown as vn.LoopBuffer;
+          return buffer.at(0).set(1, { pred }) as unknown as NDArray;
+        },
+        array,
+        { maxSteps: 1, kind: "checkpointed", buffers: (x) => x },
+      )
+    );
+    assertEquals(run(np.array(holds)).tolist(), [holds ? 1 : 0]);
+  }
+});
+
+Deno.test("equinox/while_loop/test_unperturbed_output: outputs that nothing perturbed reaches have no tangent", () => {
+  class State extends vn.Module {
+    readonly none: null = null;
+    constructor(
+      readonly flag: NDArray,
+      readonly count: NDArray,
+      readonly still: NDArray,
+      readonly moved1: NDArray,
+      readonly moved2: NDArray,
+      readonly movedBuffer: NDArray,
+      readonly stillBuffer: NDArray,
+    ) {
+      super();
+    }
+  }
+  const init = new State(
+    np.array(true),
+    int(1),
+    np.array(1),
+    np.array(1),
+    np.array(2),
+    np.array([3]),
+    np.array([4]),
+  );
+  const body = (c: State) =>
+    new State(
+      c.flag,
+      c.count,
+      c.still,
+      c.moved2,
+      c.moved2,
+      c.movedBuffer.at(0).set(c.moved2),
+      c.stillBuffer.at(0).set(c.still),
+    );
+  const run = (state: State) => {
+    const start = vn.treeAt((c: State) => [c.still, c.stillBuffer, c.moved1], state, {
+      replaceFn: lax.stopGradient,
+    });
+    const end = vn.filterWhileLoop(() => true, body, start, {
+      maxSteps: 1,
+      buffers: (c) => c.movedBuffer,
+      kind: "checkpointed",
+    });
+    assertEquals(end.none, null);
+    const quiet = nondifferentiable();
+    const total = quiet(end.still).add(quiet(end.stillBuffer).sum());
+    for (const moved of [end.moved1, end.moved2, end.movedBuffer]) {
+      assertThrows(() => nondifferentiable("kaboom!")(moved), Error, "kaboom!");
+    }
+    return total.add(end.moved1).add(end.moved2).add(end.movedBuffer.sum());
+  };
+  vn.filterVjp(run, init);
+  const grads = vn.filterGrad(run)(init);
+  assertEquals(
+    [grads.still, grads.moved1, grads.moved2].map((g) => g.item()),
+    [0, 0, 3],
+  );
+  assertEquals([grads.movedBuffer, grads.stillBuffer].map((g) => g.tolist()), [[0], [0]]);
+});
