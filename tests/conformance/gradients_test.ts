@@ -97,11 +97,14 @@ for (const c of cases) {
     const dot = (...xs: vn.NDArray[]) =>
       total(gradient(...xs).map((g: vn.NDArray, i: number) => g.mul(ts[i]).sum()));
     const forwardOverReverse = vn.jvp(gradient, at, ts)[1];
+    at.forEach((_, i) => {
+      const differences = numeric((...xs) => gradient(...xs)[i], at, ts);
+      close(forwardOverReverse[i], differences, 2e-4, `operand ${i} against differences`);
+    });
+    if (c.reverseOverReverse === false) return;
     const reverseOverReverse = vn.vjp(dot, ...at)[1](one);
     at.forEach((_, i) => {
       close(forwardOverReverse[i], reverseOverReverse[i], 1e-8, `operand ${i}`);
-      const differences = numeric((...xs) => gradient(...xs)[i], at, ts);
-      close(forwardOverReverse[i], differences, 2e-4, `operand ${i} against differences`);
     });
   });
 }

@@ -27,6 +27,8 @@ export interface Case {
   readonly forward?: boolean;
   /** Whether reverse mode exists, as it does unless `false`. */
   readonly reverse?: boolean;
+  /** Whether a gradient has one, as it does unless `false`. */
+  readonly reverseOverReverse?: boolean;
   /** For functions of long memory: how far results may be apart, relatively. */
   readonly tolerance?: number;
 }
@@ -409,6 +411,41 @@ export const cases: readonly Case[] = [
     call: (x, w) =>
       lax.whileLoop((c: vn.NDArray) => c.sum().less(20), (c: vn.NDArray) => c.mul(w).add(x), x),
     reverse: false,
+  },
+  {
+    name: "checkpointed_loop",
+    operands: [f([2], [1, 2]), f([], [1.2, 1.5])],
+    call: (x, w) =>
+      vn.filterWhileLoop((c) => c.sum().less(20), (c) => c.mul(w).add(x), x, {
+        kind: "checkpointed",
+        checkpoints: 2,
+      }),
+    forward: false,
+    reverseOverReverse: false,
+  },
+  {
+    name: "checkpointed_loop over slices",
+    operands: [f([2]), f([5, 2]), f([])],
+    call: (c, xs, w) => {
+      const step = (c: vn.NDArray, x: vn.NDArray) => {
+        const next = np.sin(c).mul(x).add(w);
+        return [next, next.mul(w)] as const;
+      };
+      const [last, all] = vn.filterScan(step, c, xs, { kind: "checkpointed", checkpoints: 2 });
+      return all.add(last);
+    },
+    forward: false,
+    reverseOverReverse: false,
+  },
+  {
+    name: "a bounded loop",
+    operands: [f([2], [1, 2]), f([], [1.2, 1.5])],
+    call: (x, w) =>
+      vn.filterWhileLoop((c) => c.sum().less(20), (c) => c.mul(w).add(x), x, {
+        kind: "bounded",
+        maxSteps: 9,
+        base: 3,
+      }),
   },
   {
     name: "cond",
