@@ -261,7 +261,7 @@ Deno.test("equinox/while_loop/test_symbolic_zero: cotangents that are zero witho
     vn.filterGrad(([c0, c1, c2, c3]: NDArray[]) => {
       const [out] = vn.filterWhileLoop(
         () => true,
-        ([a, b, c, d, e, f]: Six): Six => [
+        ([, b, c, d, e, f]: Six): Six => [
           guard(2)(c),
           guard(3)(d),
           lax.stopGradient(guard(1)(b)),
