@@ -104,39 +104,4 @@ export const controlCases: readonly Case[] = [
       });
     },
   },
-  {
-    name: "random_seed",
-    operands: [int([4], [0, 99])],
-    call: (s) => vn.random.keyData(vn.random.key(s)),
-    ...ints,
-  },
-  {
-    name: "random_wrap",
-    operands: [{ shape: [3, 2], range: [0, 99], dtype: "uint32" }],
-    call: (words) => vn.random.bits(vn.random.wrapKeyData(words).get(1), [3]),
-    ...ints,
-  },
-  {
-    name: "threefry2x32",
-    operands: Array.from({ length: 4 }, () => ({ shape: [3], range: [0, 99], dtype: "uint32" })),
-    call: (...words) => np.stack(threefry2x32(words[0], words[1], words[2], words[3])),
-    ...ints,
-  },
-  ...controlCases,
-  {
-    name: "jit",
-    operands: [f([3]), f([])],
-    call: (x, w) => vn.jit((x: vn.NDArray) => np.sin(x).mul(w))(x),
-  },
-  {
-    name: "custom_jvp_call",
-    operands: [f([3]), f([3])],
-    call: (x, y) => sineByRule(x, y),
-  },
-  {
-    name: "custom_vjp_call",
-    operands: [f([3]), f([3])],
-    call: (x, y) => productByRule([x, y]),
-    forward: false,
-  },
 ];

@@ -361,6 +361,41 @@ export const cases: readonly Case[] = [
   { name: "cumlogsumexp", operands: [f([7])], call: (x) => lax.cumlogsumexp(x, 0) },
   { name: "sort", operands: [f([3, 9])], call: (x) => lax.sort(x) },
   { name: "argsort", operands: [f([3, 60])], call: (x) => np.argsort(x), ...flat },
+  {
+    name: "random_seed",
+    operands: [int([4], [0, 99])],
+    call: (s) => vn.random.keyData(vn.random.key(s)),
+    ...ints,
+  },
+  {
+    name: "random_wrap",
+    operands: [{ shape: [3, 2], range: [0, 99], dtype: "uint32" }],
+    call: (words) => vn.random.bits(vn.random.wrapKeyData(words).get(1), [3]),
+    ...ints,
+  },
+  {
+    name: "threefry2x32",
+    operands: Array.from({ length: 4 }, () => ({ shape: [3], range: [0, 99], dtype: "uint32" })),
+    call: (...words) => np.stack(threefry2x32(words[0], words[1], words[2], words[3])),
+    ...ints,
+  },
+  ...controlCases,
+  {
+    name: "jit",
+    operands: [f([3]), f([])],
+    call: (x, w) => vn.jit((x: vn.NDArray) => np.sin(x).mul(w))(x),
+  },
+  {
+    name: "custom_jvp_call",
+    operands: [f([3]), f([3])],
+    call: (x, y) => sineByRule(x, y),
+  },
+  {
+    name: "custom_vjp_call",
+    operands: [f([3]), f([3])],
+    call: (x, y) => productByRule([x, y]),
+    forward: false,
+  },
   { name: "iota", operands: [f([3])], call: (x) => lax.add(x, lax.iota(x.dtype, 3)) },
   { name: "copy", operands: [f([3])], call: (x) => np.copy(x) },
   ...([
