@@ -14,6 +14,11 @@ const { numpy: np } = vn;
 /** Primitives that no case can show, each with the reason. */
 const unseen: Readonly<Record<string, string>> = {
   custom_lin: "lives between linearisation and transposition only: the case of custom_vjp_call",
+  nonbatchable: "refuses to be mapped: tests/equinox/nontraceable_test.ts",
+  nontraceable: "refuses to be transformed: tests/equinox/nontraceable_test.ts",
+  unvmap_any: "reduces over mapped axes, outer ones too: tests/equinox/misc_test.ts",
+  unvmap_all: "as unvmap_any",
+  unvmap_max: "as unvmap_any",
 };
 
 Deno.test("every primitive is used by a case of the conformance table", async () => {

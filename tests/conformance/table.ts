@@ -4,6 +4,9 @@
  * @module
  */
 import * as vn from "../../mod.ts";
+import { debugCallback, ioCallbackP } from "../../src/control/callback.ts";
+import { bind1 } from "../../src/core/trace.ts";
+import { nondifferentiable, nondifferentiableBackward } from "../../src/internal/mod.ts";
 import { threefry2x32 } from "../../src/ops/random_bits.ts";
 import { controlCases } from "./control_cases.ts";
 
@@ -445,6 +448,37 @@ export const cases: readonly Case[] = [
     name: "error_if",
     operands: [f([3, 2]), int([])],
     call: (x, i) => vn.errorIf(x.mul(x), i.greater(100), "large"),
+  },
+  {
+    name: "io_callback",
+    operands: [f([3])],
+    call: (x) =>
+      bind1(ioCallbackP, [x], {
+        callback: ([a]) => [a.mul(2)],
+        resultAvals: [x.aval],
+        vmapMethod: "sequential",
+      }),
+    ...flat,
+  },
+  {
+    name: "debug_callback",
+    operands: [f([3])],
+    call: (x) => {
+      debugCallback([x], () => []);
+      return x.mul(x);
+    },
+  },
+  {
+    name: "nondifferentiable",
+    operands: [f([3])],
+    call: (x) => nondifferentiable(x).mul(2),
+    ...flat,
+  },
+  {
+    name: "nondifferentiable_backward",
+    operands: [f([3])],
+    call: (x) => nondifferentiableBackward(x).mul(x),
+    reverse: false,
   },
   {
     name: "error_if, giving NaN",
