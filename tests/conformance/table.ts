@@ -4,9 +4,7 @@
  * @module
  */
 import * as vn from "../../mod.ts";
-import { debugCallback, ioCallbackP } from "../../src/control/callback.ts";
-import { bind1 } from "../../src/core/trace.ts";
-import { nondifferentiable, nondifferentiableBackward } from "../../src/internal/mod.ts";
+import { hostCases } from "./host_cases.ts";
 import { threefry2x32 } from "../../src/ops/random_bits.ts";
 import { controlCases } from "./control_cases.ts";
 
@@ -86,6 +84,7 @@ const flat = { differentiate: [] as number[] };
 
 /** Every primitive of this version. */
 export const cases: readonly Case[] = [
+  ...hostCases,
   binary("add"),
   binary("sub"),
   binary("mul"),
@@ -418,73 +417,6 @@ export const cases: readonly Case[] = [
     operands: [f([3, 3, 2])],
     call: (x) => vn.vmap(each, { axisName: "i" })(x),
   })),
-  {
-    name: "pure_callback",
-    operands: [f([3]), f([2])],
-    call: (x, y) =>
-      vn.filterPureCallback(
-        (a: vn.NDArray, b: vn.NDArray) => np.outer(a, b),
-        x,
-        y,
-        vn.kwargs({ resultShapeDtypes: new vn.ShapeDtypeStruct([3, 2], x.dtype) }),
-      ),
-    ...flat,
-  },
-  {
-    name: "pure_callback, vectorized",
-    operands: [f([3])],
-    call: (x) =>
-      vn.filterPureCallback(
-        (a: vn.NDArray) => a.mul(2),
-        x,
-        vn.kwargs({
-          resultShapeDtypes: new vn.ShapeDtypeStruct([3], x.dtype),
-          vectorized: true,
-        }),
-      ),
-    ...flat,
-  },
-  {
-    name: "error_if",
-    operands: [f([3, 2]), int([])],
-    call: (x, i) => vn.errorIf(x.mul(x), i.greater(100), "large"),
-  },
-  {
-    name: "io_callback",
-    operands: [f([3])],
-    call: (x) =>
-      bind1(ioCallbackP, [x], {
-        callback: ([a]) => [a.mul(2)],
-        resultAvals: [x.aval],
-        vmapMethod: "sequential",
-      }),
-    ...flat,
-  },
-  {
-    name: "debug_callback",
-    operands: [f([3])],
-    call: (x) => {
-      debugCallback([x], () => []);
-      return x.mul(x);
-    },
-  },
-  {
-    name: "nondifferentiable",
-    operands: [f([3])],
-    call: (x) => nondifferentiable(x).mul(2),
-    ...flat,
-  },
-  {
-    name: "nondifferentiable_backward",
-    operands: [f([3])],
-    call: (x) => nondifferentiableBackward(x).mul(x),
-    reverse: false,
-  },
-  {
-    name: "error_if, giving NaN",
-    operands: [f([3])],
-    call: (x) => vn.errorIf(x.mul(x), x.get(0).greater(100), "large", { onError: "nan" }),
-  },
   { name: "relu", operands: [f([9])], call: (x) => vn.nn.relu(x) },
   { name: "softmax", operands: [f([3, 7])], call: (x) => vn.nn.softmax(x) },
   { name: "logsumexp", operands: [f([3, 7])], call: (x) => vn.nn.logsumexp(x, 1) },
