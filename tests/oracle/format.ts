@@ -55,20 +55,23 @@ export interface DataFile {
   readonly file: string;
   readonly arrays: readonly StoredArray[];
   readonly cases: readonly Case[];
+  /** What a module of cases keeps beside them, by name. */
+  readonly tables: Readonly<Record<string, unknown>>;
 }
 
 /** Reads `data/<name>.json`. */
 export function readDataFile(name: string): DataFile {
   const text = Deno.readTextFileSync(new URL(`./data/${name}.json`, import.meta.url));
-  const json = JSON.parse(text) as {
+  const { file, arrays, cases, ...tables } = JSON.parse(text) as {
     file: string;
     arrays: [DType, number[], string][];
     cases: Case[];
   };
   return {
-    file: json.file,
-    cases: json.cases,
-    arrays: json.arrays.map(([dtype, shape, base64]) => ({
+    file,
+    cases,
+    tables,
+    arrays: arrays.map(([dtype, shape, base64]) => ({
       dtype,
       shape,
       values: typed(dtype, Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer),

@@ -11,7 +11,8 @@ keyword arguments become one trailing options object; an upper-case name is cons
 
 Format of a data file, all JSON:
 
-    {"file", "arrays": [[dtype, shape, base64 of little-endian bytes], ...], "cases": [case, ...]}
+    {"file", "arrays": [[dtype, shape, base64 of little-endian bytes], ...], "cases": [case, ...],
+     and tables that a module describes, such as ``cases/pairs.py``}
     case    = {"id", "fn", "in": [value], "p": program, "out": value, "tol"?, "weak"?, "jit"?,
                "throws"?}
     program = {"params": [id], "steps": [[id, fn, arg, ...]], "out": value}
@@ -413,7 +414,7 @@ class File:
 
     def __init__(self, name):
         self.name, self.cases, self.arrays, self.pool, self.ids = name, [], [], {}, set()
-        self.tol, self.problems = ulp(4), []
+        self.tol, self.problems, self.tables = ulp(4), [], {}
 
     def add(self, ident, fn, *inputs, tol=None, x64=False, out=None, weak=True, jit=True, throws=False):
         """Records ``fn`` on ``inputs`` and keeps what JAX answers (``out`` overrides it).
@@ -489,9 +490,9 @@ class File:
         if isinstance(v, jax.Array):
             if jnp.issubdtype(v.dtype, jax.dtypes.prng_key):
                 raise TypeError("a key cannot be saved: return random.key_data of it")
-            return {"a": self._pool(v), "w": 1} if v.weak_type else {"a": self._pool(v)}
+            return {"a": self.index_of(v), "w": 1} if v.weak_type else {"a": self.index_of(v)}
         if isinstance(v, (onp.ndarray, onp.generic)):
-            return {"a": self._pool(v)}
+            return {"a": self.index_of(v)}
         if isinstance(v, slice):
             return {"s": [v.start, v.stop, v.step]}
         if v is Ellipsis:
@@ -521,7 +522,7 @@ class File:
             return {"any": 1}
         raise TypeError(f"cannot write {type(v)}: {v!r}")
 
-    def _pool(self, v):
+    def index_of(self, v):
         value = onp.asarray(v)
         value = value.astype(value.dtype.newbyteorder("<"), copy=False)
         dtype = str(value.dtype)
@@ -538,5 +539,6 @@ class File:
         dump = lambda x: json.dumps(x, separators=(",", ":"), allow_nan=False)
         lines = ",\n".join(dump(c) for c in self.cases)
         arrays = ",\n".join(dump(a) for a in self.arrays)
-        path.write_text(f'{{"file":"{self.name}",\n"arrays":[\n{arrays}\n],\n"cases":[\n{lines}\n]}}\n')
+        tables = "".join(f',\n"{k}":{dump(v)}' for k, v in self.tables.items())
+        path.write_text(f'{{"file":"{self.name}",\n"arrays":[\n{arrays}\n],\n"cases":[\n{lines}\n]{tables}}}\n')
         return len(self.cases), path.stat().st_size
