@@ -37,6 +37,7 @@ export {
   NDArray,
   type NestedList,
   type ReduceOptions,
+  type Shard,
   slice,
   sliceBrand,
   type SliceIndex,
@@ -71,6 +72,7 @@ export {
   type SaveAndOffloadOptions,
 } from "./src/filter/checkpoint_policies.ts";
 export type { CheckpointPolicy, Offloadable, Saving } from "./src/transform/rematerialise.ts";
+export { filterPmap, type PmapOptions, type Pmapped } from "./src/filter/pmap.ts";
 export { filterVmap, type VmapOptions } from "./src/filter/vmap.ts";
 export { filterEvalShape, filterMakeJaxpr } from "./src/filter/eval_shape.ts";
 export { ShapeDtypeStruct, type Structs } from "./src/filter/struct.ts";
@@ -180,6 +182,21 @@ export {
   vmap,
   type VmapArgOptions,
 } from "./src/filter/unfiltered.ts";
-export { Device, devices, init, type InitOptions } from "./src/runtime/device.ts";
+export { Device } from "./src/core/device.ts";
+export {
+  type Box,
+  makeMesh,
+  type MakeMeshOptions,
+  Mesh,
+  NamedSharding,
+  type NestedDevices,
+  P,
+  PartitionSpec,
+  Sharding,
+  SingleDeviceSharding,
+  type SpecEntry,
+} from "./src/core/sharding.ts";
+export { defaultDevice, devices, init, type InitOptions } from "./src/runtime/device.ts";
+export { type DeviceOrShardings, devicePut, filterShard } from "./src/filter/shard.ts";
 export { memory, type MemoryReport } from "./src/runtime/memory_report.ts";
 export { scope } from "./src/runtime/scope.ts";

@@ -10,6 +10,7 @@ import type { NDArray } from "../core/array.ts";
 import { type ShapedArray, shapedArray } from "../core/aval.ts";
 import { type ClosedJaxpr, closeJaxpr, JaxprVar, makeJaxprOf } from "../core/jaxpr.ts";
 import { type Primitive, UndefinedPrimal, Zero } from "../core/primitive.ts";
+import { mergeSplits } from "../core/split.ts";
 import { bind } from "../core/trace.ts";
 import { axisToFront, lit } from "../ops/common.ts";
 import { eq, le, select } from "../ops/logic.ts";
@@ -17,6 +18,7 @@ import { axisTools, instantiate } from "../ops/shape.ts";
 import { jvpJaxpr } from "../transform/jvp.ts";
 import { splitJaxpr, transposeJaxpr } from "../transform/linearize.ts";
 import { evalClosedJaxpr, stage } from "../transform/stage.ts";
+import { propagateSplits } from "../transform/split.ts";
 import { batchJaxpr } from "../transform/vmap.ts";
 import { controlArgs, isPresent } from "./common.ts";
 
@@ -75,6 +77,10 @@ export const condP: Primitive<CondParams> = {
       control: { kind: "cond", branches },
     } as const;
     return outs.map((_, result) => ({ kind: "kernel", result, call }));
+  },
+  split: ([, ...operands], _ins, outs, { branches }) => {
+    const results = branches.map((b) => propagateSplits(b, operands));
+    return outs.map(({ shape }, i) => mergeSplits(results.map((r) => r[i]), shape));
   },
   jvp: ([index, ...primals], [, ...tangents], { branches }) => {
     const nonzero = tangents.map(isPresent);

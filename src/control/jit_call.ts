@@ -8,6 +8,7 @@ import { InternalError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { type ClosedJaxpr, hoistConsts } from "../core/jaxpr.ts";
 import { type Primitive, UndefinedPrimal, Zero } from "../core/primitive.ts";
+import type { Sharding } from "../core/sharding.ts";
 import { bind, getEvaluator } from "../core/trace.ts";
 import { axisTools } from "../ops/shape.ts";
 import { axisToFront } from "../ops/common.ts";
@@ -23,10 +24,20 @@ export interface JitParams {
   readonly jaxpr: ClosedJaxpr;
 }
 
+/** How a program is to be run. */
+export interface RunOptions {
+  /** What to call the program in messages. */
+  readonly name: string;
+  /** What to call an input in messages. */
+  readonly nameOf: (i: number) => string;
+  /** Where to run it: inputs are moved there. Where they are committed to, if `null`. */
+  readonly on: Sharding | null;
+}
+
 /** A program, ready to run. */
 export interface CompiledProgram {
   /** Runs it on concrete arrays. Donated inputs whose memory an output took over are deleted. */
-  run(inputs: readonly NDArray[]): NDArray[];
+  run(inputs: readonly NDArray[], options?: RunOptions): NDArray[];
   /** For each input, whether it was donated and an output takes over its memory. */
   readonly takenOver: readonly boolean[];
   /** For each input, whether the program reads it at all. */

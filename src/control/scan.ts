@@ -11,6 +11,7 @@ import type { NDArray } from "../core/array.ts";
 import { type ShapedArray, shapedArray } from "../core/aval.ts";
 import { type ClosedJaxpr, closeJaxpr, hoistConsts, makeJaxprOf } from "../core/jaxpr.ts";
 import { type Primitive, type Tangent, UndefinedPrimal, Zero } from "../core/primitive.ts";
+import { type MaybeSplit, takeAxes } from "../core/split.ts";
 import { bind } from "../core/trace.ts";
 import { addTangents } from "../ops/rules.ts";
 import { axisToFront } from "../ops/common.ts";
@@ -19,6 +20,7 @@ import { jvpJaxpr } from "../transform/jvp.ts";
 import { backwardPass, splitJaxpr } from "../transform/linearize.ts";
 import { stage } from "../transform/stage.ts";
 import { batchJaxpr } from "../transform/vmap.ts";
+import { propagateSplits, splitFixedPoint } from "../transform/split.ts";
 import { controlArgs, fixedPoint, isPresent } from "./common.ts";
 
 /** Parameters of {@linkcode scanP}. */
@@ -84,6 +86,22 @@ export const scanP: Primitive<ScanParams> = {
       control: { kind: "scan", body: jaxpr, numConsts, numCarry, length, reverse },
     } as const;
     return outs.map((_, result) => ({ kind: "kernel", result, call }));
+  },
+  split: (operands, ins, outs, { jaxpr, numConsts, numCarry }) => {
+    const [consts, init, xs] = parts(operands, numConsts, numCarry);
+    const [, , xAvals] = parts(ins, numConsts, numCarry);
+    const slices = xs.map((x, i) => {
+      const { shape } = xAvals[i];
+      return takeAxes(x, range(1, shape.length), shape.slice(1));
+    });
+    const step = (carry: readonly MaybeSplit[]) =>
+      propagateSplits(jaxpr, [...consts, ...carry, ...slices]);
+    const carry = splitFixedPoint(init, outs, (c) => step(c).slice(0, numCarry));
+    const ys = step(carry).slice(numCarry);
+    return [
+      ...carry,
+      ...ys.map((y) => y === null ? null : { mesh: y.mesh, axes: [[], ...y.axes] }),
+    ];
   },
   jvp: (primals, tangents, p) => {
     const { jaxpr, numConsts, numCarry } = p;

@@ -16,6 +16,7 @@ import { jvpJaxpr } from "../transform/jvp.ts";
 import { splitJaxpr } from "../transform/linearize.ts";
 import { evalClosedJaxpr, stage } from "../transform/stage.ts";
 import { batchJaxpr } from "../transform/vmap.ts";
+import { propagateSplits, splitFixedPoint } from "../transform/split.ts";
 import { controlArgs, fixedPoint, isPresent } from "./common.ts";
 
 /** Parameters of {@linkcode whileP}. */
@@ -62,6 +63,14 @@ export const whileP: Primitive<WhileParams> = {
       },
     } as const;
     return outs.map((_, result) => ({ kind: "kernel", result, call }));
+  },
+  split: (operands, _ins, outs, p) => {
+    const [, consts, init] = parts(operands, p);
+    return splitFixedPoint(
+      init,
+      outs,
+      (carry) => propagateSplits(p.bodyJaxpr, [...consts, ...carry]),
+    );
   },
   jvp: (primals, tangents, p) => {
     const [, tb, ti] = parts(tangents.map(isPresent), p);

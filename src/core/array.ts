@@ -9,6 +9,9 @@
 import { TracerError } from "../errors.ts";
 import { arrayBrand, equalsKey } from "../tree/brands.ts";
 import { nbytesOf, type Shape, type ShapedArray } from "./aval.ts";
+import type { Device } from "./device.ts";
+import { type Placement, shardingOf } from "./placement.ts";
+import { type Sharding, SingleDeviceSharding } from "./sharding.ts";
 import type { DType, HostScalar, TypedArray } from "./dtype.ts";
 
 /** What arithmetic takes beside arrays: host scalars, which are weakly typed, and TypedArrays. */
@@ -132,6 +135,18 @@ export interface ArrayMethods {
   astype(x: NDArray, dtype: DType): NDArray;
   get(x: NDArray, index: readonly Index[]): NDArray;
   at(x: NDArray, index: readonly Index[]): IndexUpdate;
+  addressableShards(x: NDArray): Shard[];
+}
+
+/** The part of an array that one device has. */
+export interface Shard {
+  readonly device: Device;
+  /** Where the part lies in the array: one slice for each axis. */
+  readonly index: readonly SliceIndex[];
+  /** How many devices before this one have the same part. */
+  readonly replicaId: number;
+  /** The part, on that device. */
+  readonly data: NDArray;
 }
 
 let methods: ArrayMethods | null = null;
@@ -194,6 +209,31 @@ export abstract class NDArray implements Disposable {
     if (this.ndim === 0) throw new TracerError("length: a 0-d array has no length");
     return this.shape[0]!;
   }
+  /** Where a concrete array is; `null` for the first device, without being committed to it. For the runtime. */
+  placement: Placement | null = null;
+
+  /** On which devices the array is, and which part of it on which. */
+  get sharding(): Sharding {
+    return shardingOf(this.placement);
+  }
+  /** The device, or the sharding where there are several. */
+  get device(): Device | Sharding {
+    const { sharding } = this;
+    return sharding instanceof SingleDeviceSharding ? sharding.device : sharding;
+  }
+  /** The devices that the array is on. */
+  devices(): ReadonlySet<Device> {
+    return this.sharding.deviceSet;
+  }
+  /** Whether the array was put where it is (`devicePut`, a sharding), so that computations with it happen there. */
+  get committed(): boolean {
+    return this.placement?.committed ?? false;
+  }
+  /** The part that each device has. */
+  get addressableShards(): Shard[] {
+    return m().addressableShards(this);
+  }
+
   /** The transpose, axes reversed. */
   get T(): NDArray {
     return m().transpose(this);

@@ -122,6 +122,8 @@ function valueText(value: unknown, inside = false): string {
   }
   if (typeof value === "object") {
     if (isAval(value)) return `ShapedArray(${value.dtype}[${value.shape.join(",")}])`;
+    // Shardings and the like know how they are written.
+    if (value.toString !== Object.prototype.toString) return String(value);
     const entries = Object.entries(value).map(([k, v]) => `${snake(k)}=${valueText(v, true)}`);
     return `{${entries.join(", ")}}`;
   }

@@ -11,6 +11,8 @@ import type { ShapedArray } from "./aval.ts";
 import type { AxisName } from "./axis_env.ts";
 import type { ClosedJaxpr } from "./jaxpr.ts";
 import type { LoweringRule } from "./lowering.ts";
+import type { Sharding } from "./sharding.ts";
+import type { SplitRule } from "./split.ts";
 
 /** A tangent or cotangent known to be zero without looking: costs nothing and is handed on as such. */
 export class Zero {
@@ -88,6 +90,10 @@ export interface Primitive<P = unknown> {
       axisSize: number,
     ) => readonly [outs: readonly NDArray[], dims: readonly (number | null)[]];
   };
+  /** How the results are split over a mesh; those of their shape tell (`splitLike`) unless given. */
+  readonly split?: SplitRule<P>;
+  /** For the primitives that say where their result is to be. */
+  readonly sharding?: (params: P) => Sharding;
   /** Evaluates on concrete arrays at once, for the primitives that are not lowered alone (`jit`, control flow). */
   readonly evaluate?: (operands: readonly NDArray[], params: P) => readonly NDArray[];
   /** For primitives that contain jaxprs: `transform/partial_eval.ts` tells what they need. */

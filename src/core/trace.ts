@@ -13,6 +13,7 @@ import { NDArray, type NDArray as NDArrayType, type NestedList } from "./array.t
 import { formatAval, type ShapedArray } from "./aval.ts";
 import type { DType, HostScalar, TypedArray } from "./dtype.ts";
 import type { AnyPrimitive, Primitive } from "./primitive.ts";
+import type { Sharding } from "./sharding.ts";
 
 /** An interpreter of primitives. */
 export abstract class Trace {
@@ -70,6 +71,15 @@ export abstract class Tracer extends NDArray {
   }
   /** Nothing: a tracer owns no memory, so that `using` works in traced code too. */
   override delete(): void {}
+  override get sharding(): never {
+    throw this.concretization("cannot tell the sharding of");
+  }
+  override get device(): never {
+    throw this.concretization("cannot tell the device of");
+  }
+  override get committed(): never {
+    throw this.concretization("cannot tell the device of");
+  }
   /** Throws: a tracer has no host value to compare, add or print as a number. */
   [Symbol.toPrimitive](hint: string): never {
     throw this.concretization(
@@ -102,6 +112,8 @@ export interface Evaluator {
   fromTypedArray(data: TypedArray, shape: readonly number[], dtype: DType): NDArrayType;
   /** Takes an array that a cache holds, such as a program's constant, out of every `scope()`. */
   keepAlive(x: NDArrayType): void;
+  /** The same elements where the sharding says, committed to be there or not. Shapes are checked before. */
+  place(x: NDArrayType, sharding: Sharding, committed: boolean): NDArrayType;
   /** Calls a synchronous function and frees what it made and does not return, unless something is being traced. */
   freeTemporaries<T>(fn: () => T): T;
 }

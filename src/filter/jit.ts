@@ -6,14 +6,25 @@
 import { ArgumentError, DonatedError, warn } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatAval } from "../core/aval.ts";
+import { Device } from "../core/device.ts";
+import { type Sharding, SingleDeviceSharding } from "../core/sharding.ts";
 import { bind, isEager, Tracer } from "../core/trace.ts";
-import { type CompiledProgram, jitBackend, jitP, type LoweredText } from "../control/jit_call.ts";
+import {
+  type CompiledProgram,
+  jitBackend,
+  jitP,
+  type LoweredText,
+  type RunOptions,
+} from "../control/jit_call.ts";
+import { checkSharding } from "../numpy/placing.ts";
+import { shardingConstraint } from "../ops/sharding.ts";
 import { flatten } from "../tree/flatten.ts";
 import { staticKey } from "../tree/static_value.ts";
 import { equalsKey } from "../tree/static_value.ts";
 import {
   assemble,
   difference,
+  inputName,
   isReusable,
   type JitEntry,
   matches,
@@ -29,8 +40,8 @@ export type Donate = "all" | "all-except-first" | "warn" | "warn-except-first" |
 export interface JitOptions {
   /** Whose memory the results may take over. */
   readonly donate?: Donate;
-  /** Where to run; only `"cpu"` so far. */
-  readonly device?: "cpu" | null;
+  /** Where to run: arguments are moved there, and results committed. `"cpu"`, as without it: where the arguments are. */
+  readonly device?: Device | "cpu" | null;
 }
 
 const donations: readonly Donate[] = [
@@ -49,6 +60,7 @@ const firstWarning = 4;
 
 interface Specialisation {
   readonly entry: JitEntry;
+  readonly run: RunOptions;
   program: CompiledProgram | null;
 }
 
@@ -73,14 +85,25 @@ function anchorOf(fun: unknown): object {
   return (f as object).constructor;
 }
 
-function tableOf(fun: unknown, donate: string): JitTable {
+/** How a function is compiled. */
+export interface Compilation {
+  /** The function's name, and the whole call's in messages. */
+  readonly name: string;
+  readonly label: string;
+  readonly donate: Donate;
+  /** Where it runs; `null` for where its arguments are. */
+  readonly on: Sharding | null;
+}
+
+function tableOf(fun: unknown, { donate, on }: Compilation): JitTable {
   const anchor = anchorOf(fun);
   let byOption = tables.get(anchor);
   if (byOption === undefined) tables.set(anchor, byOption = new Map());
-  let table = byOption.get(donate);
+  const option = `${donate} ${on}`;
+  let table = byOption.get(option);
   if (table === undefined) {
     byOption.set(
-      donate,
+      option,
       table = { last: null, byKey: new Map(), size: 0, traces: 0, warnAt: firstWarning },
     );
   }
@@ -94,7 +117,7 @@ function findSpecialisation(
   table: JitTable,
   fun: unknown,
   args: unknown[],
-  name: string,
+  { name, label, on }: Compilation,
 ): [Specialisation, NDArray[]] {
   const arrays: NDArray[] = [];
   const call = [fun, args];
@@ -112,7 +135,9 @@ function findSpecialisation(
   if (++table.traces === table.warnAt && last !== null) {
     warnOfRetraces(table, last.entry, fun, args, name);
   }
-  const made: Specialisation = { entry: traceEntry(fun, args, name), program: null };
+  const entry = traceEntry(fun, args, name);
+  const run = { name: label, nameOf: (i: number) => inputName(entry, i), on };
+  const made: Specialisation = { entry, run, program: null };
   if (isReusable(made.entry)) {
     candidates.push(made);
     table.byKey.set(key, candidates);
@@ -228,29 +253,50 @@ function checkDonatedTwice(
   }
 }
 
+/**
+ * Calls a function, compiled.
+ *
+ * @param self What the compiled functions are kept with: the wrapper that was called.
+ */
+export function callCompiled(
+  fun: unknown,
+  args: unknown[],
+  self: object,
+  how: Compilation,
+): unknown {
+  const { name, donate, on } = how;
+  let table = wrapperTables.get(self);
+  if (table === undefined) wrapperTables.set(self, table = tableOf(fun, how));
+  const [found, arrays] = findSpecialisation(table, fun, args, how);
+  const { entry } = found;
+  const inputs = entry.consts.length === 0 ? arrays : [...entry.consts, ...arrays];
+  if (!isEager() || inputs.some((x) => x instanceof Tracer)) {
+    const outs = bind(jitP, inputs, { name, jaxpr: entry.jaxpr });
+    // Over several devices the function says itself where its results are.
+    const moved = on instanceof SingleDeviceSharding;
+    return assemble(entry, moved ? outs.map((x) => shardingConstraint(x, on)) : outs);
+  }
+  const program = found.program ?? compileEntry(found, name, donate);
+  if (donate !== "none") checkDonatedTwice(program, inputs, name);
+  return assemble(entry, program.run(inputs, found.run));
+}
+
 const jitT: Transformation = {
   name: "filterJit",
-  call: (fun, [donate], args, self) => {
-    let table = wrapperTables.get(self);
-    if (table === undefined) wrapperTables.set(self, table = tableOf(fun, donate as string));
-    const name = (self as { name: string }).name;
-    const [found, arrays] = findSpecialisation(table, fun, args, name);
-    const { entry } = found;
-    const inputs = entry.consts.length === 0 ? arrays : [...entry.consts, ...arrays];
-    if (!isEager() || inputs.some((x) => x instanceof Tracer)) {
-      return assemble(entry, bind(jitP, inputs, { name, jaxpr: entry.jaxpr }));
-    }
-    const program = found.program ?? compileEntry(found, name, donate as Donate);
-    if (donate !== "none") checkDonatedTwice(program, inputs, name);
-    return assemble(entry, program.run(inputs));
-  },
-  finish: (wrapper, fun, [donate]) => {
+  call: (fun, options, args, self) =>
+    callCompiled(fun, args, self, compilationOf((self as { name: string }).name, options)),
+  finish: (wrapper, fun, options) => {
     const { name } = wrapper as { name: string };
     Object.defineProperty(wrapper, "lower", {
-      value: (...args: unknown[]) => lowered(fun, args, name, donate as Donate),
+      value: (...args: unknown[]) => lowered(fun, args, compilationOf(name, options)),
     });
   },
 };
+
+function compilationOf(name: string, [donate, on]: readonly unknown[]): Compilation {
+  const label = `filterJit(${name})`;
+  return { name, label, donate: donate as Donate, on: on as Sharding | null };
+}
 
 function readOptions(options: object): readonly unknown[] {
   for (
@@ -278,10 +324,15 @@ function readOptions(options: object): readonly unknown[] {
       }`,
     );
   }
-  if (device !== null && device !== "cpu") {
-    throw new ArgumentError(`filterJit: device must be "cpu"; got ${String(device)}`);
+  if (device === null || device === "cpu") return [donate, null];
+  if (!(device instanceof Device)) {
+    throw new ArgumentError(
+      `filterJit: device must be a device, as devices() gives them, or "cpu"; got ${
+        String(device)
+      }`,
+    );
   }
-  return [donate];
+  return [donate, checkSharding(device, "filterJit: device")];
 }
 
 /** A function traced for some arguments, at each stage of its compilation. */
@@ -303,7 +354,11 @@ export type Jitted<F> = F & {
 };
 
 /** Shows the stages of a compilation of `fun` for some arguments. */
-function lowered(fun: unknown, args: unknown[], name: string, donate: Donate): Lowered {
+export function lowered(
+  fun: unknown,
+  args: unknown[],
+  { name, donate }: Compilation,
+): Lowered {
   const entry = traceEntry(fun, args, name);
   let text: LoweredText | null = null;
   const stages = () =>

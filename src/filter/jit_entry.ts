@@ -114,6 +114,13 @@ function isPlain(x: object): boolean {
   return Array.isArray(x) || Object.getPrototypeOf(x) === Object.prototype;
 }
 
+/** What to call an input of an entry's program: an argument's path, as in messages. */
+export function inputName(entry: JitEntry, i: number): string {
+  if (i < entry.consts.length) return "an array that the function closes over";
+  const paths = leafPaths(entry.treedef).filter((_, k) => entry.specs[k].kind === "array");
+  return callPath(paths[i - entry.consts.length]);
+}
+
 /** Traces a function for a call. */
 export function traceEntry(fun: unknown, args: unknown[], name: string): JitEntry {
   const [leaves, treedef] = flatten([fun, args]);

@@ -3,18 +3,17 @@
  *
  * @module
  */
-import { ArgumentError, ShapeError, TreeError } from "../errors.ts";
+import { ArgumentError, ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import type { AxisName } from "../core/axis_env.ts";
-import { literal } from "../ops/common.ts";
+import { asArray, isHostScalar } from "../numpy/promote.ts";
 import { placeAxis, vmapFlat } from "../transform/vmap.ts";
-import { flatten, isNull, leafPaths, unflatten } from "../tree/flatten.ts";
-import { isKwargs, splitKwargs } from "../tree/kwargs.ts";
-import { broadcastPrefix } from "../tree/map.ts";
+import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
 import { keystr } from "../tree/path.ts";
+import type { TreeDef } from "../tree/treedef.ts";
+import { mappedArguments, resolveAxes } from "./axes.ts";
 import { ifArray } from "./if_array.ts";
 import { isArrayLeaf, toNDArray } from "./leaves.ts";
-import { parameterNames } from "./parameter_names.ts";
 import type { AxesSpec, Axis } from "./types.ts";
 import { checkOptions, invoke, transform, type Transformation } from "./wrapper.ts";
 
@@ -35,192 +34,101 @@ export interface VmapOptions<A extends readonly unknown[] = readonly unknown[]> 
   readonly argNames?: readonly string[] | null;
 }
 
-/** The axis of each leaf of `tree`, from a spec that is a prefix of it. */
-function resolveAxes(
-  caller: string,
-  option: string,
-  spec: unknown,
-  tree: unknown,
-  leaves: readonly unknown[],
-) {
-  const axes = typeof spec === "number" || typeof spec === "function" || isNull(spec)
-    ? leaves.map(() => spec)
-    : broadcastPrefix(spec, tree, {
-      isLeaf: isNull,
-      caller,
-      name: option === "inAxes" ? "args" : "output",
-    });
-  return axes.map((axis, i): number | null => {
-    if (isNull(axis)) return null;
-    const value: unknown = typeof axis === "function"
-      ? (axis as (leaf: unknown) => unknown)(leaves[i])
-      : axis;
-    if (isNull(value)) return null;
-    if (!Number.isInteger(value)) {
-      const came = typeof axis === "function"
-        ? `a function that gave ${String(value)}`
-        : String(value);
-      throw new ArgumentError(
-        `${caller}: ${option} must consist of null, integers and functions leaf => integer | null; got ${came}`,
-      );
-    }
-    return value as number;
-  });
+/** What a mapped call was asked for, and what becomes of its outputs. */
+export interface MapRequest {
+  /** The public name, for messages. */
+  readonly caller: string;
+  readonly inAxes: unknown;
+  readonly outAxes: unknown;
+  readonly axisName: AxisName | null;
+  readonly axisSize: number | null;
+  readonly argNames: readonly string[] | null;
+  /** What becomes of each array of the output; `axis` is where the mapped axis is. Nothing unless given. */
+  readonly finish?: (x: NDArray, axis: number | null) => NDArray;
 }
 
-/** `inAxes` keyed by parameter name, as one entry for each argument (and an object for the kwargs). */
-function axesByName(
-  caller: string,
-  fun: unknown,
-  inAxes: Readonly<Record<string, unknown>>,
-  args: readonly unknown[],
-  argNames: readonly string[] | null,
-): unknown[] {
-  const [positional, named] = splitKwargs(args);
-  const names = argNames ?? parameterNames(fun, caller);
-  const spec: unknown[] = positional.map((_, i) => {
-    const name = names[i];
-    return name !== undefined && name in inAxes ? inAxes[name] : ifArray(0);
-  });
-  if (named !== null) {
-    const own: Record<string, unknown> = Object.create(Object.getPrototypeOf(named));
-    for (const key of Object.keys(named)) own[key] = key in inAxes ? inAxes[key] : ifArray(0);
-    spec.push(own);
-  }
-  const known = new Set([...names.slice(0, positional.length), ...Object.keys(named ?? {})]);
-  const unknown = Object.keys(inAxes).filter((name) => !known.has(name));
-  if (unknown.length > 0) {
-    throw new ArgumentError(
-      `${caller}: inAxes names no argument of this call: ${unknown.join(", ")}; the arguments are ${
-        [...known].join(", ")
-      }. If the names cannot be read off the function, give argNames: [...]`,
-    );
-  }
-  return spec;
-}
-
-function isNameObject(inAxes: unknown): inAxes is Readonly<Record<string, unknown>> {
-  return typeof inAxes === "object" && inAxes !== null && !Array.isArray(inAxes) &&
-    !isKwargs(inAxes) &&
-    Object.getPrototypeOf(inAxes) === Object.prototype;
-}
-
-/** The size of the mapped axis, on which all mapped leaves must agree. */
-function axisSizeOf(
-  caller: string,
-  arrays: readonly (NDArray | null)[],
-  axes: readonly (number | null)[],
-  paths: () => readonly string[],
-  axisSize: number | null,
-): [size: number | null, dims: (number | null)[]] {
-  let size = axisSize;
-  let source = "the axisSize option";
-  const dims = axes.map((axis, i) => {
-    if (axis === null) return null;
-    const x = arrays[i]!;
-    const dim = axis < 0 ? axis + x.ndim : axis;
-    if (dim < 0 || dim >= x.ndim) {
-      throw new ShapeError(
-        `${caller}: was asked to map ${paths()[i]} along axis ${axis}, which needs rank ${
-          axis < 0 ? -axis : axis + 1
-        } or more; it has shape [${x.shape}]`,
-      );
-    }
-    const n = x.shape[dim];
-    if (size === null) {
-      size = n;
-      source = `axis ${axis} of ${paths()[i]}`;
-    } else if (size !== n) {
-      throw new ShapeError(
-        `${caller}: got inconsistent sizes for the axes to be mapped: ${source} has size ${size}, axis ${axis} of ${
-          paths()[i]
-        } has size ${n}`,
-      );
-    }
-    return dim;
-  });
-  return [size, dims];
-}
-
-function vmapCall(fun: unknown, options: readonly unknown[], args: unknown[]): unknown {
-  const caller = "filterVmap";
-  const [inAxes, outAxes, axisName, axisSize, argNames] = options as [
-    unknown,
-    unknown,
-    AxisName | null,
-    number | null,
-    readonly string[] | null,
-  ];
-  const [leaves, treedef] = flatten(args);
-  const paths = () => leafPaths(treedef).map((p) => keystr(p, "args"));
-  let spec = inAxes;
-  if (isNameObject(inAxes)) spec = axesByName(caller, fun, inAxes, args, argNames);
-  else if (Array.isArray(inAxes) && inAxes.length !== args.length) {
-    const [positional, named] = splitKwargs(args);
-    if (named === null || inAxes.length !== positional.length) {
-      throw new TreeError(
-        `${caller}: inAxes has ${inAxes.length} entries for ${args.length} arguments; give one for each (null to leave one unmapped)`,
-      );
-    }
-    spec = [...inAxes, ifArray(0)];
-  }
-  const axes = resolveAxes(caller, "inAxes", spec, args, leaves);
-  const arrays = leaves.map((leaf, i) => {
-    if (axes[i] === null) return null;
-    if (isArrayLeaf(leaf)) return toNDArray(leaf, caller);
-    if (typeof leaf === "number") return literal(leaf, "float32", true);
-    throw new ArgumentError(
-      `${caller}: ${paths()[i]} is to be mapped along axis ${axes[i]}, but it is no array: got ${
-        typeof leaf === "object" ? leaf!.constructor?.name : String(leaf)
-      }. Use null, or ifArray(${axes[i]}), for it`,
-    );
-  });
-  const [size, dims] = axisSizeOf(caller, arrays, axes, paths, axisSize);
+/** Calls a function of single examples on whole batches. */
+export function callMapped(fun: unknown, args: unknown[], request: MapRequest): unknown {
+  const { caller, outAxes, axisName } = request;
+  const { leaves, treedef, arrays, places, dims, size } = mappedArguments(
+    caller,
+    fun,
+    args,
+    request.inAxes,
+    request.axisSize,
+    request.argNames,
+  );
   if (size === null) return runUnmapped(caller, fun, args, outAxes);
 
-  const mappedPlaces = leaves.flatMap((_, i) => axes[i] === null ? [] : [i]);
+  let outDef: TreeDef | null = null;
   let outLeaves: unknown[] = [];
   let outPlaces: number[] = [];
   let outSpecs: (number | null)[] = [];
-  let rebuild: (leaves: unknown[]) => unknown = () => undefined;
   const [outs, outDims] = vmapFlat(
     (inputs) => {
       const filled = [...leaves];
-      mappedPlaces.forEach((place, i) => filled[place] = inputs[i]);
+      places.forEach((place, i) => filled[place] = inputs[i]);
       const out = invoke(fun, unflatten(treedef, filled) as unknown[]);
       const [values, def] = flatten(out);
       const specs = resolveAxes(caller, "outAxes", outAxes, out, values);
       outLeaves = values;
-      rebuild = (filled) => unflatten(def, filled);
+      outDef = def;
       outPlaces = values.flatMap((v, i) => isArrayLeaf(v) || specs[i] !== null ? [i] : []);
       outSpecs = outPlaces.map((i) => specs[i]);
-      return outPlaces.map((i) => outputArray(caller, values[i], specs[i]));
+      return outPlaces.map((i) => outputArray(caller, values[i], specs[i], outputName(def, i)));
     },
-    mappedPlaces.map((i) => arrays[i]!),
-    mappedPlaces.map((i) => dims[i]),
+    arrays,
+    dims,
     size,
     axisName,
   );
   const filled = [...outLeaves];
   outPlaces.forEach((place, i) => {
     const axis = outSpecs[i];
-    if (axis !== null) filled[place] = placeAxis(outs[i], outDims[i], axis, size);
-    else if (outDims[i] === null) filled[place] = outs[i];
-    else {
+    const nameOf = () => `${caller}: ${outputName(outDef!, place)}`;
+    let x = outs[i];
+    let at: number | null = null;
+    if (axis !== null) {
+      at = axisOfOutput(x, outDims[i], axis, nameOf);
+      x = placeAxis(x, outDims[i], at, size);
+    } else if (outDims[i] !== null) {
       throw new ArgumentError(
-        `${caller}: an output has outAxes null, but it depends on the mapped axis: give it an axis, or reduce over it (lax.psum, lax.pmean)`,
+        `${nameOf()} has outAxes null, but it depends on the mapped axis: give it an axis, or reduce over it (lax.psum, lax.pmean)`,
       );
     }
+    filled[place] = request.finish?.(x, at) ?? x;
   });
-  return rebuild(filled);
+  return unflatten(outDef!, filled);
 }
 
-function outputArray(caller: string, value: unknown, axis: number | null): NDArray {
-  if (isArrayLeaf(value)) return toNDArray(value, `${caller}: output`);
-  if (typeof value === "number") return literal(value, "float32", true);
-  if (typeof value === "boolean") return literal(value, "bool");
+function outputName(def: TreeDef, place: number): string {
+  return keystr(leafPaths(def)[place], "output");
+}
+
+/** Where the mapped axis goes in an output, non-negative. */
+function axisOfOutput(
+  x: NDArray,
+  dim: number | null,
+  axis: number,
+  nameOf: () => string,
+): number {
+  const rank = x.ndim + (dim === null ? 1 : 0);
+  if (axis >= -rank && axis < rank) return axis < 0 ? axis + rank : axis;
+  throw new ShapeError(
+    `${nameOf()} has outAxes ${axis}, which is out of bounds: with the mapped axis it has ${rank} axes`,
+  );
+}
+
+function outputArray(
+  caller: string,
+  value: unknown,
+  axis: number | null,
+  name: string,
+): NDArray {
+  if (isArrayLeaf(value)) return toNDArray(value, `${caller}: ${name}`);
+  if (isHostScalar(value)) return asArray(value, caller);
   throw new ArgumentError(
-    `${caller}: an output has outAxes ${axis}, but it is no array: got ${
+    `${caller}: ${name} has outAxes ${axis}, but it is no array: got ${
       String(value)
     }; use null, or ifArray(${axis}), for it`,
   );
@@ -239,14 +147,37 @@ function runUnmapped(caller: string, fun: unknown, args: unknown[], outAxes: unk
   return out;
 }
 
-const vmapT: Transformation = { name: "filterVmap", call: vmapCall };
+const vmapT: Transformation = {
+  name: "filterVmap",
+  call: (fun, options, args) => callMapped(fun, args, requestOf("filterVmap", options)),
+};
 
-function readOptions(options: object): readonly unknown[] {
-  checkOptions("filterVmap", options, ["inAxes", "outAxes", "axisName", "axisSize", "argNames"]);
-  const given = options as VmapOptions;
+/** The request that {@linkcode readMapOptions} made a list of. */
+export function requestOf(caller: string, options: readonly unknown[]): MapRequest {
+  const [inAxes, outAxes, axisName, axisSize, argNames] = options as [
+    unknown,
+    unknown,
+    AxisName | null,
+    number | null,
+    readonly string[] | null,
+  ];
+  return { caller, inAxes, outAxes, axisName, axisSize, argNames };
+}
+
+/** The names of the options of a mapping. */
+export const mapOptions: readonly string[] = [
+  "inAxes",
+  "outAxes",
+  "axisName",
+  "axisSize",
+  "argNames",
+];
+
+/** The options of a mapping, checked as far as they can be before there are arguments, as static values of a wrapper. */
+export function readMapOptions(caller: string, given: VmapOptions): readonly unknown[] {
   const axisSize = given.axisSize ?? null;
   if (axisSize !== null && !(Number.isInteger(axisSize) && axisSize >= 0)) {
-    throw new ArgumentError(`filterVmap: axisSize must be a non-negative integer; got ${axisSize}`);
+    throw new ArgumentError(`${caller}: axisSize must be a non-negative integer; got ${axisSize}`);
   }
   return [
     given.inAxes === undefined ? ifArray(0) : given.inAxes,
@@ -255,6 +186,11 @@ function readOptions(options: object): readonly unknown[] {
     axisSize,
     given.argNames ?? null,
   ];
+}
+
+function readOptions(options: object): readonly unknown[] {
+  checkOptions("filterVmap", options, mapOptions);
+  return readMapOptions("filterVmap", options);
 }
 
 /**

@@ -6,6 +6,8 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { type ArrayLike, NDArray } from "../core/array.ts";
 import type { Shape } from "../core/aval.ts";
+import type { Device } from "../core/device.ts";
+import type { Sharding } from "../core/sharding.ts";
 import {
   checkDType,
   type DType,
@@ -22,6 +24,7 @@ import { broadcastInDim, iota, reshape } from "../ops/shape.ts";
 import * as arith from "../ops/arith.ts";
 import * as logic from "../ops/logic.ts";
 import { concatenate } from "../ops/dynamic.ts";
+import { putWhereAsked } from "./placing.ts";
 import { asArray, isHostScalar, isTypedArray, resultType, toDType } from "./promote.ts";
 
 /** Nested lists of numbers, arrays and TypedArrays. */
@@ -31,6 +34,12 @@ export type ArrayInput = ArrayLike | readonly ArrayInput[];
 export interface DTypeOptions {
   /** The element type. */
   readonly dtype?: DType | undefined;
+}
+
+/** Options of functions that make arrays from what is no array yet. */
+export interface CreationOptions extends DTypeOptions {
+  /** Where the array is to be; it is committed to that. Where new arrays are, unless given. */
+  readonly device?: Device | Sharding | null | undefined;
 }
 
 function dtypeOption(options: DTypeOptions | undefined, where: string): DType | null {
@@ -65,8 +74,12 @@ export function checkShape(shape: unknown, where: string): Shape {
  * np.array([1, 2], { dtype: "int32" }).dtype; // "int32"
  * ```
  */
-export function array(x: ArrayInput, options: DTypeOptions = {}): NDArray {
+export function array(x: ArrayInput, options: CreationOptions = {}): NDArray {
   const where = "numpy.array";
+  return putWhereAsked(arrayOf(x, options, where), options.device, where);
+}
+
+function arrayOf(x: ArrayInput, options: DTypeOptions, where: string): NDArray {
   const dtype = dtypeOption(options, where);
   if (x instanceof NDArray) return dtype === null ? x : convertElementType(x, dtype);
   if (isTypedArray(x)) {
@@ -152,12 +165,16 @@ function fromFlat(flat: readonly HostScalar[], shape: Shape, dtype: DType): NDAr
 }
 
 /** As {@linkcode array}; an array that has the dtype already is returned as it is. */
-export function asarray(x: ArrayInput, options: DTypeOptions = {}): NDArray {
+export function asarray(x: ArrayInput, options: CreationOptions = {}): NDArray {
   return array(x, options);
 }
 
 /** An array of one value. */
-export function full(shape: Shape | number, value: ArrayLike, options: DTypeOptions = {}): NDArray {
+export function full(
+  shape: Shape | number,
+  value: ArrayLike,
+  options: CreationOptions = {},
+): NDArray {
   const where = "numpy.full";
   const dtype = dtypeOption(options, where);
   const sizes = checkShape(shape, where);
@@ -170,21 +187,24 @@ export function full(shape: Shape | number, value: ArrayLike, options: DTypeOpti
     )
     : toDType(value, dtype ?? asArray(value, where).dtype, false, where);
   const shift = sizes.length - fill.ndim;
-  return broadcastInDim(fill, sizes, fill.shape.map((_, i) => i + shift));
+  const filled = broadcastInDim(fill, sizes, fill.shape.map((_, i) => i + shift));
+  return putWhereAsked(filled, options.device, where);
 }
 
 /** An array of zeros, float32 unless told. */
-export function zeros(shape: Shape | number, options: DTypeOptions = {}): NDArray {
-  return full(shape, 0, { dtype: dtypeOption(options, "numpy.zeros") ?? "float32" });
+export function zeros(shape: Shape | number, options: CreationOptions = {}): NDArray {
+  const dtype = dtypeOption(options, "numpy.zeros") ?? "float32";
+  return full(shape, 0, { dtype, device: options.device });
 }
 
 /** An array of ones, float32 unless told. */
-export function ones(shape: Shape | number, options: DTypeOptions = {}): NDArray {
-  return full(shape, 1, { dtype: dtypeOption(options, "numpy.ones") ?? "float32" });
+export function ones(shape: Shape | number, options: CreationOptions = {}): NDArray {
+  const dtype = dtypeOption(options, "numpy.ones") ?? "float32";
+  return full(shape, 1, { dtype, device: options.device });
 }
 
 /** An array whose elements do not matter: zeros. */
-export function empty(shape: Shape | number, options: DTypeOptions = {}): NDArray {
+export function empty(shape: Shape | number, options: CreationOptions = {}): NDArray {
   return zeros(shape, options);
 }
 

@@ -8,6 +8,7 @@ import { checkDType } from "../core/dtype.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { at, get } from "./indexing.ts";
 import { matmul } from "./linalg_basic.ts";
+import { addressableShards } from "./placing.ts";
 import * as red from "./reductions.ts";
 import { reshape, transpose } from "./shapes.ts";
 import * as u from "./ufuncs.ts";
@@ -42,6 +43,7 @@ const table: ArrayMethods = {
   astype: (x, dtype) => convertElementType(x, checkDType(dtype, "astype")),
   get,
   at,
+  addressableShards,
 };
 
 /** Gives arrays their methods. `mod.ts` calls it. */

@@ -14,6 +14,7 @@ import {
   type UndefinedPrimal,
   Zero,
 } from "../core/primitive.ts";
+import { mergeSplits, takeAxes } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
 import { axisToFront, sameDType } from "./common.ts";
 import { addTangents } from "./rules.ts";
@@ -99,6 +100,14 @@ export const dotGeneralP: Primitive<DotParams> = {
     kind: "dot",
     spec: { lhs: 0, rhs: 1, lhsContract: xc, rhsContract: yc, lhsBatch: xb, rhsBatch: yb },
   }],
+  split: ([sx, sy], [x, y], [out], { dimensionNumbers: [[xc, yc], [xb, yb]] }) => {
+    const [fx, fy] = [free(x.shape.length, xc, xb), free(y.shape.length, yc, yb)];
+    const none = (axes: readonly number[]) => axes.map(() => null);
+    return [mergeSplits([
+      takeAxes(sx, [...xb, ...fx, ...none(fy)], out.shape),
+      takeAxes(sy, [...yb, ...none(fx), ...fy], out.shape),
+    ], out.shape)];
+  },
   jvp: ([x, y], [tx, ty], p) => {
     const out = bind1(dotGeneralP, [x, y], p);
     const a: Tangent = tx instanceof Zero ? tx : bind1(dotGeneralP, [tx, y], p);

@@ -13,6 +13,7 @@ import {
   type UndefinedPrimal,
   Zero,
 } from "../core/primitive.ts";
+import { splitByAxis } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
 import { binary, cast, type Expr, index as indexConst } from "../loopnest/expr.ts";
 import { lit, sameDType } from "./common.ts";
@@ -30,6 +31,7 @@ export interface ConcatenateParams {
 /** `concatenate`: arrays one after the other along an axis. */
 export const concatenateP: Primitive<ConcatenateParams> = {
   name: "concatenate",
+  split: splitByAxis,
   abstractEval: (ins, { dimension }) => {
     const dtype = sameDType("concatenate", ins);
     const first = ins[0].shape;
@@ -123,6 +125,7 @@ function checkStarts(
 /** `dynamic_slice`: a box of constant size at start indices that are data, clamped to fit. */
 export const dynamicSliceP: Primitive<DynamicSliceParams> = {
   name: "dynamic_slice",
+  split: splitByAxis,
   abstractEval: ([x, ...starts], { sliceSizes }) => {
     checkStarts("dynamicSlice", starts, x.shape.length);
     const fits = sliceSizes.length === x.shape.length &&

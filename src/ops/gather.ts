@@ -17,6 +17,7 @@ import {
   type UndefinedPrimal,
   Zero,
 } from "../core/primitive.ts";
+import { takeAxes } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
 import {
   binary,
@@ -195,6 +196,17 @@ export const gatherP: Primitive<GatherParams> = {
       return inBounds === null ? value : selectExpr(inBounds, value, fillOf(x, p.fillValue));
     },
   }],
+  split: ([split], [x], [out], { dimensionNumbers: d, sliceSizes }) => {
+    // Only axes that are taken whole keep their split.
+    const sliced = x.shape.map((_, i) => i).filter((i) =>
+      !d.collapsedSliceDims.includes(i) && !d.operandBatchingDims.includes(i)
+    );
+    const from = out.shape.map((_, i) => {
+      const axis = sliced[d.offsetDims.indexOf(i)];
+      return axis !== undefined && sliceSizes[axis] === x.shape[axis] ? axis : null;
+    });
+    return [takeAxes(split, from, out.shape)];
+  },
   jvp: ([x, indices], [t], p) => {
     const out = bind1(gatherP, [x, indices], p);
     const zero: GatherParams = { ...p, fillValue: p.mode === "fill_or_drop" ? 0 : p.fillValue };

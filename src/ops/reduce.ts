@@ -8,6 +8,7 @@ import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
 import type { Access, Lowered } from "../core/lowering.ts";
 import { type AnyPrimitive, type Primitive, type Tangent, Zero } from "../core/primitive.ts";
+import { splitReduced } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
 import { div, mul } from "./arith.ts";
@@ -83,6 +84,7 @@ export const reduceMaxP: Primitive<ReduceParams> = {
   name: "reduce_max",
   abstractEval: (ins, p) => reduceAval("reduceMax", "any", ins, p),
   lower: (reads, ins, _outs, p) => reduceLowering("max", reads, ins, p),
+  split: splitReduced,
   jvp: (xs, ts, p) => chooserJvp(reduceMaxP, xs, ts, p),
   batch: (xs, dims, p) => reduceBatch(reduceMaxP, xs, dims, p),
 };
@@ -97,6 +99,7 @@ export const reduceMinP: Primitive<ReduceParams> = {
   name: "reduce_min",
   abstractEval: (ins, p) => reduceAval("reduceMin", "any", ins, p),
   lower: (reads, ins, _outs, p) => reduceLowering("min", reads, ins, p),
+  split: splitReduced,
   jvp: (xs, ts, p) => chooserJvp(reduceMinP, xs, ts, p),
   batch: (xs, dims, p) => reduceBatch(reduceMinP, xs, dims, p),
 };
@@ -111,6 +114,7 @@ export const reduceProdP: Primitive<ReduceParams> = {
   name: "reduce_prod",
   abstractEval: (ins, p) => reduceAval("reduceProd", "number", ins, p),
   lower: (reads, ins, _outs, p) => reduceLowering("mul", reads, ins, p),
+  split: splitReduced,
   jvp: ([x], [t], { axes }) => {
     const out = reduceProd(x, axes);
     if (t instanceof Zero) return [[out], [new Zero(out.aval)]];
@@ -153,6 +157,7 @@ export const reduceAndP: Primitive<ReduceParams> = {
   name: "reduce_and",
   abstractEval: (ins, p) => reduceAval("reduceAnd", "integral", ins, p),
   lower: (reads, ins, _outs, p) => reduceLowering("and", reads, ins, p),
+  split: splitReduced,
   jvp: (xs, _ts, p) => zeroJvp(reduceAndP, xs, p),
   batch: (xs, dims, p) => reduceBatch(reduceAndP, xs, dims, p),
 };
@@ -167,6 +172,7 @@ export const reduceOrP: Primitive<ReduceParams> = {
   name: "reduce_or",
   abstractEval: (ins, p) => reduceAval("reduceOr", "integral", ins, p),
   lower: (reads, ins, _outs, p) => reduceLowering("or", reads, ins, p),
+  split: splitReduced,
   jvp: (xs, _ts, p) => zeroJvp(reduceOrP, xs, p),
   batch: (xs, dims, p) => reduceBatch(reduceOrP, xs, dims, p),
 };
@@ -181,6 +187,7 @@ export const reduceXorP: Primitive<ReduceParams> = {
   name: "reduce_xor",
   abstractEval: (ins, p) => reduceAval("reduceXor", "integral", ins, p),
   lower: (reads, ins, _outs, p) => reduceLowering("xor", reads, ins, p),
+  split: splitReduced,
   jvp: (xs, _ts, p) => zeroJvp(reduceXorP, xs, p),
   batch: (xs, dims, p) => reduceBatch(reduceXorP, xs, dims, p),
 };
@@ -243,6 +250,7 @@ export const argmaxP: Primitive<ArgParams> = {
   name: "argmax",
   abstractEval: (ins, p) => argAval("argmax", ins, p),
   lower: (reads, ins, _outs, p) => argLowering("max", reads, ins, p),
+  split: splitReduced,
   jvp: (xs, _ts, p) => zeroJvp(argmaxP, xs, p),
   batch: (xs, dims, p) => argBatch(argmaxP, xs, dims, p),
 };
@@ -257,6 +265,7 @@ export const argminP: Primitive<ArgParams> = {
   name: "argmin",
   abstractEval: (ins, p) => argAval("argmin", ins, p),
   lower: (reads, ins, _outs, p) => argLowering("min", reads, ins, p),
+  split: splitReduced,
   jvp: (xs, _ts, p) => zeroJvp(argminP, xs, p),
   batch: (xs, dims, p) => argBatch(argminP, xs, dims, p),
 };

@@ -7,6 +7,7 @@ import { ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, shapedArray, shapesEqual, sizeOf } from "../core/aval.ts";
 import { type Primitive, type Tangent, Zero } from "../core/primitive.ts";
+import { splitReduced, splitReshaped, takeAxes } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
 import { cast, type Expr, index as indexConst } from "../loopnest/expr.ts";
 import {
@@ -62,6 +63,13 @@ export const broadcastInDimP: Primitive<BroadcastInDimParams> = {
     kind: "map",
     at: (i) => read(dims.map((d, axis) => x.shape[axis] === 1 ? indexConst(0) : i[d])),
   }],
+  split: ([split], [x], [out], { shape, broadcastDimensions: dims }) => {
+    const from = shape.map((n, d) => {
+      const axis = dims.indexOf(d);
+      return axis >= 0 && x.shape[axis] === n ? axis : null;
+    });
+    return [takeAxes(split, from, out.shape)];
+  },
   jvp: ([x], [t], { shape, broadcastDimensions }) => {
     const out = broadcastInDim(x, shape, broadcastDimensions);
     return [[out], [mapTangent(t, out, (t) => broadcastInDim(t, shape, broadcastDimensions))]];
@@ -123,6 +131,7 @@ export const reshapeP: Primitive<ReshapeParams> = {
     return [shapedArray(newSizes, x.dtype, x.weakType)];
   },
   lower: () => [{ kind: "alias", operand: 0 }],
+  split: ([split], [x], [out]) => [splitReshaped(split, x.shape, out.shape)],
   jvp: ([x], [t], { newSizes }) => {
     const out = reshape(x, newSizes);
     return [[out], [mapTangent(t, out, (t) => reshape(t, newSizes))]];
@@ -161,6 +170,7 @@ export const squeezeP: Primitive<SqueezeParams> = {
     return [shapedArray(x.shape.filter((_, i) => !dimensions.includes(i)), x.dtype, x.weakType)];
   },
   lower: () => [{ kind: "alias", operand: 0 }],
+  split: (operands, ins, outs, { dimensions: axes }) => splitReduced(operands, ins, outs, { axes }),
   jvp: ([x], [t], { dimensions }) => {
     const out = squeeze(x, dimensions);
     return [[out], [mapTangent(t, out, (t) => squeeze(t, dimensions))]];
@@ -207,6 +217,7 @@ export const transposeP: Primitive<TransposeParams> = {
       return read(source);
     },
   }],
+  split: ([split], _ins, [out], { permutation }) => [takeAxes(split, permutation, out.shape)],
   jvp: ([x], [t], { permutation }) => {
     const out = transpose(x, permutation);
     return [[out], [mapTangent(t, out, (t) => transpose(t, permutation))]];
@@ -280,6 +291,7 @@ export const reduceSumP: Primitive<ReduceParams> = {
     sizes: axes.map((a) => x.shape[a]),
     at: (i, r) => read(reductionIndex(x.shape.length, axes, i, r)),
   }],
+  split: splitReduced,
   jvp: ([x], [t], { axes }) => {
     const out = reduceSum(x, axes);
     return [[out], [mapTangent(t, out, (t) => reduceSum(t, axes))]];

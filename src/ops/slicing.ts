@@ -8,6 +8,7 @@ import { ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, shapedArray } from "../core/aval.ts";
 import { type Primitive, Zero } from "../core/primitive.ts";
+import { splitByAxis } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
 import { binary, index as indexConst } from "../loopnest/expr.ts";
 import { sub } from "./arith.ts";
@@ -35,6 +36,7 @@ export interface SliceParams {
 /** `slice`: a box with constant bounds and positive strides. */
 export const sliceP: Primitive<SliceParams> = {
   name: "slice",
+  split: splitByAxis,
   abstractEval: ([x], { startIndices, limitIndices, strides }) => {
     const shape = x.shape.map((n, i) => {
       const [start, limit, step] = [startIndices[i], limitIndices[i], strides?.[i] ?? 1];
@@ -117,6 +119,7 @@ export interface PadParams {
 /** `pad`: puts a value before, after and between the elements of each axis. */
 export const padP: Primitive<PadParams> = {
   name: "pad",
+  split: splitByAxis,
   abstractEval: ([x, value], { paddingConfig }) => {
     if (value.shape.length !== 0 || value.dtype !== x.dtype) {
       throw new ShapeError(

@@ -4,6 +4,8 @@
  * @module
  */
 import { NDArray, type NestedList } from "../core/array.ts";
+import { defaultPlacement, placementOf } from "../core/placement.ts";
+import type { Sharding } from "../core/sharding.ts";
 import { formatAval, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
 import {
   type DType,
@@ -15,7 +17,6 @@ import {
 } from "../core/dtype.ts";
 import { ArgumentError, DonatedError, DTypeError, ShapeError } from "../errors.ts";
 import { cellsToTypedArray, readCells, toCell, typedArrayToCells, viewFor } from "./cells.ts";
-import { type Device, theCpu } from "./device.ts";
 import { formatArray } from "./format.ts";
 import { heap } from "./memory.ts";
 import { enterScope } from "./scope_stack.ts";
@@ -65,12 +66,8 @@ export class ConcreteArray extends NDArray {
     this.aval = aval;
     this.storage = storage;
     this.guard = guard;
+    this.placement = defaultPlacement;
     enterScope(this);
-  }
-
-  /** Where the array is. */
-  get device(): Device {
-    return theCpu();
   }
 
   override get isDeleted(): boolean {
@@ -262,6 +259,17 @@ export function aliasArray(x: ConcreteArray, aval: ShapedArray): ConcreteArray {
   storage.cells = null;
   storage.handles++;
   return new ConcreteArray(aval, storage, x.guard);
+}
+
+/** The same elements where a sharding says: no copy, since all devices share one memory. */
+export function placedArray(
+  x: ConcreteArray,
+  sharding: Sharding,
+  committed: boolean,
+): ConcreteArray {
+  const placed = aliasArray(x, x.aval);
+  placed.placement = placementOf(sharding, committed);
+  return placed;
 }
 
 /**

@@ -1,71 +1,53 @@
 /**
- * Devices: for now the processor alone.
+ * What users ask of devices: which there are, how many there are to be, and which one new arrays go to.
  *
  * @module
  */
 import { startCompiler } from "../backends/wasm/compiler.ts";
+import { checkPresent, cpuDevices, Device, setDeviceCount } from "../core/device.ts";
+import { preferredDevice, setPreferredDevice } from "../core/placement.ts";
 import { ArgumentError, DeviceError } from "../errors.ts";
 
-/** A place where arrays live and programs run. */
-export class Device {
-  /**
-   * Names a device.
-   *
-   * @param platform What kind it is.
-   * @param id Its number among its kind.
-   */
-  constructor(readonly platform: "cpu", readonly id: number) {}
-
-  /** As JAX prints it. */
-  toString(): string {
-    return `CpuDevice(id=${this.id})`;
-  }
-
-  /** For `console.log`. */
-  [Symbol.for("Deno.customInspect")](): string {
-    return this.toString();
-  }
-}
-
-let cpu: Device | null = null;
-
-/** The processor. */
-export function theCpu(): Device {
-  return cpu ??= new Device("cpu", 0);
-}
-
 /**
- * The devices of a platform, the processor's unless told otherwise.
+ * The devices of a platform, the processor's unless told otherwise. `await init("cpu", { devices: n })` says how many those are.
+ *
+ * @throws {DeviceError} For a platform that this version does not have.
  *
  * @example
  * ```ts
  * import { devices } from "@vernal/vernal";
- * console.log(devices()[0].platform); // "cpu"
+ * console.log(String(devices()[0])); // "cpu:0"
  * ```
  */
-export function devices(): Device[] {
-  return [theCpu()];
+export function devices(platform: "cpu" = "cpu"): Device[] {
+  if (platform !== "cpu") {
+    throw new DeviceError(`devices: no platform ${String(platform)} in this version; use "cpu"`);
+  }
+  return cpuDevices();
 }
 
 /** Options of {@linkcode init}. */
 export interface InitOptions {
   /** How many threads may compute. This version uses one, whatever is asked for. */
   readonly threads?: number;
-  /** How many devices the processor is to count as. This version has one. */
+  /** As how many devices the processor is to count; as before unless given, at first as one. */
   readonly devices?: number;
 }
 
 /**
- * Opens a platform. Never needed for `"cpu"`, where it only starts the compiler ahead of its first use.
+ * Opens a platform. For `"cpu"` it is never needed, but to have several logical devices: they share one memory, and
+ * programs over them run as they would on one. It starts the compiler ahead of its first use.
+ *
+ * Arrays on a device that vanishes keep their elements, but computing with them throws until the device is back or `devicePut` moves them.
  *
  * @returns The platform's devices.
- * @throws {DeviceError} For `"webgpu"`, which this version does not have, and for more than one device.
+ * @throws {DeviceError} For `"webgpu"`, which this version does not have, and where the default device would vanish.
  *
  * @example
  * ```ts
  * import { init } from "@vernal/vernal";
- * const [cpu] = await init("cpu");
- * console.log(cpu.platform); // "cpu"
+ * const all = await init("cpu", { devices: 4 });
+ * console.log(all.join(" ")); // "cpu:0 cpu:1 cpu:2 cpu:3"
  * ```
  */
 // deno-lint-ignore require-await -- other platforms are waited for; a refusal must reject, not throw
@@ -82,11 +64,42 @@ export async function init(
       throw new ArgumentError(`init: ${name} must be a positive integer, got ${count}`);
     }
   }
-  if ((options.devices ?? 1) > 1) {
-    throw new DeviceError(
-      `init: the processor counts as one device in this version, not as ${options.devices}`,
-    );
+  if (options.devices !== undefined) {
+    const preferred = preferredDevice();
+    if (preferred.id >= options.devices) {
+      throw new DeviceError(
+        `init: with ${options.devices} devices the default device, ${preferred}, would vanish; call defaultDevice(null) first`,
+      );
+    }
+    setDeviceCount(options.devices);
   }
   startCompiler();
   return devices();
+}
+
+/**
+ * Sets the device that arrays are made on, and computed on where no operand is committed to another. Holds until changed; `null` is
+ * the first device.
+ *
+ * @throws {ArgumentError} For something that is no device.
+ * @throws {DeviceError} For a device that vanished.
+ *
+ * @example
+ * ```ts
+ * import { defaultDevice, devices, numpy as np } from "@vernal/vernal";
+ * defaultDevice(devices()[0]);
+ * console.log(String(np.ones([2]).device)); // "cpu:0"
+ * defaultDevice(null);
+ * ```
+ */
+export function defaultDevice(device: Device | null): void {
+  if (device !== null) {
+    if (!(device instanceof Device)) {
+      throw new ArgumentError(
+        `defaultDevice: expected a device, as devices() gives them, or null; got ${String(device)}`,
+      );
+    }
+    checkPresent(device, "defaultDevice: new arrays");
+  }
+  setPreferredDevice(device);
 }

@@ -11,13 +11,15 @@ import type { ShapedArray } from "../core/aval.ts";
 import type { DType, HostScalar, TypedArray } from "../core/dtype.ts";
 import { identityOf, paramsKey } from "../core/params_key.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
+import type { Sharding } from "../core/sharding.ts";
 import { type Evaluator, installEvaluator } from "../core/trace.ts";
 import { freeTemporaries } from "./scope.ts";
 import { InternalError } from "../errors.ts";
-import { arrayFromTypedArray, ConcreteArray, literalArray } from "./concrete.ts";
+import { arrayFromTypedArray, ConcreteArray, literalArray, placedArray } from "./concrete.ts";
 import { cellsPlan } from "./cells_plan.ts";
 import { programPlan } from "./eager_program.ts";
 import { kernelPlan } from "./kernel_plan.ts";
+import { operandPlacement, placeResults } from "./placing.ts";
 import { recipesOf } from "./recipe.ts";
 
 /** Computes a primitive on operands of the avals it was made for. */
@@ -53,7 +55,10 @@ function evaluate(
   operands: readonly NDArray[],
   params: unknown,
 ): readonly NDArray[] {
-  return planFor(primitive, operands, params)(operands as readonly ConcreteArray[]);
+  const joint = operandPlacement(primitive, operands);
+  const results = planFor(primitive, operands, params)(operands as readonly ConcreteArray[]);
+  if (joint !== null) placeResults(joint, primitive, operands, params, results);
+  return results;
 }
 
 function planFor(primitive: AnyPrimitive, operands: readonly NDArray[], params: unknown): Plan {
@@ -113,6 +118,8 @@ export const evaluator: Evaluator = {
     x instanceof ConcreteArray ? x.literal : undefined,
   fromTypedArray: (data: TypedArray, shape: readonly number[], dtype: DType): NDArray =>
     arrayFromTypedArray(data, shape, dtype),
+  place: (x: NDArray, sharding: Sharding, committed: boolean): NDArray =>
+    placedArray(x as ConcreteArray, sharding, committed),
   freeTemporaries,
   keepAlive: (x: NDArray): void => {
     if (x instanceof ConcreteArray) x.isKept = true;

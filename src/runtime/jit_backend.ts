@@ -9,6 +9,7 @@ import {
   installJitBackend,
   type JitBackend,
   type LoweredText,
+  type RunOptions,
 } from "../control/jit_call.ts";
 import type { NDArray } from "../core/array.ts";
 import { type ClosedJaxpr, JaxprVar } from "../core/jaxpr.ts";
@@ -18,6 +19,7 @@ import { compileToProgram } from "../compile/pipeline.ts";
 import { compileProgram, disassemble, startCompiler } from "../backends/wasm/compiler.ts";
 import type { ConcreteArray } from "./concrete.ts";
 import { Executable } from "./executable.ts";
+import { ProgramPlacer } from "./placing.ts";
 
 /** Which inputs a jaxpr reads. */
 function usedInputs(closed: ClosedJaxpr): boolean[] {
@@ -38,6 +40,13 @@ function takenOverInputs(program: Program, count: number): boolean[] {
   return taken;
 }
 
+/** How to run a program of which the caller says nothing. */
+const byNumber: RunOptions = {
+  name: "a compiled function",
+  nameOf: (i) => `input ${i}`,
+  on: null,
+};
+
 /** Compiles for the CPU. */
 export const wasmJitBackend: JitBackend = {
   compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram {
@@ -52,12 +61,20 @@ export const wasmJitBackend: JitBackend = {
     );
     const takenOver = takenOverInputs(program, closed.inAvals.length);
     const donates = takenOver.includes(true);
+    const placer = new ProgramPlacer(closed);
     return {
       takenOver,
       used: usedInputs(simplified),
       timings: { ...Object.fromEntries(passes.map((p) => [p.name, p.milliseconds])), ...timings },
-      run: (inputs: readonly NDArray[]): NDArray[] =>
-        executable.run(inputs as readonly ConcreteArray[], donates ? takenOver : null),
+      run: (inputs: readonly NDArray[], how: RunOptions = byNumber): NDArray[] => {
+        const placements = placer.placements(inputs, how);
+        const outs = executable.run(
+          inputs as readonly ConcreteArray[],
+          donates ? takenOver : null,
+        );
+        if (placements !== null) outs.forEach((x, i) => x.placement = placements[i]);
+        return outs;
+      },
     };
   },
   lower(closed: ClosedJaxpr, options: CompileOptions): LoweredText {

@@ -417,6 +417,11 @@ export const cases: readonly Case[] = [
     operands: [f([3, 3, 2])],
     call: (x) => vn.vmap(each, { axisName: "i" })(x),
   })),
+  {
+    name: "sharding_constraint",
+    operands: [f([3, 5])],
+    call: (x) => vn.filterShard(x, vn.devices()[0]),
+  },
   { name: "relu", operands: [f([9])], call: (x) => vn.nn.relu(x) },
   { name: "softmax", operands: [f([3, 7])], call: (x) => vn.nn.softmax(x) },
   { name: "logsumexp", operands: [f([3, 7])], call: (x) => vn.nn.logsumexp(x, 1) },

@@ -1,0 +1,74 @@
+/**
+ * Devices: what they are, and which there are.
+ *
+ * The processor counts as one device or, for programs over several, as as many as were asked for. These logical devices share one memory: an array is
+ * one run of elements wherever it is said to be, and moving it changes what is said.
+ *
+ * @module
+ */
+import { DeviceError } from "../errors.ts";
+
+/** A place where arrays live and programs run. Equal devices are the same object. */
+export class Device {
+  /**
+   * Names a device. Users take theirs from `devices()`.
+   *
+   * @param platform What kind it is.
+   * @param id Its number among its kind.
+   */
+  constructor(readonly platform: "cpu", readonly id: number) {}
+
+  /** As JAX prints it: `cpu:0`. */
+  toString(): string {
+    return `${this.platform}:${this.id}`;
+  }
+
+  /** For `console.log`. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+
+  /** For `console.log` in Node. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+}
+
+/** All that there have been: a device that vanishes and comes back is the same object. */
+const made: Device[] = [];
+let count = 1;
+
+/** The processor's devices. */
+export function cpuDevices(): Device[] {
+  while (made.length < count) made.push(new Device("cpu", made.length));
+  return made.slice(0, count);
+}
+
+/** The first of the processor's devices. */
+export function firstDevice(): Device {
+  return made[0] ?? cpuDevices()[0];
+}
+
+/** Sets as how many devices the processor counts. */
+export function setDeviceCount(n: number): void {
+  count = n;
+}
+
+/** Whether a device is one of those that there are. */
+export function isPresent(device: Device): boolean {
+  return device.id < count;
+}
+
+/**
+ * Checks that a device is there.
+ *
+ * @throws {DeviceError} Where it vanished when the processor came to count as fewer.
+ */
+export function checkPresent(device: Device, what: string): void {
+  if (isPresent(device)) return;
+  throw new DeviceError(
+    `${what} is on ${device}, but there ${
+      count === 1 ? "is 1 device" : `are ${count} devices`
+    }: await init("cpu", { devices: ${device.id + 1} }) brings it back, and devicePut moves arrays`,
+  );
+}

@@ -1,0 +1,197 @@
+/**
+ * `filterPmap`: a function of single examples, run on all of them at once, one example to a device.
+ *
+ * It is `filterVmap`, compiled, with a sharding on every result: on logical devices, which share memory and time, there is nothing else to it.
+ *
+ * @module
+ */
+import { ArgumentError } from "../errors.ts";
+import type { NDArray } from "../core/array.ts";
+import { jitBackend } from "../control/jit_call.ts";
+import { checkPresent, cpuDevices, Device } from "../core/device.ts";
+import { Mesh, NamedSharding, PartitionSpec, tooFewDevices } from "../core/sharding.ts";
+import { shardingConstraint } from "../ops/sharding.ts";
+import { mappedArguments } from "./axes.ts";
+import { callCompiled, type Compilation, type Donate, type Lowered, lowered } from "./jit.ts";
+import { callMapped, mapOptions, readMapOptions, requestOf, type VmapOptions } from "./vmap.ts";
+import { checkOptions, makeWrapper, transform, type Transformation } from "./wrapper.ts";
+
+const caller = "filterPmap";
+
+/** Options of {@linkcode filterPmap}. */
+export interface PmapOptions<A extends readonly unknown[] = readonly unknown[]>
+  extends VmapOptions<A> {
+  /** Whether the results may take over the arguments' memory: `"all"`, `"warn"` to hear where that is not possible, or `"none"`. */
+  readonly donate?: "all" | "warn" | "none";
+  /** The devices to use, one for each example; the first of the processor's unless given. */
+  readonly devices?: readonly Device[] | null;
+}
+
+/** A function mapped over devices, and able to be compiled ahead of its first call. */
+export type Pmapped<F> = F & {
+  /** As `lower` of what `filterJit` gives. */
+  lower(...args: F extends (...args: infer A) => unknown ? A : unknown[]): Lowered;
+};
+
+let isTracing = false;
+
+/** The mapped function that is compiled: `filterVmap`, its results put where they belong. Its last option is the mesh. */
+const bodyT: Transformation = {
+  name: caller,
+  call: (fun, options, args) => {
+    if (isTracing) {
+      throw new ArgumentError(
+        `${caller}: was called inside of a function that is mapped by ${caller}: the devices are taken. Use filterVmap for the inner one`,
+      );
+    }
+    const mesh = options[options.length - 1] as Mesh;
+    const [name] = mesh.axisNames;
+    const finish = (x: NDArray, axis: number | null): NDArray => {
+      const entries = axis === null ? [] : [...Array<null>(axis).fill(null), name];
+      return shardingConstraint(x, new NamedSharding(mesh, new PartitionSpec(...entries)));
+    };
+    isTracing = true;
+    try {
+      return callMapped(fun, args, { ...requestOf(caller, options), finish });
+    } finally {
+      isTracing = false;
+    }
+  },
+};
+
+/** The mapped function over a mesh, made once for each, so that a repeated call finds what it compiled. */
+const bodies: WeakMap<object, Map<string, unknown>> = new WeakMap();
+
+function bodyOver(mesh: Mesh, fun: unknown, options: readonly unknown[], self: object): unknown {
+  let made = bodies.get(self);
+  if (made === undefined) bodies.set(self, made = new Map());
+  const key = String(mesh);
+  let body = made.get(key);
+  if (body === undefined) made.set(key, body = makeWrapper(bodyT, fun, [...options, mesh]));
+  return body;
+}
+
+/** Where in the options the donation and the devices stand, after those of a mapping. */
+const DONATE = mapOptions.length;
+const DEVICES = DONATE + 1;
+
+/** The mesh of a call: a device for each example. */
+function meshFor(fun: unknown, options: readonly unknown[], args: unknown[]): Mesh {
+  const { inAxes, axisName, axisSize, argNames } = requestOf(caller, options);
+  const { size } = mappedArguments(caller, fun, args, inAxes, axisSize, argNames);
+  if (size === null) {
+    throw new ArgumentError(
+      `${caller}: cannot tell the number of examples: no argument is mapped; give axisSize, or map an argument with inAxes`,
+    );
+  }
+  if (size === 0) {
+    throw new ArgumentError(`${caller}: needs at least one example, for one device; got none`);
+  }
+  const devices = (options[DEVICES] as Mesh | null)?.devices ?? cpuDevices();
+  if (size > devices.length) throw tooFewDevices(caller, size, devices.length);
+  return new Mesh(devices.slice(0, size), [axisName === null ? "devices" : String(axisName)]);
+}
+
+const pmapT: Transformation = {
+  name: caller,
+  call: (fun, options, args, self) => {
+    const mesh = meshFor(fun, options, args);
+    const body = bodyOver(mesh, fun, options, self);
+    return callCompiled(body, args, body as object, compilation(self, options, mesh));
+  },
+  finish: (wrapper, fun, options) => {
+    Object.defineProperty(wrapper, "lower", {
+      value: (...args: unknown[]) => {
+        const mesh = meshFor(fun, options, args);
+        const body = bodyOver(mesh, fun, options, wrapper);
+        return lowered(body, args, compilation(wrapper, options, mesh));
+      },
+    });
+  },
+};
+
+function compilation(self: object, options: readonly unknown[], mesh: Mesh): Compilation {
+  const { name } = self as { name: string };
+  return {
+    name,
+    label: `${caller}(${name})`,
+    donate: options[DONATE] as Donate,
+    // Whole on every device, until the mapped function's results are split.
+    on: new NamedSharding(mesh, new PartitionSpec()),
+  };
+}
+
+function readOptions(options: object): readonly unknown[] {
+  checkOptions(caller, options, [...mapOptions, "donate", "devices"]);
+  const { donate = "none", devices = null } = options as PmapOptions;
+  if (!["all", "warn", "none"].includes(donate)) {
+    throw new ArgumentError(
+      `${caller}: donate must be one of "all", "warn", "none"; got ${JSON.stringify(donate)}`,
+    );
+  }
+  if (devices !== null && !(Array.isArray(devices) && devices.every((d) => d instanceof Device))) {
+    throw new ArgumentError(
+      `${caller}: devices must be a list of devices, as devices() gives them; got ${
+        String(devices)
+      }`,
+    );
+  }
+  for (const device of devices ?? []) checkPresent(device, `${caller}: an example`);
+  // As a mesh, because that compares by content.
+  const list = devices === null ? null : new Mesh(devices, ["devices"]);
+  return [...readMapOptions(caller, options), donate, list];
+}
+
+/**
+ * Maps a function over devices: as {@linkcode filterVmap}, compiled as by `filterJit`, one example to a device.
+ *
+ * Of `n` examples the first `n` devices are used; every array of the result is committed to them, split along its mapped axis
+ * (whole on each where `outAxes` is `null`). Arguments are moved there. Logical devices share the processor, so that on them a
+ * program runs as `filterVmap` would run it; `filterJit` with shardings (`filterShard`) says more, and is what to use where a mesh has several axes.
+ * Written after Equinox's `filter_pmap`.
+ *
+ * @param fun A function, class, or Module with `call`, of single examples.
+ * @param options See {@linkcode PmapOptions}.
+ * @returns A function of whole batches. Leaves that are no arrays are static, as under `filterJit`.
+ * @throws {DeviceError} Where there are more examples than devices.
+ * @throws {ShapeError} Where mapped axes differ in size, or an array has no such axis.
+ * @throws {ArgumentError} Where something to be mapped is no array, or the number of examples is unknown.
+ *
+ * @example
+ * ```ts
+ * import { filterPmap, init, lax, type NDArray, numpy as np } from "@vernal/vernal";
+ *
+ * await init("cpu", { devices: 4 });
+ * const share = filterPmap((x: NDArray) => x.div(lax.psum(x, "i")), { axisName: "i" });
+ * const y = share(np.array([1, 2, 5]));
+ * console.log(y.tolist(), [...y.devices()].join(" ")); // [0.125, 0.25, 0.625] "cpu:0 cpu:1 cpu:2"
+ * ```
+ */
+export function filterPmap<A extends unknown[], R>(
+  fun: (...args: A) => R,
+  options?: PmapOptions<A>,
+): Pmapped<(...args: A) => R>;
+/** As above, for a Module. */
+export function filterPmap<A extends unknown[], R>(
+  fun: { call(...args: A): R },
+  options?: PmapOptions<A>,
+): Pmapped<(...args: A) => R>;
+/** As above, for a class. */
+export function filterPmap<A extends unknown[], R>(
+  fun: new (...args: A) => R,
+  options?: PmapOptions<A>,
+): Pmapped<(...args: A) => R>;
+/** As above, as a decorator to be. */
+export function filterPmap(
+  options: PmapOptions,
+  // deno-lint-ignore no-explicit-any -- a decorator keeps the type of any function
+): <F extends (...args: any[]) => unknown>(fun: F, context?: unknown) => F;
+/** As above, as a method decorator. */
+export function filterPmap<F extends (...args: never[]) => unknown>(
+  method: F,
+  context: ClassMethodDecoratorContext,
+): F;
+export function filterPmap(fun: unknown, options?: unknown): unknown {
+  jitBackend().prepare();
+  return transform(pmapT, readOptions, fun, options);
+}
