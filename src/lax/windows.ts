@@ -63,7 +63,7 @@ const recognised = [
  * operation is traced, and applied once for each place of the window, to all windows together.
  *
  * @param x The array.
- * @param init The 0-d array or number to begin with.
+ * @param init The 0-d array or number to begin with; an infinity is the lowest or highest value of an integer dtype.
  * @param op An associative operation on 0-d arrays.
  * @param dims The window's size along each axis of `x`.
  * @returns One element for each window.
@@ -106,7 +106,10 @@ export function reduceWindow(
     ...lists,
     padding: resolvePadding("reduceWindow", padding, a.shape, spans, windowStrides),
   };
-  const start = init instanceof NDArray ? init : toDType(init, a.dtype, a.aval.weakType, where);
+  // An infinity, as the usual start of a maximum, is the extreme of a dtype that has none.
+  const extreme = init === -Infinity ? "max" : init === Infinity ? "min" : null;
+  const first = extreme === null ? init : reductionIdentity(extreme, a.dtype);
+  const start = first instanceof NDArray ? first : toDType(first, a.dtype, a.aval.weakType, where);
   if (start.ndim !== 0 || start.dtype !== a.dtype) {
     const [Wrong, what] = start.ndim !== 0
       ? [ShapeError, `shape ${formatShape(start.shape)}`] as const

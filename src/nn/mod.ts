@@ -24,6 +24,43 @@ export { type Activation, MLP, type MLPOptions } from "./layers/mlp.ts";
 export { Dropout, type DropoutOptions } from "./layers/dropout.ts";
 export { LayerNorm, type LayerNormOptions } from "./layers/layer_norm.ts";
 export { RMSNorm, type RMSNormOptions } from "./layers/rms_norm.ts";
+export type { ExplicitPadding, PaddingPair, PerAxis } from "./layers/spatial.ts";
+export {
+  Conv,
+  Conv1d,
+  Conv2d,
+  Conv3d,
+  type ConvLayerOptions,
+  type NamedPadding,
+  type PaddingMode,
+} from "./layers/conv.ts";
+export {
+  ConvTranspose,
+  ConvTranspose1d,
+  ConvTranspose2d,
+  ConvTranspose3d,
+  type ConvTransposeLayerOptions,
+} from "./layers/conv_transpose.ts";
+export {
+  AvgPool1d,
+  AvgPool2d,
+  AvgPool3d,
+  MaxPool1d,
+  MaxPool2d,
+  MaxPool3d,
+  Pool,
+  type PoolOptions,
+} from "./layers/pool.ts";
+export {
+  AdaptiveAvgPool1d,
+  AdaptiveAvgPool2d,
+  AdaptiveAvgPool3d,
+  AdaptiveMaxPool1d,
+  AdaptiveMaxPool2d,
+  AdaptiveMaxPool3d,
+  AdaptivePool,
+  type PoolReduction,
+} from "./layers/adaptive_pool.ts";
 export { GroupNorm, type GroupNormOptions } from "./layers/group_norm.ts";
 export {
   BatchNorm,
