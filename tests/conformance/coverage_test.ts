@@ -27,12 +27,17 @@ Deno.test("every primitive is used by a case of the conformance table", async ()
     const xs = operandsOf(c, "float32");
     collectPrimitives(c.call, xs, seen);
     const argnums = differentiatedOperands(c);
-    if (argnums.length === 0 || c.reverse === false) continue;
-    const gradient = vn.grad(
-      (...args: vn.NDArray[]) => np.square(c.call(...args)).sum(),
-      { argnums },
-    );
-    collectPrimitives(gradient, xs, seen);
+    if (argnums.length === 0) continue;
+    const loss = (...args: vn.NDArray[]) => np.square(c.call(...args)).sum();
+    if (c.reverse !== false) collectPrimitives(vn.grad(loss, { argnums }), xs, seen);
+    if (c.forward === false) continue;
+    const along = (...args: vn.NDArray[]) => {
+      const at = argnums.map((i) => args[i]);
+      const filled = (parts: readonly vn.NDArray[]) =>
+        args.map((x, i) => argnums.includes(i) ? parts[argnums.indexOf(i)] : x);
+      return vn.jvp((...parts: vn.NDArray[]) => c.call(...filled(parts)), at, at);
+    };
+    collectPrimitives(along, xs, seen);
   }
   // A collective is a reduction by the time its function is a jaxpr; its case begins with its name.
   const covered = (p: AnyPrimitive) =>
