@@ -1,16 +1,17 @@
 /**
  * From a traced function to a program, as a list of passes. Each can be timed and its result shown.
  *
- * 1. `inline`: the jaxprs of inner calls take their place (`schedule/simplify.ts`).
- * 2. `simplify`: equations that change no value go, equal ones are merged, literals are computed.
- * 3. `unused`: equations that nobody reads go.
- * 4. `checks`: the runtime checks that are left become effects.
- * 5. `lower`: each equation says what it computes, element by element (`schedule/graph.ts`).
- * 6. `fuse`: which values become memory, and which nest computes what (`schedule/fuse.ts`).
- * 7. `order`: the steps in a row (`schedule/order.ts`).
- * 8. `nests`: each nest's passes over its inner loops (`schedule/nest.ts`).
- * 9. `buffers`: places for values, shared where lifetimes and donation allow (`schedule/buffers.ts`).
- * 10. `emit`: loops and scalar expressions (`schedule/emit.ts`).
+ * 1. `inline`: the jaxprs of inner calls take their place (`core/inline.ts`).
+ * 2. `expand`: what is not lowered on operands of such dtypes, in terms of what is (`schedule/expand.ts`).
+ * 3. `simplify`: equations that change no value go, equal ones are merged, literals are computed.
+ * 4. `unused`: equations that nobody reads go.
+ * 5. `checks`: the runtime checks that are left become effects.
+ * 6. `lower`: each equation says what it computes, element by element (`schedule/graph.ts`).
+ * 7. `fuse`: which values become memory, and which nest computes what (`schedule/fuse.ts`).
+ * 8. `order`: the steps in a row (`schedule/order.ts`).
+ * 9. `nests`: each nest's passes over its inner loops (`schedule/nest.ts`).
+ * 10. `buffers`: places for values, shared where lifetimes and donation allow (`schedule/buffers.ts`).
+ * 11. `emit`: loops and scalar expressions (`schedule/emit.ts`).
  *
  * @module
  */
@@ -24,6 +25,7 @@ import type { Program } from "../loopnest/ir.ts";
 import { printProgram } from "../loopnest/print.ts";
 import { verifyProgram } from "../loopnest/verify.ts";
 import { scheduleSimplified, type StageRunner, unusedDonations } from "../schedule/mod.ts";
+import { expandEquations } from "../schedule/expand.ts";
 import { simplifyEquations } from "../schedule/simplify.ts";
 
 /** How long a pass took, and what it made. */
@@ -58,6 +60,7 @@ export interface PipelineOptions {
 const jaxprPasses: readonly (readonly [name: string, run: (closed: ClosedJaxpr) => ClosedJaxpr])[] =
   [
     ["inline", inlineCalls],
+    ["expand", expandEquations],
     ["simplify", simplifyEquations],
     ["unused", eliminateDeadCode],
     ["checks", inlineUsed],

@@ -10,14 +10,20 @@
  */
 import { DTypeError } from "../errors.ts";
 
-/** An element type that this version stores and computes natively. */
+/** An element type. */
 export type DType =
   | "float32"
   | "float64"
+  | "float16"
+  | "bfloat16"
+  | "int8"
+  | "int16"
   | "int32"
   | "int64"
-  | "uint32"
   | "uint8"
+  | "uint16"
+  | "uint32"
+  | "uint64"
   | "bool"
   /** An element of a typed PRNG key array (`key<fry>`): 64 opaque bits. */
   | "key<fry>";
@@ -27,12 +33,16 @@ export type DTypeKind = "bool" | "unsigned" | "signed" | "floating" | "key";
 
 /** A TypedArray able to hold some {@linkcode DType}. */
 export type TypedArray =
+  | Float16Array
   | Float32Array
   | Float64Array
+  | Int8Array
+  | Int16Array
   | Int32Array
   | BigInt64Array
   | BigUint64Array
   | Uint32Array
+  | Uint16Array
   | Uint8Array;
 
 /** A scalar of the host language, as it stands for an element. */
@@ -44,41 +54,48 @@ interface DTypeInfo {
   readonly bytes: number;
   /** The short name that jaxprs print. */
   readonly short: string;
-  /** Height among its kind, for promotion. */
-  readonly rank: number;
+  /**
+   * The dtype in which its elements are computed with: its own, but for those that are only stored. Arithmetic on a stored
+   * dtype is that of the wider one, rounded or wrapped after each operation.
+   */
+  readonly wide: DType;
+}
+
+function info(kind: DTypeKind, bytes: number, short: string, wide: DType): DTypeInfo {
+  return { kind, bytes, short, wide };
 }
 
 const infos: Readonly<Record<DType, DTypeInfo>> = {
-  "bool": { kind: "bool", bytes: 1, short: "bool", rank: 0 },
-  "uint8": { kind: "unsigned", bytes: 1, short: "u8", rank: 0 },
-  "uint32": { kind: "unsigned", bytes: 4, short: "u32", rank: 2 },
-  "int32": { kind: "signed", bytes: 4, short: "i32", rank: 2 },
-  "int64": { kind: "signed", bytes: 8, short: "i64", rank: 3 },
-  "float32": { kind: "floating", bytes: 4, short: "f32", rank: 2 },
-  "float64": { kind: "floating", bytes: 8, short: "f64", rank: 3 },
-  "key<fry>": { kind: "key", bytes: 8, short: "key<fry>", rank: 0 },
+  "bool": info("bool", 1, "bool", "bool"),
+  "uint8": info("unsigned", 1, "u8", "uint8"),
+  "uint16": info("unsigned", 2, "u16", "int32"),
+  "uint32": info("unsigned", 4, "u32", "uint32"),
+  "uint64": info("unsigned", 8, "u64", "uint64"),
+  "int8": info("signed", 1, "i8", "int32"),
+  "int16": info("signed", 2, "i16", "int32"),
+  "int32": info("signed", 4, "i32", "int32"),
+  "int64": info("signed", 8, "i64", "int64"),
+  "float16": info("floating", 2, "f16", "float32"),
+  "bfloat16": info("floating", 2, "bf16", "float32"),
+  "float32": info("floating", 4, "f32", "float32"),
+  "float64": info("floating", 8, "f64", "float64"),
+  "key<fry>": info("key", 8, "key<fry>", "key<fry>"),
 };
-
-/** dtypes that JAX has and that are planned here: named in the error, so that nobody hunts a typo. */
-const planned = new Set([
-  "float16",
-  "bfloat16",
-  "int8",
-  "int16",
-  "uint16",
-  "uint64",
-  "complex64",
-  "complex128",
-]);
 
 /** Every dtype that a user may name (keys excluded). */
 export const numericDTypes: readonly DType[] = [
   "float32",
   "float64",
+  "float16",
+  "bfloat16",
+  "int8",
+  "int16",
   "int32",
   "int64",
-  "uint32",
   "uint8",
+  "uint16",
+  "uint32",
+  "uint64",
   "bool",
 ];
 
@@ -95,11 +112,6 @@ export function dtypeInfo(dtype: DType): DTypeInfo {
 export function checkDType(dtype: unknown, where: string): DType {
   if (typeof dtype === "string" && dtype in infos) return dtype as DType;
   const known = numericDTypes.join(", ");
-  if (typeof dtype === "string" && planned.has(dtype)) {
-    throw new DTypeError(
-      `${where}: dtype ${dtype} is not supported yet; use one of ${known}`,
-    );
-  }
   throw new DTypeError(`${where}: expected a dtype, one of ${known}; got ${String(dtype)}`);
 }
 
@@ -113,13 +125,48 @@ export function isInexact(dtype: DType): boolean {
   return infos[dtype].kind === "floating";
 }
 
+/** Whether a dtype is a float of 16 bits. */
+export function isHalf(dtype: DType): boolean {
+  return dtype === "float16" || dtype === "bfloat16";
+}
+
+/** Whether an element is held as a `bigint`. */
+export function isBig(dtype: DType): boolean {
+  const { bytes, kind } = infos[dtype];
+  return bytes === 8 && kind !== "floating";
+}
+
+/** The dtype in which elements of another are computed with; see `wide` of {@linkcode dtypeInfo}. */
+export function wideOf(dtype: DType): DType {
+  return infos[dtype].wide;
+}
+
+/** Whether elements are only stored in a dtype, and computed with in a wider one. */
+export function isStored(dtype: DType): boolean {
+  return infos[dtype].wide !== dtype;
+}
+
+/** The least and the largest value of an integer dtype. */
+export function integerLimits(dtype: DType): readonly [low: bigint, high: bigint] {
+  const { kind, bytes } = infos[dtype];
+  const bits = BigInt(8 * bytes);
+  return kind === "signed"
+    ? [-(1n << (bits - 1n)), (1n << (bits - 1n)) - 1n]
+    : [0n, (1n << bits) - 1n];
+}
+
+/** Whether a dtype is an integer with a sign. */
+export function isSigned(dtype: DType): boolean {
+  return infos[dtype].kind === "signed";
+}
+
 /** Whether a dtype is an integer, signed or not (`bool` is not). */
 export function isInteger(dtype: DType): boolean {
   const kind = infos[dtype].kind;
   return kind === "signed" || kind === "unsigned";
 }
 
-/** The dtype of a TypedArray's elements. `BigUint64Array` has none yet. */
+/** The dtype of a TypedArray's elements. */
 export function dtypeOfTypedArray(array: ArrayBufferView, where: string): DType {
   if (array instanceof Float32Array) return "float32";
   if (array instanceof Float64Array) return "float64";
@@ -127,10 +174,12 @@ export function dtypeOfTypedArray(array: ArrayBufferView, where: string): DType 
   if (array instanceof Uint32Array) return "uint32";
   if (array instanceof Uint8Array || array instanceof Uint8ClampedArray) return "uint8";
   if (array instanceof BigInt64Array) return "int64";
-  throw new DTypeError(
-    `${where}: a ${array.constructor.name} has no dtype here yet; convert it to one of ` +
-      "Float32Array, Float64Array, Int32Array, Uint32Array, Uint8Array, BigInt64Array",
-  );
+  if (array instanceof Int8Array) return "int8";
+  if (array instanceof Int16Array) return "int16";
+  if (array instanceof Uint16Array) return "uint16";
+  if (array instanceof BigUint64Array) return "uint64";
+  if (array instanceof Float16Array) return "float16";
+  throw new DTypeError(`${where}: a ${array.constructor.name} has no dtype`);
 }
 
 /** The dtype of a scalar of the host language where nothing else decides it. */
@@ -145,56 +194,106 @@ export interface PromotionType {
   readonly weakType: boolean;
 }
 
-// The lattice of weak types: bool < weak int < integers < weak float < floats. Each type is a
-// point; `join` climbs to the least point above both.
-function joinStrong(a: DType, b: DType): DType {
-  if (a === b) return a;
-  const [ka, kb] = [infos[a].kind, infos[b].kind];
-  if (ka === "key" || kb === "key") {
-    throw new DTypeError(
-      `dtypes ${a} and ${b} cannot be combined: keys have no arithmetic; use random.keyData(key) for their bits`,
-    );
+// JAX's lattice of types, https://docs.jax.dev/en/latest/type_promotion.html: each point and those right above it. A scalar
+// of the host stands at a point of its own (`int*`, `float*`) below all dtypes of its kind.
+const above: Readonly<Record<string, readonly string[]>> = {
+  "bool": ["int*"],
+  "int*": ["uint8", "int8"],
+  "uint8": ["uint16", "int16"],
+  "uint16": ["uint32", "int32"],
+  "uint32": ["uint64", "int64"],
+  "uint64": ["float*"],
+  "int8": ["int16"],
+  "int16": ["int32"],
+  "int32": ["int64"],
+  "int64": ["float*"],
+  "float*": ["float16", "bfloat16"],
+  "float16": ["float32"],
+  "bfloat16": ["float32"],
+  "float32": ["float64"],
+  "float64": [],
+};
+
+/** All points that a point is not above, i.e. itself and what it leads to. */
+function upwards(point: string, into: Set<string> = new Set()): Set<string> {
+  if (!into.has(point)) {
+    into.add(point);
+    for (const next of above[point]) upwards(next, into);
   }
-  if (ka === "bool") return b;
-  if (kb === "bool") return a;
-  if (ka === "floating" || kb === "floating") {
-    if (ka === kb) return infos[a].bytes > infos[b].bytes ? a : b;
-    return ka === "floating" ? a : b; // JAX: an integer of any width gives way to a float
-  }
-  if (ka === kb) return infos[a].rank > infos[b].rank ? a : b;
-  const [u, s] = ka === "unsigned" ? [a, b] : [b, a];
-  if (infos[s].bytes > infos[u].bytes) return s;
-  return "int64"; // uint32 with int32
+  return into;
 }
+
+/** The lowest point that two points lead to. */
+function join(a: string, b: string): string {
+  const [fromA, fromB] = [upwards(a), upwards(b)];
+  const common = [...fromA].filter((p) => fromB.has(p));
+  return common.find((p) => common.every((q) => upwards(p).has(q)))!;
+}
+
+/** The dtype that a weakly typed operand has where nothing else decides it. */
+const defaults: Readonly<Record<string, DType>> = { "int*": "int32", "float*": "float32" };
+
+function pointOf({ dtype, weakType }: PromotionType): string {
+  const { kind } = infos[dtype];
+  if (!weakType || kind === "bool") return dtype;
+  return kind === "floating" ? "float*" : "int*";
+}
+
+const joins = new Map<string, PromotionType>();
 
 /** The type at which two types meet, by JAX's lattice. */
 export function promoteTypes(a: PromotionType, b: PromotionType): PromotionType {
-  if (a.weakType === b.weakType) {
-    return { dtype: joinStrong(a.dtype, b.dtype), weakType: a.weakType };
-  }
-  const [weak, strong] = a.weakType ? [a, b] : [b, a];
-  const [kw, ks] = [infos[weak.dtype].kind, infos[strong.dtype].kind];
-  if (ks === "key") joinStrong(weak.dtype, strong.dtype); // throws
-  // A weak float lifts a strong integer or bool to the default (weak) float; a weak integer lifts a
-  // strong bool to the default (weak) integer; otherwise the strong type stands.
-  if (kw === "floating" && ks !== "floating") return { dtype: weak.dtype, weakType: true };
-  if (kw !== "bool" && ks === "bool") return { dtype: weak.dtype, weakType: true };
-  return { dtype: strong.dtype, weakType: false };
+  if (a.dtype === b.dtype) return a.weakType ? b : a;
+  const key = `${a.dtype} ${a.weakType} ${b.dtype} ${b.weakType}`;
+  let type = joins.get(key);
+  if (type === undefined) joins.set(key, type = joinTypes(a, b));
+  return type;
 }
 
-/** The TypedArray class that holds a dtype's elements: `bool` in bytes 0 and 1, keys in 64 bits. */
+function joinTypes(a: PromotionType, b: PromotionType): PromotionType {
+  if (infos[a.dtype].kind === "key" || infos[b.dtype].kind === "key") {
+    throw new DTypeError(
+      `dtypes ${a.dtype} and ${b.dtype} cannot be combined: keys have no arithmetic; use random.keyData(key) for their bits`,
+    );
+  }
+  if (a.weakType && b.weakType) {
+    const point = join(a.dtype, b.dtype);
+    return { dtype: defaults[point] ?? point as DType, weakType: true };
+  }
+  const point = join(pointOf(a), pointOf(b));
+  if (!(point in defaults)) return { dtype: point as DType, weakType: false };
+  // A weak operand above a strong one keeps its own dtype; uint64 and int64 meet at floats of no width.
+  const weak = a.weakType ? a : b;
+  const dtype = weak.weakType && pointOf(weak) === point ? weak.dtype : defaults[point];
+  return { dtype, weakType: a.weakType || b.weakType };
+}
+
+/**
+ * The TypedArray class that holds a dtype's elements: `bool` in bytes 0 and 1, keys in 64 bits, `bfloat16`, which no
+ * class knows, in its 16 bits.
+ */
 export function typedArrayClass(dtype: DType) {
   switch (dtype) {
     case "float32":
       return Float32Array;
     case "float64":
       return Float64Array;
+    case "float16":
+      return Float16Array;
+    case "int8":
+      return Int8Array;
+    case "int16":
+      return Int16Array;
     case "int32":
       return Int32Array;
+    case "uint16":
+    case "bfloat16":
+      return Uint16Array;
     case "uint32":
       return Uint32Array;
     case "int64":
       return BigInt64Array;
+    case "uint64":
     case "key<fry>":
       return BigUint64Array;
     case "uint8":
@@ -204,5 +303,36 @@ export function typedArrayClass(dtype: DType) {
       const never: never = dtype;
       return never;
     }
+  }
+}
+
+const single = new Float32Array(1);
+const singleBits = new Uint32Array(single.buffer);
+
+/** The float of the bits of a bfloat16. */
+export function fromBfloat16Bits(bits: number): number {
+  singleBits[0] = bits << 16;
+  return single[0];
+}
+
+/** The bits of the bfloat16 nearest to a float32, of two equally near the even one. */
+export function bfloat16Bits(x: number): number {
+  single[0] = x;
+  const bits = singleBits[0];
+  if (x !== x) return (bits >>> 16) | 0x40; // a quiet NaN
+  return ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
+}
+
+/** The nearest value of a floating dtype. */
+export function roundTo(x: number, dtype: DType): number {
+  switch (dtype) {
+    case "float32":
+      return Math.fround(x);
+    case "float16":
+      return Math.f16round(x);
+    case "bfloat16":
+      return fromBfloat16Bits(bfloat16Bits(x));
+    default:
+      return x;
   }
 }

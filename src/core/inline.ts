@@ -17,10 +17,10 @@ import {
 import type { ShapedArray } from "./aval.ts";
 import type { AnyPrimitive } from "./primitive.ts";
 
-/** Tells which jaxpr stands for an equation, if any. */
-type Inliner = (
+/** Tells which jaxpr stands for an equation, if any: `undefined` where none ever stands for the primitive, `null` where not this time. */
+export type Inliner = (
   primitive: AnyPrimitive,
-) => ((params: unknown, operands: readonly ShapedArray[]) => ClosedJaxpr) | undefined;
+) => ((params: unknown, operands: readonly ShapedArray[]) => ClosedJaxpr | null) | undefined;
 
 /**
  * Splices in the inner jaxpr of every equation whose primitive says which one stands for it.
@@ -42,7 +42,8 @@ export function inlineUsed(closed: ClosedJaxpr): ClosedJaxpr {
   return inlineBy((primitive) => primitive.higherOrder?.inlineUsed, closed);
 }
 
-function inlineBy(inliner: Inliner, closed: ClosedJaxpr): ClosedJaxpr {
+/** Splices in the inner jaxpr of every equation for which `inliner` has one. */
+export function inlineBy(inliner: Inliner, closed: ClosedJaxpr): ClosedJaxpr {
   const { constvars, invars, outvars, eqns } = closed.jaxpr;
   if (!eqns.some((e) => inliner(primitiveOf(e)) !== undefined)) return closed;
   const out: JaxprEqn[] = [];
@@ -63,9 +64,9 @@ function splice(
   const read = (x: Atom) => x instanceof JaxprVar ? env.get(x) ?? x : x;
   for (const eqn of eqns) {
     const invars = eqn.invars.map(read);
-    const inline = inliner(primitiveOf(eqn));
-    if (inline !== undefined) {
-      const inner = hoistConsts(inline(eqn.params, invars.map((x) => x.aval))).jaxpr;
+    const standIn = inliner(primitiveOf(eqn))?.(eqn.params, invars.map((x) => x.aval)) ?? null;
+    if (standIn !== null) {
+      const inner = hoistConsts(standIn).jaxpr;
       if (inner.invars.length !== invars.length) {
         throw new InternalError(
           `inline: ${eqn.primitive.name} takes other operands than its jaxpr`,

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ShapedArray } from "./aval.ts";
-import { dtypeInfo } from "./dtype.ts";
+import { type DType, dtypeInfo, isFloating, roundTo } from "./dtype.ts";
 import {
   type Atom,
   type ClosedJaxpr,
@@ -59,12 +59,13 @@ function numberText(x: number): string {
   );
 }
 
-/** The shortest decimal that reads back as the same float32. */
-function float32Text(x: number): string {
+/** The shortest decimal that reads back as the same value of a floating dtype. */
+function floatText(x: number, dtype: DType): string {
+  if (dtype === "float64") return numberText(x);
   if (!Number.isFinite(x) || Number.isInteger(x)) return numberText(x);
   for (let digits = 1; digits <= 9; digits++) {
     const shorter = Number(x.toPrecision(digits));
-    if (Math.fround(shorter) === Math.fround(x)) return numberText(shorter);
+    if (roundTo(shorter, dtype) === roundTo(x, dtype)) return numberText(shorter);
   }
   return numberText(x);
 }
@@ -75,10 +76,8 @@ function literalText(l: Literal): string {
     ? value ? "True" : "False"
     : typeof value === "bigint"
     ? String(value)
-    : aval.dtype === "float32"
-    ? float32Text(value)
-    : aval.dtype === "float64"
-    ? numberText(value)
+    : isFloating(aval.dtype)
+    ? floatText(value, aval.dtype)
     : String(value);
   return `${text}:${avalText(aval)}`;
 }

@@ -66,6 +66,9 @@ export type BatchRule<P> = (
   axisName: AxisName | null,
 ) => readonly [outs: readonly NDArray[], dims: readonly (number | null)[]];
 
+/** What stands for an operation on operands of given shapes and dtypes: a function of arrays, made of other operations. */
+export type Expansion = (operands: readonly NDArray[]) => readonly NDArray[];
+
 /**
  * A primitive operation over arrays. `P` is the type of its parameters: static data, part of a program's
  * identity; values compare by structure, functions and jaxprs by identity.
@@ -77,6 +80,11 @@ export interface Primitive<P = unknown> {
   readonly abstractEval: (operands: readonly ShapedArray[], params: P) => readonly ShapedArray[];
   /** What it computes; absent for the primitives that are inlined or refused before lowering. */
   readonly lower?: LoweringRule<P>;
+  /**
+   * For operands that its own lowering does not serve, such as floats of 16 bits: the operation in terms of others. `null` where it is
+   * lowered as it stands. Transformations do not see it: it is asked for when all of them are done.
+   */
+  readonly expand?: (operands: readonly ShapedArray[], params: P) => Expansion | null;
   readonly jvp?: JvpRule<P>;
   readonly transpose?: TransposeRule<P>;
   readonly batch?: BatchRule<P>;

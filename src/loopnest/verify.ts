@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { dtypeInfo, isFloating } from "../core/dtype.ts";
+import { dtypeInfo, isFloating, isStored, wideOf } from "../core/dtype.ts";
 import { InternalError } from "../errors.ts";
-import { type Expr, forEachOperand, type Var } from "./expr.ts";
+import type { Expr, Var } from "./expr.ts";
 import type { BufferDecl, Control, Dot, KernelCall, Nest, Program, Stmt } from "./ir.ts";
 import { findKernel } from "./kernels.ts";
 import { printExpr, printNest } from "./print.ts";
@@ -256,6 +256,7 @@ class NestVerifier {
           break;
         }
         case "accumulator":
+          if (isStored(stmt.v.dtype)) this.#fail(`accumulator of ${stmt.v.dtype}`);
           this.#accumulators.set(stmt.v.id, "sum");
           this.#declare(stmt.v, null);
           declared.push(stmt.v.id);
@@ -350,7 +351,7 @@ class NestVerifier {
         return null;
       case "binary": {
         const [x, y] = [this.#expr(expr.x), this.#expr(expr.y)];
-        if (expr.x.dtype !== expr.y.dtype) {
+        if (expr.x.dtype !== expr.y.dtype || isStored(expr.x.dtype)) {
           this.#fail(`${expr.op} of ${expr.x.dtype} and ${expr.y.dtype}`);
         }
         if (expr.dtype !== "int32" || x === null || y === null) return null;
@@ -358,13 +359,18 @@ class NestVerifier {
       }
       case "unary":
         this.#expr(expr.x);
-        if (onlyFloating.has(expr.op) && !isFloating(expr.x.dtype)) {
+        if ((onlyFloating.has(expr.op) && !isFloating(expr.x.dtype)) || isStored(expr.x.dtype)) {
           this.#fail(`${expr.op} of ${expr.x.dtype}`);
         }
         return null;
-      case "cast":
-        forEachOperand(expr, (x) => this.#expr(x));
+      case "cast": {
+        this.#expr(expr.x);
+        const [from, to] = [expr.x.dtype, expr.dtype];
+        if ((isStored(from) && to !== wideOf(from)) || (isStored(to) && from !== wideOf(to))) {
+          this.#fail(`cast of ${from} to ${to}`);
+        }
         return null;
+      }
       default: {
         const never: never = expr;
         return never;

@@ -9,9 +9,11 @@ import type { Shape } from "../core/aval.ts";
 import type { Device } from "../core/device.ts";
 import type { Sharding } from "../core/sharding.ts";
 import {
+  bfloat16Bits,
   checkDType,
   type DType,
   type HostScalar,
+  isBig,
   isFloating,
   type TypedArray,
   typedArrayClass,
@@ -155,10 +157,12 @@ function naturalDType(flat: readonly HostScalar[]): DType {
 
 function fromFlat(flat: readonly HostScalar[], shape: Shape, dtype: DType): NDArray {
   const data = new (typedArrayClass(dtype))(flat.length) as TypedArray;
-  if (dtype === "int64" || dtype === "key<fry>") {
+  if (isBig(dtype)) {
     flat.forEach((v, i) =>
       (data as BigInt64Array)[i] = typeof v === "bigint" ? v : BigInt(Math.trunc(Number(v)))
     );
+  } else if (dtype === "bfloat16") {
+    flat.forEach((v, i) => (data as Uint16Array)[i] = bfloat16Bits(Number(v)));
   } else if (dtype === "bool") flat.forEach((v, i) => (data as Uint8Array)[i] = v ? 1 : 0);
   else flat.forEach((v, i) => (data as Float32Array)[i] = Number(v));
   return getEvaluator().fromTypedArray(data, shape, dtype);

@@ -60,6 +60,19 @@ export interface FloatInfo {
   readonly resolution: number;
 }
 
+/** Bits of the mantissa and of the exponent, and decimals that are kept. */
+const layouts = {
+  float16: [10, 5, 3],
+  bfloat16: [7, 8, 2],
+  float32: [23, 8, 6],
+  float64: [52, 11, 15],
+} as const;
+
+/** The integers that have as many bits as a floating dtype. */
+export function bitsOf(dtype: DType): "int16" | "int32" | "int64" {
+  return `int${8 * dtypeInfo(dtype).bytes}` as "int32";
+}
+
 function dtypeOf(x: DType | NDArray, where: string): DType {
   return checkDType(typeof x === "string" ? x : (x as NDArray | undefined)?.dtype, where);
 }
@@ -76,7 +89,7 @@ export function finfo(dtype: DType | NDArray): FloatInfo {
       `numpy.finfo: dtype must be floating; got ${d}. For integers use numpy.iinfo`,
     );
   }
-  const [nmant, nexp, precision] = d === "float64" ? [52, 11, 15] : [23, 8, 6];
+  const [nmant, nexp, precision] = layouts[d as keyof typeof layouts];
   const top = 2 ** (nexp - 1);
   const max = (2 - 2 ** -nmant) * 2 ** (top - 1);
   const tiny = 2 ** (2 - top);
@@ -89,7 +102,7 @@ export function finfo(dtype: DType | NDArray): FloatInfo {
     min: -max,
     tiny,
     smallestNormal: tiny,
-    smallestSubnormal: d === "float64" ? 5e-324 : 2 ** -149,
+    smallestSubnormal: 2 ** (2 - top - nmant),
     nmant,
     nexp,
     precision,

@@ -36,6 +36,7 @@ import { rev, slice } from "../ops/slicing.ts";
 import { array } from "./creation.ts";
 import { asArray, broadcastArray, broadcastShapes, isTypedArray, toDType } from "./promote.ts";
 import { power } from "./ufuncs.ts";
+import { dtypeInfo, isInteger, isSigned, isStored } from "../core/dtype.ts";
 
 /** One entry of an index, per axis of the array (or a new axis). */
 type Item =
@@ -159,7 +160,7 @@ function parse(shape: Shape, index: readonly Index[], where: string): Item[] {
         items.push({ kind: "array", axis: axis++, indices });
       }
     } else if (entry instanceof NDArray) {
-      if (!["int32", "int64", "uint32", "uint8"].includes(entry.dtype)) {
+      if (!isInteger(entry.dtype)) {
         throw new DTypeError(`${where}: index arrays must be integer or bool; got ${entry.dtype}`);
       }
       items.push({ kind: "array", axis, indices: wrapNegative(entry, shape[axis]) });
@@ -177,9 +178,14 @@ function parse(shape: Shape, index: readonly Index[], where: string): Item[] {
 
 /** Negative indices count from the end. */
 function wrapNegative(indices: NDArray, size: number): NDArray {
-  if (indices.dtype === "uint32" || indices.dtype === "uint8") {
-    return convertElementType(indices, "int32");
+  if (!isSigned(indices.dtype)) {
+    // Beyond what int32 holds no array has an element: the largest stands for all of them.
+    const last = lit(indices, 2 ** 31 - 1);
+    const isLong = dtypeInfo(indices.dtype).bytes >= 4;
+    return convertElementType(isLong ? arith.min(indices, last) : indices, "int32");
   }
+  // An int8 has no room for most sizes.
+  if (isStored(indices.dtype)) return wrapNegative(convertElementType(indices, "int32"), size);
   const shifted = arith.add(indices, lit(indices, size));
   return logic.select(logic.lt(indices, lit(indices, 0)), shifted, indices);
 }

@@ -5,13 +5,14 @@
  */
 import { DTypeError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
-import { isFloating, isInteger } from "../core/dtype.ts";
+import { dtypeInfo, isFloating, isInteger, isSigned } from "../core/dtype.ts";
 import * as arith from "../ops/arith.ts";
 import { lit, literal } from "../ops/common.ts";
 import { bitcastConvertType, convertElementType } from "../ops/convert.ts";
 import * as logic from "../ops/logic.ts";
 import { broadcastInDim, fullLike } from "../ops/shape.ts";
 import { asArray, broadcastOperands, promote, promoteInexact } from "./promote.ts";
+import { bitsOf, finfo } from "./dtype_queries.ts";
 import { power, trunc } from "./ufuncs.ts";
 
 /** `[fraction, whole]`, both with the sign of `x`; floating. */
@@ -23,15 +24,14 @@ export function modf(x: ArrayLike): [fraction: NDArray, whole: NDArray] {
 
 /** How a floating dtype is laid out. */
 interface Layout {
-  readonly integer: "int32" | "int64";
+  readonly integer: "int16" | "int32" | "int64";
   readonly mantissaBits: number;
   readonly bias: number;
 }
 
 function layoutOf(x: NDArray): Layout {
-  return x.dtype === "float64"
-    ? { integer: "int64", mantissaBits: 52, bias: 1023 }
-    : { integer: "int32", mantissaBits: 23, bias: 127 };
+  const { nmant, nexp } = finfo(x.dtype);
+  return { integer: bitsOf(x.dtype), mantissaBits: nmant, bias: 2 ** (nexp - 1) - 1 };
 }
 
 /** `2 ** e` for integers `e` of the range of normal numbers, exactly. */
@@ -76,8 +76,9 @@ export function frexp(x: ArrayLike): [mantissa: NDArray, exponent: NDArray] {
   const small = logic.lt(arith.abs(a), fullLike(lit(a, 2 ** (1 - bias)), shape));
   const scaled = logic.select(small, arith.mul(a, lit(a, 2 ** (mantissaBits + 1))), a);
   const bits = bitcastConvertType(scaled, integer);
-  const field = 2n ** BigInt(integer === "int64" ? 11 : 8) - 1n;
-  const number = (v: bigint) => integer === "int64" ? v : Number(BigInt.asIntN(32, v));
+  const field = 2n * BigInt(bias) + 1n;
+  const bitsPer = 8 * dtypeInfo(integer).bytes;
+  const number = (v: bigint) => integer === "int64" ? v : Number(BigInt.asIntN(bitsPer, v));
   const biased = logic.and(
     logic.shiftRightLogical(bits, whole(mantissaBits)),
     whole(number(field)),
@@ -112,17 +113,21 @@ function magnitudes(x: ArrayLike, y: ArrayLike, where: string): [NDArray, NDArra
     if (isFloating(v.dtype) || v.dtype === "bool") {
       throw new DTypeError(`${where}: takes integers; got ${v.dtype}`);
     }
-    const positive = v.dtype === "int32" || v.dtype === "int64" ? arith.abs(v) : v;
+    const positive = isSigned(v.dtype) ? arith.abs(v) : v;
     return fullLike(positive, shape);
   }) as [NDArray, NDArray];
 }
 
 /** As many steps as Euclid's algorithm with least absolute remainders can take: each more than doubles the numbers that need it. */
 const euclidSteps: Readonly<Record<string, number>> = {
+  int8: 7,
   uint8: 7,
+  int16: 13,
+  uint16: 14,
   int32: 26,
   uint32: 27,
   int64: 51,
+  uint64: 52,
 };
 
 function euclid(x: NDArray, y: NDArray): NDArray {

@@ -8,9 +8,12 @@ import { type ArrayLike, NDArray } from "../core/array.ts";
 import { formatShape, type Shape, shapesEqual } from "../core/aval.ts";
 import {
   type DType,
+  dtypeInfo,
   dtypeOfTypedArray,
   type HostScalar,
+  isBig,
   isFloating,
+  isSigned,
   promoteTypes,
   type PromotionType,
   type TypedArray,
@@ -83,7 +86,7 @@ export function resultType(xs: readonly ArrayLike[], where: string): PromotionTy
   const integral = xs.some((x) => typeof x !== "number") && xs.every((x) => {
     if (typeof x === "number") return true;
     if (x instanceof NDArray) return !isFloating(x.dtype);
-    return !(x instanceof Float32Array || x instanceof Float64Array);
+    return !isTypedArray(x) || !isFloating(dtypeOfTypedArray(x, where));
   });
   const types = xs.map((x) => promotionTypeOf(x, integral, where));
   if (currentChecks().strictPromotion) refuseMixed(types, where);
@@ -112,13 +115,12 @@ export function toDType(x: ArrayLike, dtype: DType, weakType: boolean, where: st
 /** A host scalar as a literal of a dtype wants it. */
 function hostCast(x: HostScalar, dtype: DType): HostScalar {
   if (dtype === "bool") return Boolean(x);
-  if (dtype === "int64") return typeof x === "bigint" ? x : BigInt(Math.trunc(Number(x)));
-  const value = Number(x);
-  if (dtype === "float32" || dtype === "float64") return value;
+  if (isFloating(dtype)) return Number(x);
   // Integers wrap around, as conversions between integers do.
-  const whole = typeof x === "bigint" ? x : BigInt(Math.trunc(value));
-  if (dtype === "int32") return Number(BigInt.asIntN(32, whole));
-  return Number(BigInt.asUintN(dtype === "uint8" ? 8 : 32, whole));
+  const whole = typeof x === "bigint" ? x : BigInt(Math.trunc(Number(x)));
+  const wrap = isSigned(dtype) ? BigInt.asIntN : BigInt.asUintN;
+  const wrapped = wrap(8 * dtypeInfo(dtype).bytes, whole);
+  return isBig(dtype) ? wrapped : Number(wrapped);
 }
 
 /** Operands promoted to one dtype. */
@@ -141,7 +143,7 @@ export function toInexact(x: ArrayLike, where: string): NDArray {
 /** The floating dtype in which functions of another compute: int64 has as many bits as float64. */
 export function inexactDType(dtype: DType): DType {
   if (isFloating(dtype)) return dtype;
-  return dtype === "int64" ? "float64" : "float32";
+  return isBig(dtype) ? "float64" : "float32";
 }
 
 /** The shape to which shapes broadcast, by NumPy's rule. */

@@ -5,7 +5,14 @@
  */
 import { ArgumentError, ShapeError } from "../errors.ts";
 import type { ArrayLike, NDArray, ReduceOptions } from "../core/array.ts";
-import { checkDType, type DType, isFloating } from "../core/dtype.ts";
+import {
+  checkDType,
+  type DType,
+  dtypeInfo,
+  isFloating,
+  isInteger,
+  isSigned,
+} from "../core/dtype.ts";
 import * as arith from "../ops/arith.ts";
 import { lit, literal } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
@@ -60,9 +67,11 @@ function masked(x: NDArray, where: ArrayLike | undefined, value: NDArray, name: 
   return logic.select(mask, x, broadcastInDim(value, x.shape, []));
 }
 
-/** The dtype that a sum of `dtype` has: bool counts in int32, small unsigned in uint32. */
+/** The dtype that a sum of `dtype` has: bool counts in int32, small integers in 32 bits. */
 function sumDType(dtype: DType): DType {
-  return dtype === "bool" ? "int32" : dtype === "uint8" ? "uint32" : dtype;
+  if (dtype === "bool") return "int32";
+  if (!isInteger(dtype) || dtypeInfo(dtype).bytes >= 4) return dtype;
+  return isSigned(dtype) ? "int32" : "uint32";
 }
 
 /**

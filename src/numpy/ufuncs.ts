@@ -5,7 +5,7 @@
  */
 import { DTypeError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
-import { isFloating } from "../core/dtype.ts";
+import { isFloating, isSigned } from "../core/dtype.ts";
 import * as arith from "../ops/arith.ts";
 import { lit } from "../ops/common.ts";
 import { bitcastConvertType, convertElementType } from "../ops/convert.ts";
@@ -13,6 +13,7 @@ import * as el from "../ops/elementary.ts";
 import * as logic from "../ops/logic.ts";
 import { fullLike } from "../ops/shape.ts";
 import { asArray, broadcastOperands, promote, promoteInexact, toInexact } from "./promote.ts";
+import { bitsOf } from "./dtype_queries.ts";
 
 /** Promotes and broadcasts two operands. */
 function pair(x: ArrayLike, y: ArrayLike, where: string): [NDArray, NDArray] {
@@ -101,7 +102,7 @@ export function floorDivide(x: ArrayLike, y: ArrayLike): NDArray {
     return logic.select(byZero, arith.div(a, b), arith.round(quotient, 1));
   }
   const quotient = arith.div(a, b);
-  if (a.dtype === "uint8" || a.dtype === "uint32") return quotient;
+  if (!isSigned(a.dtype)) return quotient;
   const inexact = logic.and(
     logic.ne(arith.sign(fullLike(a, quotient.shape)), arith.sign(fullLike(b, quotient.shape))),
     logic.ne(arith.rem(a, b), lit(a, 0)),
@@ -341,14 +342,13 @@ export function leftShift(x: ArrayLike, y: ArrayLike): NDArray {
 /** `x >> y` for integers: keeps the sign of signed ones. */
 export function rightShift(x: ArrayLike, y: ArrayLike): NDArray {
   const [a, b] = pair(x, y, "numpy.rightShift");
-  const signed = a.dtype === "int32" || a.dtype === "int64";
-  return signed ? logic.shiftRightArithmetic(a, b) : logic.shiftRightLogical(a, b);
+  return isSigned(a.dtype) ? logic.shiftRightArithmetic(a, b) : logic.shiftRightLogical(a, b);
 }
 
 /** The number of one bits of the absolute value. */
 export function bitwiseCount(x: ArrayLike): NDArray {
   const a = asArray(x, "numpy.bitwiseCount");
-  const positive = a.dtype === "int32" || a.dtype === "int64" ? arith.abs(a) : a;
+  const positive = isSigned(a.dtype) ? arith.abs(a) : a;
   return convertElementType(logic.populationCount(positive), "uint8");
 }
 
@@ -368,7 +368,7 @@ export function positive(x: ArrayLike): NDArray {
 /** `|x|`. */
 export function abs(x: ArrayLike): NDArray {
   const a = asArray(x, "numpy.abs");
-  return a.dtype === "bool" || a.dtype === "uint8" || a.dtype === "uint32" ? a : arith.abs(a);
+  return isFloating(a.dtype) || isSigned(a.dtype) ? arith.abs(a) : a;
 }
 
 /** `|x|`: {@linkcode abs}. */
@@ -476,7 +476,7 @@ export function isneginf(x: ArrayLike): NDArray {
 export function signbit(x: ArrayLike): NDArray {
   const a = asArray(x, "numpy.signbit");
   if (!isFloating(a.dtype)) return logic.lt(a, lit(a, 0));
-  const bits = bitcastConvertType(a, a.dtype === "float32" ? "int32" : "int64");
+  const bits = bitcastConvertType(a, bitsOf(a.dtype));
   return logic.lt(bits, lit(bits, 0));
 }
 

@@ -18,6 +18,7 @@ import {
   toDType,
 } from "./promote.ts";
 import { isFloating } from "../core/dtype.ts";
+import { finfo } from "./dtype_queries.ts";
 
 /**
  * `x` where `condition` holds, else `y`; all three broadcast.
@@ -80,7 +81,7 @@ export interface NanToNumOptions {
 export function nanToNum(x: ArrayLike, options: NanToNumOptions = {}): NDArray {
   const a = asArray(x, "numpy.nanToNum");
   if (!isFloating(a.dtype)) return a;
-  const largest = a.dtype === "float32" ? 3.4028234663852886e38 : Number.MAX_VALUE;
+  const largest = finfo(a.dtype).max;
   const put = (mask: NDArray, value: number, rest: NDArray) =>
     logic.select(mask, broadcastInDim(literal(value, a.dtype), a.shape, []), rest);
   const noNan = put(logic.ne(a, a), options.nan ?? 0, a);

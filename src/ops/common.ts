@@ -14,7 +14,14 @@ import {
   shapedArray,
   shapesEqual,
 } from "../core/aval.ts";
-import type { DType, HostScalar } from "../core/dtype.ts";
+import {
+  type DType,
+  type HostScalar,
+  isBig,
+  isFloating,
+  isInteger,
+  isSigned,
+} from "../core/dtype.ts";
 import type { Access, Lowered } from "../core/lowering.ts";
 import { type Primitive, type Tangent, Zero } from "../core/primitive.ts";
 import { bind, getEvaluator } from "../core/trace.ts";
@@ -33,7 +40,7 @@ export function lit(like: NDArray, value: HostScalar): NDArray {
 
 /** A 0-d literal of a dtype. */
 export function literal(value: HostScalar, dtype: DType, weakType = false): NDArray {
-  if (dtype === "int64" && typeof value === "number") value = BigInt(Math.trunc(value));
+  if (isBig(dtype) && typeof value === "number") value = BigInt(Math.trunc(value));
   if (dtype === "bool") value = Boolean(value);
   return getEvaluator().literal(value, dtype, weakType);
 }
@@ -84,10 +91,10 @@ export type Accepts = "any" | "number" | "floating" | "signed" | "integral" | "i
 const accepted: Readonly<Record<Accepts, (dtype: DType) => boolean>> = {
   any: () => true,
   number: (d) => d !== "bool" && d !== "key<fry>",
-  floating: (d) => d === "float32" || d === "float64",
-  signed: (d) => d === "float32" || d === "float64" || d === "int32" || d === "int64",
-  integral: (d) => d !== "float32" && d !== "float64" && d !== "key<fry>", // bool too
-  integer: (d) => d === "int32" || d === "int64" || d === "uint32" || d === "uint8",
+  floating: isFloating,
+  signed: (d) => isFloating(d) || isSigned(d),
+  integral: (d) => isInteger(d) || d === "bool",
+  integer: isInteger,
 };
 
 /** Checks a dtype against what an operation takes. */

@@ -11,7 +11,7 @@
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
-import type { DType } from "../core/dtype.ts";
+import { type DType, isHalf } from "../core/dtype.ts";
 import type { Access, Lowered } from "../core/lowering.ts";
 import {
   isUndefinedPrimal,
@@ -37,6 +37,7 @@ import {
   type WindowAxis,
   windowCount,
 } from "./window.ts";
+import { widening } from "./widening.ts";
 
 /** Which axis of an operand is what: `[batch, feature, ...spatial]`, for the kernel `[output, input, ...spatial]`. */
 export interface ConvDimensionNumbers {
@@ -284,6 +285,7 @@ export const convGeneralDilatedP: Primitive<ConvParams> = {
   name: "conv_general_dilated",
   abstractEval: convAval,
   lower: convLowering,
+  expand: (ins, p) => isHalf(ins[0].dtype) ? widening(convGeneralDilatedP, ins, p) : null,
   jvp: ([x, w], [tx, tw], p) => {
     const out = bind1(convGeneralDilatedP, [x, w], p);
     const a: Tangent = tx instanceof Zero ? tx : bind1(convGeneralDilatedP, [tx, w], p);

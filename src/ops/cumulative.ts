@@ -16,6 +16,7 @@ import { eq, ge, le, select } from "./logic.ts";
 import { addAny } from "./rules.ts";
 import { checkAxes, fullLike, instantiate } from "./shape.ts";
 import { pad, slice } from "./slicing.ts";
+import { orderedWidening, wrappingWidening } from "./widening.ts";
 
 /** Parameters of the cumulative operations. */
 export interface CumulativeParams {
@@ -122,6 +123,7 @@ export const cumsumP: Primitive<CumulativeParams> = {
   name: "cumsum",
   abstractEval: (ins, p) => cumulativeAval("cumsum", ins, p),
   lower: (_reads, ins, _outs, p) => cumulativeLowering("cumsum", ins, p),
+  expand: (ins, p) => wrappingWidening(cumsumP, ins, p),
   jvp: (xs, ts, p) => cumulativeJvp(cumsumP, xs, ts, p, (t) => bind1(cumsumP, [t], p)),
   transpose: ([ct], [x], { axis, reverse }) => [
     ct instanceof Zero ? new Zero(x.aval) : bind1(cumsumP, [ct], { axis, reverse: !reverse }),
@@ -139,6 +141,7 @@ export const cumprodP: Primitive<CumulativeParams> = {
   name: "cumprod",
   abstractEval: (ins, p) => cumulativeAval("cumprod", ins, p),
   lower: (_reads, ins, _outs, p) => cumulativeLowering("cumprod", ins, p),
+  expand: (ins, p) => wrappingWidening(cumprodP, ins, p),
   jvp: (xs, ts, p) =>
     cumulativeJvp(
       cumprodP,
@@ -182,6 +185,7 @@ export const cummaxP: Primitive<CumulativeParams> = {
   name: "cummax",
   abstractEval: (ins, p) => cumulativeAval("cummax", ins, p),
   lower: (_reads, ins, _outs, p) => cumulativeLowering("cummax", ins, p),
+  expand: (ins, p) => orderedWidening(cummaxP, ins, p),
   jvp: (xs, ts, p) =>
     cumulativeJvp(cummaxP, xs, ts, p, (t) => extremeTangent(xs[0], t, p, -Infinity, ge)),
   batch: (xs, dims, p) => cumulativeBatch(cummaxP, xs, dims, p),
@@ -197,6 +201,7 @@ export const cumminP: Primitive<CumulativeParams> = {
   name: "cummin",
   abstractEval: (ins, p) => cumulativeAval("cummin", ins, p),
   lower: (_reads, ins, _outs, p) => cumulativeLowering("cummin", ins, p),
+  expand: (ins, p) => orderedWidening(cumminP, ins, p),
   jvp: (xs, ts, p) =>
     cumulativeJvp(cumminP, xs, ts, p, (t) => extremeTangent(xs[0], t, p, Infinity, le)),
   batch: (xs, dims, p) => cumulativeBatch(cumminP, xs, dims, p),

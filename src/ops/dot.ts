@@ -6,7 +6,7 @@
 import { DTypeError, ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type ShapedArray, shapedArray } from "../core/aval.ts";
-import type { DType } from "../core/dtype.ts";
+import { type DType, isHalf } from "../core/dtype.ts";
 import {
   isUndefinedPrimal,
   type Primitive,
@@ -19,6 +19,7 @@ import { bind1 } from "../core/trace.ts";
 import { axisToFront, sameDType } from "./common.ts";
 import { addTangents } from "./rules.ts";
 import { axisTools, transpose } from "./shape.ts";
+import { widening } from "./widening.ts";
 
 /** Which axes are contracted and which are batched: `[[lhs, rhs], [lhs, rhs]]`, as JAX writes it. */
 export type DimensionNumbers = readonly [
@@ -108,6 +109,8 @@ export const dotGeneralP: Primitive<DotParams> = {
       takeAxes(sy, [...yb, ...none(fx), ...fy], out.shape),
     ], out.shape)];
   },
+  // Products of short floats and their sums are single ones; the whole is rounded.
+  expand: (ins, p) => isHalf(ins[0].dtype) ? widening(dotGeneralP, ins, p) : null,
   jvp: ([x, y], [tx, ty], p) => {
     const out = bind1(dotGeneralP, [x, y], p);
     const a: Tangent = tx instanceof Zero ? tx : bind1(dotGeneralP, [tx, y], p);

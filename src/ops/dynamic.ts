@@ -20,6 +20,7 @@ import { lit, sameDType } from "./common.ts";
 import { gatherBatchedSlice, scatterBatchedSlice } from "./batched_slices.ts";
 import { batchToFront, broadcastInDim, instantiate } from "./shape.ts";
 import { slice } from "./slicing.ts";
+import { type DType, isInteger } from "../core/dtype.ts";
 
 // ---------------------------------------------------------------- concatenate
 
@@ -106,7 +107,7 @@ function clampedStart(start: Expr, room: number): Expr {
 
 function checkStarts(
   name: string,
-  ins: readonly { readonly dtype: string; readonly shape: Shape }[],
+  ins: readonly { readonly dtype: DType; readonly shape: Shape }[],
   rank: number,
 ) {
   const fits = ins.length === rank && ins.every((a) => a.shape.length === 0);
@@ -116,7 +117,7 @@ function checkStarts(
     );
   }
   for (const a of ins) {
-    if (!["int32", "int64", "uint32", "uint8"].includes(a.dtype)) {
+    if (!isInteger(a.dtype)) {
       throw new DTypeError(`lax.${name}: start indices must be integers; got ${a.dtype}`);
     }
   }

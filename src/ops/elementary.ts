@@ -11,6 +11,7 @@ import {
   batchElementwise,
   elementwiseAval,
   lit,
+  mapLowering,
   type NoParams,
   noParams,
   type Operand,
@@ -20,6 +21,8 @@ import { eq, lt, select } from "./logic.ts";
 import { polygamma } from "./polygamma.ts";
 import { binaryJvp, binaryLowering, unaryBatch, unaryJvp, unaryLowering } from "./rules.ts";
 import { axisTools, fullLike } from "./shape.ts";
+import { isHalf } from "../core/dtype.ts";
+import { binary, bitcast, constant, type Expr, select as selectExpr } from "../loopnest/expr.ts";
 
 /** `sqrt`: the square root. Its tangent is `t / (2 √x)`. */
 export const sqrtP: Primitive<NoParams> = {
@@ -516,11 +519,28 @@ export function atan2(y: NDArray, x: NDArray): NDArray {
   return bind1(atan2P, [y, x], noParams);
 }
 
+/** The neighbour of a float of 16 bits: its bits, read as a number, grow with its size. */
+function nextHalf(x: Expr, y: Expr): Expr {
+  const bits = bitcast(x, "int16");
+  const zero = constant(0, x.dtype);
+  const one = constant(1, "int16");
+  const outwards = binary("eq", binary("gt", y, x), binary("gt", x, zero));
+  const beside = selectExpr(outwards, binary("add", bits, one), binary("sub", bits, one));
+  const least = selectExpr(binary("gt", y, zero), one, constant(-(2 ** 15) + 1, "int16"));
+  const next = selectExpr(binary("eq", x, zero), least, beside);
+  const moved = selectExpr(binary("eq", x, y), y, bitcast(next, x.dtype));
+  const isNumber = binary("and", binary("eq", x, x), binary("eq", y, y));
+  return selectExpr(isNumber, moved, constant(NaN, x.dtype));
+}
+
 /** `nextafter`: the next representable value after `x` towards `y`. Not differentiable. */
 export const nextafterP: Primitive<NoParams> = {
   name: "nextafter",
   abstractEval: (ins) => elementwiseAval("nextafter", "floating", ins),
-  lower: (reads, ins) => binaryLowering("nextafter", reads, ins),
+  lower: (reads, ins) => {
+    if (!isHalf(ins[0].dtype)) return binaryLowering("nextafter", reads, ins);
+    return mapLowering(reads, ins, ([x, y]) => nextHalf(x, y));
+  },
   batch: (xs, dims) => batchElementwise(axisTools, nextafterP, xs, dims, noParams),
 };
 

@@ -33,6 +33,7 @@ import { axisToFront, lit, sameDType } from "./common.ts";
 import { eq } from "./logic.ts";
 import { convertElementType } from "./convert.ts";
 import { axisTools, batchToFront, broadcastInDim, instantiate, iota, reshape } from "./shape.ts";
+import { dtypeInfo, integerLimits, isFloating, isInteger, isSigned } from "../core/dtype.ts";
 
 /** What happens to an index out of bounds: moved to the nearest valid one, or answered with a fill value (writes: dropped). */
 export type GatherMode = "clip" | "fill_or_drop" | "promise_in_bounds";
@@ -65,7 +66,7 @@ const without = (n: number, ...lists: (readonly number[])[]) =>
   Array.from({ length: n }, (_, i) => i).filter((i) => !lists.some((l) => l.includes(i)));
 
 function checkIndices(name: string, aval: ShapedArray): void {
-  if (!["int32", "int64", "uint32", "uint8"].includes(aval.dtype)) {
+  if (!isInteger(aval.dtype)) {
     throw new DTypeError(`lax.${name}: indices must be integers; got ${aval.dtype}`);
   }
 }
@@ -118,7 +119,7 @@ function sourceOf(
   d.operandBatchingDims.forEach((axis, k) => source[axis] = batch[d.startIndicesBatchingDims[k]]);
   let inBounds: Expr | null = null;
   d.startIndexMap.forEach((axis, k) => {
-    const raw = readIndex([...batch, indexConst(k)]);
+    const raw = asIndex(readIndex([...batch, indexConst(k)]));
     const room = operand[axis] - sliceSizes[axis];
     if (mode === "fill_or_drop") {
       const zero = constant(0, raw.dtype);
@@ -138,6 +139,11 @@ function sourceOf(
   return { index: source, inBounds };
 }
 
+/** An index of fewer bits as int32, in which every bound has room. */
+function asIndex(raw: Expr): Expr {
+  return dtypeInfo(raw.dtype).bytes < 4 ? cast(raw, "int32") : raw;
+}
+
 /** A 64-bit or unsigned index as int32, clamped before it is cut off. */
 function narrow(raw: Expr, room: number): Expr {
   const clamped = binary(
@@ -151,27 +157,12 @@ function narrow(raw: Expr, room: number): Expr {
 function fillOf(aval: ShapedArray, fill: GatherParams["fillValue"]): Expr {
   if (fill !== null) return constant(fill, aval.dtype);
   // JAX's defaults: NaN, the smallest signed, the largest unsigned integer, true.
-  switch (aval.dtype) {
-    case "float32":
-    case "float64":
-      return constant(NaN, aval.dtype);
-    case "int32":
-      return constant(-(2 ** 31), "int32");
-    case "int64":
-      return constant(-(2n ** 63n), "int64");
-    case "uint32":
-      return constant(2 ** 32 - 1, "uint32");
-    case "uint8":
-      return constant(255, "uint8");
-    case "bool":
-      return constant(true, "bool");
-    case "key<fry>":
-      return constant(-1n, "key<fry>");
-    default: {
-      const never: never = aval.dtype;
-      return never;
-    }
-  }
+  const { dtype } = aval;
+  if (isFloating(dtype)) return constant(NaN, dtype);
+  if (dtype === "bool") return constant(true, dtype);
+  if (dtype === "key<fry>") return constant(-1n, dtype);
+  const [low, high] = integerLimits(dtype);
+  return constant(isSigned(dtype) ? low : high, dtype);
 }
 
 const zeroIndices = (x: ShapedArray) => x.size === 0;

@@ -30,6 +30,8 @@ import {
 } from "./common.ts";
 import { unaryBatch } from "./rules.ts";
 import { axisTools } from "./shape.ts";
+import { isBig, isInteger } from "../core/dtype.ts";
+import { convertElementType } from "./convert.ts";
 
 const u32 = (value: number) => constant(value >>> 0, "uint32");
 
@@ -110,15 +112,15 @@ export interface SeedParams {
 export const randomSeedP: Primitive<SeedParams> = {
   name: "random_seed",
   abstractEval: ([seed]) => {
-    if (!["int32", "uint32", "int64", "uint8"].includes(seed.dtype)) {
+    if (!isInteger(seed.dtype)) {
       throw new DTypeError(`random.key: the seed must be an integer; got ${seed.dtype}`);
     }
     return [shapedArray(seed.shape, "key<fry>")];
   },
   lower: (reads, ins) =>
     mapLowering(reads, ins, ([seed]) => {
-      if (seed.dtype !== "int64") return keyOf(u32(0), cast(seed, "uint32"));
-      const high = binary("shrLogical", seed, constant(32n, "int64"));
+      if (!isBig(seed.dtype)) return keyOf(u32(0), cast(seed, "uint32"));
+      const high = binary("shrLogical", seed, constant(32n, seed.dtype));
       return keyOf(cast(high, "uint32"), cast(seed, "uint32"));
     }),
   batch: (xs, dims, p) => unaryBatch(randomSeedP, xs, dims, p),
@@ -234,8 +236,8 @@ export function randomFoldIn(key: NDArray, data: NDArray): NDArray {
 
 /** Parameters of {@linkcode randomBitsP}. */
 export interface BitsParams {
-  /** 8, 32, or 64 (which comes as int64, for want of an unsigned type). */
-  readonly bitWidth: 8 | 32 | 64;
+  /** Of an element. */
+  readonly bitWidth: 8 | 16 | 32 | 64;
   readonly shape: Shape;
 }
 
@@ -244,8 +246,11 @@ export const randomBitsP: Primitive<BitsParams> = {
   name: "random_bits",
   abstractEval: ([key], { bitWidth, shape }) => {
     checkKey("bits", key);
-    const dtype = bitWidth === 8 ? "uint8" : bitWidth === 32 ? "uint32" : "int64";
-    return [shapedArray([...key.shape, ...shape], dtype)];
+    return [shapedArray([...key.shape, ...shape], `uint${bitWidth}`)];
+  },
+  expand: (_ins, { bitWidth, shape }) => {
+    if (bitWidth !== 16) return null;
+    return ([key]) => [convertElementType(randomBits(key, 32, shape), "uint16")];
   },
   lower: ([read], [key], _outs, { bitWidth, shape }) => [{
     kind: "map",
@@ -256,8 +261,8 @@ export const randomBitsP: Primitive<BitsParams> = {
       if (bitWidth === 64) {
         return binary(
           "or",
-          binary("shl", cast(high, "int64"), constant(32n, "int64")),
-          cast(low, "int64"),
+          binary("shl", cast(high, "uint64"), constant(32n, "uint64")),
+          cast(low, "uint64"),
         );
       }
       const mixed = binary("xor", high, low);

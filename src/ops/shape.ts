@@ -18,6 +18,7 @@ import {
   type NoParams,
   noParams,
 } from "./common.ts";
+import type { DType } from "../core/dtype.ts";
 
 /** Applies a linear, structural operation to a tangent. */
 export function mapTangent(
@@ -335,7 +336,7 @@ export function reduceSum(x: NDArray, axes: readonly number[]): NDArray {
 
 /** Parameters of {@linkcode iotaP}. */
 export interface IotaParams {
-  readonly dtype: "float32" | "float64" | "int32" | "int64" | "uint32" | "uint8";
+  readonly dtype: Exclude<DType, "bool" | "key<fry>">;
   readonly shape: Shape;
   readonly dimension: number;
 }

@@ -12,6 +12,7 @@ import { bind1 } from "../core/trace.ts";
 import { gather } from "./gather.ts";
 import { zeroJvp } from "./rules.ts";
 import { moveAxis, reshape } from "./shape.ts";
+import { orderedWidening } from "./widening.ts";
 
 /** Parameters of {@linkcode argsortP}: none, for the last axis is sorted. */
 export type ArgsortParams = Readonly<Record<never, never>>;
@@ -48,6 +49,7 @@ export const argsortP: Primitive<ArgsortParams> = {
       },
     }];
   },
+  expand: (ins, p) => orderedWidening(argsortP, ins, p),
   jvp: (xs, _ts, p) => zeroJvp(argsortP, xs, p),
   batch: ([x], [dim]) => [[bind1(argsortP, [moveAxis(x, dim!, 0)], {})], [0]],
 };

@@ -6,55 +6,60 @@
 import { DTypeError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
 import type { Shape } from "../core/aval.ts";
-import { checkDType, type DType } from "../core/dtype.ts";
+import { checkDType, type DType, isFloating } from "../core/dtype.ts";
 import { getEvaluator } from "../core/trace.ts";
 import * as arith from "../ops/arith.ts";
 import { lit, literal } from "../ops/common.ts";
-import { bitcastConvertType, stopGradient } from "../ops/convert.ts";
+import { bitcastConvertType, convertElementType, stopGradient } from "../ops/convert.ts";
 import * as el from "../ops/elementary.ts";
 import * as logic from "../ops/logic.ts";
 import { randomBits } from "../ops/random_bits.ts";
 import { fullLike } from "../ops/shape.ts";
 import { checkShape } from "../numpy/creation.ts";
+import { finfo } from "../numpy/dtype_queries.ts";
 import { broadcastArray, broadcastShapes, toDType } from "../numpy/promote.ts";
 import { singleKey } from "./keys.ts";
 
 /** Options of distributions over floats. */
 export interface FloatOptions {
-  /** `"float32"` unless given, or `"float64"`. */
+  /** A floating dtype; `"float32"` unless given. */
   readonly dtype?: DType | undefined;
 }
 
 /** A floating dtype that came as an option. */
-export function floatDType(options: FloatOptions, where: string): "float32" | "float64" {
+export function floatDType(options: FloatOptions, where: string): DType {
   const dtype = checkDType(options.dtype ?? "float32", `${where}: options.dtype`);
-  if (dtype !== "float32" && dtype !== "float64") {
+  if (!isFloating(dtype)) {
     throw new DTypeError(`${where}: dtype must be floating; got ${dtype}`);
   }
   return dtype;
 }
 
-/** The smallest normal number. */
-const tiny = { float32: 2 ** -126, float64: 2 ** -1022 };
 /** The number after -1. */
-const aboveMinusOne = { float32: -1 + 2 ** -24, float64: -1 + 2 ** -53 };
+function aboveMinusOne(dtype: DType): number {
+  return -1 + finfo(dtype).epsneg;
+}
 
 /** Uniform floats, for bounds that are arrays of the dtype. */
 export function uniformBetween(
   k: NDArray,
   shape: Shape,
-  dtype: "float32" | "float64",
+  dtype: DType,
   low: NDArray,
   high: NDArray,
 ): NDArray {
   // Random mantissa bits under the exponent of 1 give [1, 2).
   return getEvaluator().freeTemporaries(() => {
-    const wide = dtype === "float64";
-    const drawn = randomBits(k, wide ? 64 : 32, shape);
-    const mantissa = logic.shiftRightLogical(drawn, lit(drawn, wide ? 12 : 9));
-    const one = wide ? literal(0x3ff0000000000000n, "int64") : literal(0x3f800000, "uint32");
+    const { bits, nmant } = finfo(dtype);
+    const integer = `uint${bits}` as "uint16" | "uint32" | "uint64";
+    const drawnBits = nmant < 8 ? 8 : bits as 16 | 32 | 64; // of a byte a bfloat16 needs no more
+    const drawn = randomBits(k, drawnBits, shape);
+    const wide = convertElementType(drawn, integer);
+    const mantissa = logic.shiftRightLogical(wide, lit(wide, drawnBits - nmant));
+    const one = 2n ** BigInt(bits - 2) - 2n ** BigInt(nmant); // the exponent of 1
+    const exponent = literal(bits === 64 ? one : Number(one), integer);
     const floats = arith.sub(
-      bitcastConvertType(logic.or(mantissa, one), dtype),
+      bitcastConvertType(logic.or(mantissa, exponent), dtype),
       literal(1, dtype),
     );
     const span = arith.sub(high, low);
@@ -89,7 +94,7 @@ export function uniform(k: NDArray, shape: Shape = [], options: UniformOptions =
 export function normal(k: NDArray, shape: Shape = [], options: FloatOptions = {}): NDArray {
   const where = "random.normal";
   const dtype = floatDType(options, where);
-  const low = literal(aboveMinusOne[dtype], dtype);
+  const low = literal(aboveMinusOne(dtype), dtype);
   const u = uniformBetween(
     singleKey(k, where),
     checkShape(shape, where),
@@ -145,7 +150,7 @@ export function exponential(k: NDArray, shape: Shape = [], options: FloatOptions
 export function gumbel(k: NDArray, shape: Shape = [], options: FloatOptions = {}): NDArray {
   const where = "random.gumbel";
   const dtype = floatDType(options, where);
-  const low = literal(tiny[dtype], dtype);
+  const low = literal(finfo(dtype).tiny, dtype);
   const u = uniformBetween(
     singleKey(k, where),
     checkShape(shape, where),
@@ -160,7 +165,7 @@ export function gumbel(k: NDArray, shape: Shape = [], options: FloatOptions = {}
 export function laplace(k: NDArray, shape: Shape = [], options: FloatOptions = {}): NDArray {
   const where = "random.laplace";
   const dtype = floatDType(options, where);
-  const low = literal(aboveMinusOne[dtype], dtype);
+  const low = literal(aboveMinusOne(dtype), dtype);
   const u = uniformBetween(
     singleKey(k, where),
     checkShape(shape, where),
@@ -175,7 +180,7 @@ export function laplace(k: NDArray, shape: Shape = [], options: FloatOptions = {
 export function cauchy(k: NDArray, shape: Shape = [], options: FloatOptions = {}): NDArray {
   const where = "random.cauchy";
   const dtype = floatDType(options, where);
-  const eps = literal(dtype === "float32" ? 2 ** -23 : 2 ** -52, dtype);
+  const eps = literal(finfo(dtype).eps, dtype);
   const u = uniformBetween(
     singleKey(k, where),
     checkShape(shape, where),
@@ -190,7 +195,7 @@ export function cauchy(k: NDArray, shape: Shape = [], options: FloatOptions = {}
 export function logistic(k: NDArray, shape: Shape = [], options: FloatOptions = {}): NDArray {
   const where = "random.logistic";
   const dtype = floatDType(options, where);
-  const eps = literal(dtype === "float32" ? 2 ** -23 : 2 ** -52, dtype);
+  const eps = literal(finfo(dtype).eps, dtype);
   const u = uniformBetween(
     singleKey(k, where),
     checkShape(shape, where),

@@ -6,7 +6,14 @@
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import { type ArrayLike, NDArray } from "../core/array.ts";
 import { formatShape, type Shape, sizeOf } from "../core/aval.ts";
-import { checkDType, type DType } from "../core/dtype.ts";
+import {
+  checkDType,
+  type DType,
+  dtypeInfo,
+  integerLimits,
+  isBig,
+  isInteger,
+} from "../core/dtype.ts";
 import * as arith from "../ops/arith.ts";
 import { lit, literal } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
@@ -31,13 +38,6 @@ export interface RandintOptions {
   readonly dtype?: DType;
 }
 
-const limits: Readonly<Record<string, readonly [bigint, bigint]>> = {
-  int32: [-(2n ** 31n), 2n ** 31n - 1n],
-  int64: [-(2n ** 63n), 2n ** 63n - 1n],
-  uint32: [0n, 2n ** 32n - 1n],
-  uint8: [0n, 255n],
-};
-
 /** A bound of an integer range, clipped to what it may be; and whether it lay above. */
 function integerBound(
   x: ArrayLike,
@@ -49,34 +49,13 @@ function integerBound(
   if (typeof x === "number" || typeof x === "bigint") {
     const value = typeof x === "bigint" ? x : BigInt(Math.trunc(x));
     const clipped = value < low ? low : value > high ? high : value;
-    return [literal(dtype === "int64" ? clipped : Number(clipped), dtype), value > high];
+    return [literal(isBig(dtype) ? clipped : Number(clipped), dtype), value > high];
   }
   let array = convertElementType(asArray(x, where), dtype);
-  if (limits[dtype][1] > high) {
+  if (integerLimits(dtype)[1] > high) {
     array = arith.min(arith.max(array, lit(array, Number(low))), lit(array, Number(high)));
   }
   return [array.ndim === 0 ? array : broadcastArray(array, shape), false];
-}
-
-/** The remainder of two numbers read as unsigned; `x % 0` is `x`, as in XLA. */
-function unsignedRem(x: NDArray, span: NDArray): NDArray {
-  if (x.dtype !== "int64") return arith.rem(x, span);
-  const shape = x.shape;
-  const wide = (v: NDArray) => fullLike(v, shape);
-  const [s, zero, one] = [wide(span), wide(lit(x, 0n)), wide(lit(x, 1n))];
-  // Halved, any x is positive; the bit that was cut off makes the result at most 2s - 1.
-  const halved = arith.rem(logic.shiftRightLogical(x, one), s);
-  const doubled = arith.add(logic.shiftLeft(halved, one), logic.and(x, one));
-  const over = logic.or(logic.lt(doubled, zero), logic.ge(doubled, s));
-  const small = logic.select(over, arith.sub(doubled, s), doubled);
-  // A span of 2^63 or more fits at most once.
-  const fits = logic.and(logic.lt(x, zero), logic.ge(x, s));
-  const large = logic.select(fits, arith.sub(x, s), x);
-  return logic.select(
-    logic.lt(s, zero),
-    large,
-    logic.select(logic.eq(s, zero), x, small),
-  );
 }
 
 /**
@@ -93,30 +72,31 @@ export function randint(
 ): NDArray {
   const where = "random.randint";
   const dtype = checkDType(options.dtype ?? "int32", `${where}: options.dtype`);
-  if (!(dtype in limits)) throw new DTypeError(`${where}: dtype must be an integer; got ${dtype}`);
+  if (!isInteger(dtype)) throw new DTypeError(`${where}: dtype must be an integer; got ${dtype}`);
   const sizes = checkShape(shape, where);
-  // Bytes are drawn as int32, as JAX does: fewer random bits would make the bias large.
-  const drawn = dtype === "uint8" ? "int32" : dtype;
-  const [least, most] = limits[dtype];
+  // Short integers are drawn as int32, as JAX does: fewer random bits would make the bias large.
+  const isShort = dtypeInfo(dtype).bytes < 4;
+  const drawn = isShort ? "int32" : dtype;
+  const [least, most] = integerLimits(dtype);
   const [low] = integerBound(minval, drawn, [least, most], sizes, where);
-  const top = dtype === "uint8" ? most + 1n : most;
+  const top = isShort ? most + 1n : most;
   const [high, above] = integerBound(maxval, drawn, [least, top], sizes, where);
-  const width = drawn === "int64" ? 64 : 32;
+  const width = isBig(drawn) ? 64 : 32;
   const keys = randomSplit(singleKey(k, where), [2]);
   const draw = (i: number) => randomBits(keys.get(i), width, sizes);
   const [higher, lower] = [draw(0), draw(1)];
-  const unsigned: DType = width === 64 ? "int64" : "uint32";
+  const unsigned: DType = `uint${width}`;
   let span = convertElementType(arith.sub(high, low), unsigned);
   const empty = logic.le(high, low);
   span = logic.select(empty, fullLike(lit(span, 1), span.shape), span);
   if (above) span = logic.select(empty, span, arith.add(span, 1));
   const half = fullLike(lit(span, width === 64 ? 2n ** 32n : 2 ** 16), span.shape);
-  const once = unsignedRem(half, span);
-  const multiplier = unsignedRem(arith.mul(once, once), span);
-  const offset = unsignedRem(
+  const once = arith.rem(half, span);
+  const multiplier = arith.rem(arith.mul(once, once), span);
+  const offset = arith.rem(
     arith.add(
-      arith.mul(unsignedRem(higher, span), multiplier),
-      unsignedRem(lower, span),
+      arith.mul(arith.rem(higher, span), multiplier),
+      arith.rem(lower, span),
     ),
     span,
   );

@@ -6,6 +6,7 @@
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import { type ArrayLike, NDArray } from "../core/array.ts";
 import { formatShape, type Shape } from "../core/aval.ts";
+import { checkDType, dtypeInfo } from "../core/dtype.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { literal } from "../ops/common.ts";
 import {
@@ -123,19 +124,20 @@ export function clone(k: NDArray): NDArray {
 
 /** Options of {@linkcode bits}. */
 export interface BitsOptions {
-  /** `"uint32"` unless given, or `"uint8"`. */
-  readonly dtype?: "uint32" | "uint8";
+  /** An unsigned dtype; `"uint32"` unless given. */
+  readonly dtype?: "uint8" | "uint16" | "uint32" | "uint64";
 }
 
 /** Uniform random bits. */
 export function bits(k: NDArray, shape: Shape = [], options: BitsOptions = {}): NDArray {
   const { dtype = "uint32" } = options;
-  if (dtype !== "uint32" && dtype !== "uint8") {
-    throw new DTypeError(`random.bits: dtype must be uint32 or uint8; got ${String(dtype)}`);
+  const info = dtypeInfo(checkDType(dtype, "random.bits: options.dtype"));
+  if (info.kind !== "unsigned") {
+    throw new DTypeError(`random.bits: dtype must be an unsigned integer's; got ${String(dtype)}`);
   }
   return randomBits(
     singleKey(k, "random.bits"),
-    dtype === "uint8" ? 8 : 32,
+    8 * info.bytes as 8 | 16 | 32 | 64,
     checkShape(shape, "random.bits"),
   );
 }

@@ -4,7 +4,17 @@
  * @module
  */
 import type { ShapedArray } from "../core/aval.ts";
-import { type DType, type HostScalar, type TypedArray, typedArrayClass } from "../core/dtype.ts";
+import { reader, writer } from "../backends/interp/scalar.ts";
+import {
+  type DType,
+  dtypeInfo,
+  type HostScalar,
+  isBig,
+  isFloating,
+  roundTo,
+  type TypedArray,
+  typedArrayClass,
+} from "../core/dtype.ts";
 import { type Heap, heap } from "./memory.ts";
 import type { Cells } from "./storage.ts";
 
@@ -19,8 +29,18 @@ export function viewFor(memory: Heap, dtype: DType): TypedArray {
       return memory.i32;
     case "uint32":
       return memory.u32;
+    case "float16":
+      return memory.f16;
+    case "int8":
+      return memory.i8;
+    case "int16":
+      return memory.i16;
+    case "uint16":
+    case "bfloat16":
+      return memory.u16;
     case "int64":
       return memory.i64;
+    case "uint64":
     case "key<fry>":
       return memory.u64;
     case "uint8":
@@ -51,11 +71,13 @@ export function writeCells(cells: Cells, aval: ShapedArray, address: number): vo
       for (let i = 0; i < cells.length; i++) memory.u8[address + i] = cells[i] ? 1 : 0;
       return;
     case "int64":
+    case "uint64":
     case "key<fry>":
-      return memory.i64.set(cells as bigint[], Math.floor(address / 8));
+      return memory.i64.set(cells as bigint[], Math.floor(address / 8)); // wraps what is unsigned
     default: {
-      const never: never = aval.dtype;
-      return never;
+      const view = viewFor(memory, aval.dtype) as Float32Array;
+      const at = Math.floor(address / dtypeInfo(aval.dtype).bytes);
+      return put(view, cells.map(writer(aval.dtype)) as number[], at);
     }
   }
 }
@@ -84,9 +106,12 @@ export function readCells(aval: ShapedArray, address: number): Cells {
     case "int64":
     case "key<fry>":
       return takeBig(memory.i64, size, Math.floor(address / 8));
+    case "uint64":
+      return takeBig(memory.u64, size, Math.floor(address / 8));
     default: {
-      const never: never = aval.dtype;
-      return never;
+      const view = viewFor(memory, aval.dtype) as Float32Array;
+      const at = Math.floor(address / dtypeInfo(aval.dtype).bytes);
+      return take(view, size, at).map(reader(aval.dtype) as (x: number) => number);
     }
   }
 }
@@ -107,13 +132,16 @@ function takeBig(view: { readonly [index: number]: bigint }, size: number, at: n
 export function cellsToTypedArray(cells: Cells, dtype: DType): TypedArray {
   const Class = typedArrayClass(dtype) as typeof Float32Array;
   // Typed arrays take booleans for 0 and 1, and wrap bigints.
-  return Class.from(cells as number[]);
+  return Class.from(
+    dtype === "bfloat16" ? cells.map(writer(dtype)) as number[] : cells as number[],
+  );
 }
 
 /** A TypedArray's elements as host scalars. */
 export function typedArrayToCells(data: TypedArray, dtype: DType): Cells {
-  if (dtype === "bool") return Array.from(data as Uint8Array, Boolean);
-  if (dtype === "key<fry>") return Array.from(data as BigUint64Array, (x) => BigInt.asIntN(64, x));
+  if (dtype === "bool" || dtype === "key<fry>" || dtype === "bfloat16") {
+    return Array.from(data as Uint16Array, reader(dtype)) as Cells;
+  }
   return Array.from(data as Float32Array);
 }
 
@@ -128,16 +156,12 @@ export function toCell(value: HostScalar, dtype: DType): HostScalar {
       return Boolean(value);
     case "int32":
       return typeof value === "bigint" ? Number(BigInt.asIntN(32, value)) : Number(value) | 0;
-    case "uint32":
-      return typeof value === "bigint" ? Number(BigInt.asUintN(32, value)) : Number(value) >>> 0;
-    case "uint8":
-      return typeof value === "bigint" ? Number(BigInt.asUintN(8, value)) : Number(value) & 255;
-    case "int64":
-    case "key<fry>":
-      return BigInt.asIntN(64, wholeOf(value));
     default: {
-      const never: never = dtype;
-      return never;
+      if (isFloating(dtype)) return roundTo(Number(value), dtype);
+      const { kind, bytes } = dtypeInfo(dtype);
+      const wrap = kind === "unsigned" ? BigInt.asUintN : BigInt.asIntN;
+      const whole = wrap(8 * bytes, wholeOf(value));
+      return isBig(dtype) ? whole : Number(whole);
     }
   }
 }

@@ -9,11 +9,13 @@ import {
   bitcastFunction,
   castFunction,
   identityOf,
+  reader,
+  storedCombine,
   unaryFunction,
   type Value,
 } from "../backends/interp/scalar.ts";
 import { type ShapedArray, sizeOf } from "../core/aval.ts";
-import { type DType, dtypeInfo, isFloating } from "../core/dtype.ts";
+import { type DType, dtypeInfo, isBig, isFloating, wideOf } from "../core/dtype.ts";
 import type { UnaryOp } from "../loopnest/expr.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
 import { aliasArray, type ConcreteArray, fromCells, MAX_CELLS } from "./concrete.ts";
@@ -181,7 +183,7 @@ function stepOf(node: Node, { box, views, nodes }: Body): Step {
 }
 
 function isNumber(dtype: DType): boolean {
-  return dtypeInfo(dtype).kind !== "bool" && dtype !== "int64" && dtype !== "key<fry>";
+  return dtype !== "bool" && !isBig(dtype);
 }
 
 // The same loop twice, because the engine picks an array's representation by where it is made: numbers
@@ -256,7 +258,7 @@ function readAt(x: ConcreteArray, dtype: DType, at: readonly number[]): Values {
   const start = x.address() / dtypeInfo(dtype).bytes;
   const view = viewFor(heap(), dtype === "key<fry>" ? "int64" : dtype);
   for (let i = 0; i < at.length; i++) values[i] = view[start + at[i]];
-  return dtype === "bool" ? values.map(Boolean) : values;
+  return dtype === "bool" || dtype === "bfloat16" ? values.map(reader(dtype)) : values;
 }
 
 function updateCompute(update: UpdateRecipe, out: ShapedArray): Compute | null {
@@ -266,7 +268,7 @@ function updateCompute(update: UpdateRecipe, out: ShapedArray): Compute | null {
   const all = positions([out.size], 0, [1]);
   const [where, what] = [bodyCompute(index), bodyCompute(value)];
   const allowed = guard === null ? null : bodyCompute(guard);
-  const merge = combine === null ? null : binaryFunction(combine, dtype);
+  const merge = combine === null ? null : storedCombine(combine, dtype);
   return (operands) => {
     const values = readAt(operands[operand], dtype, all);
     const [at, terms] = [where(operands) as number[], what(operands)];
@@ -283,10 +285,13 @@ function reduceCompute(op: ReduceOp, body: Body, out: ShapedArray): Compute {
   const compute = bodyCompute(body);
   const { dtype, size } = out;
   const terms = size === 0 ? 0 : sizeOf(body.box) / size;
-  const start = identityOf(op, dtype);
+  const wide = wideOf(dtype);
+  const start = identityOf(op, terms === 0 ? dtype : wide);
   // Sums and products of float32 are carried in float64, and rounded once.
-  const combine = binaryFunction(op, dtype === "float32" ? "float64" : dtype);
-  const round = castFunction(isFloating(dtype) ? "float64" : dtype, dtype);
+  const combine = binaryFunction(op, wide === "float32" ? "float64" : wide);
+  const whole = castFunction(isFloating(wide) ? "float64" : wide, wide);
+  const narrow = castFunction(wide, dtype);
+  const round = wide === dtype ? whole : (x: Value) => narrow(whole(x));
   return (operands) => {
     const values = compute(operands);
     const results = new Array<Value>(size);

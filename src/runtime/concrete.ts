@@ -12,10 +12,12 @@ import {
   dtypeInfo,
   dtypeOfTypedArray,
   type HostScalar,
+  isBig,
   type TypedArray,
   typedArrayClass,
 } from "../core/dtype.ts";
 import { ArgumentError, DonatedError, DTypeError, ShapeError } from "../errors.ts";
+import { writer } from "../backends/interp/scalar.ts";
 import { cellsToTypedArray, readCells, toCell, typedArrayToCells, viewFor } from "./cells.ts";
 import { formatArray } from "./format.ts";
 import { heap } from "./memory.ts";
@@ -143,7 +145,7 @@ export class ConcreteArray extends NDArray {
   override tolist(): NestedList {
     const { dtype, shape } = this.aval;
     if (dtype === "key<fry>") throw keyHasNoNumbers("tolist");
-    return nest(this.storage?.cells ?? this.dataSync(), dtype === "bool", shape);
+    return nest(this.#values(), shape);
   }
 
   override item(): number {
@@ -155,14 +157,14 @@ export class ConcreteArray extends NDArray {
       );
     }
     if (this.aval.dtype === "key<fry>") throw keyHasNoNumbers("item");
-    return Number((this.storage?.cells ?? this.dataSync())[0]);
+    return Number(this.#values()[0]);
   }
 
   /** As NumPy prints it, long arrays cut short: `Array([1., 2.], dtype=float32)`. */
   override toString(): string {
     return formatArray(
       this.aval,
-      this.isDeleted ? null : () => this.storage!.cells ?? this.dataSync(),
+      this.isDeleted ? null : () => this.#values(),
     );
   }
 
@@ -180,8 +182,8 @@ export class ConcreteArray extends NDArray {
 
   /** Nested lists of numbers; 64-bit integers become numbers too. */
   toJSON(): NestedList {
-    if (this.aval.dtype !== "int64") return this.tolist();
-    return nest(Array.from(this.dataSync(), Number), false, this.aval.shape);
+    if (!isBig(this.aval.dtype)) return this.tolist();
+    return nest(Array.from(this.#values(), Number), this.aval.shape);
   }
 
   /** For `console.log`. */
@@ -192,6 +194,15 @@ export class ConcreteArray extends NDArray {
   /** For `console.log` in Node. */
   [Symbol.for("nodejs.util.inspect.custom")](): string {
     return this.toString();
+  }
+
+  /** The elements as host scalars; long arrays in a TypedArray, if one holds them as they are. */
+  #values(): { readonly length: number; readonly [index: number]: HostScalar } {
+    const cells = this.storage?.cells;
+    if (cells !== null && cells !== undefined) return cells;
+    const { dtype } = this.aval;
+    const data = this.dataSync();
+    return dtype === "bool" || dtype === "bfloat16" ? typedArrayToCells(data, dtype) : data;
   }
 
   #goneError(): DonatedError {
@@ -212,14 +223,12 @@ function keyHasNoNumbers(where: string): DTypeError {
 
 function nest(
   data: { readonly [index: number]: HostScalar },
-  isBool: boolean,
   shape: Shape,
 ): NestedList {
   let at = 0;
   const level = (axis: number): NestedList => {
     if (axis === shape.length) {
-      const value = data[at++];
-      return isBool ? Boolean(value) : value;
+      return data[at++];
     }
     const list: NestedList[] = [];
     for (let i = 0; i < shape[axis]; i++) list.push(level(axis + 1));
@@ -315,7 +324,9 @@ export function fullArray(aval: ShapedArray, value: HostScalar): ConcreteArray {
   const from = Math.floor(x.address() / dtypeInfo(aval.dtype).bytes);
   (viewFor(heap(), aval.dtype) as Float32Array).fill(
     // A key's view is unsigned.
-    (aval.dtype === "key<fry>" ? BigInt.asUintN(64, cell as bigint) : cell) as number,
+    (aval.dtype === "key<fry>"
+      ? BigInt.asUintN(64, cell as bigint)
+      : writer(aval.dtype)(cell)) as number,
     from,
     from + aval.size,
   );

@@ -10,9 +10,9 @@ import type { NDArray } from "../core/array.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import type { DType, HostScalar, TypedArray } from "../core/dtype.ts";
 import { identityOf, paramsKey } from "../core/params_key.ts";
-import type { AnyPrimitive } from "../core/primitive.ts";
+import type { AnyPrimitive, Expansion } from "../core/primitive.ts";
 import type { Sharding } from "../core/sharding.ts";
-import { type Evaluator, installEvaluator } from "../core/trace.ts";
+import { type Evaluator, installEvaluator, withEager } from "../core/trace.ts";
 import { freeTemporaries } from "./scope.ts";
 import { InternalError } from "../errors.ts";
 import { arrayFromTypedArray, ConcreteArray, literalArray, placedArray } from "./concrete.ts";
@@ -97,10 +97,18 @@ function makePlan(primitive: AnyPrimitive, operands: readonly NDArray[], params:
     }
   }
   const ins: ShapedArray[] = operands.map((x) => x.aval);
+  const expansion = primitive.expand?.(ins, params) ?? null;
+  if (expansion !== null) return expandedPlan(expansion);
   const outs = primitive.abstractEval(ins, params);
   const recipes = recipesOf(primitive, ins, outs, params);
   return (recipes && (cellsPlan(recipes, outs) ?? kernelPlan(recipes, ins, outs))) ??
     programPlan(primitive, ins, outs, params);
+}
+
+/** What the primitive expands to, operation by operation. */
+function expandedPlan(expansion: Expansion): Plan {
+  return (operands) =>
+    withEager(() => freeTemporaries(() => expansion(operands))) as readonly ConcreteArray[];
 }
 
 /** Forgets all plans, for tests. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { formatAval, type ShapedArray } from "../core/aval.ts";
-import type { DType, HostScalar } from "../core/dtype.ts";
+import { type DType, type HostScalar, roundTo } from "../core/dtype.ts";
 
 type Elements = { readonly length: number; readonly [index: number]: HostScalar };
 
@@ -82,9 +82,11 @@ function formatScalars(values: readonly HostScalar[], dtype: DType): string[] {
   switch (dtype) {
     case "bool":
       return values.map((v) => v ? "true" : "false");
+    case "float16":
+    case "bfloat16":
     case "float32":
     case "float64":
-      return formatFloats(values as number[], dtype === "float32" ? 9 : 17);
+      return formatFloats(values as number[], dtype);
     case "key<fry>":
       return values.map((v) => {
         const bits = BigInt.asUintN(64, v as bigint);
@@ -96,17 +98,17 @@ function formatScalars(values: readonly HostScalar[], dtype: DType): string[] {
 }
 
 /** As NumPy: up to 8 digits after the point, trailing zeros cut together, one exponent form for all where fixed ones would be long. */
-function formatFloats(values: readonly number[], digits: number): string[] {
+function formatFloats(values: readonly number[], dtype: DType): string[] {
   const finite = values.filter((v) => Number.isFinite(v) && v !== 0).map(Math.abs);
   const max = Math.max(...finite);
   const min = Math.min(...finite);
   const special = (v: number): string => Number.isNaN(v) ? "nan" : v > 0 ? "inf" : "-inf";
   if (finite.length > 0 && (max >= 1e8 || min < 1e-4)) {
-    return values.map((v) => Number.isFinite(v) ? exponential(shortest(v, digits)) : special(v));
+    return values.map((v) => Number.isFinite(v) ? exponential(shortest(v, dtype)) : special(v));
   }
   const texts = values.map((v) => {
     if (!Number.isFinite(v)) return special(v);
-    const text = trimFixed(Math.abs(v), digits);
+    const text = trimFixed(Math.abs(v), dtype);
     return (v < 0 || Object.is(v, -0) ? "-" : "") + text;
   });
   const places = Math.max(
@@ -117,17 +119,17 @@ function formatFloats(values: readonly number[], digits: number): string[] {
 }
 
 /** The shortest decimal that reads back as the same value at the dtype's precision. */
-function shortest(v: number, digits: number): number {
-  if (digits > 9) return v;
-  for (let p = 1; p < digits; p++) {
+function shortest(v: number, dtype: DType): number {
+  if (dtype === "float64") return v;
+  for (let p = 1; p < 9; p++) {
     const text = Number(v.toPrecision(p));
-    if (Math.fround(text) === v) return text;
+    if (roundTo(text, dtype) === v) return text;
   }
-  return Number(v.toPrecision(digits));
+  return Number(v.toPrecision(9));
 }
 
-function trimFixed(v: number, digits: number): string {
-  const text = shortest(v, digits).toFixed(8).replace(/0+$/, "");
+function trimFixed(v: number, dtype: DType): string {
+  const text = shortest(v, dtype).toFixed(8).replace(/0+$/, "");
   return text;
 }
 

@@ -472,10 +472,12 @@ function isSource(node: Node): boolean {
 
 /** `out[i] = source[index[i]]`, by bytes: reading floats would not keep the bits of NaNs. */
 function gather(bytes: number, n: number, source: number, index: number, out: number): void {
-  const { u8, i32 } = heap();
+  const { u8, u16, i32 } = heap();
   const [at, from, to] = [index >>> 2, source >>> 2, out >>> 2];
   if (bytes === 1) {
     for (let i = 0; i < n; i++) u8[out + i] = u8[source + i32[at + i]];
+  } else if (bytes === 2) {
+    for (let i = 0; i < n; i++) u16[(out >>> 1) + i] = u16[(source >>> 1) + i32[at + i]];
   } else if (bytes === 4) {
     for (let i = 0; i < n; i++) i32[to + i] = i32[from + i32[at + i]];
   } else {
@@ -493,7 +495,8 @@ function castKernel(
   to: DType,
 ): ((n: number, x: number, out: number) => void) | null {
   const isSame = from === to || from === "bool" && to === "uint8" ||
-    from === "int32" && to === "uint32" || from === "uint32" && to === "int32";
+    from === "int32" && to === "uint32" || from === "uint32" && to === "int32" ||
+    from === "int64" && to === "uint64" || from === "uint64" && to === "int64";
   if (!isSame) return convertKernel(from, to);
   const { bytes } = dtypeInfo(to);
   return (n, x, out) => void heap().u8.copyWithin(out, x, x + n * bytes);

@@ -90,6 +90,7 @@ function kernels(): Readonly<Record<string, Kernel | undefined>> {
 /** How kernels name a dtype. */
 function suffix(dtype: DType): string {
   const { kind, bytes } = dtypeInfo(dtype);
+  if (dtype === "bfloat16") return "bf16";
   if (kind === "floating") return `f${bytes * 8}`;
   if (kind === "unsigned") return `u${bytes * 8}`;
   return kind === "bool" ? "bool" : `i${bytes * 8}`;
@@ -98,7 +99,7 @@ function suffix(dtype: DType): string {
 /** As {@linkcode suffix}, where the sign of the type does not matter. */
 function unsignedSuffix(dtype: DType): string {
   if (dtype === "bool") return "u8";
-  return dtype === "uint32" ? "i32" : suffix(dtype);
+  return dtype === "uint32" ? "i32" : dtype === "uint64" ? "i64" : suffix(dtype);
 }
 
 function opcode(op: string): number | undefined {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { binaryFunction, type Value } from "../backends/interp/scalar.ts";
+import { reader, storedCombine, type Value, writer } from "../backends/interp/scalar.ts";
 import { gemmScratchBytes } from "../backends/wasm/gemm_plan.ts";
-import { nbytesOf, type ShapedArray, sizeOf, stridesOf } from "../core/aval.ts";
+import { nbytesOf, type ShapedArray, shapedArray, sizeOf, stridesOf } from "../core/aval.ts";
 import { type DType, dtypeInfo } from "../core/dtype.ts";
 import type { LoweredKernel } from "../core/lowering.ts";
 import type { Block } from "./allocator.ts";
@@ -23,6 +23,7 @@ import {
 import {
   argReduceKernel,
   binaryKernel,
+  convertKernel,
   copyKernel,
   gemmKernel,
   namedKernel,
@@ -162,12 +163,40 @@ function reduceTask(
   ins: readonly ShapedArray[],
   out: ShapedArray,
 ): KernelTask | null {
-  const kernel = reduceKernel(op, out.dtype);
+  const { dtype } = body.nodes[body.root];
+  if (dtype !== out.dtype) return narrowedReduce(op, body, kept, ins, out);
+  const kernel = reduceKernel(op, dtype);
   if (kernel === null) return null;
   return directReduce(op, body, kept, ins, out) ?? afterBody(body, () => {
     const terms = sizeOf(body.box.slice(kept));
     return (values, result) => kernel(out.size, terms, 1, values, result);
   });
+}
+
+/** A reduction in the wider dtype of the result's, which is then converted. */
+function narrowedReduce(
+  op: ReduceOp,
+  body: Body,
+  kept: number,
+  ins: readonly ShapedArray[],
+  out: ShapedArray,
+): KernelTask | null {
+  const wide = shapedArray(out.shape, body.nodes[body.root].dtype);
+  const convert = convertKernel(wide.dtype, out.dtype);
+  // An extreme of nothing is out of the narrow dtype's range.
+  if (convert === null || sizeOf(body.box) === 0) return null;
+  const task = reduceTask(op, body, kept, ins, wide);
+  if (task === null) return null;
+  const layout = new Layout();
+  const sums = layout.take(nbytesOf(wide));
+  const rest = layout.bytes;
+  return {
+    scratchBytes: rest + task.scratchBytes,
+    run: (operands, result, scratch) => {
+      task.run(operands, scratch + sums, scratch + rest);
+      convert(out.size, scratch + sums, result);
+    },
+  };
 }
 
 /** Reduces an operand where it lies, a group of neighbouring axes at a time, the last group first. */
@@ -300,12 +329,13 @@ function updater(combine: ReduceOp | null, dtype: DType): Updater {
   const { bytes } = dtypeInfo(dtype);
   if (combine === null) {
     return (n, out, index, value, guard) => {
-      const { u8, i32 } = heap();
+      const { u8, u16, i32 } = heap();
       for (let i = 0; i < n; i++) {
         if (guard >= 0 && u8[guard + i] === 0) continue;
         const to = out + i32[(index >>> 2) + i] * bytes;
         const from = value + i * bytes;
         if (bytes === 1) u8[to] = u8[from];
+        else if (bytes === 2) u16[to >>> 1] = u16[from >>> 1];
         else {
           i32[to >>> 2] = i32[from >>> 2];
           if (bytes === 8) i32[(to >>> 2) + 1] = i32[(from >>> 2) + 1];
@@ -313,17 +343,16 @@ function updater(combine: ReduceOp | null, dtype: DType): Updater {
       }
     };
   }
-  const merge = binaryFunction(combine, dtype);
+  const merge = storedCombine(combine, dtype);
+  const [read, write] = [reader(dtype), writer(dtype)];
   return (n, out, index, value, guard) => {
     const memory = heap();
     const { u8, i32 } = memory;
     const view = viewFor(memory, dtype) as { [index: number]: Value };
-    const isBool = dtype === "bool";
     for (let i = 0; i < n; i++) {
       if (guard >= 0 && u8[guard + i] === 0) continue;
       const to = out / bytes + i32[(index >>> 2) + i];
-      const [x, y] = [view[to], view[value / bytes + i]];
-      view[to] = isBool ? merge(Boolean(x), Boolean(y)) : merge(x, y);
+      view[to] = write(merge(read(view[to]), read(view[value / bytes + i])));
     }
   };
 }

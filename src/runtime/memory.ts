@@ -28,6 +28,14 @@ export class Heap {
   /** Views of the whole memory; replaced when it grows, so read them afresh after anything that allocates. */
   u8!: Uint8Array;
   /** See {@linkcode u8}. */
+  i8!: Int8Array;
+  /** See {@linkcode u8}. */
+  i16!: Int16Array;
+  /** See {@linkcode u8}. */
+  u16!: Uint16Array;
+  /** See {@linkcode u8}. */
+  f16!: Float16Array;
+  /** See {@linkcode u8}. */
   i32!: Int32Array;
   /** See {@linkcode u8}. */
   u32!: Uint32Array;
@@ -94,6 +102,11 @@ export class Heap {
   #refresh(): void {
     const buffer = this.memory.buffer as ArrayBufferLike;
     this.u8 = new Uint8Array(buffer);
+    this.i8 = new Int8Array(buffer);
+    // A view covers whole elements; the memory's size is a multiple of all of theirs.
+    this.i16 = new Int16Array(buffer);
+    this.u16 = new Uint16Array(buffer);
+    this.f16 = new Float16Array(buffer as ArrayBuffer);
     this.i32 = new Int32Array(buffer);
     this.u32 = new Uint32Array(buffer);
     this.f32 = new Float32Array(buffer);

@@ -7,12 +7,13 @@
  * @module
  */
 import { type Shape, type ShapedArray, sizeOf, stridesOf } from "../core/aval.ts";
-import type { DType, HostScalar } from "../core/dtype.ts";
+import { type DType, type HostScalar, wideOf } from "../core/dtype.ts";
 import type { Access, DotSpec, Lowered, LoweredKernel } from "../core/lowering.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
 import {
   binary,
   type BinaryOp,
+  cast,
   type Expr,
   forEachOperand,
   index,
@@ -81,6 +82,7 @@ export type Recipe =
   | {
     readonly kind: "reduce";
     readonly op: ReduceOp;
+    /** Of the dtype that the result's is computed in. */
     readonly body: Body;
     /** How many leading axes of the box are the result's. */
     readonly kept: number;
@@ -167,13 +169,16 @@ function recipeOf(l: Lowered, ins: readonly ShapedArray[], out: ShapedArray): Re
       const kept = out.shape.length;
       const body = bodyOf(
         [...out.shape, ...l.sizes],
-        (at) => l.at(at.slice(0, kept), at.slice(kept)),
+        (at) => cast(l.at(at.slice(0, kept), at.slice(kept)), wideOf(out.dtype)),
       );
       return body && { kind: "reduce", op: l.op, body, kept };
     }
     case "argReduce": {
       const kept = out.shape.length;
-      const body = bodyOf([...out.shape, l.size], (at) => l.at(at.slice(0, kept), at[kept]));
+      const body = bodyOf([...out.shape, l.size], (at) => {
+        const value = l.at(at.slice(0, kept), at[kept]);
+        return cast(value, wideOf(value.dtype));
+      });
       return body && { kind: "argReduce", op: l.op, body };
     }
     case "pieces":

@@ -9,7 +9,7 @@
 import { CompileError } from "../errors.ts";
 import type { Shape, ShapedArray } from "../core/aval.ts";
 import { shapedArray, sizeOf, stridesOf } from "../core/aval.ts";
-import { type DType, dtypeInfo, isFloating } from "../core/dtype.ts";
+import { type DType, dtypeInfo, isFloating, wideOf } from "../core/dtype.ts";
 import {
   type Atom,
   type ClosedJaxpr,
@@ -20,7 +20,7 @@ import {
   primitiveOf,
 } from "../core/jaxpr.ts";
 import type { Access, DotSpec, Lowered } from "../core/lowering.ts";
-import { constant, type Expr, forEachOperand, makeVar } from "../loopnest/expr.ts";
+import { cast, constant, type Expr, forEachOperand, makeVar } from "../loopnest/expr.ts";
 import { CHEAP, MAX_MOVES, opCost, SHORT_DOT, SMALL_PIECES, TINY_DOT } from "./cost.ts";
 import { aliasAsMap, dotAsReduce, piecesAsMap, reductionIdentity } from "./lowered.ts";
 import type { Node } from "./nodes.ts";
@@ -240,7 +240,8 @@ export class Graph {
     const outer = l.sizes.filter((_, k) => k !== axis);
     const rank = aval.shape.length;
     const { op } = l;
-    const inner = this.add(shapedArray([...aval.shape, ...outer], aval.dtype), eqn, name, "reduce");
+    const wide = wideOf(aval.dtype); // so that what is rounded is the whole
+    const inner = this.add(shapedArray([...aval.shape, ...outer], wide), eqn, name, "reduce");
     inner.operands = operands;
     inner.lowered = {
       kind: "reduce",
@@ -249,7 +250,7 @@ export class Graph {
       at: (i, r) => {
         const rest = i.slice(rank);
         rest.splice(axis, 0, r[0]);
-        return l.at(i.slice(0, rank), rest);
+        return cast(l.at(i.slice(0, rank), rest), wide);
       },
     };
     this.probe(inner);

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Shape, type ShapedArray, sizeOf } from "../core/aval.ts";
-import { type DType, dtypeInfo, type HostScalar } from "../core/dtype.ts";
+import { type DType, dtypeInfo, type HostScalar, integerLimits } from "../core/dtype.ts";
 import type { Access, DotSpec, Lowered } from "../core/lowering.ts";
 import { binary, bitcast, cast, type Expr, index, select } from "../loopnest/expr.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
@@ -83,7 +83,8 @@ export function piecesAsMap(l: Extract<Lowered, { kind: "pieces" }>): Lowered {
  */
 export function aliasAsMap(x: Access, from: ShapedArray, to: ShapedArray): Lowered {
   const [wide, narrow] = [dtypeInfo(from.dtype).bytes, dtypeInfo(to.dtype).bytes];
-  const bits = (bytes: number): DType => bytes === 8 ? "int64" : bytes === 4 ? "uint32" : "uint8";
+  const bits = (bytes: number): DType =>
+    bytes === 8 ? "int64" : bytes === 4 ? "uint32" : bytes === 2 ? "uint16" : "uint8";
   if (wide > narrow) {
     const word = bits(wide);
     return {
@@ -127,41 +128,28 @@ export function aliasAsMap(x: Access, from: ShapedArray, to: ShapedArray): Lower
 
 /** What a reduction of nothing gives. */
 export function reductionIdentity(op: ReduceOp, dtype: DType): HostScalar {
-  const float = dtype === "float32" || dtype === "float64";
-  const big = dtype === "int64";
+  const { kind } = dtypeInfo(dtype);
+  const [low, high]: readonly HostScalar[] = kind === "floating"
+    ? [-Infinity, Infinity]
+    : kind === "bool"
+    ? [false, true]
+    : integerLimits(dtype);
   switch (op) {
     case "add":
     case "or":
     case "xor":
-      return dtype === "bool" ? false : big ? 0n : 0;
+      return 0;
     case "mul":
-      return dtype === "bool" ? true : big ? 1n : 1;
+      return 1;
     case "and":
-      return dtype === "bool"
-        ? true
-        : big
-        ? -1n
-        : dtype === "uint8"
-        ? 255
-        : dtype === "uint32"
-        ? 2 ** 32 - 1
-        : -1;
+      return kind === "signed" ? -1 : high;
     case "max":
-      return float ? -Infinity : lowest[dtype as keyof typeof lowest] ?? 0;
+      return low;
     case "min":
-      return float ? Infinity : highest[dtype as keyof typeof highest] ?? 0;
+      return high;
     default: {
       const never: never = op;
       return never;
     }
   }
 }
-
-const lowest = { bool: false, uint8: 0, uint32: 0, int32: -(2 ** 31), int64: -(2n ** 63n) };
-const highest = {
-  bool: true,
-  uint8: 255,
-  uint32: 2 ** 32 - 1,
-  int32: 2 ** 31 - 1,
-  int64: 2n ** 63n - 1n,
-};

@@ -8,8 +8,8 @@
  * @module
  */
 import { InternalError } from "../errors.ts";
-import { type DType, dtypeInfo } from "../core/dtype.ts";
-import type { BinaryOp } from "../loopnest/expr.ts";
+import { type DType, dtypeInfo, wideOf } from "../core/dtype.ts";
+import { type BinaryOp, narrowed } from "../loopnest/expr.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
 import { COSTLY, opCost, SHORT_BOX, SHORT_COSTLY_BOX, SMALL_SCRATCH, SPILL } from "./cost.ts";
 import type { Graph, Value } from "./graph.ts";
@@ -177,14 +177,19 @@ class Demand {
         const body = terms.termOf(l.at(at, r.map((t) => terms.exprOf(t))));
         this.note(v.name);
         const mask = maskOf(r);
-        return mask === 0 ? body : this.accumulate(l.op, body, null, mask, v.aval.dtype);
+        const { dtype } = v.aval;
+        if (mask === 0) return terms.cast(body, dtype);
+        const wide = wideOf(dtype);
+        const sum = this.accumulate(l.op, terms.cast(body, wide), null, mask, wide);
+        return wide === dtype ? sum : terms.termOf(narrowed(l.op, terms.exprOf(sum), dtype));
       }
       case "argReduce": {
         const [r] = node.box([l.size]);
         const body = terms.termOf(l.at(at, terms.exprOf(r)));
         this.note(v.name);
         if (r.mask === 0) return terms.zero;
-        return this.accumulate(l.op === "max" ? "argmax" : "argmin", body, r, r.mask, "int32");
+        const op = l.op === "max" ? "argmax" : "argmin";
+        return this.accumulate(op, terms.cast(body, wideOf(body.dtype)), r, r.mask, "int32");
       }
       default:
         throw new InternalError(`schedule: ${v.name} was to be computed in a nest`);

@@ -18,14 +18,17 @@ import {
   makeJaxprOf,
   primitiveOf,
 } from "../core/jaxpr.ts";
+import { isBig } from "../core/dtype.ts";
 import { identityOf, paramsKey, valueKey } from "../core/params_key.ts";
 import { constant } from "../loopnest/expr.ts";
+import { expandEquations } from "./expand.ts";
 import { type Rewrite, simplerForm } from "./simplify_rules.ts";
 import { Terms } from "./term.ts";
 
 /** Inlines calls, simplifies, and drops what nobody uses. */
 export function simplify(closed: ClosedJaxpr): ClosedJaxpr {
-  return inlineUsed(eliminateDeadCode(simplifyEquations(inlineCalls(closed))));
+  const expanded = expandEquations(inlineCalls(closed));
+  return inlineUsed(eliminateDeadCode(simplifyEquations(expanded)));
 }
 
 /** Simplifies equations, computes those of literals alone, and merges equal ones. */
@@ -91,7 +94,7 @@ function foldLiterals(eqn: JaxprEqn, terms: Terms): Literal | null {
   const { invars, outvars: [v], params } = eqn;
   const primitive = primitiveOf(eqn);
   if (v.aval.shape.length > 0 || invars.length === 0 || primitive.lower === undefined) return null;
-  if (v.aval.dtype === "key<fry>" || v.aval.dtype === "int64") return null;
+  if (isBig(v.aval.dtype)) return null;
   if (!invars.every((x) => x instanceof Literal && x.aval.shape.length === 0)) return null;
   const values = invars.map((x) => constant((x as Literal).value, x.aval.dtype));
   const [l] = primitive.lower(

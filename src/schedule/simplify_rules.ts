@@ -5,7 +5,7 @@
  * @module
  */
 import { type ShapedArray, shapesEqual } from "../core/aval.ts";
-import type { HostScalar } from "../core/dtype.ts";
+import { type HostScalar, isFloating } from "../core/dtype.ts";
 import { type Atom, type JaxprEqn, JaxprVar, Literal, primitiveOf } from "../core/jaxpr.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
 import { addP, divP, mulP, negP, subP } from "../ops/arith.ts";
@@ -79,9 +79,7 @@ function isScalar(x: Atom, value: number, def: Definitions): boolean {
 }
 
 function isNothing(x: Atom, negative: boolean, def: Definitions): boolean {
-  const { dtype } = x.aval;
-  const isFloat = dtype === "float32" || dtype === "float64";
-  return isScalar(x, isFloat && negative ? -0 : 0, def);
+  return isScalar(x, isFloating(x.aval.dtype) && negative ? -0 : 0, def);
 }
 
 function scalarOf(x: Atom, def: Definitions): HostScalar | null {

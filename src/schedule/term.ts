@@ -10,7 +10,7 @@
  * @module
  */
 import { InternalError } from "../errors.ts";
-import type { DType } from "../core/dtype.ts";
+import { type DType, isStored } from "../core/dtype.ts";
 import {
   type BinaryOp,
   cast as castExpr,
@@ -224,6 +224,8 @@ export class Terms {
     if (x.kind === "const" && x.dtype !== "key<fry>") {
       return this.termOf(castExpr(constantExpr(x.value, x.dtype), dtype));
     }
+    // What was widened and comes back untouched.
+    if (x.kind === "cast" && isStored(dtype) && x.args[0].dtype === dtype) return x.args[0];
     return this.intern(`c${dtype},${x.id}`, "cast", dtype, "", [x], null);
   }
 

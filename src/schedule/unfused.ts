@@ -8,7 +8,7 @@
  */
 import { InternalError } from "../errors.ts";
 import { type Shape, sizeOf, stridesOf } from "../core/aval.ts";
-import { dtypeInfo } from "../core/dtype.ts";
+import { dtypeInfo, wideOf } from "../core/dtype.ts";
 import { inlineCalls } from "../core/inline.ts";
 import {
   type Atom,
@@ -18,8 +18,19 @@ import {
   primitiveOf,
 } from "../core/jaxpr.ts";
 import type { Access, DotSpec, HostCallback, Lowered, LoweredKernel } from "../core/lowering.ts";
-import { binary, constant, type Expr, index, load, makeVar, type Var } from "../loopnest/expr.ts";
+import {
+  binary,
+  cast,
+  constant,
+  type Expr,
+  index,
+  load,
+  makeVar,
+  narrowed,
+  type Var,
+} from "../loopnest/expr.ts";
 import { scheduleControl } from "./control.ts";
+import { expandEquations } from "./expand.ts";
 import { aliasAsMap, dotAsReduce } from "./lowered.ts";
 import type { BufferDecl, DotOperand, KernelArg, Program, Step, Stmt } from "../loopnest/ir.ts";
 
@@ -29,7 +40,7 @@ export function scheduleUnfused(
   name: string,
   callbacks: HostCallback[] = [],
 ): Program {
-  return new Unfused(closed, name, callbacks).run();
+  return new Unfused(expandEquations(closed), name, callbacks).run();
 }
 
 function linear(shape: Shape, at: readonly Expr[]): Expr {
@@ -191,23 +202,25 @@ class Unfused {
       }
       case "reduce":
         nest(loops(shape, "independent", (at) => {
-          const v = makeVar("acc", dtype);
+          const v = makeVar("acc", wideOf(dtype));
           return [
             { kind: "accumulator", v, op: l.op },
-            ...loops(l.sizes, "serial", (r) => [{ kind: "accumulate", v, value: l.at(at, r) }]),
-            store(at, v),
+            ...loops(l.sizes, "serial", (r) => [
+              { kind: "accumulate", v, value: cast(l.at(at, r), v.dtype) },
+            ]),
+            store(at, narrowed(l.op, v, dtype)),
           ];
         }));
         break;
       case "argReduce":
         nest(loops(shape, "independent", (at) => {
           const position = makeVar("position");
-          const term = l.at(at, index(0));
-          const value = makeVar("best", term.dtype);
+          const wide = wideOf(l.at(at, index(0)).dtype);
+          const value = makeVar("best", wide);
           return [
             { kind: "argAccumulator", value, at: position, op: l.op },
             ...loops([l.size], "serial", ([r]) => [
-              { kind: "argAccumulate", v: value, value: l.at(at, r), position: r },
+              { kind: "argAccumulate", v: value, value: cast(l.at(at, r), wide), position: r },
             ]),
             store(at, position),
           ];
@@ -301,11 +314,13 @@ class Unfused {
       rs,
     );
     const body = loops(out.shape, "independent", (at) => {
-      const v = makeVar("acc", out.dtype);
+      const v = makeVar("acc", wideOf(out.dtype));
       return [
         { kind: "accumulator", v, op: "add" },
-        ...loops(l.sizes, "serial", (r) => [{ kind: "accumulate", v, value: l.at(at, r) }]),
-        { kind: "store", buffer: to, index: linear(out.shape, at), value: v },
+        ...loops(l.sizes, "serial", (r) => [
+          { kind: "accumulate", v, value: cast(l.at(at, r), v.dtype) },
+        ]),
+        { kind: "store", buffer: to, index: linear(out.shape, at), value: cast(v, out.dtype) },
       ];
     });
     this.steps.push({ kind: "nest", name, body });

@@ -4,9 +4,20 @@
  * @module
  */
 import { assert } from "@std/assert";
-import { type DType, type TypedArray, typedArrayClass } from "../../src/core/dtype.ts";
+import {
+  bfloat16Bits,
+  type DType,
+  dtypeOfTypedArray,
+  fromBfloat16Bits,
+  isFloating,
+  type TypedArray,
+  typedArrayClass,
+} from "../../src/core/dtype.ts";
 
-const integers = {
+const integers: Partial<Record<DType, readonly number[]>> = {
+  int8: [0, 1, -1, 2, 3, -3, 7, 8, 9, 31, 33, 100, -100, 126, 127, -127, -128],
+  int16: [0, 1, -1, 2, 3, -3, 7, 15, 16, 17, 33, 255, 256, -1000, 32767, -32767, -32768],
+  uint16: [0, 1, 2, 3, 7, 15, 16, 17, 31, 255, 256, 1000, 32767, 32768, 65534, 65535],
   int32: [0, 1, -1, 2, 3, -3, 7, 31, 32, 33, 100, -100, 255, 256, 65537, 2 ** 31 - 1, -(2 ** 31)],
   uint32: [0, 1, 2, 3, 7, 31, 32, 33, 100, 255, 256, 65537, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1],
   uint8: [0, 1, 2, 3, 7, 8, 9, 31, 100, 127, 128, 200, 254, 255],
@@ -27,12 +38,20 @@ export function specialValues(dtype: DType): TypedArray {
       return new Float32Array([...reals, 2 ** -149, 2 ** -126, 3.4028235e38]);
     case "float64":
       return new Float64Array([...reals, 5e-324, 2 ** -1022, 1.7976931348623157e308, 1e300]);
+    case "float16":
+      return new Float16Array([...reals, 2 ** -24, 2 ** -14, 65504, 65519, 1 / 3, 2049, 2051]);
+    case "bfloat16":
+      return Uint16Array.from(
+        [...reals, 2 ** -133, 2 ** -126, 3.3895e38, 1 / 3, 257],
+        bfloat16Bits,
+      );
     case "int64":
       return new BigInt64Array(wide);
+    case "uint64":
     case "key<fry>":
       return new BigUint64Array(wide.map((x) => BigInt.asUintN(64, x)));
     default:
-      return new (typedArrayClass(dtype) as Uint8ArrayConstructor)(integers[dtype]);
+      return new (typedArrayClass(dtype) as Uint8ArrayConstructor)(integers[dtype]!);
   }
 }
 
@@ -72,20 +91,34 @@ export interface Tolerance {
   readonly absolute?: number;
 }
 
+/** Whether two floats of 16 bits are neighbours: what was nearly halfway between them was rounded. */
+function areNeighbours(x: number, y: number, dtype: DType): boolean {
+  const lost = dtype === "bfloat16" ? 16 : dtype === "float16" ? 13 : 0;
+  return lost > 0 && ulpsBetween(x, y, true) <= 2 ** lost;
+}
+
+/** Bits of bfloat16 as the numbers that they are; everything else as it is. */
+export function asNumbers(x: TypedArray, dtype: DType): TypedArray {
+  return dtype === "bfloat16" ? Float32Array.from(x as Uint16Array, fromBfloat16Bits) : x;
+}
+
 /** Asserts that two arrays agree. */
 export function assertClose(
   actual: TypedArray,
   expected: TypedArray,
   tolerance: Tolerance,
   where: (i: number) => string,
+  dtype: DType = dtypeOfTypedArray(actual, "assertClose"),
 ): void {
+  [actual, expected] = [asNumbers(actual, dtype), asNumbers(expected, dtype)];
   const single = actual instanceof Float32Array;
-  const real = single || actual instanceof Float64Array;
+  const real = isFloating(dtype);
   assert(actual.length === expected.length && actual.constructor === expected.constructor);
   for (let i = 0; i < actual.length; i++) {
     const [a, e] = [actual[i]!, expected[i]!];
     if (a === e || Object.is(a, e)) continue;
     const near = real && (ulpsBetween(a as number, e as number, single) <= tolerance.ulps ||
+      tolerance.ulps > 0 && areNeighbours(a as number, e as number, dtype) ||
       Math.abs(Number(a) - Number(e)) <= (tolerance.absolute ?? 0));
     assert(near, `${where(i)}: ${a} instead of ${e}`);
   }

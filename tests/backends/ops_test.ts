@@ -26,7 +26,10 @@ import { Compiled } from "./run.ts";
 
 const binaryen = await loadBinaryen();
 
-const dtypes: DType[] = ["float32", "float64", "int32", "int64", "uint32", "uint8", "bool"];
+const dtypes: DType[] = [
+  ...["float32", "float64", "float16", "bfloat16"] as const,
+  ...["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"] as const,
+];
 
 type Way = "lanes" | "wide lanes" | "scalar";
 const ways: Way[] = ["lanes", "wide lanes", "scalar"];
@@ -84,7 +87,7 @@ function check(
     const [actual] = compiled.call(all);
     assertClose(actual!, expected!, tolerance, (i) => {
       return `${name} (${way}) of ${inputs.map((x) => x[i]).join(", ")}`;
-    });
+    }, program.buffers[inputs.length]!.dtype);
     if (!compiled.isIntact()) throw new Error(`${name} (${way}) writes beyond its output`);
   }
 }
@@ -189,7 +192,18 @@ Deno.test("keys keep their bits", () => {
 });
 
 Deno.test("shifts by one number for all lanes agree with the interpreter", () => {
-  for (const dtype of ["int32", "int64", "uint32", "uint8"] as const) {
+  for (
+    const dtype of [
+      "int32",
+      "int64",
+      "uint32",
+      "uint8",
+      "int8",
+      "int16",
+      "uint16",
+      "uint64",
+    ] as const
+  ) {
     const values = specialValues(dtype);
     for (const count of [0, 1, 5, 7, 8, 31, 32, 63, 64, 100]) {
       for (const op of shifts) {

@@ -5,7 +5,13 @@
  * @module
  */
 import type { DType, TypedArray } from "../../src/core/dtype.ts";
-import { isFloating, typedArrayClass } from "../../src/core/dtype.ts";
+import {
+  bfloat16Bits,
+  isFloating,
+  isSigned,
+  typedArrayClass,
+  wideOf,
+} from "../../src/core/dtype.ts";
 import {
   binary,
   type BinaryOp,
@@ -68,6 +74,12 @@ const dtypes: DType[] = [
   "uint32",
   "uint8",
   "bool",
+  "float16",
+  "bfloat16",
+  "int8",
+  "int16",
+  "uint16",
+  "uint64",
 ];
 
 /** Makes the program of a seed. */
@@ -126,9 +138,11 @@ class Generator {
     const array = new (typedArrayClass(dtype))(size);
     for (let i = 0; i < size; i++) {
       if (dtype === "bool") array[i] = dice.below(2);
+      else if (dtype === "bfloat16") array[i] = bfloat16Bits(dice.next() * 4 - 2);
       else if (isFloating(dtype)) array[i] = Math.fround(dice.next() * 4 - 2);
+      else if (array instanceof BigUint64Array) array[i] = BigInt(dice.below(200));
       else if (array instanceof BigInt64Array) array[i] = BigInt(dice.below(200) - 100);
-      else if (dtype === "int32") array[i] = dice.below(200) - 100;
+      else if (isSigned(dtype)) array[i] = dice.below(200) - 100;
       else array[i] = dice.below(200);
     }
     this.#inputs.push(array);
@@ -290,7 +304,7 @@ class Generator {
   }
 
   #reduction(): [DType, ReduceOp] {
-    const dtype = this.dice.pick(dtypes);
+    const dtype = wideOf(this.dice.pick(dtypes));
     if (dtype === "bool") return [dtype, this.dice.pick(["and", "or"])];
     if (isFloating(dtype)) return [dtype, this.dice.pick(["add", "add", "max", "min"])];
     return [dtype, this.dice.pick(["add", "mul", "max", "min", "and", "or", "xor"])];
@@ -362,12 +376,12 @@ class Generator {
     const outer = this.#loop("i");
     const inner = this.#loop("j");
     const dtype = dice.pick(dtypes.filter((d) => d !== "bool"));
-    const value = makeVar("best", dtype);
+    const value = makeVar("best", wideOf(dtype));
     const at = makeVar("at");
     const offer: Stmt = {
       kind: "argAccumulate",
       v: value,
-      value: this.#load(dtype, [outer, inner]),
+      value: cast(this.#load(dtype, [outer, inner]), wideOf(dtype)),
       position: inner.v,
     };
     const byColumn = dice.chance(0.4);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type DType, isFloating } from "../../src/core/dtype.ts";
 import * as vn from "../../mod.ts";
 import {
   type DataFile,
@@ -111,20 +112,21 @@ function arrays(want: StoredArray, weak: boolean, got: unknown, options: Options
   if (options.weak && got.dtype !== "bool" && got.weakType !== weak) {
     found.push(`expected weakType ${weak}, got ${got.weakType}`);
   }
-  return [...found, ...elements(want, got.dataSync(), options.tol)];
+  const values = got.dtype === "bfloat16" ? got.astype("float32").dataSync() : got.dataSync();
+  return [...found, ...elements(want, values, options.tol)];
 }
 
 function elements(want: StoredArray, got: ArrayLike<number | bigint>, tol: Tolerance): string[] {
   if (got.length !== want.values.length) {
     return [`expected ${want.values.length} elements, got ${got.length}`];
   }
-  const floating = want.dtype === "float32" || want.dtype === "float64";
+  const floating = isFloating(want.dtype);
   let count = 0;
   let first = "";
   for (let i = 0; i < got.length; i++) {
     const [g, w] = [got[i]!, want.values[i]!];
     const why = floating
-      ? floatDifference(Number(g), w as number, want.dtype === "float32", tol)
+      ? floatDifference(Number(g), w as number, want.dtype, tol)
       : (g === w || Number(g) === Number(w) ? null : "");
     if (why === null) continue;
     count++;
@@ -136,14 +138,14 @@ function elements(want: StoredArray, got: ArrayLike<number | bigint>, tol: Toler
 }
 
 /** Null where near enough, else a remark on the distance. */
-function floatDifference(g: number, w: number, single: boolean, tol: Tolerance): string | null {
+function floatDifference(g: number, w: number, dtype: DType, tol: Tolerance): string | null {
   if (Object.is(g, w)) return null;
   if (Number.isNaN(g) || Number.isNaN(w)) return "";
   if (g === w) return tol.ulp === 0 ? " (the sign of zero)" : null;
   const distance = Math.abs(g - w);
   if (distance <= (tol.atol ?? 0)) return null;
   if (tol.ulp !== undefined) {
-    const ulps = single ? ulps32(g, w) : ulps64(g, w);
+    const ulps = ulpsBetween(g, w, dtype);
     return ulps <= tol.ulp ? null : ` (${ulps} ulp apart, allowed ${tol.ulp})`;
   }
   if (!Number.isFinite(g) || !Number.isFinite(w)) return "";
@@ -168,8 +170,25 @@ function order64(x: number): bigint {
   return i64[0]! < 0n ? -(i64[0]! & 0x7fffffffffffffffn) : i64[0]!;
 }
 
-function ulps32(a: number, b: number): number {
-  return Math.abs(order32(a) - order32(b));
+const f16 = new Float16Array(1);
+const i16 = new Int16Array(f16.buffer);
+
+function order16(x: number): number {
+  f16[0] = x;
+  return i16[0]! < 0 ? -(i16[0]! & 0x7fff) : i16[0]!;
+}
+
+function ulpsBetween(a: number, b: number, dtype: DType): number {
+  switch (dtype) {
+    case "float16":
+      return Math.abs(order16(a) - order16(b));
+    case "bfloat16":
+      return Math.abs(order32(a) - order32(b)) / 65536;
+    case "float32":
+      return Math.abs(order32(a) - order32(b));
+    default:
+      return ulps64(a, b);
+  }
 }
 
 function ulps64(a: number, b: number): number {

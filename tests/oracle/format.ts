@@ -5,7 +5,7 @@
  * @module
  */
 import * as vn from "../../mod.ts";
-import type { DType, TypedArray } from "../../src/core/dtype.ts";
+import { type DType, type TypedArray, typedArrayClass } from "../../src/core/dtype.ts";
 
 /** An encoded value: see `record.py`. */
 export type Encoded =
@@ -91,8 +91,13 @@ function typed(dtype: DType, buffer: ArrayBuffer): TypedArray {
       return new BigInt64Array(buffer);
     case "uint32":
       return new Uint32Array(buffer);
+    case "bfloat16":
+      // As float32, of which it is the upper half.
+      return Float32Array.from(new Uint16Array(buffer), (bits) => {
+        return new Float32Array(new Uint32Array([bits << 16]).buffer)[0]!;
+      });
     default:
-      return new Uint8Array(buffer);
+      return new (typedArrayClass(dtype) as Uint8ArrayConstructor)(buffer);
   }
 }
 

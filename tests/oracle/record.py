@@ -51,7 +51,8 @@ import jax.numpy as jnp
 import numpy as onp
 import optax
 
-DTYPES = ["float32", "float64", "int32", "int64", "uint32", "uint8", "bool"]
+DTYPES = ["float32", "float64", "float16", "bfloat16", "int8", "int16", "int32", "int64",
+          "uint8", "uint16", "uint32", "uint64", "bool"]
 
 
 def camel(name):

@@ -16,8 +16,11 @@ import {
   bitcastFunction,
   castFunction,
   identityOf,
+  reader,
+  storedCombine,
   unaryFunction,
   type Value,
+  writer,
 } from "./scalar.ts";
 
 /**
@@ -213,16 +216,14 @@ class NestCompiler {
     const exprs = [stmt.value, stmt.index];
     const [value, at, guard] = this.#exprs(stmt.guard ? [...exprs, stmt.guard] : exprs);
     const read = reader(dtype);
-    const combine = stmt.combine === undefined
-      ? null
-      : binaryFunction(stmt.combine, dtype) as (x: Value, y: Value) => Value;
+    const write = writer(dtype);
+    const combine = stmt.combine === undefined ? null : storedCombine(stmt.combine, dtype);
     return () => {
       const x = value!();
       if (guard !== undefined && !guard()) return;
       const i = at!() as number;
       if (i < 0 || i >= array.length) this.#outOfBounds(stmt.buffer, i);
-      // A typed array takes booleans as 0 and 1, and wraps signed bigints into keys.
-      array[i] = combine === null ? x : combine(read(array[i]!), x);
+      array[i] = write(combine === null ? x : combine(read(array[i]!), x));
     };
   }
 
@@ -328,13 +329,6 @@ class NestCompiler {
       }
     }
   }
-}
-
-/** From what a typed array holds to a value. */
-function reader(dtype: DType): (x: Value) => Value {
-  if (dtype === "bool") return (x) => x !== 0;
-  if (dtype === "key<fry>") return (x) => BigInt.asIntN(64, x as bigint);
-  return (x) => x;
 }
 
 /**

@@ -1,12 +1,21 @@
 /**
  * What every scalar operation means, dtype by dtype: the executable form of the rules in `loopnest/expr.ts`.
  *
- * A value is a `number` for float32, float64, int32, uint32 and uint8, a `boolean` for bool and a signed
- * `bigint` for int64 and keys.
+ * A value is a `boolean` for bool, a `bigint` for int64, uint64 and (signed) keys, and a `number` for all others.
  *
  * @module
  */
-import { type DType, isFloating } from "../../core/dtype.ts";
+import {
+  bfloat16Bits,
+  type DType,
+  dtypeInfo,
+  fromBfloat16Bits,
+  integerLimits,
+  isBig,
+  isFloating,
+  roundTo,
+  wideOf,
+} from "../../core/dtype.ts";
 import { InternalError } from "../../errors.ts";
 import type { BinaryOp, UnaryOp } from "../../loopnest/expr.ts";
 import type { ReduceOp } from "../../loopnest/ir.ts";
@@ -25,8 +34,6 @@ type Real2 = (x: number, y: number) => number;
 type Whole = (x: bigint) => bigint;
 type Whole2 = (x: bigint, y: bigint) => bigint;
 
-const isWide = (dtype: DType): boolean => dtype === "int64" || dtype === "key<fry>";
-
 /** Rounds or wraps a number to a dtype that is held as `number`. */
 function rounder(dtype: DType): Real {
   switch (dtype) {
@@ -34,10 +41,19 @@ function rounder(dtype: DType): Real {
       return Math.fround;
     case "float64":
       return (x) => x;
+    case "float16":
+    case "bfloat16":
+      return (x) => roundTo(x, dtype);
+    case "int8":
+      return (x) => x << 24 >> 24;
+    case "int16":
+      return (x) => x << 16 >> 16;
     case "int32":
       return (x) => x | 0;
     case "uint32":
       return (x) => x >>> 0;
+    case "uint16":
+      return (x) => x & 0xffff;
     case "uint8":
       return (x) => x & 255;
     default:
@@ -45,7 +61,10 @@ function rounder(dtype: DType): Real {
   }
 }
 
-const wrap64 = (x: bigint): bigint => BigInt.asIntN(64, x);
+/** Wraps a whole number to a dtype that is held as `bigint`. */
+function bigWrapper(dtype: DType): Whole {
+  return dtype === "uint64" ? (x) => BigInt.asUintN(64, x) : (x) => BigInt.asIntN(64, x);
+}
 
 function roundHalfEven(x: number): number {
   const floor = Math.floor(x);
@@ -144,9 +163,10 @@ export function unaryFunction(op: UnaryOp, dtype: DType): Unary {
   if (dtype === "bool") {
     if (op === "not") return (x) => !x;
     if (op === "abs" || op === "sign") return (x) => x;
-  } else if (isWide(dtype)) {
+  } else if (isBig(dtype)) {
     const f = wide[op];
-    if (f) return (x) => wrap64(f(x as bigint));
+    const wrap = bigWrapper(dtype);
+    if (f) return (x) => wrap(f(x as bigint));
   } else {
     const f = isFloating(dtype) ? floating[op] : integer[op];
     const round = rounder(dtype);
@@ -239,13 +259,12 @@ function integer2(dtype: DType): Partial<Record<BinaryOp, Real2>> {
 
 const big = (y: bigint): boolean => y < 0n || y >= 64n;
 
-const wide2: Partial<Record<BinaryOp, Whole2>> = {
+const wide2: Partial<Record<Exclude<BinaryOp, "pow">, Whole2>> = {
   add: (x, y) => x + y,
   sub: (x, y) => x - y,
   mul: (x, y) => x * y,
   div: (x, y) => y === 0n ? -1n : x / y,
   rem: (x, y) => y === 0n ? x : x % y,
-  pow: (x, y) => powWhole(x, y, wrap64),
   min: (x, y) => x < y ? x : y,
   max: (x, y) => x > y ? x : y,
   and: (x, y) => x & y,
@@ -253,7 +272,7 @@ const wide2: Partial<Record<BinaryOp, Whole2>> = {
   xor: (x, y) => x ^ y,
   shl: (x, y) => big(y) ? 0n : x << y,
   shrLogical: (x, y) => big(y) ? 0n : BigInt.asUintN(64, x) >> y,
-  shrArithmetic: (x, y) => x >> (big(y) ? 63n : y),
+  shrArithmetic: (x, y) => BigInt.asIntN(64, x) >> (big(y) ? 63n : y),
 };
 
 const logical2: Partial<Record<BinaryOp, (x: boolean, y: boolean) => boolean>> = {
@@ -273,9 +292,11 @@ export function binaryFunction(op: BinaryOp, dtype: DType): Binary {
   if (dtype === "bool") {
     const f = logical2[op];
     if (f) return f as Binary;
-  } else if (isWide(dtype)) {
+  } else if (isBig(dtype)) {
+    const wrap = bigWrapper(dtype);
+    if (op === "pow") return (x, y) => powWhole(x as bigint, y as bigint, wrap);
     const f = wide2[op];
-    if (f) return (x, y) => wrap64(f(x as bigint, y as bigint));
+    if (f) return (x, y) => wrap(f(x as bigint, y as bigint));
   } else if (isFloating(dtype)) {
     const single = dtype === "float32";
     if (op === "nextafter") return (x, y) => nextafter(x as number, y as number, single);
@@ -290,42 +311,44 @@ export function binaryFunction(op: BinaryOp, dtype: DType): Binary {
   throw new InternalError(`no ${op} of dtype ${dtype}`);
 }
 
-function clamp(low: number, high: number): Real {
-  return (x) => Number.isNaN(x) ? 0 : Math.min(Math.max(Math.trunc(x), low), high);
+/** From floating to an integer: the whole part, within the limits. */
+function saturator(to: DType): Unary {
+  const [low, high] = integerLimits(to);
+  if (!isBig(to)) {
+    const [least, most] = [Number(low), Number(high)];
+    return (x) => {
+      const y = x as number;
+      return Number.isNaN(y) ? 0 : Math.min(Math.max(Math.trunc(y), least), most);
+    };
+  }
+  return (x) => {
+    const y = x as number;
+    if (Number.isNaN(y)) return 0n;
+    if (y >= Number(high)) return high;
+    return y <= Number(low) ? low : BigInt(Math.trunc(y));
+  };
 }
 
 /** Conversion by value. */
 export function castFunction(from: DType, to: DType): Unary {
   if (to === "bool") {
     if (from === "bool") return (x) => x;
-    return isWide(from) ? (x) => x !== 0n : (x) => x !== 0; // NaN is not 0, so true
-  }
-  if (to === "float32") {
-    if (!isWide(from)) return (x) => Math.fround(Number(x));
-    // By way of float64 it would be rounded twice.
-    return (x) => roundBigToFloat32(x as bigint);
+    return isBig(from) ? (x) => x !== 0n : (x) => x !== 0; // NaN is not 0, so true
   }
   if (to === "float64") return (x) => Number(x);
-  if (isFloating(from)) {
-    switch (to) {
-      case "int32":
-        return clamp(-(2 ** 31), 2 ** 31 - 1) as Unary;
-      case "uint32":
-        return clamp(0, 2 ** 32 - 1) as Unary;
-      case "uint8":
-        return clamp(0, 255) as Unary;
-      default:
-        return (x) => {
-          const y = x as number;
-          if (Number.isNaN(y)) return 0n;
-          if (y >= 2 ** 63) return 2n ** 63n - 1n;
-          return y <= -(2 ** 63) ? -(2n ** 63n) : BigInt(Math.trunc(y));
-        };
-    }
+  if (isFloating(to)) {
+    const round = rounder(to);
+    if (!isBig(from)) return (x) => round(Number(x));
+    // By way of float64 it would be rounded twice.
+    return (x) => round(roundBigToFloat32(x as bigint));
   }
-  if (isWide(to)) return isWide(from) ? (x) => x : (x) => BigInt(x);
+  if (isFloating(from)) return saturator(to);
+  if (isBig(to)) {
+    const wrap = bigWrapper(to);
+    return (x) => wrap(BigInt(x));
+  }
   const round = rounder(to);
-  if (isWide(from)) return (x) => round(Number(BigInt.asIntN(32, x as bigint)));
+  if (isBig(from)) return (x) => round(Number(BigInt.asIntN(32, x as bigint)));
   return (x) => round(Number(x));
 }
 
@@ -339,47 +362,73 @@ function roundBigToFloat32(x: bigint): number {
   return x < 0n ? -result : result;
 }
 
+type Field =
+  | "Int8"
+  | "Int16"
+  | "Int32"
+  | "Uint8"
+  | "Uint16"
+  | "Uint32"
+  | "BigInt64"
+  | "BigUint64"
+  | "Float16"
+  | "Float32"
+  | "Float64";
+
+/** The accessors of a DataView that read and write a dtype. */
+function fieldOf(dtype: DType): Field {
+  const { kind, bytes } = dtypeInfo(dtype);
+  const bits = 8 * bytes;
+  if (dtype === "bfloat16") return "Uint16";
+  if (kind === "floating") return `Float${bits}` as Field;
+  if (bits === 64) return kind === "unsigned" ? "BigUint64" : "BigInt64";
+  return `${kind === "signed" ? "Int" : "Uint"}${bits}` as Field;
+}
+
 /** The same bits in another dtype of the same width. */
 export function bitcastFunction(from: DType, to: DType): Unary {
-  if (isWide(from) && isWide(to)) return (x) => x;
-  if (from === "bool" || to === "bool") {
-    if (to === "uint8") return (x) => x ? 1 : 0;
-    if (from === "uint8") return (x) => x !== 0;
+  if (dtypeInfo(from).bytes !== dtypeInfo(to).bytes) {
     throw new InternalError(`no bitcast from ${from} to ${to}`);
   }
-  if (!isFloating(from) && !isFloating(to) && !isWide(from)) {
-    const round = rounder(to);
-    return (x) => round(x as number);
-  }
   const view = new DataView(new ArrayBuffer(8));
-  const write: Record<string, (x: Value) => void> = {
-    float32: (x) => view.setFloat32(0, x as number),
-    float64: (x) => view.setFloat64(0, x as number),
-    int32: (x) => view.setInt32(0, x as number),
-    uint32: (x) => view.setUint32(0, x as number),
-    int64: (x) => view.setBigInt64(0, x as bigint),
-    "key<fry>": (x) => view.setBigInt64(0, x as bigint),
-  };
-  const read: Record<string, () => Value> = {
-    float32: () => view.getFloat32(0),
-    float64: () => view.getFloat64(0),
-    int32: () => view.getInt32(0),
-    uint32: () => view.getUint32(0),
-    int64: () => view.getBigInt64(0),
-    "key<fry>": () => view.getBigInt64(0),
-  };
-  const [put, get] = [write[from]!, read[to]!];
+  const access = view as unknown as
+    & { [name in `set${Field}`]: (at: number, x: Value) => void }
+    & { [name in `get${Field}`]: (at: number) => Value };
+  const [put, get] = [`set${fieldOf(from)}`, `get${fieldOf(to)}`] as const;
+  const [write, read] = [writer(from), reader(to)];
   return (x) => {
-    put(x);
-    return get();
+    access[put](0, write(x));
+    return read(access[get](0));
   };
+}
+
+/** From what a TypedArray of a dtype holds to a value. */
+export function reader(dtype: DType): Unary {
+  if (dtype === "bool") return (x) => x !== 0;
+  if (dtype === "key<fry>") return (x) => BigInt.asIntN(64, x as bigint);
+  if (dtype === "bfloat16") return (x) => fromBfloat16Bits(x as number);
+  return (x) => x;
+}
+
+/** From a value to what a TypedArray of the dtype takes: booleans count as 0 and 1, signed bigints wrap into keys. */
+export function writer(dtype: DType): Unary {
+  if (dtype === "bool") return Number;
+  return dtype === "bfloat16" ? (x) => bfloat16Bits(x as number) : (x) => x;
+}
+
+/** How an element in memory takes a term: computed in the wider dtype where its own is only stored. */
+export function storedCombine(op: ReduceOp, dtype: DType): Binary {
+  const combine = binaryFunction(op, wideOf(dtype));
+  if (wideOf(dtype) === dtype) return combine;
+  const narrow = castFunction(wideOf(dtype), dtype);
+  return (x, y) => narrow(combine(x, y)); // a stored number is the same number in the wider dtype
 }
 
 /** What a reduction starts with: combining it with a value gives the value. */
 export function identityOf(op: ReduceOp, dtype: DType): Value {
   if (dtype === "bool") return op === "and" || op === "min" || op === "mul";
   const number = identityNumber(op, dtype);
-  return isWide(dtype) ? BigInt(number) : Number(number);
+  return isBig(dtype) ? BigInt(number) : Number(number);
 }
 
 function identityNumber(op: ReduceOp, dtype: DType): number | bigint {
@@ -391,10 +440,11 @@ function identityNumber(op: ReduceOp, dtype: DType): number | bigint {
     case "mul":
       return 1;
     case "and":
-      return dtype === "uint8" ? 255 : dtype === "uint32" ? 2 ** 32 - 1 : -1;
+      return dtypeInfo(dtype).kind === "unsigned" ? integerLimits(dtype)[1] : -1;
     case "max":
+      return isFloating(dtype) ? -Infinity : limitsOf(dtype)[0];
     case "min":
-      return worst(op === "max", dtype);
+      return isFloating(dtype) ? Infinity : limitsOf(dtype)[1];
     default: {
       const never: never = op;
       return never;
@@ -402,18 +452,7 @@ function identityNumber(op: ReduceOp, dtype: DType): number | bigint {
   }
 }
 
-function worst(forMax: boolean, dtype: DType): number | bigint {
-  switch (dtype) {
-    case "float32":
-    case "float64":
-      return forMax ? -Infinity : Infinity;
-    case "int32":
-      return forMax ? -(2 ** 31) : 2 ** 31 - 1;
-    case "uint32":
-      return forMax ? 0 : 2 ** 32 - 1;
-    case "uint8":
-      return forMax ? 0 : 255;
-    default:
-      return forMax ? -(2n ** 63n) : 2n ** 63n - 1n;
-  }
+/** A key counts as a signed number. */
+function limitsOf(dtype: DType): readonly [bigint, bigint] {
+  return integerLimits(dtype === "key<fry>" ? "int64" : dtype);
 }

@@ -10,8 +10,8 @@ import type { Ref } from "./assembler.ts";
 import type { NestContext } from "./context.ts";
 import type { Value } from "./function.ts";
 import type { Affine, Node } from "./nodes.ts";
-import { scalarBinary, scalarType } from "./scalar_ops.ts";
-import { extract, type Lanes, vectorBinary } from "./vector_ops.ts";
+import { isSigned, scalarCombine, scalarType } from "./scalar_ops.ts";
+import { extract, type Lanes, vectorCombine } from "./vector_ops.ts";
 
 type Term = Affine["terms"][number];
 
@@ -82,13 +82,13 @@ function scalarPlace(cx: NestContext, buffer: number, index: Node, bytes: number
 export function loadScalar(cx: NestContext, node: Node): Ref {
   const { bytes } = dtypeInfo(node.dtype);
   const [address, offset] = at(cx, scalarPlace(cx, node.buffer, node.args[0]!, bytes), 0);
-  return cx.fn.asm.load(scalarType(node.dtype), bytes, address, offset);
+  return cx.fn.asm.load(scalarType(node.dtype), bytes, address, offset, isSigned(node.dtype));
 }
 
 /** Reads an element into all lanes, if one instruction can. */
 export function loadSplat(cx: NestContext, node: Node): Ref | null {
   const { bytes } = dtypeInfo(node.dtype);
-  if (bytes === 1) return null;
+  if (bytes < 4) return null;
   const [address, offset] = at(cx, scalarPlace(cx, node.buffer, node.args[0]!, bytes), 0);
   return cx.fn.asm.loadSplat(bytes === 4 ? 32 : 64, address, offset);
 }
@@ -151,7 +151,7 @@ export function loadVector(cx: NestContext, node: Node, u: number): Ref {
   const { lanes } = cx.block!;
   const where = pattern(cx, node.buffer, node.args[0]!, bytes, u);
   const active = cx.active(u);
-  if (bytes === 1) return widen(cx, node, lanes, loadBytes(cx, where, active));
+  if (bytes < 4) return widen(cx, node, lanes, loadSmall(cx, where, bytes as 1 | 2, active));
   if (where.kind === "strided") {
     if (where.stride === bytes) return loadRun(cx, where.place, bytes, active);
     const full = active * bytes === 16;
@@ -189,28 +189,31 @@ function loadRun(cx: NestContext, where: Place, bytes: number, count: number): R
   }
 }
 
-/** Reads one byte for each lane into the lowest bytes. */
-function loadBytes(cx: NestContext, where: Pattern, active: number): Ref {
+/** Reads one or two bytes for each lane into the lowest bytes. */
+function loadSmall(cx: NestContext, where: Pattern, bytes: 1 | 2, active: number): Ref {
   const { fn } = cx;
   const { asm } = fn;
-  if (where.kind === "strided" && where.stride === 1 && active === 4) {
+  if (where.kind === "strided" && where.stride === bytes && active * bytes >= 4 && active !== 3) {
     const [address, offset] = at(cx, where.place, 0);
-    return asm.loadZero(32, address, offset);
+    return asm.loadZero(active * bytes === 8 ? 64 : 32, address, offset);
   }
   let vector = fn.splat("i32", 0);
   for (let lane = 0; lane < active; lane++) {
     const [address, offset] = laneAt(cx, where, lane);
-    vector = asm.loadLane(8, lane, address, offset, vector);
+    vector = asm.loadLane(bytes === 1 ? 8 : 16, lane, address, offset, vector);
   }
   return vector;
 }
 
-/** Bytes to lanes. */
-function widen(cx: NestContext, node: Node, lanes: Lanes, bytes: Ref): Ref {
+/** The lowest bytes to lanes. */
+function widen(cx: NestContext, node: Node, lanes: Lanes, small: Ref): Ref {
   const { fn } = cx;
   const { asm } = fn;
-  const halves = asm.op1("i16x8.extend_low_i8x16_u", bytes);
-  const words = asm.op1("i32x4.extend_low_i16x8_u", halves);
+  const sign = isSigned(node.dtype) ? "s" : "u";
+  const halves = dtypeInfo(node.dtype).bytes === 2
+    ? small
+    : asm.op1(`i16x8.extend_low_i8x16_${sign}`, small);
+  const words = asm.op1(`i32x4.extend_low_i16x8_${sign}`, halves);
   if (node.dtype !== "bool") return words;
   if (lanes === 4) return asm.op2("i32x4.gt_s", words, fn.splat("i32", 0));
   const wide = asm.op1("i64x2.extend_low_i32x4_u", words);
@@ -248,8 +251,12 @@ function update(
   const type = scalarType(dtype);
   const before = fn.current.code.length;
   const [from, same] = address();
-  const old: Value = { kind: "tree", type, ref: fn.asm.load(type, bytes, from, same) };
-  const result = scalarBinary(cx, store.combine, dtype, old, term);
+  const old: Value = {
+    kind: "tree",
+    type,
+    ref: fn.asm.load(type, bytes, from, same, isSigned(dtype)),
+  };
+  const result = scalarCombine(cx, store.combine, dtype, old, term);
   // What the operation keeps in locals reads the old element, hence belongs behind a guard too.
   const steps = fn.current.code.splice(before);
   const [to, offset] = address();
@@ -287,15 +294,16 @@ export function storeVector(cx: NestContext, store: StorePlan, u: number): void 
   if (contiguous && store.guard === null) {
     let value = cx.vector(store.value, u);
     if (store.combine !== null) {
-      const old = bytes === 1
-        ? widen(cx, store.value, lanes, loadBytes(cx, where, active))
+      const old = bytes < 4
+        ? widen(cx, store.value, lanes, loadSmall(cx, where, bytes as 1 | 2, active))
         : loadRun(cx, where.place, bytes, active);
       const tree: Value = { kind: "tree", type: "v128", ref: old };
-      const ref = vectorBinary(cx, store.combine, dtype, lanes, tree, value);
+      const ref = vectorCombine(cx, store.combine, dtype, lanes, tree, value);
       value = { kind: "tree", type: "v128", ref };
     }
-    if (bytes === 1) storeBytes(cx, where.place, packed(cx, store.value, value), active);
-    else storeRun(cx, where.place, bytes, value, active);
+    if (bytes < 4) {
+      storeSmall(cx, where.place, bytes as 1 | 2, packed(cx, store.value, value), active);
+    } else storeRun(cx, where.place, bytes, value, active);
     return;
   }
   const value = cx.keptVector(store.value, u);
@@ -343,11 +351,14 @@ function packed(cx: NestContext, node: Node, value: Value): Value {
   const { lanes } = cx.block!;
   const { asm } = fn;
   const isMask = node.dtype === "bool";
-  // A wide mask has its byte 0 in lanes of 8 bytes, uint8 always in lanes of 4.
+  // A wide mask has its byte 0 in lanes of 8 bytes, small numbers are always in lanes of 4.
   const step = isMask && lanes === 2 ? 8 : 4;
   const number = isMask ? asm.op2("v128.and", fn.get(value), fn.splat("i32", 1)) : fn.get(value);
   const kept = fn.keep("v128", number);
-  const order = Array.from({ length: 16 }, (_, i) => (i % lanes) * step);
+  const { bytes } = dtypeInfo(node.dtype);
+  const order = Array.from({ length: 16 }, (_, i) => {
+    return (Math.floor(i / bytes) % lanes) * step + i % bytes;
+  });
   return fn.reuse({
     kind: "tree",
     type: "v128",
@@ -355,15 +366,22 @@ function packed(cx: NestContext, node: Node, value: Value): Value {
   });
 }
 
-function storeBytes(cx: NestContext, where: Place, value: Value, count: number): void {
+function storeSmall(
+  cx: NestContext,
+  where: Place,
+  bytes: 1 | 2,
+  value: Value,
+  count: number,
+): void {
   const { fn } = cx;
   const { asm } = fn;
-  const [address, offset] = at(cx, where, 0);
-  if (count === 4) return fn.push(asm.storeLane(32, 0, address, offset, fn.get(value)));
-  if (count >= 2) fn.push(asm.storeLane(16, 0, address, offset, fn.get(value)));
-  if (count % 2 === 1) {
-    const last = count - 1;
-    const [rest, beyond] = at(cx, where, last);
-    fn.push(asm.storeLane(8, last, rest, beyond, fn.get(value)));
+  // In pieces of 8, 4, 2 and 1 bytes, each as long as can be.
+  for (let done = 0; done < count * bytes;) {
+    const left = count * bytes - done;
+    const piece = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+    const [address, offset] = at(cx, where, done);
+    const bits = 8 * piece as 8 | 16 | 32 | 64;
+    fn.push(asm.storeLane(bits, done / piece, address, offset, fn.get(value)));
+    done += piece;
   }
 }

@@ -213,12 +213,12 @@ export class Assembler {
     return (this.#find("i8x16.shuffle") as unknown as Make)(x, y, bytes);
   }
 
-  /** Reads a scalar or a whole vector; of bytes without sign. */
-  load(type: TypeName, bytes: number, address: Ref, offset: number): Ref {
+  /** Reads a scalar or a whole vector; where it has fewer bytes than its type, by its sign or without. */
+  load(type: TypeName, bytes: number, address: Ref, offset: number, signed = false): Ref {
     const align = Math.min(bytes, 8);
     const { ptr } = this.#module;
     return this.#binaryen
-      ._BinaryenLoad(ptr, bytes, false, offset, align, this.#types[type], address, 0);
+      ._BinaryenLoad(ptr, bytes, signed, offset, align, this.#types[type], address, 0);
   }
 
   /** Writes a scalar (its lowest `bytes`) or a whole vector. */

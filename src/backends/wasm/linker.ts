@@ -38,6 +38,7 @@ const helpers: Readonly<Record<string, () => string>> = {
   pow_i32_s: () => power("i32", true),
   pow_i32_u: () => power("i32", false),
   pow_i64_s: () => power("i64", true),
+  pow_i64_u: () => power("i64", false),
 };
 
 const templates = new Map<string, Template>();

@@ -14,7 +14,14 @@ import type { Value } from "./function.ts";
 import type { Node } from "./nodes.ts";
 import type { ArgPlan, LoopPlan, Planned, SumPlan } from "./plan.ts";
 import { identityOf, scalarBinary, scalarConstant, scalarType } from "./scalar_ops.ts";
-import { extract, type Lanes, shapeOf, vectorBinary, vectorConstant } from "./vector_ops.ts";
+import {
+  compareLanes,
+  extract,
+  type Lanes,
+  shapeOf,
+  vectorBinary,
+  vectorConstant,
+} from "./vector_ops.ts";
 
 /** Terms that one lane adds in float32 before the result moves on to float64. */
 export const RUN = 64;
@@ -413,12 +420,11 @@ export function argAccumulate(
     const best = (state.partial ?? state.home)[u]!;
     const x = cx.keptVector(value, u);
     const at = cx.keptVector(position, u);
-    const sign = shape.startsWith("f") ? "" : dtype === "int32" || dtype === "int64" ? "_s" : "_u";
     let better: Ref;
     if (dtype === "bool") {
       const [a, b] = plan.op === "max" ? [x, best.value] : [best.value, x];
       better = asm.op2("v128.andnot", fn.get(a), fn.get(b));
-    } else better = asm.op2(`${shape}.${test}${sign}`, fn.get(x), fn.get(best.value));
+    } else better = compareLanes(cx, test, dtype, lanes, fn.get(x), fn.get(best.value));
     if (shape.startsWith("f")) {
       const isNaN = asm.op2(`${shape}.ne`, fn.get(x), fn.get(x));
       const wasNumber = asm.op2(`${shape}.eq`, fn.get(best.value), fn.get(best.value));

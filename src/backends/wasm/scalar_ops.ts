@@ -1,16 +1,24 @@
 /**
  * Scalar operations as WASM instructions: int32, uint32, uint8 and bool live in an i32 (the small ones zero-extended,
- * bool as 0 or 1), int64 and keys in an i64.
+ * bool as 0 or 1), int64, uint64 and keys in an i64; of dtypes that are only stored `stored.ts` tells.
  *
  * @module
  */
-import { type DType, dtypeInfo, isFloating } from "../../core/dtype.ts";
+import {
+  type DType,
+  dtypeInfo,
+  integerLimits,
+  isFloating,
+  isStored,
+  wideOf,
+} from "../../core/dtype.ts";
 import { InternalError } from "../../errors.ts";
 import type { BinaryOp, UnaryOp } from "../../loopnest/expr.ts";
 import type { ReduceOp } from "../../loopnest/ir.ts";
 import type { Ref, TypeName } from "./assembler.ts";
 import type { FunctionBuilder, Value } from "./function.ts";
 import type { Linker } from "./linker.ts";
+import { narrowScalar, storedBits, storedConstant, widenScalar, wrapScalar } from "./stored.ts";
 
 /** The type of a value that lives outside of vectors. */
 export type ScalarType = Exclude<TypeName, "v128">;
@@ -29,6 +37,7 @@ export function scalarType(dtype: DType): ScalarType {
     case "float64":
       return "f64";
     case "int64":
+    case "uint64":
     case "key<fry>":
       return "i64";
     default:
@@ -44,8 +53,9 @@ export function isSigned(dtype: DType): boolean {
 /** A constant of a dtype. */
 export function scalarConstant(dtype: DType, value: number | bigint | boolean): Value {
   const type = scalarType(dtype);
-  if (type === "i64") return { kind: "constant", type, value: BigInt(value) };
-  return { kind: "constant", type, value: Number(value) };
+  const held = storedConstant(dtype, value);
+  if (type === "i64") return { kind: "constant", type, value: BigInt(held) };
+  return { kind: "constant", type, value: Number(held) };
 }
 
 const rounding: Partial<Record<UnaryOp, string>> = {
@@ -104,7 +114,10 @@ export function scalarUnary(to: Target, op: UnaryOp, dtype: DType, operand: Valu
     case "sign": {
       const x = fn.reuse(operand);
       const zero = () => asm.constant(type, 0);
-      if (!isSigned(dtype)) return asm.op2("i32.ne", fn.get(x), zero());
+      if (!isSigned(dtype)) {
+        const nonzero = asm.op2(`${type}.ne`, fn.get(x), zero());
+        return type === "i64" ? asm.op1("i64.extend_i32_u", nonzero) : nonzero;
+      }
       const above = asm.op2(`${type}.gt_s`, fn.get(x), zero());
       const below = asm.op2(`${type}.lt_s`, fn.get(x), zero());
       const sign = asm.op2("i32.sub", above, below);
@@ -284,6 +297,8 @@ function scalarShift(
 
 /** Conversion by value. */
 export function scalarCast({ fn }: Target, from: DType, to: DType, operand: Value): Ref {
+  if (isStored(from)) return widenScalar(fn, from, operand);
+  if (isStored(to)) return narrowScalar(fn, to, operand);
   const { asm } = fn;
   const [source, target] = [scalarType(from), scalarType(to)];
   const x = fn.get(operand);
@@ -295,7 +310,7 @@ export function scalarCast({ fn }: Target, from: DType, to: DType, operand: Valu
     if (source === target) return x;
     if (source === "f32") return asm.op1("f64.promote_f32", x);
     if (source === "f64") return asm.op1("f32.demote_f64", x);
-    return asm.op1(`${target}.convert_${source}_${source === "i64" ? "s" : sign}`, x);
+    return asm.op1(`${target}.convert_${source}_${sign}`, x);
   }
   if (isFloating(from)) {
     if (to === "uint8") {
@@ -315,13 +330,19 @@ export function scalarBitcast({ fn }: Target, from: DType, to: DType, operand: V
   const [source, target] = [scalarType(from), scalarType(to)];
   const x = fn.get(operand);
   if (to === "bool" && from !== "bool") return fn.asm.op2("i32.ne", x, fn.asm.i32(0));
+  const wrapped = storedBits(from, to);
+  if (wrapped !== null) return wrapScalar(fn, wrapped, x);
   return source === target ? x : fn.asm.op1(`${target}.reinterpret_${source}`, x);
 }
 
-/** What a reduction starts with. */
+/** What a reduction starts with, in the dtype that it is computed in. */
 export function identityOf(op: ReduceOp, dtype: DType): number | bigint {
-  const { kind, bytes } = dtypeInfo(dtype);
-  const unsignedMax = dtype === "bool" ? 1 : dtype === "uint8" ? 255 : -1; // all ones, as an i32
+  const { kind } = dtypeInfo(dtype);
+  const [low, high] = kind === "floating"
+    ? [-Infinity, Infinity]
+    : kind === "bool"
+    ? [0, 1]
+    : integerLimits(kind === "key" ? "int64" : dtype);
   switch (op) {
     case "add":
     case "or":
@@ -330,17 +351,29 @@ export function identityOf(op: ReduceOp, dtype: DType): number | bigint {
     case "mul":
       return 1;
     case "and":
-      return kind === "unsigned" || kind === "bool" ? unsignedMax : -1;
+      return kind === "signed" || kind === "key" ? -1 : high;
     case "max":
-      if (kind === "floating") return -Infinity;
-      return kind !== "signed" && kind !== "key" ? 0 : bytes === 8 ? -(2n ** 63n) : -(2 ** 31);
+      return low;
     case "min":
-      if (kind === "floating") return Infinity;
-      if (kind !== "signed" && kind !== "key") return unsignedMax;
-      return bytes === 8 ? 2n ** 63n - 1n : 2 ** 31 - 1;
+      return high;
     default: {
       const never: never = op;
       return never;
     }
   }
+}
+
+/** The code of an element's new value: what was there, combined with a term in the wider dtype if its own is only stored. */
+export function scalarCombine(
+  to: Target,
+  op: ReduceOp,
+  dtype: DType,
+  old: Value,
+  term: Value,
+): Ref {
+  const wide = wideOf(dtype);
+  if (wide === dtype) return scalarBinary(to, op, dtype, old, term);
+  const tree = (ref: Ref, of: DType): Value => ({ kind: "tree", type: scalarType(of), ref });
+  const [x, y] = [old, term].map((value) => tree(scalarCast(to, dtype, wide, value), wide));
+  return scalarCast(to, wide, dtype, tree(scalarBinary(to, op, wide, x!, y!), wide));
 }

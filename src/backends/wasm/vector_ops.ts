@@ -1,16 +1,18 @@
 /**
  * Vector operations. A vector has four lanes of 4 bytes, or two lanes where a value of 8 bytes takes part; then
- * values of 4 bytes sit in its lower half, and what is in the upper half is nobody's business. uint8 is zero-extended to
- * 4 bytes; bool is a mask, all ones or all zeros in 16 / lanes bytes.
+ * values of 4 bytes sit in its lower half, and what is in the upper half is nobody's business. Smaller numbers are extended to
+ * 4 bytes, as in `stored.ts`; bool is a mask, all ones or all zeros in 16 / lanes bytes.
  *
  * @module
  */
-import { type DType, dtypeInfo, isFloating } from "../../core/dtype.ts";
+import { type DType, dtypeInfo, isFloating, isStored, wideOf } from "../../core/dtype.ts";
 import { InternalError } from "../../errors.ts";
 import type { BinaryOp, UnaryOp } from "../../loopnest/expr.ts";
 import { type Ref, splatBytes } from "./assembler.ts";
 import type { Value } from "./function.ts";
+import type { ReduceOp } from "../../loopnest/ir.ts";
 import type { Node } from "./nodes.ts";
+import { narrowVector, storedBits, storedConstant, widenVector, wrapVector } from "./stored.ts";
 import {
   isSigned,
   scalarBinary,
@@ -56,7 +58,8 @@ export function vectorConstant(
   value: number | bigint | boolean,
 ): Value {
   if (dtype === "bool") return fn.vector(new Array(16).fill(value ? 255 : 0));
-  return fn.vector(splatBytes(scalarType(dtype), typeof value === "boolean" ? 0 : value));
+  const held = storedConstant(dtype, typeof value === "boolean" ? 0 : value);
+  return fn.vector(splatBytes(scalarType(dtype), held as number | bigint));
 }
 
 /** A scalar in all lanes. */
@@ -216,6 +219,10 @@ export function vectorUnary(
     case "abs":
       return isSigned(dtype) ? asm.op1(`${shape}.abs`, fn.get(operand)) : fn.get(operand);
     case "sign": {
+      if (dtype === "uint64") {
+        const isZero = asm.op2("i64x2.eq", fn.get(operand), fn.splat("i32", 0));
+        return asm.op2("v128.andnot", fn.splat("i64", 1n), isZero);
+      }
       if (shape === "i64x2") {
         // The sign bit drawn out, or the sign bit of the negative as a 1.
         const x = fn.reuse(operand);
@@ -250,6 +257,24 @@ export function vectorUnary(
 
 const comparisons: ReadonlySet<BinaryOp> = new Set(["eq", "ne", "lt", "le", "gt", "ge"]);
 
+/** The mask of a comparison, as wide as the lanes that are compared. Not of bool. */
+export function compareLanes(
+  { fn }: Target,
+  op: BinaryOp,
+  dtype: DType,
+  lanes: Lanes,
+  x: Ref,
+  y: Ref,
+): Ref {
+  const { asm } = fn;
+  const shape = shapeOf(dtype, lanes);
+  if (isFloating(dtype) || op === "eq" || op === "ne") return asm.op2(`${shape}.${op}`, x, y);
+  if (dtype !== "uint64") return asm.op2(`${shape}.${op}_${isSigned(dtype) ? "s" : "u"}`, x, y);
+  // There are only signed instructions: with their first bits turned over, numbers are in the same order.
+  const turned = (ref: Ref) => asm.op2("v128.xor", ref, fn.splat("i64", -(2n ** 63n)));
+  return asm.op2(`i64x2.${op}_s`, turned(x), turned(y));
+}
+
 /** A binary operation on two operands of a dtype. */
 export function vectorBinary(
   to: Target,
@@ -264,9 +289,7 @@ export function vectorBinary(
   const shape = shapeOf(dtype, lanes);
   if (dtype === "bool") return maskBinary(to, op, fn.get(x), fn.get(y));
   if (comparisons.has(op)) {
-    const bare = isFloating(dtype) || op === "eq" || op === "ne";
-    const name = `${shape}.${op}${bare ? "" : isSigned(dtype) ? "_s" : "_u"}`;
-    return boolFrom(to, dtype, lanes, asm.op2(name, fn.get(x), fn.get(y)));
+    return boolFrom(to, dtype, lanes, compareLanes(to, op, dtype, lanes, fn.get(x), fn.get(y)));
   }
   if (shape === "f32x4" || shape === "f64x2") {
     switch (op) {
@@ -296,8 +319,9 @@ export function vectorBinary(
         return asm.op2(`i32x4.${op}_${isSigned(dtype) ? "s" : "u"}`, fn.get(x), fn.get(y));
       }
       const [a, b] = [fn.reuse(x), fn.reuse(y)];
-      const test = op === "min" ? "i64x2.lt_s" : "i64x2.gt_s";
-      return blend(to, shape, asm.op2(test, fn.get(a), fn.get(b)), fn.get(a), fn.get(b));
+      const test = op === "min" ? "lt" : "gt";
+      const isFirst = compareLanes(to, test, dtype, lanes, fn.get(a), fn.get(b));
+      return blend(to, shape, isFirst, fn.get(a), fn.get(b));
     }
     default:
       return perLane(
@@ -384,6 +408,8 @@ export function vectorShift(
 /** Conversion by value. */
 export function vectorCast(to: Target, from: DType, into: DType, lanes: Lanes, x: Value): Ref {
   const { fn } = to;
+  if (isStored(from)) return widenVector(fn, from, x);
+  if (isStored(into)) return narrowVector(fn, into, x);
   const { asm } = fn;
   const [source, target] = [shapeOf(from, lanes), shapeOf(into, lanes)];
   const zero = () => fn.splat("i32", 0);
@@ -432,6 +458,25 @@ export function vectorCast(to: Target, from: DType, into: DType, lanes: Lanes, x
 /** The same bits as another dtype of the same width. */
 export function vectorBitcast(to: Target, from: DType, into: DType, lanes: Lanes, x: Value): Ref {
   // Between bool and uint8 the bits are a number; among all others a vector is what it is.
-  if (from === "bool" || into === "bool") return vectorCast(to, from, into, lanes, x);
-  return to.fn.get(x);
+  if (from === "bool" || into === "bool") {
+    return vectorCast(to, wideOf(from), wideOf(into), lanes, x); // an int8 lies there as an int32
+  }
+  const wrapped = storedBits(from, into);
+  return wrapped === null ? to.fn.get(x) : wrapVector(to.fn, wrapped, to.fn.get(x));
+}
+
+/** Elements' new values: what was there, combined with terms in the wider dtype if theirs is only stored. */
+export function vectorCombine(
+  to: Target,
+  op: ReduceOp,
+  dtype: DType,
+  lanes: Lanes,
+  old: Value,
+  terms: Value,
+): Ref {
+  const wide = wideOf(dtype);
+  if (wide === dtype) return vectorBinary(to, op, dtype, lanes, old, terms);
+  const tree = (ref: Ref): Value => ({ kind: "tree", type: "v128", ref });
+  const [x, y] = [old, terms].map((value) => tree(vectorCast(to, dtype, wide, lanes, value)));
+  return vectorCast(to, wide, dtype, lanes, tree(vectorBinary(to, op, wide, lanes, x!, y!)));
 }
