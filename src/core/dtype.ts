@@ -262,10 +262,10 @@ function joinTypes(a: PromotionType, b: PromotionType): PromotionType {
   }
   const point = join(pointOf(a), pointOf(b));
   if (!(point in defaults)) return { dtype: point as DType, weakType: false };
-  // A weak operand above a strong one keeps its own dtype; uint64 and int64 meet at floats of no width.
+  // A weak operand above a strong one keeps its own dtype.
   const weak = a.weakType ? a : b;
-  const dtype = weak.weakType && pointOf(weak) === point ? weak.dtype : defaults[point];
-  return { dtype, weakType: a.weakType || b.weakType };
+  if (weak.weakType) return { dtype: weak.dtype, weakType: true };
+  return { dtype: "float64", weakType: true }; // uint64 with a signed integer: the float of as many bits
 }
 
 /**

@@ -230,9 +230,7 @@ export function binary(op: BinaryOp, x: Expr, y: Expr): Expr {
     if (folded !== null) return folded;
   }
   if (isStored(x.dtype)) {
-    const left = op === "shrLogical"
-      ? zeroExtended(x)
-      : op === "shrArithmetic" // reads unsigned numbers as signed ones, too
+    const left = op === "shrLogical" ? zeroExtended(x) : op === "shrArithmetic" // reads unsigned numbers as signed ones, too
       ? widened(cast(widened(x), `int${8 * dtypeInfo(x.dtype).bytes}` as "int8" | "int16"))
       : widened(x);
     const result = binary(op, left, widened(y));

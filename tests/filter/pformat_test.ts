@@ -32,7 +32,7 @@ Deno.test("every kind of leaf and node has a form", () => {
     [new Empty(), "Empty()"],
     [np.ones([2, 3]), "f32[2,3]"],
     [np.ones([], { dtype: "bool" }), "bool[]"],
-    [new BigUint64Array(2), "BigUint64Array[2]"],
+    [new BigUint64Array(2), "u64[2](BigUint64Array)"],
     [vn.tree.structure([1]), "TreeDef([*])"],
   ];
   for (const [value, text] of cases) assertEquals(vn.treePformat(value), text);

@@ -22,7 +22,7 @@ const allowed: Record<string, readonly string[]> = {
   transform: [...core, "ops"],
   control: [...core, "loopnest", "ops", "transform"],
   ...Object.fromEntries(userFolders.map((name) => [name, [...tracing, ...userFolders]])),
-  schedule: [...core, "loopnest", "ops"],
+  schedule: [...core, "loopnest", "ops", "transform"],
   backends: [...core, "loopnest", "kernels"],
   compile: [...core, "loopnest", "ops", "schedule", "backends"],
   // It fills the slot through which a traced call reaches its device.

