@@ -17,7 +17,7 @@ import {
   type UndefinedPrimal,
   Zero,
 } from "../core/primitive.ts";
-import { takeAxes } from "../core/split.ts";
+import { mergeSplits, takeAxes } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
 import {
   binary,
@@ -187,16 +187,21 @@ export const gatherP: Primitive<GatherParams> = {
       return inBounds === null ? value : selectExpr(inBounds, value, fillOf(x, p.fillValue));
     },
   }],
-  split: ([split], [x], [out], { dimensionNumbers: d, sliceSizes }) => {
-    // Only axes that are taken whole keep their split.
+  split: ([split, indexSplit], [x], [out], { dimensionNumbers: d, sliceSizes }) => {
+    // Axes that are taken whole keep their split; those of the indices keep theirs, and that of operand axes that pair with them.
     const sliced = x.shape.map((_, i) => i).filter((i) =>
       !d.collapsedSliceDims.includes(i) && !d.operandBatchingDims.includes(i)
     );
-    const from = out.shape.map((_, i) => {
+    const batch = out.shape.map((_, i) => i).filter((i) => !d.offsetDims.includes(i));
+    const fromOperand = out.shape.map((_, i) => {
+      const paired = d.startIndicesBatchingDims.indexOf(batch.indexOf(i));
+      if (paired >= 0) return d.operandBatchingDims[paired];
       const axis = sliced[d.offsetDims.indexOf(i)];
       return axis !== undefined && sliceSizes[axis] === x.shape[axis] ? axis : null;
     });
-    return [takeAxes(split, from, out.shape)];
+    const fromIndices = out.shape.map((_, i) => d.offsetDims.includes(i) ? null : batch.indexOf(i));
+    const ofOperand = takeAxes(split, fromOperand, out.shape);
+    return [mergeSplits([ofOperand, takeAxes(indexSplit, fromIndices, out.shape)], out.shape)];
   },
   jvp: ([x, indices], [t], p) => {
     const out = bind1(gatherP, [x, indices], p);

@@ -12,6 +12,7 @@ import {
   tagOf,
   toArray,
 } from "./format.ts";
+import * as sharding from "./sharding.ts";
 
 /** A program names a function that the library does not have. */
 export class MissingFunction extends Error {
@@ -30,6 +31,7 @@ const spaces: Record<string, unknown> = {
   nn: vn.nn,
   tree: vn.tree,
   optim: vn.optim,
+  sharding,
   vn,
 };
 

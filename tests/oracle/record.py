@@ -207,6 +207,7 @@ class _Namespace:
 
 np, lax, random = _Namespace("np"), _Namespace("lax"), _Namespace("random")
 nn, optim, vn, tree = _Namespace("nn"), _Namespace("optim"), _Namespace("vn"), _Namespace("tree")
+sharding = _Namespace("sharding")
 
 
 def _close(value):
@@ -253,6 +254,8 @@ def _resolve(name):
         roots = [jax.nn, eqx.nn]
     elif space == "vn":
         roots = [eqx, jax, jax.ad_checkpoint]
+    elif space == "sharding":
+        roots = [_Sharding]
     else:
         roots = [{"np": jnp, "lax": jax.lax, "random": jax.random, "optim": optax, "tree": jax.tree}[space]]
     for root in roots:
@@ -264,6 +267,32 @@ def _resolve(name):
         except AttributeError:
             continue
     raise AttributeError(f"JAX has no {name}")
+
+
+class _Sharding:
+    """Shardings as plain lists; ``sharding.ts`` has the same functions. A mesh is given by sizes and names of its axes."""
+
+    @staticmethod
+    def named(sizes, names, spec):
+        devices = onp.array(jax.devices()[: math.prod(sizes)]).reshape(sizes)
+        spec = jax.sharding.PartitionSpec(*[tuple(e) if isinstance(e, (list, tuple)) else e for e in spec])
+        return jax.sharding.NamedSharding(jax.sharding.Mesh(devices, tuple(names)), spec)
+
+    @staticmethod
+    def device(i):
+        return jax.devices()[i]
+
+    @staticmethod
+    def of(tree):
+        return [_Sharding._of(x) for x in jax.tree.leaves(tree)]
+
+    @staticmethod
+    def _of(x):
+        if not isinstance(x.sharding, jax.sharding.NamedSharding):
+            return [str(d) for d in x.devices()] + [x.committed]
+        entries = list(x.sharding.spec) + [None] * (x.ndim - len(x.sharding.spec))
+        assert x.committed
+        return [[] if e is None else [e] if isinstance(e, str) else list(e) for e in entries]
 
 
 _snake = {}  # TypeScript name -> Python name
