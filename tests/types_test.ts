@@ -139,3 +139,94 @@ Deno.test("bound methods and kwargs keep their types", () => {
   const options = vn.kwargs({ hasAux: true });
   holds<Equal<typeof options.hasAux, boolean>>();
 });
+
+Deno.test("layers with a state give it back; others take none", () => {
+  const calls = (
+    sequential: vn.nn.Sequential,
+    norm: vn.nn.BatchNorm,
+    layerNorm: vn.nn.LayerNorm,
+    linear: vn.nn.Linear,
+    x: NDArray,
+    state: vn.nn.State,
+  ): void => {
+    const plain = sequential.call(x);
+    holds<Equal<typeof plain, NDArray>>();
+    const both = sequential.call(x, { state, key: x, inference: true });
+    holds<Equal<typeof both, [NDArray, vn.nn.State]>>();
+    const normed = norm.call(x, { state });
+    holds<Equal<typeof normed, [NDArray, vn.nn.State]>>();
+    const through = layerNorm.call(x, { state });
+    holds<Equal<typeof through, [NDArray, vn.nn.State]>>();
+    // @ts-expect-error -- the state is missing
+    norm.call(x, {});
+    // @ts-expect-error -- a linear layer takes no state
+    linear.call(x, { state });
+    const identity = new vn.nn.Identity().call("x");
+    holds<Accepts<string, typeof identity>>();
+  };
+  void calls;
+});
+
+Deno.test("states keep the types of their values", () => {
+  const typed = (
+    index: vn.nn.StateIndex<readonly [NDArray, NDArray]>,
+    state: vn.nn.State,
+  ): void => {
+    const value = state.get(index);
+    holds<Equal<typeof value, readonly [NDArray, NDArray]>>();
+    holds<Equal<ReturnType<typeof state.substate>, vn.nn.State>>();
+    state.set(index, [value[1], value[0]]);
+    // @ts-expect-error -- a pair is wanted
+    state.set(index, value[0]);
+  };
+  void typed;
+  const make = vn.nn.makeWithState(vn.nn.BatchNorm);
+  holds<
+    Equal<
+      typeof make,
+      (
+        inputSize: number,
+        axisName: vn.AxisName | readonly vn.AxisName[],
+        options?: vn.nn.BatchNormOptions,
+      ) => [model: vn.nn.BatchNorm, state: vn.nn.State]
+    >
+  >();
+});
+
+Deno.test("layers' options are checked", () => {
+  const key = vn.random.key(0);
+  const wrong = (): void => {
+    // @ts-expect-error -- no such padding
+    new vn.nn.Conv2d(1, 1, 3, { padding: "half", key });
+    // @ts-expect-error -- the key is missing
+    new vn.nn.Conv2d(1, 1, 3, {});
+    // @ts-expect-error -- no such mode
+    new vn.nn.BatchNorm(1, "batch", { mode: "mean" });
+    // @ts-expect-error -- no such option
+    new vn.nn.MaxPool2d(2, { strides: 2 });
+    // @ts-expect-error -- an LSTM has two states
+    new vn.nn.LSTMCell(1, 1, { key }).call(key, key);
+  };
+  void wrong;
+  holds<
+    Accepts<vn.nn.ConvLayerOptions, { key: NDArray; padding: [[0, 1], [1, 0]]; stride: [1, 2] }>
+  >();
+  const shared = new vn.nn.Shared(
+    [1, "a"] as [number, string],
+    (pair) => pair[0],
+    (pair) => pair[0],
+  );
+  holds<Equal<ReturnType<typeof shared.call>, [number, string]>>();
+  const wrapped = new vn.nn.WeightNorm(new vn.nn.Linear(1, 1, { key }));
+  holds<Equal<typeof wrapped.layer, vn.nn.Linear>>();
+});
+
+Deno.test("what is loaded has the type of like, or the type that is named", () => {
+  const load = async (structs: vn.Structs<Linear>): Promise<void> => {
+    const same = await vn.treeDeserialiseLeaves("path", { x: 1, y: vn.numpy.ones([2]) });
+    holds<Equal<typeof same, { x: number; y: NDArray }>>();
+    const named = await vn.treeDeserialiseLeaves<Linear>("path", structs);
+    holds<Equal<typeof named, Linear>>();
+  };
+  void load;
+});

@@ -278,11 +278,22 @@ export async function treeSerialiseLeaves(
  * rate; // 0.5
  * ```
  */
-export async function treeDeserialiseLeaves<T>(
+export function treeDeserialiseLeaves<T>(
   source: string | URL | Uint8Array | ByteSource,
-  like: T | Structs<T>,
+  like: T,
+  options?: DeserialiseOptions,
+): Promise<T>;
+/** As above, of the structs of a named type. */
+export function treeDeserialiseLeaves<T>(
+  source: string | URL | Uint8Array | ByteSource,
+  like: Structs<T>,
+  options?: DeserialiseOptions,
+): Promise<T>;
+export async function treeDeserialiseLeaves(
+  source: string | URL | Uint8Array | ByteSource,
+  like: unknown,
   options: DeserialiseOptions = {},
-): Promise<T> {
+): Promise<unknown> {
   const caller = "treeDeserialiseLeaves";
   const { filterSpec = defaultDeserialiseFilterSpec, isLeaf } = options;
   const [placed, rebuild] = place<DeserialiseSpec>(like, filterSpec, { isLeaf }, caller, "like");
@@ -297,7 +308,7 @@ export async function treeDeserialiseLeaves<T>(
       throw atLeaf(caller, path, error);
     }
   }
-  return rebuild(leaves) as T;
+  return rebuild(leaves);
 }
 
 /** What a leaf is, as far as loading must not change it. */

@@ -114,20 +114,25 @@ Deno.test("equinox/nn/test_scan_over_mlp_depth_one: no hidden layers to scan ove
   assert(np.any(grads.layers[0].weight.notEqual(0)).item() === 1);
 });
 
-for (const scan of [false, true]) {
-  const name = scan ? "test_scan_over_mlp_learnt_activation" : "test_mlp_learnt_activation";
-  Deno.test(`equinox/nn/${name}: an activation with parameters has its own for every unit`, () => {
-    const mlp = new nn.MLP(2, 5, 8, 2, {
-      activation: new nn.PReLU(),
-      finalActivation: new nn.PReLU(),
-      scan,
-      key: random.PRNGKey(5678),
-    });
-    const slopes = (m: { activation: unknown; finalActivation: unknown }) =>
-      [m.activation, m.finalActivation].map((a) => (a as vn.nn.PReLU).negativeSlope.shape);
-    assertEquals(slopes(mlp), [[2, 8], [5]]);
-    const loss = (model: vn.nn.MLP, x: vn.NDArray) => model.call(x).sum();
-    const grads = vn.filterJit(vn.filterGrad(loss))(mlp, np.array([0.5, 0.7]));
-    assertEquals(slopes(grads), [[2, 8], [5]]);
+function checkLearntActivation(scan: boolean): void {
+  const mlp = new nn.MLP(2, 5, 8, 2, {
+    activation: new nn.PReLU(),
+    finalActivation: new nn.PReLU(),
+    scan,
+    key: random.PRNGKey(5678),
   });
+  const slopes = (m: { activation: unknown; finalActivation: unknown }) =>
+    [m.activation, m.finalActivation].map((a) => (a as vn.nn.PReLU).negativeSlope.shape);
+  assertEquals(slopes(mlp), [[2, 8], [5]]);
+  const loss = (model: vn.nn.MLP, x: vn.NDArray) => model.call(x).sum();
+  const grads = vn.filterJit(vn.filterGrad(loss))(mlp, np.array([0.5, 0.7]));
+  assertEquals(slopes(grads), [[2, 8], [5]]);
 }
+
+Deno.test("equinox/nn/test_mlp_learnt_activation: an activation with parameters has its own for every unit", () => {
+  checkLearntActivation(false);
+});
+
+Deno.test("equinox/nn/test_scan_over_mlp_learnt_activation: the same where layers are scanned", () => {
+  checkLearntActivation(true);
+});
