@@ -56,13 +56,12 @@ export type {
   NamedPrimitive,
 } from "./src/core/jaxpr.ts";
 export * as numpy from "./src/numpy/mod.ts";
-export {
-  type Donate,
-  filterJit,
-  type JitOptions,
-  type Jitted,
-  type Lowered,
-} from "./src/filter/jit.ts";
+export { clearCaches } from "./src/filter/caches.ts";
+export { explainRetraces, filterJit, type JitOptions, type Jitted } from "./src/filter/jit.ts";
+export type { Donate } from "./src/filter/jit_program.ts";
+export type { Compiled, CompileOptions, Lowerable, Lowered } from "./src/filter/lowered.ts";
+export type { Change, TraceRecord } from "./src/filter/retraces.ts";
+export type { ProgramMemory } from "./src/control/jit_call.ts";
 export { filterGrad, filterValueAndGrad, type GradOptions } from "./src/filter/grad.ts";
 export { type CheckpointOptions, filterCheckpoint } from "./src/filter/checkpoint.ts";
 export {

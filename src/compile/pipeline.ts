@@ -66,37 +66,63 @@ const jaxprPasses: readonly (readonly [name: string, run: (closed: ClosedJaxpr) 
     ["checks", inlineUsed],
   ];
 
-/**
- * Runs all passes.
- *
- * @throws {CompileError} Where an operation has no compiled form.
- */
-export function compileToProgram(closed: ClosedJaxpr, options: PipelineOptions): Compilation {
-  const passes: PassReport[] = [];
-  const timed = <T>(name: string, run: () => T, dump: ((result: T) => string) | null): T => {
+/** A jaxpr after the passes on jaxprs. */
+export interface Simplified {
+  readonly closed: ClosedJaxpr;
+  readonly passes: readonly PassReport[];
+}
+
+function timer(passes: PassReport[]) {
+  return <T>(name: string, run: () => T, dump: ((result: T) => string) | null): T => {
     const start = performance.now();
     const result = run();
     const milliseconds = performance.now() - start;
     passes.push({ name, milliseconds, dump: dump === null ? null : () => dump(result) });
     return result;
   };
+}
+
+/** Runs the passes from jaxpr to jaxpr. */
+export function simplifyJaxpr(closed: ClosedJaxpr): Simplified {
+  const passes: PassReport[] = [];
+  const timed = timer(passes);
   let simplified = closed;
   for (const [name, run] of jaxprPasses) {
     const before = simplified;
     simplified = timed(name, () => run(before), String);
     if (currentChecks().verify) verifyJaxpr(simplified.jaxpr, `the pass ${name}`);
   }
+  return { closed: simplified, passes };
+}
+
+/**
+ * Runs the passes from a simplified jaxpr to a program.
+ *
+ * @throws {CompileError} Where an operation has no compiled form.
+ */
+export function scheduleJaxpr(simplified: Simplified, options: PipelineOptions): Compilation {
+  const passes = [...simplified.passes];
+  const timed = timer(passes);
   const stage: StageRunner = (name, run) => timed(name, run, null);
   const callbacks: HostCallback[] = [];
-  const program = scheduleSimplified(simplified, { ...options, stage, callbacks });
+  const program = scheduleSimplified(simplified.closed, { ...options, stage, callbacks });
   if (currentChecks().verify) verifyProgram(program);
   const last = passes[passes.length - 1];
   passes[passes.length - 1] = { ...last, dump: () => printProgram(program) };
   return {
-    simplified,
+    simplified: simplified.closed,
     program,
     callbacks,
     unusedDonations: unusedDonations(program, options.donated ?? []),
     passes,
   };
+}
+
+/**
+ * Runs all passes.
+ *
+ * @throws {CompileError} Where an operation has no compiled form.
+ */
+export function compileToProgram(closed: ClosedJaxpr, options: PipelineOptions): Compilation {
+  return scheduleJaxpr(simplifyJaxpr(closed), options);
 }

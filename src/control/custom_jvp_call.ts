@@ -10,8 +10,10 @@ import { type Primitive, type Tangent, Zero } from "../core/primitive.ts";
 import { bind } from "../core/trace.ts";
 import { axisToFront } from "../ops/common.ts";
 import { axisTools } from "../ops/shape.ts";
+import { maskKey } from "../transform/jvp.ts";
 import { evalClosedJaxpr, stage } from "../transform/stage.ts";
 import { batchJaxpr, placeAxis, vmapFlat } from "../transform/vmap.ts";
+import { keyed } from "../tree/keyed.ts";
 
 /** A derivative rule: outputs and their tangents. Some tangents may be symbolic zeros, in and out. */
 export type JvpFunction = (
@@ -76,7 +78,9 @@ export const customJvpCallP: Primitive<CustomJvpParams> = {
         }),
       ];
     };
-    const outs = bind(customJvpCallP, moved, { ...params, callJaxpr: closed, jvpJaxprFun: rule });
+    const key = [params.jvpJaxprFun, size, maskKey(mapped), axisName];
+    const jvpJaxprFun = keyed(rule, "custom_jvp_call, mapped", key);
+    const outs = bind(customJvpCallP, moved, { ...params, callJaxpr: closed, jvpJaxprFun });
     return [outs, outs.map(() => 0)];
   },
   higherOrder: { inline: ({ callJaxpr }) => callJaxpr },
@@ -91,7 +95,7 @@ export function customJvpCall(
 ): readonly NDArray[] {
   const closed = stage(fn, inputs.map((x) => x.aval));
   const count = closed.consts.length;
-  const jvp: JvpFunction = (primals, tangents) => {
+  const withConsts: JvpFunction = (primals, tangents) => {
     if (tangents.slice(0, count).some((t) => !(t instanceof Zero))) {
       throw new TracerError(
         `${name}: a function with a custom jvp closes over a value that is being differentiated; pass it as an argument`,
@@ -102,7 +106,7 @@ export function customJvpCall(
   return bind(customJvpCallP, [...closed.consts, ...inputs], {
     name,
     callJaxpr: hoistConsts(closed),
-    jvpJaxprFun: jvp,
+    jvpJaxprFun: count === 0 ? rule : keyed(withConsts, "custom_jvp_call", [rule, count]),
     symbolicZeros: true,
   });
 }

@@ -14,8 +14,10 @@ import { type Primitive, type Tangent, Zero } from "../core/primitive.ts";
 import { bind } from "../core/trace.ts";
 import { axisToFront } from "../ops/common.ts";
 import { axisTools, reduceSum } from "../ops/shape.ts";
+import { maskKey } from "../transform/jvp.ts";
 import { evalClosedJaxpr, stage } from "../transform/stage.ts";
 import { batchJaxpr, placeAxis, vmapFlat } from "../transform/vmap.ts";
+import { keyed } from "../tree/keyed.ts";
 
 /** The forward rule, on flat arrays: outputs, and residuals for the backward rule. `perturbed` tells which inputs are differentiated. */
 export type ForwardRule = (
@@ -158,6 +160,7 @@ export const customVjpCallP: Primitive<CustomVjpParams> = {
       };
       return { outs, residuals, backward };
     };
+    keyed(fwd, "custom_vjp_call, mapped", [params.fwd, size, maskKey(mapped), axisName]);
     const outs = bind(customVjpCallP, moved, { name: params.name, callJaxpr: closed, fwd });
     return [outs, outs.map(() => 0)];
   },
@@ -196,6 +199,6 @@ export function customVjpCall(
   return bind(customVjpCallP, [...closed.consts, ...inputs], {
     name,
     callJaxpr: hoistConsts(closed),
-    fwd: withConsts,
+    fwd: count === 0 ? fwd : keyed(withConsts, "custom_vjp_call", [fwd, count]),
   });
 }

@@ -34,6 +34,22 @@ export interface RunOptions {
   readonly on: Sharding | null;
 }
 
+/** Bytes that a call of a program takes. After XLA's `CompiledMemoryStats`. */
+export interface ProgramMemory {
+  /** All inputs, captured constants among them. */
+  readonly argumentSizeInBytes: number;
+  /** All outputs. */
+  readonly outputSizeInBytes: number;
+  /** Outputs that take over the memory of a donated input, and are counted twice so far. */
+  readonly aliasSizeInBytes: number;
+  /** The block of intermediate values, in which values that do not live at one time share places. */
+  readonly tempSizeInBytes: number;
+  /** The module. */
+  readonly generatedCodeSizeInBytes: number;
+  /** Arguments, outputs and intermediate values together, each byte counted once. */
+  readonly peakMemoryInBytes: number;
+}
+
 /** A program, ready to run. */
 export interface CompiledProgram {
   /** Runs it on concrete arrays. Donated inputs whose memory an output took over are deleted. */
@@ -42,6 +58,8 @@ export interface CompiledProgram {
   readonly takenOver: readonly boolean[];
   /** For each input, whether the program reads it at all. */
   readonly used: readonly boolean[];
+  /** What a call takes. */
+  readonly memory: ProgramMemory;
   /** Milliseconds that the stages of its compilation took, by name. */
   readonly timings: Readonly<Record<string, number>>;
 }
@@ -69,6 +87,8 @@ export interface JitBackend {
   lower(closed: ClosedJaxpr, options: CompileOptions): LoweredText;
   /** Starts loading the compiler, in the background. */
   prepare(): void;
+  /** Forgets compiled programs; those in use live on. */
+  clear(): void;
 }
 
 let backend: JitBackend | null = null;
@@ -88,13 +108,18 @@ export function jitBackend(): JitBackend {
   return backend;
 }
 
-const programs: WeakMap<ClosedJaxpr, CompiledProgram> = new WeakMap();
+let programs: WeakMap<ClosedJaxpr, CompiledProgram> = new WeakMap();
 
 /** The program of a jaxpr, compiled once and kept as long as the jaxpr. */
 export function programOf(closed: ClosedJaxpr, name: string): CompiledProgram {
   let program = programs.get(closed);
   if (program === undefined) programs.set(closed, program = jitBackend().compile(closed, { name }));
   return program;
+}
+
+/** Forgets the programs of all jaxprs. */
+export function clearPrograms(): void {
+  programs = new WeakMap();
 }
 
 /** `jit`: applies a jaxpr, compiled as one program. */

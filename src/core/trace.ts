@@ -114,6 +114,8 @@ export interface Evaluator {
   keepAlive(x: NDArrayType): void;
   /** The same elements where the sharding says, committed to be there or not. Shapes are checked before. */
   place(x: NDArrayType, sharding: Sharding, committed: boolean): NDArrayType;
+  /** Forgets how operations are computed. */
+  clear(): void;
   /** Calls a synchronous function and frees what it made and does not return, unless something is being traced. */
   freeTemporaries<T>(fn: () => T): T;
 }

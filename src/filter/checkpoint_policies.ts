@@ -9,27 +9,7 @@ import { asArray } from "../numpy/promote.ts";
 import { named } from "../ops/barrier.ts";
 import type { DimensionNumbers } from "../ops/dot.ts";
 import type { CheckpointPolicy, Offloadable, Saving } from "../transform/rematerialise.ts";
-import { equalsKey, hashKey } from "../tree/static_value.ts";
-
-/** A policy that equals every other of the same key, so that one made afresh is no other option of a transformation. */
-function keyed(key: string, parts: readonly unknown[], policy: CheckpointPolicy): CheckpointPolicy {
-  const equals = (other: unknown): boolean => {
-    const known = typeof other === "function"
-      ? identities.get(other as CheckpointPolicy)
-      : undefined;
-    return known !== undefined && known.key === key && known.parts.length === parts.length &&
-      known.parts.every((x, i) => Object.is(x, parts[i]));
-  };
-  Object.defineProperty(policy, equalsKey, { value: equals });
-  Object.defineProperty(policy, hashKey, { value: () => key });
-  identities.set(policy, { key, parts });
-  return policy;
-}
-
-const identities = new WeakMap<
-  CheckpointPolicy,
-  { readonly key: string; readonly parts: readonly unknown[] }
->();
+import { keyed } from "../tree/keyed.ts";
 
 function checkNames(caller: string, names: readonly unknown[]): readonly string[] {
   names.forEach((name, i) => {
@@ -52,13 +32,9 @@ function byName(
   others: boolean,
 ): CheckpointPolicy {
   const listed = new Set(checkNames(caller, names));
-  const key = `${caller}:${JSON.stringify([...listed].sort())}`;
-  return keyed(
-    key,
-    [],
-    (primitive, _operands, params) =>
-      primitive.name === "name" ? say(listed.has(params.name as string)) : others,
-  );
+  const policy: CheckpointPolicy = (primitive, _operands, params) =>
+    primitive.name === "name" ? say(listed.has(params.name as string)) : others;
+  return keyed(policy, caller, [...listed].sort());
 }
 
 const isDot = (name: string) => name === "dot_general" || name === "conv_general_dilated";
@@ -77,12 +53,9 @@ const dotsWithNoBatchDimsSaveable: CheckpointPolicy = (primitive, _operands, par
 
 function offloadDotWithNoBatchDims(offloadSrc: string, offloadDst: string): CheckpointPolicy {
   const offload: Offloadable = { offloadFrom: offloadSrc, offloadTo: offloadDst };
-  return keyed(
-    `offloadDotWithNoBatchDims:${JSON.stringify([offloadSrc, offloadDst])}`,
-    [],
-    (primitive, operands, params) =>
-      dotsWithNoBatchDimsSaveable(primitive, operands, params) && offload,
-  );
+  const policy: CheckpointPolicy = (primitive, operands, params) =>
+    dotsWithNoBatchDimsSaveable(primitive, operands, params) && offload;
+  return keyed(policy, "offloadDotWithNoBatchDims", [offloadSrc, offloadDst]);
 }
 
 function saveFromBothPolicies(
@@ -98,7 +71,7 @@ function saveFromBothPolicies(
       );
     }
   }
-  return keyed("saveFromBothPolicies", [policy1, policy2], (primitive, operands, params) => {
+  const either: CheckpointPolicy = (primitive, operands, params) => {
     const said = [policy1, policy2].map((policy) => policy(primitive, operands, params));
     for (const [i, saving] of said.entries()) {
       if (typeof saving !== "boolean") {
@@ -110,7 +83,8 @@ function saveFromBothPolicies(
       }
     }
     return said.includes(true);
-  });
+  };
+  return keyed(either, "saveFromBothPolicies", [policy1, policy2]);
 }
 
 /** What {@linkcode checkpointPolicies}`.saveAndOffloadOnlyTheseNames` takes. */
@@ -139,12 +113,13 @@ function saveAndOffloadOnlyTheseNames(options: SaveAndOffloadOptions): Checkpoin
     );
   }
   const offload: Offloadable = { offloadFrom: offloadSrc, offloadTo: offloadDst };
-  const key = JSON.stringify([[...saved].sort(), [...offloaded].sort(), offloadSrc, offloadDst]);
-  return keyed(`${caller}:${key}`, [], (primitive, _operands, params) => {
+  const policy: CheckpointPolicy = (primitive, _operands, params) => {
     if (primitive.name !== "name") return false;
     const name = params.name as string;
     return saved.has(name) ? "saveable" : offloaded.has(name) && offload;
-  });
+  };
+  const lists = [saved, offloaded].map((names) => JSON.stringify([...names].sort()));
+  return keyed(policy, caller, [...lists, offloadSrc, offloadDst]);
 }
 
 /** The policies of {@linkcode checkpointPolicies}. */

@@ -6,27 +6,72 @@
 import { ArgumentError, TreeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatAval, type ShapedArray, withWeakType } from "../core/aval.ts";
-import type { Jaxpr } from "../core/jaxpr.ts";
+import { type Atom, type Jaxpr, makeJaxprOf } from "../core/jaxpr.ts";
+import { jaxprKey } from "../core/jaxpr_key.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { evalJaxpr, stage } from "../transform/stage.ts";
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
+import { shortHash } from "../tree/keyed.ts";
 import { describeDifference } from "../tree/mismatch.ts";
 import { keystr } from "../tree/path.ts";
+import {
+  canonicalOf,
+  equalsKey,
+  type Equatable,
+  hasEquality,
+  hashKey,
+  staticKey,
+} from "../tree/static_value.ts";
 import type { TreeDef } from "../tree/treedef.ts";
 import { staticEqual } from "./jit_entry.ts";
 import { isArrayLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import { ShapeDtypeStruct } from "./struct.ts";
-import { invoke, makeWrapper, Opaque, type Transformation } from "./wrapper.ts";
+import { invoke, makeWrapper, type Transformation } from "./wrapper.ts";
 
-/** What a converted function is, beside its constants. */
-interface Converted {
-  readonly jaxpr: Jaxpr;
-  readonly inDef: TreeDef;
-  /** Avals of array arguments, and the values of the others. */
-  readonly specs: readonly ({ readonly aval: ShapedArray } | { readonly value: unknown })[];
-  readonly outDef: TreeDef;
-  readonly outLeaves: readonly unknown[];
-  readonly outPlaces: readonly number[];
+/** What one leaf of the arguments must be: an array of this aval, or this very value. */
+type ArgumentSpec = { readonly aval: ShapedArray } | { readonly value: unknown };
+
+/** What a converted function is, beside its constants. Two are equal if they compute the same, whichever functions they were traced from. */
+class Converted implements Equatable {
+  #key: string | null = null;
+
+  constructor(
+    readonly jaxpr: Jaxpr,
+    readonly inDef: TreeDef,
+    /** Avals of array arguments, and the values of the others. */
+    readonly specs: readonly ArgumentSpec[],
+    readonly outDef: TreeDef,
+    readonly outLeaves: readonly unknown[],
+    readonly outPlaces: readonly number[],
+  ) {}
+
+  /** A text that tells it from all that are not equal to it. */
+  get key(): string {
+    if (this.#key === null) {
+      const { inDef, outDef, outPlaces } = this;
+      const value = (x: unknown) => staticKey(hasEquality(x) ? canonicalOf(x) : x, []);
+      const specs = this.specs.map((s) => "aval" in s ? `a${s.aval.id}` : value(s.value));
+      const outs = this.outLeaves.map((x, i) => outPlaces.includes(i) ? "a" : value(x));
+      this.#key = [inDef.id, specs, outDef.id, outs, jaxprKey(this.jaxpr)].join("|");
+    }
+    return this.#key;
+  }
+
+  [equalsKey](other: unknown): boolean {
+    return other instanceof Converted && other.key === this.key;
+  }
+
+  [hashKey](): number {
+    return shortHash(this.key);
+  }
+
+  /** For messages: the types, and how long it is. */
+  toString(): string {
+    const { jaxpr: { invars, outvars, eqns } } = this;
+    const types = (atoms: readonly Atom[]) =>
+      `(${atoms.map((x) => formatAval(x.aval)).join(", ")})`;
+    return `${types(invars)} -> ${types(outvars)} in ${eqns.length} equations`;
+  }
 }
 
 /** A converted function: called like the original; a tree whose leaves are `consts`. */
@@ -74,7 +119,7 @@ function readArguments(info: Converted, args: readonly unknown[]): NDArray[] {
 const closureT: Transformation = {
   name: "closureConverted",
   call: (consts, [known], args) => {
-    const info = (known as Opaque<Converted>).value;
+    const info = known as Converted;
     const outs = evalJaxpr(info.jaxpr, consts as NDArray[], readArguments(info, args));
     const leaves = [...info.outLeaves];
     info.outPlaces.forEach((place, i) => leaves[place] = outs[i]);
@@ -86,6 +131,9 @@ const closureT: Transformation = {
 /**
  * Traces a function once, and gives it back as a tree of the arrays it closes over, tracers among them: so that they can cross the border of a
  * transformation. Written after Equinox's `filter_closure_convert`.
+ *
+ * Two conversions are the same option, field or argument to every cache if they compute the same, though their functions were made afresh: a compiled
+ * function that takes one is not traced again for the next.
  *
  * @param fn The function. It is not called again.
  * @param args Example arguments; arrays and `ShapeDtypeStruct`s stand for any of their shape and dtype, other leaves must be the same in later calls.
@@ -132,13 +180,11 @@ export function filterClosureConvert<A extends unknown[], R>(
   // Constants that the result does not need are dropped.
   const used = usedConstants(closed.jaxpr);
   const keep = closed.jaxpr.constvars.map((v) => used.has(v));
-  const jaxpr: Jaxpr = {
-    ...closed.jaxpr,
-    constvars: closed.jaxpr.constvars.filter((_, i) => keep[i]),
-  };
-  const info: Converted = { jaxpr, inDef, specs, outDef: outDef!, outLeaves, outPlaces };
+  const { constvars, invars, outvars, eqns } = closed.jaxpr;
+  const jaxpr = makeJaxprOf(constvars.filter((_, i) => keep[i]), invars, outvars, eqns);
+  const info = new Converted(jaxpr, inDef, specs, outDef!, outLeaves, outPlaces);
   const consts = closed.consts.filter((_, i) => keep[i]);
-  return makeWrapper(closureT, consts, [new Opaque(info)]) as unknown as ClosureConverted<
+  return makeWrapper(closureT, consts, [info]) as unknown as ClosureConverted<
     (...args: A) => R
   >;
 }

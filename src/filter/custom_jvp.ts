@@ -18,10 +18,11 @@ import { customJvpCall } from "../control/custom_jvp_call.ts";
 import { literal } from "../ops/common.ts";
 import { flatten, isNull, leafPaths, unflatten } from "../tree/flatten.ts";
 import { isKwargs } from "../tree/kwargs.ts";
+import { keyed } from "../tree/keyed.ts";
 import { describeDifference } from "../tree/mismatch.ts";
 import { keystr } from "../tree/path.ts";
 import type { TreeDef } from "../tree/treedef.ts";
-import { isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
+import { isArrayLeaf, isInexactLeaf, splitLeaves, staticParts, toNDArray } from "./leaves.ts";
 import type { AnyTree } from "./types.ts";
 import { invoke } from "./wrapper.ts";
 
@@ -188,33 +189,37 @@ export function filterCustomJvp<A extends unknown[], R>(fn: (...args: A) => R): 
         outAvals = arrays.map((x) => x.aval);
         return arrays;
       },
-      (primals, tangents) => {
-        // A tree of tangents: null for all leaves that are no floating arrays, and for symbolic zeros.
-        const nulls: unknown[] = leaves.map(() => null);
-        let next = 0;
-        leaves.forEach((leaf, i) => {
-          if (!isArrayLeaf(leaf)) return;
-          const t = tangents[next++];
-          if (!(t instanceof Zero) && isInexactLeaf(leaf)) nulls[i] = t;
-        });
-        const xs = rebuild(primals);
-        const ts = unflatten(treedef, nulls) as unknown[];
-        const kwargs = hasKwargs ? xs.pop() : {};
-        if (hasKwargs && flatten(ts.pop())[0].length > 0) {
-          throw new DifferentiationError(
-            `filterCustomJvp(${name}): a keyword argument is being differentiated; pass it by position`,
-          );
-        }
-        const result = own(xs, ts, kwargs);
-        if (!Array.isArray(result) || result.length !== 2) {
-          throw new ArgumentError(
-            `filterCustomJvp(${name}).defJvp: the rule must return a pair [out, tangentOut]`,
-          );
-        }
-        const [arrays, def] = outputArrays(result[0], name, "out");
-        checkOutputs(arrays, def, outAvals, outDef!, name);
-        return [arrays, outputTangents(result[1], arrays, def, name)];
-      },
+      keyed(
+        (primals: readonly NDArray[], tangents: readonly Tangent[]) => {
+          // A tree of tangents: null for all leaves that are no floating arrays, and for symbolic zeros.
+          const nulls: unknown[] = leaves.map(() => null);
+          let next = 0;
+          leaves.forEach((leaf, i) => {
+            if (!isArrayLeaf(leaf)) return;
+            const t = tangents[next++];
+            if (!(t instanceof Zero) && isInexactLeaf(leaf)) nulls[i] = t;
+          });
+          const xs = rebuild(primals);
+          const ts = unflatten(treedef, nulls) as unknown[];
+          const kwargs = hasKwargs ? xs.pop() : {};
+          if (hasKwargs && flatten(ts.pop())[0].length > 0) {
+            throw new DifferentiationError(
+              `filterCustomJvp(${name}): a keyword argument is being differentiated; pass it by position`,
+            );
+          }
+          const result = own(xs, ts, kwargs);
+          if (!Array.isArray(result) || result.length !== 2) {
+            throw new ArgumentError(
+              `filterCustomJvp(${name}).defJvp: the rule must return a pair [out, tangentOut]`,
+            );
+          }
+          const [arrays, def] = outputArrays(result[0], name, "out");
+          checkOutputs(arrays, def, outAvals, outDef!, name);
+          return [arrays, outputTangents(result[1], arrays, def, name)] as const;
+        },
+        "filterCustomJvp",
+        [fn, own, treedef, ...staticParts(leaves)],
+      ),
       name,
       split.arrays,
     );

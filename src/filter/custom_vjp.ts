@@ -17,10 +17,11 @@ import { customVjpCall } from "../control/custom_vjp_call.ts";
 import { literal } from "../ops/common.ts";
 import { flatten, isNull, leafPaths, unflatten } from "../tree/flatten.ts";
 import { isKwargs } from "../tree/kwargs.ts";
+import { keyed } from "../tree/keyed.ts";
 import { describeDifference } from "../tree/mismatch.ts";
 import { keystr } from "../tree/path.ts";
 import type { TreeDef } from "../tree/treedef.ts";
-import { isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
+import { isArrayLeaf, isInexactLeaf, splitLeaves, staticParts, toNDArray } from "./leaves.ts";
 import type { AnyTree } from "./types.ts";
 import { invoke } from "./wrapper.ts";
 
@@ -204,66 +205,74 @@ export function filterCustomVjp<A extends unknown[], R>(fn: (...args: A) => R): 
         output = { def, avals };
         return split.arrays;
       },
-      (perturbed, inputs) => {
-        if (perturbed.slice(count).includes(true)) {
-          throw new DifferentiationError(
-            `filterCustomVjp(${name}): only the first argument can be differentiated; an array in another one is. Put both into one tree`,
-          );
-        }
-        const [first, rest] = rebuild(inputs);
-        const flags = unflatten(vjpDef, perturbedLeaves(vjpLeaves, perturbed));
-        const result = fwd(flags, first, ...rest);
-        if (!Array.isArray(result) || result.length !== 2) {
-          throw new ArgumentError(
-            `filterCustomVjp(${name}).defFwd: the rule must return a pair [out, residuals]`,
-          );
-        }
-        const [outLeaves, outDef] = flatten(result[0]);
-        checkOutput(outDef, outLeaves, output!, name);
-        const outSplit = splitLeaves(
-          outLeaves,
-          isArrayLeaf,
-          `filterCustomVjp(${name}).defFwd: out`,
-        );
-        const [resLeaves, resDef] = flatten(result[1]);
-        const resSplit = splitLeaves(
-          resLeaves,
-          isArrayLeaf,
-          `filterCustomVjp(${name}).defFwd: residuals`,
-        );
-        const inexact = vjpSplit.arrays.flatMap((x, i) => isInexactLeaf(x) ? [i] : []);
-        return {
-          outs: outSplit.arrays,
-          residuals: [...inputs, ...resSplit.arrays],
-          backward: (saved, cts) => {
-            const [savedFirst, savedRest] = rebuild(saved.slice(0, inputs.length));
-            const residuals = unflatten(resDef, resSplit.fill(saved.slice(inputs.length)));
-            let next = 0;
-            const gradLeaves = outLeaves.map((leaf): unknown => {
-              if (!isArrayLeaf(leaf)) return null;
-              const ct = cts[next++];
-              return ct instanceof Zero || !isInexactLeaf(leaf) ? null : ct;
-            });
-            const given = bwd(
-              residuals,
-              unflatten(outDef, gradLeaves),
-              flags,
-              savedFirst,
-              ...savedRest,
+      keyed(
+        (perturbed: readonly boolean[], inputs: readonly NDArray[]) => {
+          if (perturbed.slice(count).includes(true)) {
+            throw new DifferentiationError(
+              `filterCustomVjp(${name}): only the first argument can be differentiated; an array in another one is. Put both into one tree`,
             );
-            const grads = readGradients(
-              given,
-              vjpLeaves,
-              vjpDef,
-              inexact.map((i) => perturbed[i]),
-              name,
+          }
+          const [first, rest] = rebuild(inputs);
+          const flags = unflatten(vjpDef, perturbedLeaves(vjpLeaves, perturbed));
+          const result = fwd(flags, first, ...rest);
+          if (!Array.isArray(result) || result.length !== 2) {
+            throw new ArgumentError(
+              `filterCustomVjp(${name}).defFwd: the rule must return a pair [out, residuals]`,
             );
-            const all: Tangent[] = inputs.map((x) => new Zero(x.aval));
-            inexact.forEach((i, k) => all[i] = grads[k]);
-            return all;
-          },
-        };
-      },
+          }
+          const [outLeaves, outDef] = flatten(result[0]);
+          checkOutput(outDef, outLeaves, output!, name);
+          const outSplit = splitLeaves(
+            outLeaves,
+            isArrayLeaf,
+            `filterCustomVjp(${name}).defFwd: out`,
+          );
+          const [resLeaves, resDef] = flatten(result[1]);
+          const resSplit = splitLeaves(
+            resLeaves,
+            isArrayLeaf,
+            `filterCustomVjp(${name}).defFwd: residuals`,
+          );
+          const inexact = vjpSplit.arrays.flatMap((x, i) => isInexactLeaf(x) ? [i] : []);
+          return {
+            outs: outSplit.arrays,
+            residuals: [...inputs, ...resSplit.arrays],
+            backward: (saved: readonly NDArray[], cts: readonly Tangent[]) => {
+              const [savedFirst, savedRest] = rebuild(saved.slice(0, inputs.length));
+              const residuals = unflatten(resDef, resSplit.fill(saved.slice(inputs.length)));
+              let next = 0;
+              const gradLeaves = outLeaves.map((leaf): unknown => {
+                if (!isArrayLeaf(leaf)) return null;
+                const ct = cts[next++];
+                return ct instanceof Zero || !isInexactLeaf(leaf) ? null : ct;
+              });
+              const given = bwd(
+                residuals,
+                unflatten(outDef, gradLeaves),
+                flags,
+                savedFirst,
+                ...savedRest,
+              );
+              const grads = readGradients(
+                given,
+                vjpLeaves,
+                vjpDef,
+                inexact.map((i) => perturbed[i]),
+                name,
+              );
+              const all: Tangent[] = inputs.map((x) => new Zero(x.aval));
+              inexact.forEach((i, k) => all[i] = grads[k]);
+              return all;
+            },
+          };
+        },
+        "filterCustomVjp",
+        [
+          ...[fn, fwd, bwd, vjpDef, restDef],
+          ...staticParts(vjpLeaves),
+          ...staticParts(restLeaves),
+        ],
+      ),
       name,
       [...vjpSplit.arrays, ...restSplit.arrays],
     );

@@ -15,6 +15,7 @@ import { keystr, type Path } from "../tree/path.ts";
 import { equalsKey, type Equatable } from "../tree/static_value.ts";
 import type { TreeDef } from "../tree/treedef.ts";
 import { isArrayLeaf, isTypedArray, splitLeaves, toNDArray } from "./leaves.ts";
+import { ShapeDtypeStruct } from "./struct.ts";
 import { invoke } from "./wrapper.ts";
 
 /** What one leaf of a call must be for an entry to serve it: an array of this aval, or this very value. */
@@ -22,13 +23,17 @@ export type LeafSpec =
   | { readonly kind: "array"; readonly aval: ShapedArray }
   | { readonly kind: "static"; readonly value: unknown };
 
-/** A function traced for one structure of arguments, one set of avals, and one set of static leaves. */
-export interface JitEntry {
+/** What of a call decides which entry serves it. */
+export interface Signature {
   /** The structure of `[fun, args]`. */
   readonly treedef: TreeDef;
   readonly specs: readonly LeafSpec[];
   /** Which named axes were bound. */
   readonly axisEnv: string;
+}
+
+/** A function traced for one structure of arguments, one set of avals, and one set of static leaves. */
+export interface JitEntry extends Signature {
   /** The traced function: inputs are the consts, then the dynamic leaves in order. */
   readonly jaxpr: ClosedJaxpr;
   /** What the function closed over. */
@@ -43,7 +48,7 @@ export interface JitEntry {
 /** Whether two static leaves are the same. */
 export function staticEqual(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
-  if (typeof a !== "object" || a === null) return false;
+  if ((typeof a !== "object" && typeof a !== "function") || a === null) return false;
   const equals = (a as Partial<Equatable>)[equalsKey];
   return typeof equals === "function" && equals.call(a, b);
 }
@@ -121,21 +126,50 @@ export function inputName(entry: JitEntry, i: number): string {
   return callPath(paths[i - entry.consts.length]);
 }
 
-/** Traces a function for a call. */
-export function traceEntry(fun: unknown, args: unknown[], name: string): JitEntry {
+/** The signature of a call; a `ShapeDtypeStruct` among `leaves` counts as an array if `structs` says so. */
+function signatureOf(leaves: readonly unknown[], treedef: TreeDef, structs: boolean): Signature {
+  return {
+    treedef,
+    specs: leaves.map((leaf): LeafSpec => {
+      if (isArrayLeaf(leaf)) return { kind: "array", aval: toNDArray(leaf, "filterJit").aval };
+      return structs && leaf instanceof ShapeDtypeStruct
+        ? { kind: "array", aval: leaf.aval }
+        : { kind: "static", value: leaf };
+    }),
+    axisEnv: axisEnvKey(),
+  };
+}
+
+/** The signature of a call. */
+export function callSignature(fun: unknown, args: readonly unknown[]): Signature {
   const [leaves, treedef] = flatten([fun, args]);
-  const split = splitLeaves(leaves, isArrayLeaf, name);
+  return signatureOf(leaves, treedef, false);
+}
+
+/**
+ * Traces a function for a call.
+ *
+ * @param structs Whether a `ShapeDtypeStruct` stands for an array, or is static.
+ */
+export function traceEntry(
+  fun: unknown,
+  args: readonly unknown[],
+  name: string,
+  structs = false,
+): JitEntry {
+  const [leaves, treedef] = flatten([fun, args]);
+  const signature = signatureOf(leaves, treedef, structs);
+  const places = signature.specs.flatMap(({ kind }, i) => kind === "array" ? [i] : []);
+  const avals = signature.specs.flatMap((spec) => spec.kind === "array" ? [spec.aval] : []);
   const paths = leafPaths(treedef);
-  const dynamicPaths = paths.filter((_, i) => isArrayLeaf(leaves[i])).map(callPath);
   let outDef: TreeDef | null = null;
   let outLeaves: unknown[] = [];
   let outPlaces: number[] = [];
   const closed = stage(
     (inputs) => {
-      const [tracedFun, tracedArgs] = unflatten(treedef, split.fill(inputs)) as [
-        unknown,
-        unknown[],
-      ];
+      const filled = [...leaves];
+      places.forEach((place, i) => filled[place] = inputs[i]);
+      const [tracedFun, tracedArgs] = unflatten(treedef, filled) as [unknown, unknown[]];
       const out = invoke(tracedFun, tracedArgs);
       const [values, def] = flatten(out);
       refuseStaticTracers(def, name);
@@ -144,18 +178,12 @@ export function traceEntry(fun: unknown, args: unknown[], name: string): JitEntr
       outLeaves = values.map((v) => isArrayLeaf(v) ? null : v);
       return splitLeaves(values, isArrayLeaf, `${name}: output`).arrays;
     },
-    split.arrays.map((x) => x.aval),
-    dynamicPaths,
+    avals,
+    places.map((i) => callPath(paths[i])),
   );
   for (const x of closed.consts) getEvaluator().keepAlive(x);
   return {
-    treedef,
-    specs: leaves.map((leaf) =>
-      isArrayLeaf(leaf)
-        ? { kind: "array", aval: toNDArray(leaf, name).aval }
-        : { kind: "static", value: leaf }
-    ),
-    axisEnv: axisEnvKey(),
+    ...signature,
     jaxpr: hoistConsts(closed),
     consts: closed.consts,
     outDef: outDef!,
@@ -175,31 +203,4 @@ export function assemble(entry: JitEntry, outs: readonly NDArray[]): unknown {
 /** Whether an entry may be kept: not if the function closed over a value of a transformation in progress. */
 export function isReusable(entry: JitEntry): boolean {
   return !entry.consts.some((x) => x instanceof Tracer);
-}
-
-/** Why an entry does not serve a call: the first difference, as `path: was …, is …`. */
-export function difference(entry: JitEntry, fun: unknown, args: unknown[]): string {
-  const [leaves, treedef] = flatten([fun, args]);
-  if (treedef !== entry.treedef) {
-    return `the structure of the arguments: was ${entry.treedef}, is ${treedef}`;
-  }
-  const paths = leafPaths(treedef);
-  for (let i = 0; i < leaves.length; i++) {
-    const spec = entry.specs[i];
-    const leaf = leaves[i];
-    const was = spec.kind === "array" ? formatAval(spec.aval) : describeStatic(spec.value);
-    const is = isArrayLeaf(leaf) ? formatAval(toNDArray(leaf, "").aval) : describeStatic(leaf);
-    const same = spec.kind === "array"
-      ? isArrayLeaf(leaf) && toNDArray(leaf, "").aval === spec.aval
-      : !isArrayLeaf(leaf) && staticEqual(spec.value, leaf);
-    if (!same) return `${callPath(paths[i])}: was ${was}, is ${is}`;
-  }
-  return "nothing that is visible";
-}
-
-function describeStatic(x: unknown): string {
-  if (typeof x === "function") return `the function ${x.name === "" ? "(anonymous)" : x.name}`;
-  if (typeof x === "object" && x !== null) return `a ${x.constructor?.name ?? "object"}`;
-  if (typeof x === "string") return JSON.stringify(x);
-  return Object.is(x, -0) ? "-0" : String(x);
 }

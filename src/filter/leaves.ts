@@ -59,3 +59,8 @@ export function splitLeaves(
     },
   };
 }
+
+/** What tells lists of leaves apart, their arrays aside: which are arrays, and the others. */
+export function staticParts(leaves: readonly unknown[]): unknown[] {
+  return leaves.map((leaf) => isArrayLeaf(leaf) ? "array" : ["static", leaf]).flat();
+}

@@ -12,7 +12,9 @@ import { checkPresent, cpuDevices, Device } from "../core/device.ts";
 import { Mesh, NamedSharding, PartitionSpec, tooFewDevices } from "../core/sharding.ts";
 import { shardingConstraint } from "../ops/sharding.ts";
 import { mappedArguments } from "./axes.ts";
-import { callCompiled, type Compilation, type Donate, type Lowered, lowered } from "./jit.ts";
+import { callCompiled } from "./jit.ts";
+import type { Compilation, Donate } from "./jit_program.ts";
+import { lower, type Lowerable, type Lowered } from "./lowered.ts";
 import { callMapped, mapOptions, readMapOptions, requestOf, type VmapOptions } from "./vmap.ts";
 import { checkOptions, makeWrapper, transform, type Transformation } from "./wrapper.ts";
 
@@ -30,7 +32,10 @@ export interface PmapOptions<A extends readonly unknown[] = readonly unknown[]>
 /** A function mapped over devices, and able to be compiled ahead of its first call. */
 export type Pmapped<F> = F & {
   /** As `lower` of what `filterJit` gives. */
-  lower(...args: F extends (...args: infer A) => unknown ? A : unknown[]): Lowered;
+  lower(
+    ...args: F extends (...args: infer A) => unknown ? { [K in keyof A]: Lowerable<A[K]> }
+      : unknown[]
+  ): Lowered<F>;
 };
 
 let isTracing = false;
@@ -104,7 +109,7 @@ const pmapT: Transformation = {
       value: (...args: unknown[]) => {
         const mesh = meshFor(fun, options, args);
         const body = bodyOver(mesh, fun, options, wrapper);
-        return lowered(body, args, compilation(wrapper, options, mesh));
+        return lower(body, args, compilation(wrapper, options, mesh));
       },
     });
   },

@@ -25,7 +25,8 @@ import { keystr } from "../tree/path.ts";
 import type { TreeDef } from "../tree/treedef.ts";
 import { callCheckpointed, type CheckpointOptions, readCheckpointOptions } from "./checkpoint.ts";
 import { filterEvalShape } from "./eval_shape.ts";
-import { type Donate, filterJit } from "./jit.ts";
+import { filterJit } from "./jit.ts";
+import type { Donate } from "./jit_program.ts";
 import { isArrayLeaf } from "./leaves.ts";
 import { ShapeDtypeStruct, type Structs } from "./struct.ts";
 

@@ -87,6 +87,30 @@ export function wrapped(fun: unknown): unknown {
   return typeof fun === "function" ? states.get(fun)?.fun : undefined;
 }
 
+/** The public name of the transformation that made a wrapper. */
+export function transformationName(wrapper: unknown): string | undefined {
+  return typeof wrapper === "function" ? states.get(wrapper)?.transformation.name : undefined;
+}
+
+/** The options that a wrapper was made with. */
+export function optionsOf(wrapper: object): readonly unknown[] {
+  return states.get(wrapper)?.options ?? [];
+}
+
+const standIns: WeakMap<object, unknown> = new WeakMap();
+
+/** Notes that `plain`, a function that users hold, calls a wrapper: a decorated method does. */
+export function standFor<F extends object>(plain: F, wrapper: unknown): F {
+  standIns.set(plain, wrapper);
+  return plain;
+}
+
+/** The wrapper that a function is, or calls; `undefined` where it has nothing to do with one. */
+export function wrapperOf(fun: unknown): object | undefined {
+  if (typeof fun !== "function") return undefined;
+  return (states.has(fun) ? fun : standIns.get(fun)) as object | undefined;
+}
+
 /** Whether `x` is the context that a method decorator is called with. */
 function isMethodContext(x: unknown): x is ClassMethodDecoratorContext {
   return typeof x === "object" && x !== null && (x as { kind?: unknown }).kind === "method";
@@ -142,9 +166,10 @@ function decorateMethod(
   const unbound = (self: unknown, ...args: unknown[]) => plain.apply(self, args);
   Object.defineProperty(unbound, "name", { value: plain.name });
   const wrapper = makeWrapper(transformation, unbound, options);
-  return function (this: unknown, ...args: unknown[]): unknown {
+  const decorated = function (this: unknown, ...args: unknown[]): unknown {
     return wrapper(this, ...args);
   };
+  return standFor(decorated, wrapper);
 }
 
 /** Checks that an options object has only known keys. */

@@ -8,7 +8,7 @@ import type { ArrayLike, NDArray } from "../core/array.ts";
 import { formatShape } from "../core/aval.ts";
 import { checkDType, type DType, isFloating } from "../core/dtype.ts";
 import { type Tangent, Zero } from "../core/primitive.ts";
-import { customJvpCall } from "../control/custom_jvp_call.ts";
+import { customJvpCall, type JvpFunction } from "../control/custom_jvp_call.ts";
 import * as np from "../numpy/ufuncs.ts";
 import { asArray, normalizeAxes, normalizeAxis, toInexact } from "../numpy/promote.ts";
 import * as red from "../numpy/reductions.ts";
@@ -20,6 +20,7 @@ import * as el from "../ops/elementary.ts";
 import * as logic from "../ops/logic.ts";
 import { keptShape, reduceMax } from "../ops/reduce.ts";
 import { broadcastInDim, fullLike, iota, reduceSum, reshape } from "../ops/shape.ts";
+import { keyed } from "../tree/keyed.ts";
 
 function float(x: ArrayLike, name: string): NDArray {
   return toInexact(x, `nn.${name}`);
@@ -44,31 +45,31 @@ export function relu(x: ArrayLike): NDArray {
   const a = asArray(x, "nn.relu");
   if (!isFloating(a.dtype)) return arith.max(a, lit(a, 0));
   const positive = ([v]: readonly NDArray[]) => [arith.max(v, lit(v, 0))];
-  return customJvpCall(
-    positive,
-    ([v], [t]) => {
-      const out = relu(v);
-      const tangent: Tangent = t instanceof Zero ? t : choose(logic.gt(v, lit(v, 0)), t, lit(v, 0));
-      return [[out], [tangent]];
-    },
-    "relu",
-    [a],
-  )[0];
+  return customJvpCall(positive, reluRule, "relu", [a])[0];
 }
+
+// Rules are made once, so that two traces of one function are one program to the caches.
+const reluRule: JvpFunction = ([v], [t]) => {
+  const out = relu(v);
+  const tangent: Tangent = t instanceof Zero ? t : choose(logic.gt(v, lit(v, 0)), t, lit(v, 0));
+  return [[out], [tangent]];
+};
 
 /** `min(max(x, 0), 6)`. Its gradient at 0 and at 6 is 0. */
 export function relu6(x: ArrayLike): NDArray {
   const a = float(x, "relu6");
   return customJvpCall(
     ([v]) => [arith.min(arith.max(v, lit(v, 0)), lit(v, 6))],
-    ([v], [t]) => {
-      const inside = logic.and(logic.gt(v, lit(v, 0)), logic.lt(v, lit(v, 6)));
-      return [[relu6(v)], [t instanceof Zero ? t : choose(inside, t, lit(v, 0))]];
-    },
+    relu6Rule,
     "relu6",
     [a],
   )[0];
 }
+
+const relu6Rule: JvpFunction = ([v], [t]) => {
+  const inside = logic.and(logic.gt(v, lit(v, 0)), logic.lt(v, lit(v, 6)));
+  return [[relu6(v)], [t instanceof Zero ? t : choose(inside, t, lit(v, 0))]];
+};
 
 /** `1 / (1 + exp(-x))`. */
 export function sigmoid(x: ArrayLike): NDArray {
@@ -262,18 +263,14 @@ export function softmax(
     return [arith.div(scaled, keepdims(reduceSum(scaled, axes), v.shape, axes))];
   };
   // The rule needs the result alone, which saves the residuals of each step.
-  return customJvpCall(
-    compute,
-    ([v], [t]) => {
-      const out = softmax(v, { axis: axes });
-      if (t instanceof Zero) return [[out], [new Zero(out.aval)]];
-      const weighted = arith.mul(out, t);
-      const total = keepdims(reduceSum(weighted, axes), v.shape, axes);
-      return [[out], [arith.sub(weighted, arith.mul(out, total))]];
-    },
-    "softmax",
-    [a],
-  )[0];
+  const rule: JvpFunction = ([v], [t]) => {
+    const out = softmax(v, { axis: axes });
+    if (t instanceof Zero) return [[out], [new Zero(out.aval)]];
+    const weighted = arith.mul(out, t);
+    const total = keepdims(reduceSum(weighted, axes), v.shape, axes);
+    return [[out], [arith.sub(weighted, arith.mul(out, total))]];
+  };
+  return customJvpCall(compute, keyed(rule, "nn.softmax", [axes.join()]), "softmax", [a])[0];
 }
 
 /** `log(softmax(x))`, without its loss of digits. */

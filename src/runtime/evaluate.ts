@@ -111,7 +111,7 @@ function expandedPlan(expansion: Expansion): Plan {
     withEager(() => freeTemporaries(() => expansion(operands))) as readonly ConcreteArray[];
 }
 
-/** Forgets all plans, for tests. */
+/** Forgets all plans. */
 export function clearPlans(): void {
   plansOf.clear();
   loopPlans = new WeakMap();
@@ -129,6 +129,7 @@ export const evaluator: Evaluator = {
   place: (x: NDArray, sharding: Sharding, committed: boolean): NDArray =>
     placedArray(x as ConcreteArray, sharding, committed),
   freeTemporaries,
+  clear: clearPlans,
   keepAlive: (x: NDArray): void => {
     if (x instanceof ConcreteArray) x.isKept = true;
   },

@@ -9,17 +9,26 @@ import {
   installJitBackend,
   type JitBackend,
   type LoweredText,
+  type ProgramMemory,
   type RunOptions,
 } from "../control/jit_call.ts";
 import type { NDArray } from "../core/array.ts";
+import { dtypeInfo } from "../core/dtype.ts";
 import { type ClosedJaxpr, JaxprVar } from "../core/jaxpr.ts";
+import { closedJaxprKey } from "../core/jaxpr_key.ts";
 import { printProgram } from "../loopnest/print.ts";
 import type { Program } from "../loopnest/ir.ts";
-import { compileToProgram } from "../compile/pipeline.ts";
+import {
+  compileToProgram,
+  scheduleJaxpr,
+  type Simplified,
+  simplifyJaxpr,
+} from "../compile/pipeline.ts";
 import { compileProgram, disassemble, startCompiler } from "../backends/wasm/compiler.ts";
 import type { ConcreteArray } from "./concrete.ts";
 import { Executable } from "./executable.ts";
 import { ProgramPlacer } from "./placing.ts";
+import { ProgramCache } from "./program_cache.ts";
 
 /** Which inputs a jaxpr reads. */
 function usedInputs(closed: ClosedJaxpr): boolean[] {
@@ -46,26 +55,82 @@ const byNumber: RunOptions = {
   nameOf: (i) => `input ${i}`,
   on: null,
 };
+/** What a call takes. */
+function memoryOf(program: Program, tempBytes: number, codeBytes: number): ProgramMemory {
+  let [inputs, outputs, aliases] = [0, 0, 0];
+  for (const { role, size, dtype, donor } of program.buffers) {
+    const bytes = size * dtypeInfo(dtype).bytes;
+    if (role === "input") inputs += bytes;
+    else if (role === "output") {
+      outputs += bytes;
+      if (donor >= 0) aliases += bytes;
+    }
+  }
+  return {
+    argumentSizeInBytes: inputs,
+    outputSizeInBytes: outputs,
+    aliasSizeInBytes: aliases,
+    tempSizeInBytes: tempBytes,
+    generatedCodeSizeInBytes: codeBytes,
+    peakMemoryInBytes: inputs + outputs - aliases + tempBytes,
+  };
+}
+
+const cache = new ProgramCache<Code>();
+let compilations = 0;
+
+/** How many programs have been compiled for jitted calls, for tests. */
+export function compilationCount(): number {
+  return compilations;
+}
+
+/** What tells programs apart: the simplified jaxpr, the results' types, and which inputs may be overwritten. */
+function programKey(simplified: ClosedJaxpr, closed: ClosedJaxpr, options: CompileOptions): string {
+  const donated = options.donated?.map(Number).join("") ?? "";
+  return `${donated.includes("1") ? donated : ""}|${
+    closed.outAvals.map((aval) => aval.id).join()
+  }|${closedJaxprKey(simplified)}`;
+}
+
+/** What is compiled of a jaxpr, and of all that are like it; where arrays are is each call's affair. */
+interface Code {
+  readonly executable: Executable;
+  readonly takenOver: readonly boolean[];
+  readonly used: readonly boolean[];
+  readonly memory: ProgramMemory;
+  readonly timings: Readonly<Record<string, number>>;
+}
+
+function generate(simplified: Simplified, closed: ClosedJaxpr, options: CompileOptions): Code {
+  compilations++;
+  const { program, callbacks, passes } = scheduleJaxpr(simplified, options);
+  const { module, bytes, scratchBytes, timings } = compileProgram(program);
+  return {
+    // Kernels need scratch of their own, so that the compiled program may want more than the program says.
+    executable: new Executable({ ...program, scratchBytes }, module, closed.outAvals, callbacks),
+    takenOver: takenOverInputs(program, closed.inAvals.length),
+    used: usedInputs(simplified.closed),
+    memory: memoryOf(program, scratchBytes, bytes.length),
+    timings: { ...Object.fromEntries(passes.map((p) => [p.name, p.milliseconds])), ...timings },
+  };
+}
 
 /** Compiles for the CPU. */
 export const wasmJitBackend: JitBackend = {
   compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram {
-    const { simplified, program, callbacks, passes } = compileToProgram(closed, options);
-    const { module, scratchBytes, timings } = compileProgram(program);
-    // Kernels need scratch of their own, so that the compiled program may want more than the program says.
-    const executable = new Executable(
-      { ...program, scratchBytes },
-      module,
-      closed.outAvals,
-      callbacks,
+    const simplified = simplifyJaxpr(closed);
+    const code = cache.get(
+      programKey(simplified.closed, closed, options),
+      () => generate(simplified, closed, options),
     );
-    const takenOver = takenOverInputs(program, closed.inAvals.length);
+    const { executable, takenOver } = code;
     const donates = takenOver.includes(true);
     const placer = new ProgramPlacer(closed);
     return {
       takenOver,
-      used: usedInputs(simplified),
-      timings: { ...Object.fromEntries(passes.map((p) => [p.name, p.milliseconds])), ...timings },
+      used: code.used,
+      memory: code.memory,
+      timings: code.timings,
       run: (inputs: readonly NDArray[], how: RunOptions = byNumber): NDArray[] => {
         const placements = placer.placements(inputs, how);
         const outs = executable.run(
@@ -86,6 +151,7 @@ export const wasmJitBackend: JitBackend = {
     };
   },
   prepare: startCompiler,
+  clear: () => cache.clear(),
 };
 
 /** Makes jitted calls runnable. `mod.ts` calls it. */

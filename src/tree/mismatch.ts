@@ -46,12 +46,43 @@ function visit(
   }
   const [children, own] = flattenOneLevel(node);
   const difference = rootDifference(def, own);
-  if (difference !== null) return `${where}: ${difference}`;
+  if (difference !== null) return `${where}: ${difference.text}`;
   for (let i = 0; i < children.length; i++) {
     const found = visit(def.childDefs[i]!, children[i], root, [...path, def.childKey(i)], upTo);
     if (found !== null) return found;
   }
   return null;
+}
+
+/** How two nodes differ, their children aside. */
+interface RootDifference {
+  /** In words: `expected null; got an array of length 2`, `key 'a' is missing`. */
+  readonly text: string;
+  /** What the first has there. */
+  readonly was: string;
+  /** What the second has there. */
+  readonly is: string;
+}
+
+/** The first difference between two structures. */
+export interface StructureDifference extends RootDifference {
+  /** Where it is. */
+  readonly path: Path;
+}
+
+/** The first difference between two structures, or `null` where they are the same. */
+export function findDifference(expected: TreeDef, actual: TreeDef): StructureDifference | null {
+  const walk = (a: TreeDef, b: TreeDef, path: Path): StructureDifference | null => {
+    if (a === b) return null;
+    const difference = rootDifference(a, b);
+    if (difference !== null) return { path, ...difference };
+    for (let i = 0; i < a.childDefs.length; i++) {
+      const found = walk(a.childDefs[i]!, b.childDefs[i]!, [...path, a.childKey(i)]);
+      if (found !== null) return found;
+    }
+    return null;
+  };
+  return walk(expected, actual, []);
 }
 
 /**
@@ -63,47 +94,46 @@ export function describeDifference(
   actual: TreeDef,
   root: string,
 ): string | null {
-  const walk = (a: TreeDef, b: TreeDef, path: Path): string | null => {
-    if (a === b) return null;
-    const difference = rootDifference(a, b);
-    if (difference !== null) return `at ${keystr(path, root) || "the root"}: ${difference}`;
-    for (let i = 0; i < a.childDefs.length; i++) {
-      const found = walk(a.childDefs[i]!, b.childDefs[i]!, [...path, a.childKey(i)]);
-      if (found !== null) return found;
-    }
-    return null;
-  };
-  return walk(expected, actual, []);
+  const found = findDifference(expected, actual);
+  return found === null ? null : `at ${keystr(found.path, root) || "the root"}: ${found.text}`;
 }
 
 /** How two root nodes differ, their children aside; `null` where they do not. */
-function rootDifference(a: TreeDef, b: TreeDef): string | null {
+function rootDifference(a: TreeDef, b: TreeDef): RootDifference | null {
   const [x, y] = [a.data, b.data];
+  const differ = (was: string, is: string, text = `expected ${was}; got ${is}`) => ({
+    text,
+    was,
+    is,
+  });
   if (
     a.kind !== b.kind || x.custom !== y.custom || x.layout?.cls !== y.layout?.cls ||
     (a.kind === "array" && a.childDefs.length !== b.childDefs.length)
   ) {
-    return `expected ${describeDef(a)}; got ${describeDef(b)}`;
+    return differ(describeDef(a), describeDef(b));
   }
   if (a.kind === "dict" || a.kind === "kwargs" || a.kind === "map") {
     const missing = x.keys!.filter((key) => !y.keys!.includes(key));
     const extra = y.keys!.filter((key) => !x.keys!.includes(key));
-    if (missing.length > 0) return `key ${formatStatic(missing[0])} is missing`;
-    if (extra.length > 0) return `key ${formatStatic(extra[0])} is not expected`;
-    if (x.keys!.some((key, i) => key !== y.keys![i])) return "the keys are in another order";
+    const [was, is] = [describeDef(a), describeDef(b)];
+    if (missing.length > 0) return differ(was, is, `key ${formatStatic(missing[0])} is missing`);
+    if (extra.length > 0) return differ(was, is, `key ${formatStatic(extra[0])} is not expected`);
+    if (x.keys!.some((key, i) => key !== y.keys![i])) {
+      return differ(was, is, "the keys are in another order");
+    }
   }
   if (x.layout !== y.layout) {
-    return `expected fields ${x.layout!.keys.join(", ")}; got ${y.layout!.keys.join(", ")}`;
+    return differ(`fields ${x.layout!.keys.join(", ")}`, y.layout!.keys.join(", "));
   }
   for (let i = 0; i < x.statics.length; i++) {
     if (x.statics[i] === y.statics[i] || Object.is(x.statics[i], y.statics[i])) continue;
     const name = x.layout === null ? "metadata" : `static field '${x.layout.statics[i]}'`;
-    return `${name} differs: expected ${formatStatic(x.statics[i])}; got ${
-      formatStatic(y.statics[i])
-    }`;
+    const [was, is] = [formatStatic(x.statics[i]), formatStatic(y.statics[i])];
+    const text = `${name} differs: expected ${was}; got ${is}`;
+    return differ(`${name} ${was}`, `${name} ${is}`, text);
   }
   if (a.childDefs.length !== b.childDefs.length) {
-    return `expected ${a.childDefs.length} children; got ${b.childDefs.length}`;
+    return differ(`${a.childDefs.length} children`, String(b.childDefs.length));
   }
   return null;
 }

@@ -125,6 +125,16 @@ function add(value: object): object {
   return value;
 }
 
+/** Whether a value has an equality of its own. */
+export function hasEquality(value: unknown): value is Equatable {
+  return isObject(value) && typeof (value as Partial<Equatable>)[equalsKey] === "function";
+}
+
+/** The canonical member of the class of equals of a value that has an equality of its own. */
+export function canonicalOf(value: Equatable): object {
+  return canonical.has(value) ? value : canonicalEquatable(value);
+}
+
 function canonicalEquatable(value: Equatable): object {
   const cls = Object.getPrototypeOf(value) ?? Object.prototype;
   let table = buckets.get(cls);

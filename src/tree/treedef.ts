@@ -254,6 +254,11 @@ export function formatStatic(value: unknown): string {
       if (Array.isArray(value)) return `[${value.map(formatStatic).join(", ")}]`;
       const proto = Object.getPrototypeOf(value);
       if (proto === Object.prototype || proto === null) {
+        // What has a name and functions is known by its name: a transformation.
+        const { name } = value as { name?: unknown };
+        if (typeof name === "string" && Object.values(value).some((x) => typeof x === "function")) {
+          return name;
+        }
         const entries = Object.entries(value).map(([k, v]) =>
           `${formatKey(k)}: ${formatStatic(v)}`
         );

@@ -269,3 +269,39 @@ Deno.test("equinox/jit/test_compiler_options: an unknown option is refused when 
   const bad = { optimise: true } as unknown as vn.JitOptions;
   assertThrows(() => vn.filterJit((x: vn.NDArray) => x, bad), vn.ArgumentError, "optimise");
 });
+
+Deno.test("equinox/jit/test_compiler_options: an unknown option of the compiler is refused", () => {
+  const lowered = vn.filterJit((x: vn.NDArray) => x).lower(np.array(1));
+  assertThrows(
+    () => lowered.compile({ compilerOptions: { invalid: true } }),
+    vn.ArgumentError,
+    "invalid",
+  );
+});
+
+for (const donate of ["all", "none"] as const) {
+  Deno.test(`equinox/jit/test_aot_compilation: lowered, compiled, called with the same arguments, donate ${donate}`, () => {
+    const f = vn.filterJit((x: vn.NDArray, y: number) => x.mul(2).add(y), { donate });
+    const lowered = f.lower(np.array(3), 4);
+    assert(lowered.jaxpr().includes("mul") && lowered.wat().startsWith("(module"));
+    const compiled = lowered.compile();
+    assertEquals(compiled(np.array(3), 4).item(), 10);
+    assertEquals(compiled(np.array(5), 4).item(), 14);
+    assertThrows(() => compiled(np.array(3), 5), vn.ArgumentError, "args[1]");
+  });
+
+  Deno.test(`equinox/jit/test_aot_compilation_kwargs: keyword arguments, arrays and static, donate ${donate}`, () => {
+    const f = vn.filterJit(
+      (x: vn.NDArray, { y, scale }: { y: vn.NDArray; scale: number }) => x.mul(scale).add(y),
+      { donate },
+    );
+    const compiled = f.lower(np.array(3), vn.kwargs({ y: np.array(4), scale: 2 })).compile();
+    const out = compiled(np.array(3), vn.kwargs({ scale: 2, y: np.array(5) }));
+    assertEquals(out.item(), 11);
+    assertThrows(
+      () => compiled(np.array(3), vn.kwargs({ scale: 3, y: np.array(5) })),
+      vn.ArgumentError,
+      "args[1].scale",
+    );
+  });
+}

@@ -268,3 +268,83 @@ Deno.test("the compiler does not undo a checkpoint: the recomputation stays, unl
   assertEquals(count(vn.filterCheckpoint(f)), 4);
   assertEquals(count(vn.filterCheckpoint(f, { preventCse: false })), 2);
 });
+
+// ---------------------------------------------------------------- memory
+
+const SIDE = 64;
+const ARRAY = SIDE * SIDE * 4;
+const BLOCKS = 16;
+
+/** Bytes for intermediate values that the gradient of a chain of blocks plans, in arrays of the chain. */
+function plannedArrays(wrap: (f: typeof block) => typeof block): number {
+  const wrapped = wrap(block);
+  const loss = (x: vn.NDArray, w: vn.NDArray) => {
+    for (let i = 0; i < BLOCKS; i++) x = wrapped(x, w);
+    return x.sum();
+  };
+  const struct = new vn.ShapeDtypeStruct([SIDE, SIDE], "float32");
+  const compiled = vn.filterJit(vn.filterGrad(loss)).lower(struct, struct).compile();
+  return compiled.memoryAnalysis().tempSizeInBytes / ARRAY;
+}
+
+/** Four layers, whose derivatives need the result of each tanh. */
+function block(x: vn.NDArray, w: vn.NDArray): vn.NDArray {
+  for (let i = 0; i < 4; i++) x = np.tanh(vn.checkpointName(x.matmul(w), "product"));
+  return x;
+}
+
+Deno.test("filterCheckpoint: the planned memory of a deep chain falls to the inputs of its blocks and one block", () => {
+  const plain = plannedArrays((f) => f);
+  assert(plain >= 4 * BLOCKS, `without: ${plain}`);
+  const least = plannedArrays((f) => vn.filterCheckpoint(f));
+  assert(least >= BLOCKS - 1 && least <= BLOCKS + 8, `with: ${least}`);
+  const nothing = plannedArrays((f) =>
+    vn.filterCheckpoint(f, { policy: policies.nothingSaveable })
+  );
+  assertEquals(nothing, least);
+  const everything = plannedArrays((f) =>
+    vn.filterCheckpoint(f, { policy: policies.everythingSaveable })
+  );
+  assertEquals(everything, plain);
+  for (const policy of [policies.dotsSaveable, policies.saveOnlyTheseNames("product")]) {
+    const dots = plannedArrays((f) => vn.filterCheckpoint(f, { policy }));
+    // The inputs of blocks are not kept: everything follows from the products.
+    assert(dots >= 4 * BLOCKS && dots <= 4 * BLOCKS + 8, `products kept: ${dots}`);
+  }
+  const merged = plannedArrays((f) => vn.filterCheckpoint(f, { preventCse: false }));
+  assertEquals(merged, plain);
+});
+
+Deno.test("filterCheckpoint: one block within another holds the inputs of both levels", () => {
+  const inner = vn.filterCheckpoint(block);
+  const outer = vn.filterCheckpoint((x: vn.NDArray, w: vn.NDArray) => {
+    for (let i = 0; i < 4; i++) x = inner(x, w);
+    return x;
+  });
+  const loss = (x: vn.NDArray, w: vn.NDArray) => {
+    for (let i = 0; i < 4; i++) x = outer(x, w);
+    return x.sum();
+  };
+  const struct = new vn.ShapeDtypeStruct([SIDE, SIDE], "float32");
+  const { tempSizeInBytes } = vn.filterJit(vn.filterGrad(loss)).lower(struct, struct).compile()
+    .memoryAnalysis();
+  assert(tempSizeInBytes / ARRAY <= 3 + 3 + 9, String(tempSizeInBytes / ARRAY));
+});
+
+Deno.test("filterCheckpoint: in a scan, each step keeps its carry alone", () => {
+  const length = 32;
+  const planned = (wrap: (f: typeof block) => typeof block) => {
+    const step = wrap(block);
+    const loss = (x: vn.NDArray, w: vn.NDArray) =>
+      vn.lax.scan((c: vn.NDArray) => [step(c, w), null], x, null, { length })[0].sum();
+    const struct = new vn.ShapeDtypeStruct([SIDE, SIDE], "float32");
+    return vn.filterJit(vn.filterGrad(loss)).lower(struct, struct).compile()
+      .memoryAnalysis().tempSizeInBytes / ARRAY;
+  };
+  const plain = planned((f) => f);
+  assert(plain >= 4 * length, String(plain));
+  for (const preventCse of [true, false]) {
+    const least = planned((f) => vn.filterCheckpoint(f, { preventCse }));
+    assert(least >= length && least <= length + 12, String(least));
+  }
+});

@@ -1,0 +1,174 @@
+/**
+ * Ahead of time: a function traced and compiled before it is called.
+ *
+ * @module
+ */
+import { ArgumentError, DTypeError, ShapeError, TracerError, TreeError } from "../errors.ts";
+import type { NDArray } from "../core/array.ts";
+import { formatAval, type ShapedArray, shapesEqual, withWeakType } from "../core/aval.ts";
+import { isEager, Tracer } from "../core/trace.ts";
+import {
+  type CompiledProgram,
+  jitBackend,
+  type LoweredText,
+  type ProgramMemory,
+} from "../control/jit_call.ts";
+import { flatten, leafPaths } from "../tree/flatten.ts";
+import { findDifference } from "../tree/mismatch.ts";
+import { assemble, callPath, type JitEntry, staticEqual, traceEntry } from "./jit_entry.ts";
+import {
+  checkDonatedTwice,
+  type Compilation,
+  compileEntry,
+  donatedInputs,
+  runOptions,
+} from "./jit_program.ts";
+import { isArrayLeaf, toNDArray } from "./leaves.ts";
+import { describeStatic } from "./retraces.ts";
+import type { ShapeDtypeStruct } from "./struct.ts";
+import { checkOptions } from "./wrapper.ts";
+
+/** Options of {@linkcode Lowered}`.compile`. */
+export interface CompileOptions {
+  /** Options of the compiler, by name. There are none so far: any name is refused. */
+  readonly compilerOptions?: Readonly<Record<string, unknown>>;
+}
+
+/** A function traced for some arguments, at each stage of its compilation. */
+export interface Lowered<F = (...args: unknown[]) => unknown> {
+  /** The traced function. */
+  jaxpr(): string;
+  /** The jaxpr after inlining, folding and the removal of what is not used. */
+  simplified(): string;
+  /** The scheduled loop nests. */
+  nests(): string;
+  /** The compiled module, disassembled. */
+  wat(): string;
+  /**
+   * Compiles it.
+   *
+   * @throws {ArgumentError} For an option that the compiler does not know.
+   */
+  compile(options?: CompileOptions): Compiled<F>;
+}
+
+/**
+ * A function compiled for one set of arguments. It takes the same arguments as the function: arrays of the same shapes and dtypes, and the
+ * same static leaves, which are checked. It never traces.
+ */
+export type Compiled<F> = F & {
+  /** The memory that a call takes, as planned. After `compiled.memory_analysis()` of JAX. */
+  memoryAnalysis(): ProgramMemory;
+};
+
+/** Arguments of which arrays may be given as structs. */
+export type Lowerable<A> = A extends NDArray ? A | ShapeDtypeStruct
+  : A extends (...args: never[]) => unknown ? A
+  : A extends object ? { [K in keyof A]: Lowerable<A[K]> } | A
+  : A;
+
+/** Traces `fun` for some arguments, of which arrays may be structs. */
+export function lower(fun: unknown, args: readonly unknown[], how: Compilation): Lowered {
+  const { name, label, donate } = how;
+  const entry = traceEntry(fun, args, name, true);
+  let text: LoweredText | null = null;
+  const stages = () =>
+    text ??= jitBackend().lower(entry.jaxpr, { name, donated: donatedInputs(entry, donate) });
+  return {
+    jaxpr: () => String(entry.jaxpr),
+    simplified: () => stages().simplified(),
+    nests: () => stages().nests(),
+    wat: () => stages().wat(),
+    compile: (options = {}) => {
+      checkOptions(`${label}.lower(...).compile`, options, ["compilerOptions"]);
+      for (const key of Object.keys(options.compilerOptions ?? {})) {
+        throw new ArgumentError(
+          `${label}.lower(...).compile: unknown compiler option ${key}; there are none so far`,
+        );
+      }
+      return compiled(fun, entry, compileEntry(entry, how), how);
+    },
+  };
+}
+
+function compiled(
+  fun: unknown,
+  entry: JitEntry,
+  program: CompiledProgram,
+  how: Compilation,
+): Compiled<(...args: unknown[]) => unknown> {
+  const run = runOptions(entry, how);
+  const call = (...args: unknown[]): unknown => {
+    const inputs = [...entry.consts, ...readArguments(entry, fun, args, how.label)];
+    if (how.donate !== "none") checkDonatedTwice(program, inputs, how.label);
+    return assemble(entry, program.run(inputs, run));
+  };
+  Object.defineProperty(call, "name", { value: how.name });
+  return Object.assign(call, { memoryAnalysis: () => program.memory });
+}
+
+/** The arrays of a call, checked to be what the function was compiled for. */
+function readArguments(
+  entry: JitEntry,
+  fun: unknown,
+  args: readonly unknown[],
+  caller: string,
+): NDArray[] {
+  const [leaves, treedef] = flatten([fun, args]);
+  if (!isEager() || leaves.some((x) => x instanceof Tracer)) {
+    throw new TracerError(
+      `${caller}: a function that was lowered and compiled cannot be transformed, or called while something is traced; transform the function itself`,
+    );
+  }
+  const structure = findDifference(entry.treedef, treedef);
+  if (structure !== null) {
+    const { path, was, is } = structure;
+    throw new TreeError(
+      `${caller}: compiled for other arguments: ${
+        callPath(path)
+      } was ${was} when it was compiled, is ${is} now. ${remedy}`,
+    );
+  }
+  const arrays: NDArray[] = [];
+  entry.specs.forEach((spec, i) => {
+    const leaf = leaves[i];
+    if (spec.kind === "static") {
+      if (!isArrayLeaf(leaf) && staticEqual(spec.value, leaf)) return;
+      throw new ArgumentError(
+        `${caller}: compiled for another static argument: ${leafPath(entry, i)} was ${
+          describeStatic(spec.value)
+        } when it was compiled, is ${describeLeaf(leaf)} now. ${remedy}`,
+      );
+    }
+    const array = isArrayLeaf(leaf) ? toNDArray(leaf, caller) : null;
+    if (array === null || !fits(spec.aval, array.aval)) {
+      const kind = array === null
+        ? ArgumentError
+        : shapesEqual(spec.aval.shape, array.shape)
+        ? DTypeError
+        : ShapeError;
+      throw new kind(
+        `${caller}: compiled for another array: ${leafPath(entry, i)} was ${
+          formatAval(withWeakType(spec.aval, false))
+        } when it was compiled, is ${describeLeaf(leaf)} now. ${remedy}`,
+      );
+    }
+    arrays.push(array);
+  });
+  return arrays;
+}
+
+const remedy = "Lower and compile it for these arguments, or call the function itself";
+
+const leafPath = (entry: JitEntry, i: number) => callPath(leafPaths(entry.treedef)[i]);
+
+/** Shape and dtype must be the same; a weak dtype does for a strong one, and the other way round. */
+function fits(expected: ShapedArray, given: ShapedArray): boolean {
+  return withWeakType(expected, false) === withWeakType(given, false);
+}
+
+function describeLeaf(leaf: unknown): string {
+  return isArrayLeaf(leaf)
+    ? formatAval(withWeakType(toNDArray(leaf, "").aval, false))
+    : describeStatic(leaf);
+}
