@@ -17,19 +17,19 @@ const N_BLOCK: i32 = 1024;
 const TILE_BYTES: usize = 192;
 
 @inline
-function tile6<T>(kc: i32, a: usize, b: usize, bk: usize, c: usize, cr: usize, acc: i32): void {
+export function tile6<T>(kc: i32, a: usize, b: usize, bk: usize, c: usize, cr: usize, acc: i32): void {
   if (sizeof<T>() == 4) gemm_tile6_f32(kc, a, b, bk, c, cr, acc);
   else gemm_tile6_f64(kc, a, b, bk, c, cr, acc);
 }
 
 @inline
-function tile4<T>(kc: i32, a: usize, b: usize, bk: usize, c: usize, cr: usize, acc: i32): void {
+export function tile4<T>(kc: i32, a: usize, b: usize, bk: usize, c: usize, cr: usize, acc: i32): void {
   if (sizeof<T>() == 4) gemm_tile4_f32(kc, a, b, bk, c, cr, acc);
   else gemm_tile4_f64(kc, a, b, bk, c, cr, acc);
 }
 
 /** All rows of a packed block of A times one panel of B. */
-function strip<T>(
+export function strip<T>(
   mc: i32, kc: i32, a: usize, b: usize, bk: usize, nr: i32,
   c: usize, crs: usize, ccs: usize, tile: usize, acc: i32,
 ): void {

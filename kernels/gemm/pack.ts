@@ -111,7 +111,7 @@ function packAny<T>(
 }
 
 /** One panel of 6 rows. */
-function packRows6<T>(kc: i32, src: usize, rs: usize, ks: usize, dst: usize): void {
+export function packRows6<T>(kc: i32, src: usize, rs: usize, ks: usize, dst: usize): void {
   if (ks == sizeof<T>()) {
     transpose6<T>(kc, src, rs, dst);
   } else if (rs == sizeof<T>()) {
@@ -147,7 +147,7 @@ function packRows12(kc: i32, src: usize, ks: usize, dst: usize): void {
 }
 
 /** One panel of 4 rows. */
-function packRows4<T>(kc: i32, src: usize, rs: usize, ks: usize, dst: usize): void {
+export function packRows4<T>(kc: i32, src: usize, rs: usize, ks: usize, dst: usize): void {
   if (ks == sizeof<T>()) {
     transpose4<T>(kc, src, rs, dst, 4 * sizeof<T>());
   } else if (rs == sizeof<T>()) {

@@ -351,6 +351,12 @@ export const cases: readonly Case[] = [
       }),
   })),
   {
+    name: "select_and_gather_add",
+    operands: [f([5, 6]), f([5, 6])],
+    call: (x, t) =>
+      vn.jvp((x: vn.NDArray) => lax.reduceWindow(x, -Infinity, lax.max, [2, 3]), [x], [t])[1],
+  },
+  {
     name: "reduceWindow of another operation",
     operands: [f([4, 5], [0.5, 2]), f([], [0.5, 2])],
     call: (x, init) =>
