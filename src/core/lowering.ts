@@ -100,7 +100,7 @@ export type LoweredKernelArg =
   | { readonly kind: "operand"; readonly operand: number }
   | { readonly kind: "result"; readonly result: number }
   | { readonly kind: "scratch"; readonly bytes: number }
-  | (KernelArg & { readonly kind: "number" });
+  | Exclude<KernelArg, { readonly kind: "buffer" }>;
 
 /** A kernel call before buffers have numbers. */
 export interface LoweredKernel {

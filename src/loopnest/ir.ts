@@ -130,10 +130,11 @@ export interface KernelCall {
   readonly args: readonly KernelArg[];
 }
 
-/** An argument of a kernel: a buffer's address, or a number. */
+/** An argument of a kernel: a buffer's address, a number, or the address of a list of int32. */
 export type KernelArg =
   | { readonly kind: "buffer"; readonly buffer: number }
-  | { readonly kind: "number"; readonly value: number };
+  | { readonly kind: "number"; readonly value: number }
+  | { readonly kind: "list"; readonly values: readonly number[] };
 
 /** Copies `size` elements between buffers of one dtype. */
 export interface Copy {

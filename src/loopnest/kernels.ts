@@ -5,19 +5,21 @@
  * @module
  */
 import type { DType, TypedArray } from "../core/dtype.ts";
+import { runConv } from "./conv_plan.ts";
 
 /** What a kernel does with an argument. */
-export type KernelParam = "read" | "write" | "update" | "scratch" | "number";
+export type KernelParam = "read" | "write" | "update" | "scratch" | "number" | "list";
 
 /** A kernel as the loop-nest language sees it. */
 export interface KernelSpec {
-  /** The role of each argument: all but `number` are buffers. */
+  /** The role of each argument: all but `number` and `list` are buffers. */
   readonly params: readonly KernelParam[];
   /** What the kernel does, plainly. */
-  reference(args: readonly (TypedArray | number)[]): void;
+  reference(args: readonly (TypedArray | number | readonly number[])[]): void;
 }
 
 type Element = number | bigint;
+type Numbers = Float32Array | Float64Array;
 type Combine = (x: Element, y: Element, out: TypedArray) => Element;
 
 /** Ascending, NaN last, -0 equal to 0. */
@@ -64,8 +66,16 @@ function cumulative(combine: Combine): KernelSpec {
   };
 }
 
+/** `(list, x, w, out, scratch)`: the convolution that the list describes. */
+const conv: KernelSpec = {
+  params: ["list", "read", "read", "write", "scratch"],
+  reference: ([list, x, w, out]) =>
+    runConv(list as readonly number[], x as Numbers, w as Numbers, out as Numbers),
+};
+
 const families: Readonly<Record<string, KernelSpec>> = {
   argsort,
+  conv,
   cumsum: cumulative((x, y) => (x as number) + (y as number)),
   cumprod: cumulative((x, y, out) =>
     out instanceof Int32Array || out instanceof Uint32Array || out instanceof Uint8Array
@@ -85,5 +95,6 @@ const dtypes: ReadonlySet<string> = new Set<DType>(
 export function findKernel(name: string): KernelSpec | undefined {
   const [family, dtype] = name.split("_");
   if (!Object.hasOwn(families, family) || !dtypes.has(dtype)) return undefined;
+  if (family === "conv" && dtype !== "float32" && dtype !== "float64") return undefined;
   return dtype === "bool" && family !== "argsort" ? undefined : families[family];
 }

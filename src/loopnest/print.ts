@@ -93,7 +93,9 @@ export function printStep(step: Step): string {
     case "dot":
       return printDot(step);
     case "kernel": {
-      const args = step.args.map((a) => a.kind === "buffer" ? `b${a.buffer}` : String(a.value));
+      const args = step.args.map((a) =>
+        a.kind === "buffer" ? `b${a.buffer}` : a.kind === "list" ? `[${a.values}]` : `${a.value}`
+      );
       return `kernel ${step.name}(${args.join(", ")})`;
     }
     case "copy":

@@ -99,7 +99,7 @@ function verifyKernel(program: Program, call: KernelCall): void {
   const spec = findKernel(call.name);
   if (spec === undefined) throw new InternalError(`verify: no kernel ${call.name}`);
   const kinds = call.args.map((a) => a.kind).join();
-  const wanted = spec.params.map((p) => p === "number" ? "number" : "buffer").join();
+  const wanted = spec.params.map((p) => p === "number" || p === "list" ? p : "buffer").join();
   if (kinds !== wanted) {
     throw new InternalError(`verify: kernel ${call.name}(${wanted}) called with (${kinds})`);
   }

@@ -12,7 +12,6 @@ import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
 import { type DType, isHalf } from "../core/dtype.ts";
-import type { Access, Lowered } from "../core/lowering.ts";
 import {
   isUndefinedPrimal,
   type Primitive,
@@ -21,20 +20,17 @@ import {
   Zero,
 } from "../core/primitive.ts";
 import { bind1 } from "../core/trace.ts";
-import { binary, constant, type Expr, index as indexConst, select } from "../loopnest/expr.ts";
 import { literal, sameDType } from "./common.ts";
+import { convLowering, convWindows } from "./conv_lowering.ts";
 import { addTangents } from "./rules.ts";
 import { broadcastInDim, moveAxis, reshape } from "./shape.ts";
 import { rev } from "./slicing.ts";
 import {
   backwardPadding,
-  both,
   checkCropping,
   checkWindow,
   dilatedSize,
   type Padding,
-  sourceAt,
-  type WindowAxis,
   windowCount,
 } from "./window.ts";
 import { widening } from "./widening.ts";
@@ -57,19 +53,6 @@ export interface ConvParams {
   readonly batchGroupCount: number;
   readonly precision: null;
   readonly preferredElementType: DType | null;
-}
-
-/** The spatial axes of a convolution, from the shapes of its operands. */
-export function convWindows(lhs: Shape, rhs: Shape, p: ConvParams): WindowAxis[] {
-  const { lhsSpec, rhsSpec } = p.dimensionNumbers;
-  return p.windowStrides.map((stride, i) => ({
-    size: lhs[lhsSpec[i + 2]],
-    window: rhs[rhsSpec[i + 2]],
-    stride,
-    padding: p.padding[i],
-    baseDilation: p.lhsDilation[i],
-    windowDilation: p.rhsDilation[i],
-  }));
 }
 
 function checkChannels(lhs: Shape, rhs: Shape, p: ConvParams): void {
@@ -139,51 +122,6 @@ function convAval([lhs, rhs]: readonly ShapedArray[], p: ConvParams): readonly S
   shape[outSpec[1]] = rhs.shape[rhsSpec[0]];
   windows.forEach((axis, i) => shape[outSpec[i + 2]] = windowCount(axis));
   return [shapedArray(shape, dtype, lhs.weakType && rhs.weakType)];
-}
-
-/** The convolution as a sum over input features and the window. */
-function convLowering(
-  [x, w]: readonly Access[],
-  [lhs, rhs]: readonly ShapedArray[],
-  [out]: readonly ShapedArray[],
-  p: ConvParams,
-): readonly Lowered[] {
-  const { dtype } = out;
-  const zero = constant(0, dtype);
-  if (lhs.size === 0 || rhs.size === 0) return [{ kind: "map", at: () => zero }];
-  const { lhsSpec, rhsSpec, outSpec } = p.dimensionNumbers;
-  const windows = convWindows(lhs.shape, rhs.shape, p);
-  const features = rhs.shape[rhsSpec[1]];
-  const outputs = rhs.shape[rhsSpec[0]];
-  const batch = out.shape[outSpec[0]];
-  const groups = p.featureGroupCount * p.batchGroupCount;
-  return [{
-    kind: "reduce",
-    op: "add",
-    sizes: [features, ...windows.map((axis) => axis.window)],
-    at: (o, r) => {
-      const [example, output] = [o[outSpec[0]], o[outSpec[1]]];
-      const group = binary("div", output, indexConst(outputs / groups));
-      const xAt: Expr[] = [], wAt: Expr[] = [];
-      xAt[lhsSpec[0]] = p.batchGroupCount === 1
-        ? example
-        : binary("add", binary("mul", group, indexConst(batch)), example);
-      xAt[lhsSpec[1]] = p.featureGroupCount === 1
-        ? r[0]
-        : binary("add", binary("mul", group, indexConst(features)), r[0]);
-      wAt[rhsSpec[0]] = output;
-      wAt[rhsSpec[1]] = r[0];
-      let inside: Expr | null = null;
-      windows.forEach((axis, i) => {
-        const source = sourceAt(axis, o[outSpec[i + 2]], r[i + 1]);
-        xAt[lhsSpec[i + 2]] = source.index;
-        wAt[rhsSpec[i + 2]] = r[i + 1];
-        inside = both(inside, source.inside);
-      });
-      const element = x(xAt);
-      return binary("mul", inside === null ? element : select(inside, element, zero), w(wAt));
-    },
-  }];
 }
 
 /** Moves axis `from` in front of axis `into` (counted without it) and merges the two. */

@@ -399,6 +399,7 @@ function libraryTask({ name, args }: LoweredKernel, position: number): KernelTas
   const layout = new Layout();
   const values = args.map((arg) => {
     if (arg.kind === "number") return arg.value;
+    if (arg.kind === "list") return layout.take(4 * arg.values.length);
     return arg.kind === "scratch" ? layout.take(arg.bytes) : 0;
   });
   return {
@@ -412,6 +413,9 @@ function libraryTask({ name, args }: LoweredKernel, position: number): KernelTas
           case "result":
             return results[arg.result];
           case "scratch":
+            return scratch + values[i];
+          case "list":
+            heap().i32.set(arg.values, (scratch + values[i]) >>> 2);
             return scratch + values[i];
           default:
             return values[i];

@@ -171,6 +171,7 @@ function emitKernel(
   const args = node.call.args.map((arg): KernelArg => {
     switch (arg.kind) {
       case "number":
+      case "list":
         return arg;
       case "operand":
         return { kind: "buffer", buffer: bufferOf(node.operands[arg.operand].root) };

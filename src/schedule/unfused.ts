@@ -166,7 +166,7 @@ class Unfused {
       return;
     }
     const args = call.args.map((arg): KernelArg => {
-      if (arg.kind === "number") return arg;
+      if (arg.kind === "number" || arg.kind === "list") return arg;
       if (arg.kind === "operand") {
         return { kind: "buffer", buffer: this.buffer(invars[arg.operand]) };
       }

@@ -372,5 +372,9 @@ function runDot(dot: Dot, memory: readonly TypedArray[]): void {
 function runKernel(call: KernelCall, memory: readonly TypedArray[]): void {
   const spec = findKernel(call.name);
   if (spec === undefined) throw new InternalError(`interpret: no kernel ${call.name}`);
-  spec.reference(call.args.map((a) => a.kind === "buffer" ? memory[a.buffer]! : a.value));
+  spec.reference(
+    call.args.map((a) =>
+      a.kind === "buffer" ? memory[a.buffer]! : a.kind === "list" ? a.values : a.value
+    ),
+  );
 }

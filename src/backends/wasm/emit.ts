@@ -272,12 +272,29 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost {
   #kernel(call: KernelCall, name: string): void {
     const fn = new FunctionBuilder(this.asm, name, ["i32"], [], 0);
     const signature = kernelSignature(call.name);
+    let listBytes = 0;
     const args = call.args.map((arg, i) => {
       if (arg.kind === "buffer") return this.address(fn, arg.buffer);
+      if (arg.kind === "list") {
+        const list = fn.keep("i32", this.#list(fn, arg.values, listBytes));
+        listBytes += 4 * arg.values.length;
+        return fn.get(list);
+      }
       return this.asm.constant((signature?.params[i] ?? "i32") as "i32", arg.value);
     });
+    this.#useScratch(listBytes);
     fn.push(this.#call(call.name, args));
     fn.finish();
+  }
+
+  /** Writes int32s into the scratch of this step, `offset` bytes after its start; gives their address. */
+  #list(fn: FunctionBuilder, values: readonly number[], offset: number): Ref {
+    const { asm } = this;
+    const scratch = fn.keep("i32", this.scratchAddress(fn));
+    values.forEach((value, i) =>
+      fn.push(asm.store("i32", 4, fn.get(scratch), offset + 4 * i, asm.i32(value)))
+    );
+    return asm.op2("i32.add", fn.get(scratch), asm.i32(offset));
   }
 
   #call(name: string, args: readonly Ref[]): Ref {

@@ -1,0 +1,99 @@
+// The list of int32 that describes a convolution, as src/loopnest/conv_plan.ts writes it. All strides and offsets in elements.
+//
+// A convolution is a product C[row, column] = Σ_k W[row, k] · X[k, column] of strided views: a column is a place of the output, k
+// runs through features and the window, and the address of X[k, column] is a sum of what k and what the column contribute. Where the
+// window reaches beyond the operand, that is first copied into scratch with zeros around it.
+
+export const GROUPS: usize = 0;
+export const X_GROUP: usize = 4;
+export const W_GROUP: usize = 8;
+export const OUT_GROUP: usize = 12;
+export const ROWS: usize = 16;
+export const W_ROW: usize = 20;
+export const OUT_ROW: usize = 24;
+/** Examples: one of the axes of the columns, cut into chunks so that the copy of the operand stays small. */
+export const BATCH: usize = 28;
+export const CHUNK: usize = 32;
+export const X_BATCH: usize = 36;
+export const OUT_BATCH: usize = 40;
+/** The copy: its number of axes (0 for none), which is the examples' or -1, and where in the operand it begins. */
+export const COPY_RANK: usize = 44;
+export const COPY_BATCH: usize = 48;
+export const COPY_OFFSET: usize = 52;
+export const PARTS: usize = 56;
+/** The axes of the copy, outermost first: size, place of the first element that is there, their number, their stride. */
+export const COPY_AXES: usize = 60;
+
+export const AXIS_PADDED: usize = 0;
+export const AXIS_FIRST: usize = 4;
+export const AXIS_COUNT: usize = 8;
+export const AXIS_STRIDE: usize = 12;
+export const COPY_AXIS_BYTES: usize = 16;
+
+/** After them, the parts: a phase of the output each, where the operand is dilated. */
+export const PART_X: usize = 0;
+export const PART_W: usize = 4;
+export const PART_OUT: usize = 8;
+/** The axes of columns, how many, and which is the examples' or -1; the axes of k, and how many. */
+export const PART_COLUMN_RANK: usize = 12;
+export const PART_BATCH: usize = 16;
+export const PART_K_RANK: usize = 20;
+/** Each axis: size, stride in the operand, stride in the output (columns) or the kernel (k). */
+export const PART_AXES: usize = 24;
+export const AXIS_SIZE: usize = 0;
+export const AXIS_X: usize = 4;
+export const AXIS_OTHER: usize = 8;
+export const AXIS_BYTES: usize = 12;
+
+@inline
+export function field(spec: usize, at: usize): i32 {
+  return load<i32>(spec + at);
+}
+
+/** The number of points of `rank` axes; the axis `batch` has `examples`. */
+export function points(axes: usize, rank: i32, batch: i32, examples: i32): i32 {
+  let n = 1;
+  for (let i = 0; i < rank; i++, axes += AXIS_BYTES) n *= i == batch ? examples : field(axes, AXIS_SIZE);
+  return n;
+}
+
+/**
+ * Where the points `from … from + count` of `rank` axes lie, in bytes: in the operand (to `x`) and elsewhere (to `other`).
+ */
+export function fillOffsets(
+  axes: usize, rank: i32, batch: i32, examples: i32, size: i32, from: i32, count: i32, x: usize, other: usize,
+): void {
+  if (rank == 0) {
+    for (let i = 0; i < count; i++) {
+      store<i32>(x + (usize(i) << 2), 0);
+      store<i32>(other + (usize(i) << 2), 0);
+    }
+    return;
+  }
+  // Row by row along the last axis.
+  const last = axes + usize(rank - 1) * AXIS_BYTES;
+  const n = batch == rank - 1 ? examples : field(last, AXIS_SIZE);
+  const dx = field(last, AXIS_X) * size, dy = field(last, AXIS_OTHER) * size;
+  let row = from / n, j = from - row * n;
+  while (count > 0) {
+    let bx = 0, by = 0, r = row;
+    for (let i = rank - 2; i >= 0; i--) {
+      const axis = axes + usize(i) * AXIS_BYTES;
+      const m = i == batch ? examples : field(axis, AXIS_SIZE);
+      const at = r % m;
+      r /= m;
+      bx += at * field(axis, AXIS_X);
+      by += at * field(axis, AXIS_OTHER);
+    }
+    bx = bx * size + j * dx;
+    by = by * size + j * dy;
+    const stop = min(n - j, count);
+    for (let i = 0; i < stop; i++, bx += dx, by += dy, x += 4, other += 4) {
+      store<i32>(x, bx);
+      store<i32>(other, by);
+    }
+    count -= stop;
+    j = 0;
+    row++;
+  }
+}

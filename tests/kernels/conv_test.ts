@@ -1,0 +1,242 @@
+/**
+ * The convolution kernels against what their description means, element by element; and how much scratch they ask for.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { type ConvAxis, type ConvShape, planConv, runConv } from "../../src/loopnest/conv_plan.ts";
+import { Arena, type ArrayType, randoms } from "./arena.ts";
+
+const arena = new Arena(1024);
+
+interface Kind {
+  readonly name: "conv_float32" | "conv_float64";
+  readonly type: ArrayType<Float32Array | Float64Array>;
+  readonly epsilon: number;
+}
+
+const KINDS: Kind[] = [
+  { name: "conv_float32", type: Float32Array, epsilon: 2 ** -23 },
+  { name: "conv_float64", type: Float64Array, epsilon: 2 ** -52 },
+];
+
+/** One axis by its numbers alone. */
+interface AxisSpec {
+  readonly size: number;
+  readonly window: number;
+  readonly stride?: number;
+  readonly padding?: readonly [number, number];
+  readonly base?: number;
+  readonly dilation?: number;
+}
+
+/** What is convolved: groups, examples and features of one group, output features of one group. */
+interface Setting {
+  readonly groups: number;
+  readonly batch: number;
+  readonly features: number;
+  readonly rows: number;
+  readonly axes: readonly AxisSpec[];
+  /** Whether features come last in memory. */
+  readonly last?: boolean;
+}
+
+/** The strides of dense axes of the given sizes, put in memory in the given order. */
+function dense(sizes: readonly number[], order: readonly number[]): number[] {
+  const strides: number[] = [];
+  let step = 1;
+  for (let i = order.length - 1; i >= 0; i--) {
+    strides[order[i]!] = step;
+    step *= sizes[order[i]!]!;
+  }
+  return strides;
+}
+
+function shapeOf(s: Setting): { shape: ConvShape; sizes: [x: number, w: number, out: number] } {
+  const counts = s.axes.map(({ size, window, stride = 1, padding, base = 1, dilation = 1 }) => {
+    const [low, high] = padding ?? [0, 0];
+    return Math.floor(
+      ((size - 1) * base + low + high - (window - 1) * dilation) / stride + 1,
+    );
+  });
+  const spatial = s.axes.map((_, i) => i + 2);
+  const order = s.last ? [0, ...spatial, 1] : [0, 1, ...spatial];
+  const kernelOrder = s.last ? [...spatial, 1, 0] : [0, 1, ...spatial];
+  const xs = [s.batch, s.groups * s.features, ...s.axes.map((a) => a.size)];
+  const ws = [s.groups * s.rows, s.features, ...s.axes.map((a) => a.window)];
+  const os = [s.batch, s.groups * s.rows, ...counts];
+  const [x, w, o] = [dense(xs, order), dense(ws, kernelOrder), dense(os, order)];
+  const total = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1);
+  const shape: ConvShape = {
+    groups: s.groups,
+    groupStride: { x: s.features * x[1]!, w: s.rows * w[0]!, out: s.rows * o[1]! },
+    rows: s.rows,
+    rowStride: { w: w[0]!, out: o[1]! },
+    batch: s.batch,
+    batchStride: { x: x[0]!, out: o[0]! },
+    features: s.features,
+    featureStride: { x: x[1]!, w: w[1]! },
+    axes: s.axes.map((a, i): ConvAxis => ({
+      size: a.size,
+      window: a.window,
+      count: counts[i]!,
+      stride: a.stride ?? 1,
+      low: a.padding?.[0] ?? 0,
+      baseDilation: a.base ?? 1,
+      windowDilation: a.dilation ?? 1,
+      xStride: x[i + 2]!,
+      wStride: w[i + 2]!,
+      outStride: o[i + 2]!,
+    })),
+  };
+  return { shape, sizes: [total(xs), total(ws), total(os)] };
+}
+
+const SETTINGS: Record<string, Setting> = {
+  "one by one": { groups: 1, batch: 3, features: 17, rows: 19, axes: [{ size: 5, window: 1 }] },
+  "3x3 with padding": {
+    groups: 1,
+    batch: 2,
+    features: 5,
+    rows: 13,
+    axes: [
+      { size: 9, window: 3, padding: [1, 1] },
+      { size: 11, window: 3, padding: [1, 1] },
+    ],
+  },
+  "features last, strides": {
+    groups: 1,
+    batch: 2,
+    features: 6,
+    rows: 7,
+    axes: [{ size: 9, window: 2, stride: 2 }, { size: 8, window: 3, stride: 3, padding: [2, 0] }],
+    last: true,
+  },
+  "dilations, cropped": {
+    groups: 1,
+    batch: 1,
+    features: 3,
+    rows: 5,
+    axes: [
+      { size: 7, window: 4, stride: 3, padding: [4, -2], base: 4, dilation: 2 },
+      { size: 6, window: 3, stride: 2, padding: [-1, 3], base: 3, dilation: 2 },
+    ],
+  },
+  "groups": {
+    groups: 3,
+    batch: 2,
+    features: 4,
+    rows: 6,
+    axes: [{ size: 20, window: 3, padding: [1, 1] }],
+  },
+  "one feature to one": {
+    groups: 5,
+    batch: 2,
+    features: 1,
+    rows: 1,
+    axes: [
+      { size: 9, window: 3, padding: [1, 1] },
+      { size: 37, window: 3, padding: [1, 1] },
+    ],
+  },
+  "one feature to two, features last": {
+    groups: 4,
+    batch: 1,
+    features: 1,
+    rows: 2,
+    axes: [{ size: 19, window: 5, padding: [2, 2] }],
+    last: true,
+  },
+  "a long window": {
+    groups: 2,
+    batch: 1,
+    features: 1,
+    rows: 1,
+    axes: [{ size: 700, window: 650 }],
+  },
+  "more rows than a block": {
+    groups: 1,
+    batch: 1,
+    features: 9,
+    rows: 400,
+    axes: [{ size: 30, window: 2 }],
+  },
+  "more columns and steps than a block": {
+    groups: 1,
+    batch: 1,
+    features: 40,
+    rows: 9,
+    axes: [{ size: 700, window: 9, padding: [4, 4] }],
+  },
+  "many examples": {
+    groups: 1,
+    batch: 70,
+    features: 30,
+    rows: 4,
+    axes: [{ size: 65, window: 2, padding: [1, 0] }],
+  },
+};
+
+for (const kind of KINDS) {
+  for (const [name, setting] of Object.entries(SETTINGS)) {
+    Deno.test(`${kind.name}, ${name}: what its description means`, () => {
+      const size = kind.type.BYTES_PER_ELEMENT;
+      const { shape, sizes } = shapeOf(setting);
+      const { list, scratchBytes } = planConv(shape, size);
+      const random = randoms(sizes[0] * 7919 + sizes[1]);
+      const some = (n: number) => Array.from({ length: n }, random);
+      arena.reset();
+      const x = arena.place(kind.type, some(sizes[0]));
+      const w = arena.place(kind.type, some(sizes[1]));
+      const out = arena.place(kind.type, some(sizes[2]));
+      const spec = arena.place(Int32Array, [...list]);
+      const scratch = arena.place(Uint8Array, scratchBytes);
+      const expected = new Float64Array(sizes[2]);
+      runConv(list, x.data, w.data, expected);
+      arena.kernels[kind.name](spec.at, x.at, w.at, out.at, scratch.at);
+      arena.checkGuards(name);
+      const terms = shape.features * shape.axes.reduce((n, a) => n * a.window, 1);
+      for (let i = 0; i < expected.length; i++) {
+        const gap = Math.abs(out.data[i]! - expected[i]!);
+        assert(
+          gap <= kind.epsilon * terms,
+          `${name}: element ${i} is ${out.data[i]}, expected ${expected[i]}`,
+        );
+      }
+    });
+  }
+}
+
+Deno.test("a convolution's description means a convolution", () => {
+  // By hand: x = 1 2 3, padded by one zero, w = 1 10.
+  const { shape } = shapeOf({
+    groups: 1,
+    batch: 1,
+    features: 1,
+    rows: 1,
+    axes: [{ size: 3, window: 2, padding: [1, 0] }],
+  });
+  const out = [0, 0, 0];
+  runConv(planConv(shape, 4).list, [1, 2, 3], [1, 10], out);
+  assertEquals(out, [10, 21, 32]);
+});
+
+Deno.test("scratch does not grow with the number of examples, nor with the window", () => {
+  const scratch = (batch: number, window: number) =>
+    planConv(
+      shapeOf({
+        groups: 1,
+        batch,
+        features: 64,
+        rows: 64,
+        axes: [
+          { size: 56, window, padding: [window >> 1, window >> 1] },
+          { size: 56, window, padding: [window >> 1, window >> 1] },
+        ],
+      }).shape,
+      4,
+    ).scratchBytes;
+  const image = 64 * 56 * 56 * 4;
+  assertEquals(scratch(256, 3), scratch(1, 3));
+  assert(scratch(256, 7) < 1.5 * image, `${scratch(256, 7)} bytes for images of ${image}`);
+});
