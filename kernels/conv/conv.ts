@@ -9,6 +9,7 @@ import {
   OUT_GROUP, OUT_ROW, PARTS, PART_AXES, PART_BATCH, PART_COLUMN_RANK, PART_K_RANK, PART_OUT, PART_W, PART_X, points, ROWS,
   W_GROUP, W_ROW, X_BATCH, X_GROUP,
 } from "./spec";
+import { isThin, thinColumns, thinSteps } from "./thin";
 
 // The same numbers are in src/loopnest/conv_plan.ts, which computes the scratch space.
 /** Bytes of one row of a block of the kernel. */
@@ -84,6 +85,15 @@ function contract<T>(
       fillOffsets(columnAxes, columnRank, batch, examples, size, jc, nc, cx, co);
       clear<T>(m, nc, out, ors, co);
     }
+    return;
+  }
+  const thin = isThin<T>(part, m, examples);
+  if (thin == 1) {
+    thinColumns<T>(part, m, examples, x, w, rs, out, ors, scratch);
+    return;
+  }
+  if (thin == 2) {
+    thinSteps<T>(part, m, examples, x, w, rs, out, ors, scratch);
     return;
   }
   const parts = (k + kMax - 1) / kMax;
