@@ -21,8 +21,9 @@ import {
 } from "../core/jaxpr.ts";
 import type { Access, DotSpec, Lowered } from "../core/lowering.ts";
 import { cast, constant, type Expr, forEachOperand, makeVar } from "../loopnest/expr.ts";
+import { reductionIdentity } from "../loopnest/identity.ts";
 import { CHEAP, MAX_MOVES, opCost, SHORT_DOT, SMALL_PIECES, TINY_DOT } from "./cost.ts";
-import { aliasAsMap, dotAsReduce, piecesAsMap, reductionIdentity } from "./lowered.ts";
+import { aliasAsMap, dotAsReduce, piecesAsMap } from "./lowered.ts";
 import type { Node } from "./nodes.ts";
 import { type Term, type TermRef, Terms } from "./term.ts";
 

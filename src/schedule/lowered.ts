@@ -4,10 +4,9 @@
  * @module
  */
 import { type Shape, type ShapedArray, sizeOf } from "../core/aval.ts";
-import { type DType, dtypeInfo, type HostScalar, integerLimits } from "../core/dtype.ts";
+import { type DType, dtypeInfo } from "../core/dtype.ts";
 import type { Access, DotSpec, Lowered } from "../core/lowering.ts";
 import { binary, bitcast, cast, type Expr, index, select } from "../loopnest/expr.ts";
-import type { ReduceOp } from "../loopnest/ir.ts";
 
 /** A contraction as a reduction over the contracted axes. */
 export function dotAsReduce(
@@ -124,32 +123,4 @@ export function aliasAsMap(x: Access, from: ShapedArray, to: ShapedArray): Lower
       return bitcast(x(at), to.dtype);
     },
   };
-}
-
-/** What a reduction of nothing gives. */
-export function reductionIdentity(op: ReduceOp, dtype: DType): HostScalar {
-  const { kind } = dtypeInfo(dtype);
-  const [low, high]: readonly HostScalar[] = kind === "floating"
-    ? [-Infinity, Infinity]
-    : kind === "bool"
-    ? [false, true]
-    : integerLimits(dtype);
-  switch (op) {
-    case "add":
-    case "or":
-    case "xor":
-      return 0;
-    case "mul":
-      return 1;
-    case "and":
-      return kind === "signed" ? -1 : high;
-    case "max":
-      return low;
-    case "min":
-      return high;
-    default: {
-      const never: never = op;
-      return never;
-    }
-  }
 }
