@@ -29,7 +29,11 @@ export type Tangent = NDArray | Zero;
 export class UndefinedPrimal {
   /** Makes the type nominal. */
   declare private readonly undefinedPrimal: void;
-  /** @param aval Shape and dtype of the operand. */
+  /**
+   * Stands for the operand.
+   *
+   * @param aval Its shape and dtype.
+   */
   constructor(readonly aval: ShapedArray) {}
 }
 

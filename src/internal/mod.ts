@@ -22,3 +22,25 @@ export {
   nondifferentiableBackward,
   nontraceable,
 } from "./guards.ts";
+export { isUndefinedPrimal, UndefinedPrimal } from "../core/primitive.ts";
+export { Omega, omega, type OmegaOperand, type OmegaOptions, type OmegaUpdate } from "./omega.ts";
+export {
+  createVprim,
+  type FilterPrimitive,
+  filterPrimitiveBind,
+  filterPrimitiveDef,
+  type FilterPrimitiveRules,
+  materialiseZeros,
+  type Vprim,
+  type VprimRules,
+} from "./primitives.ts";
+export {
+  AbstractProgressMeter,
+  NoProgressMeter,
+  TextProgressMeter,
+  type TextProgressState,
+  type TqdmOptions,
+  TqdmProgressMeter,
+  type TqdmProgressState,
+} from "./progress_meter.ts";
+export { str2jax } from "./str2jax.ts";
