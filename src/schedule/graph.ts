@@ -269,7 +269,8 @@ export class Graph {
     let last = v.index;
     while (values[last + 1]?.eqn === v.eqn) last++;
     for (let i = last; values[i]?.eqn === v.eqn; i--) {
-      if (values[i].kind === "kernel" && !values[i].isToken) results.unshift(values[i]);
+      // Copies of a result, for an output that is given twice, are memory of the same equation and no results.
+      if (values[i].lowered?.kind === "kernel" && !values[i].isToken) results.unshift(values[i]);
     }
     return results;
   }

@@ -189,6 +189,16 @@ Deno.test("results that nobody uses are computed without harm", () => {
   compare(middle, [f32(), f32(3)], [floats(1), floats(1, 2, 3)], [[1, 2, 4]]);
 });
 
+Deno.test("a result that is given twice has two memories, and the step one result", () => {
+  const turn = (s: NDArray, xs: NDArray) => scan((s, x) => [s.add(x), s], [], [s], [xs], 3);
+  const fn: Fn = (s, xs) => {
+    const [last, all] = turn(s, xs);
+    return [all, last, all, last];
+  };
+  const expected = [[1, 2, 4], [7], [1, 2, 4], [7]];
+  compare(fn, [f32(), f32(3)], [floats(1), floats(1, 2, 3)], expected);
+});
+
 Deno.test("scans within scans", () => {
   let s = 1;
   const partials: number[] = [];

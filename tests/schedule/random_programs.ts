@@ -12,6 +12,8 @@ import { argmax, reduceMax } from "../../src/ops/reduce.ts";
 import { broadcastInDim, iota, reduceSum, reshape, transpose } from "../../src/ops/shape.ts";
 import { pad, rev, slice } from "../../src/ops/slicing.ts";
 import { literal } from "../../src/ops/common.ts";
+import * as lax from "../../src/lax/mod.ts";
+import * as numpy from "../../src/numpy/mod.ts";
 import { stage } from "../../src/transform/stage.ts";
 
 const shapes: readonly (readonly number[])[] = [
@@ -28,12 +30,27 @@ const shapes: readonly (readonly number[])[] = [
   [30, 40],
 ];
 
+/** What {@linkcode randomProgram} draws from, beyond the defaults. */
+export interface RandomOptions {
+  /** The dtype of the inputs, and of nearly all that is computed. */
+  readonly dtype?: "float32" | "float64";
+  /** The largest input. */
+  readonly maxSize?: number;
+  /** Whether loops, branches, sorts and lookups occur: primitives that are kernels or hold jaxprs. */
+  readonly wide?: boolean;
+}
+
 /** A program of about `length` equations, decided by `random`. */
-export function randomProgram(random: () => number, length: number): ClosedJaxpr {
+export function randomProgram(
+  random: () => number,
+  length: number,
+  { dtype = "float32", maxSize = Infinity, wide = false }: RandomOptions = {},
+): ClosedJaxpr {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)];
+  const small = shapes.filter((shape) => shape.reduce((a, b) => a * b, 1) <= maxSize);
   const avals: ShapedArray[] = [];
   const inputCount = 2 + Math.floor(random() * 3);
-  for (let i = 0; i < inputCount; i++) avals.push(shapedArray(pick(shapes), "float32"));
+  for (let i = 0; i < inputCount; i++) avals.push(shapedArray(pick(small), dtype));
   avals.push(shapedArray([], "int32"));
   return stage((inputs) => {
     const floats: NDArray[] = inputs.slice(0, -1);
@@ -44,9 +61,10 @@ export function randomProgram(random: () => number, length: number): ClosedJaxpr
         ? floats[Math.max(0, floats.length - 1 - Math.floor(random() * 3))]
         : pick(floats);
     for (let i = 0; i < length; i++) {
-      const x = step(value(), value, random, pick, start);
+      const make = wide && random() < 0.3 ? wideStep : step;
+      const x = make(value(), value, random, pick, start);
       // Bounded, so that differences stay differences of rounding.
-      floats.push(x.size < 4000 ? x : reduceSum(x, [0]));
+      floats.push(x.size < Math.min(4000, 20 * maxSize) ? x : reduceSum(x, [0]));
     }
     const outs = floats.slice(inputs.length - 1).filter(() => random() < 0.2);
     return [floats.at(-1)!, ...outs, ...(random() < 0.1 ? [inputs[0]] : [])];
@@ -108,7 +126,7 @@ function step(
     case 16:
       return pad(
         x,
-        literal(0.5, "float32"),
+        literal(0.5, x.dtype),
         x.shape.map(
           () => [Math.floor(random() * 3) - 1, Math.floor(random() * 3), random() < 0.2 ? 1 : 0],
         ),
@@ -121,7 +139,7 @@ function step(
       return elementary.tanh(dotGeneral(x, y, [[[a], [a]], [batch, batch]]));
     }
     case 18: {
-      const i = iota("float32", x.shape.length === 0 ? [3] : x.shape, 0);
+      const i = iota(floating(x), x.shape.length === 0 ? [3] : x.shape, 0);
       return arith.mul(fit(x, i), i);
     }
     case 19: {
@@ -133,13 +151,80 @@ function step(
     }
     case 20: {
       if (x.ndim === 0 || x.size === 0) return x;
-      return convert.convertElementType(argmax(x, Math.floor(random() * x.ndim)), "float32");
+      return convert.convertElementType(argmax(x, Math.floor(random() * x.ndim)), x.dtype);
     }
     default:
+      // Bits have no derivative: in float64, where derivatives are taken, the same by arithmetic.
+      if (x.dtype === "float64") return arith.abs(x);
       return convert.bitcastConvertType(
         logic.and(convert.bitcastConvertType(x, "int32"), 0x7fffffff),
         "float32",
       );
+  }
+}
+
+function floating(x: NDArray): "float32" | "float64" {
+  return x.dtype === "float64" ? "float64" : "float32";
+}
+
+/** A step by a primitive that is a kernel or holds jaxprs. */
+function wideStep(
+  x: NDArray,
+  value: () => NDArray,
+  random: () => number,
+  pick: <T>(list: readonly T[]) => T,
+  start: NDArray,
+): NDArray {
+  if (x.ndim === 0) return step(x, value, random, pick, start);
+  const axis = Math.floor(random() * x.ndim);
+  const positive = (v: NDArray) => logic.gt(mean(v, v.shape.map((_, k) => k)), 0);
+  switch (Math.floor(random() * 8)) {
+    case 0:
+      return lax.sort(x, { dimension: axis });
+    case 1:
+      return arith.mul(lax.cumsum(x, { axis, reverse: random() < 0.5 }), 1 / Math.max(1, x.size));
+    case 2:
+      return x.size === 0 ? x : numpy.take(x, numpy.argsort(x, axis).ravel(), {
+        axis,
+        mode: "clip",
+      });
+    case 3: {
+      if (x.size === 0) return x;
+      const rows = numpy.argmax(x, axis).ravel();
+      return x.at(start).add(elementary.tanh(x.get(rows.get(0))));
+    }
+    case 4: {
+      const turn = (c: NDArray, row: NDArray) => {
+        const next = elementary.tanh(arith.add(c, row));
+        return [next, arith.mul(next, row)] as const;
+      };
+      const [last, all] = lax.scan(turn, mean(x, [0]), x, { reverse: random() < 0.5 });
+      return arith.add(all, broadcastInDim(last, all.shape, last.shape.map((_, k) => k + 1)));
+    }
+    case 5: {
+      const y = fit(value(), x);
+      return lax.cond(
+        positive(y),
+        (a: NDArray) => arith.mul(a, y),
+        (a: NDArray) => elementary.sin(arith.sub(a, y)),
+        x,
+      );
+    }
+    case 6:
+      return lax.switch(
+        start,
+        [
+          (a: NDArray) => a,
+          (a: NDArray) => elementary.sin(a),
+          (a: NDArray) => elementary.tanh(arith.neg(a)),
+        ],
+        x,
+      );
+    default:
+      return lax.foriLoop(0, 3, (i, c: NDArray) => {
+        const turns = convert.convertElementType(i, x.dtype);
+        return elementary.sin(arith.add(c, arith.mul(x, turns)));
+      }, x);
   }
 }
 
