@@ -133,7 +133,20 @@ export const padP: Primitive<PadParams> = {
         `lax.pad: paddingConfig must have one entry for each of ${x.shape.length} axes; got ${paddingConfig.length}`,
       );
     }
-    const shape = x.shape.map((n, i) => paddedSize(n, paddingConfig[i]));
+    const shape = x.shape.map((n, i) => {
+      const [low, high, interior] = paddingConfig[i];
+      const size = paddedSize(n, paddingConfig[i]);
+      if (interior >= 0 && size >= 0) return size;
+      throw new ShapeError(
+        `lax.pad: an array of shape ${formatShape(x.shape)} cannot be padded by [${
+          [low, high, interior].join(", ")
+        }] along axis ${i}: ${
+          interior < 0
+            ? `the padding between elements, ${interior}, must not be negative`
+            : `its size would be ${size}`
+        }`,
+      );
+    });
     return [shapedArray(shape, x.dtype, x.weakType && value.weakType)];
   },
   lower: ([read, readValue], [x], [out], { paddingConfig }) => {
@@ -198,11 +211,9 @@ export const padP: Primitive<PadParams> = {
   },
 };
 
-/** The size of an axis after padding. */
+/** The size of an axis after padding; negative where more is cropped than there is. */
 export function paddedSize(n: number, [low, high, interior]: PadAxis): number {
-  const size = low + high + n + Math.max(0, n - 1) * interior;
-  if (interior < 0) throw new ShapeError(`lax.pad: interior padding must be >= 0; got ${interior}`);
-  return Math.max(0, size);
+  return low + high + n + Math.max(0, n - 1) * interior;
 }
 
 /** Pads each axis. */

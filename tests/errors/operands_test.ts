@@ -85,6 +85,22 @@ const rows: readonly [
     "key",
   ]],
   ["transpose", () => np.transpose(np.zeros([2, 3]), [0, 0]), vn.ShapeError, ["permutation"]],
+  [
+    "padding that crops more than there is",
+    () => lax.pad(np.zeros([0, 3]), 0.5, [[-1, 0, 0], [0, 0, 0]]),
+    vn.ShapeError,
+    ["lax.pad", "[0, 3]", "axis 0", "-1"],
+  ],
+  [
+    "padding between by less than nothing",
+    () => lax.pad(np.zeros([3]), 0, [[0, 0, -1]]),
+    vn.ShapeError,
+    [
+      "lax.pad",
+      "axis 0",
+      "-1",
+    ],
+  ],
   ["dynamicSlice", () => lax.dynamicSlice(np.zeros([3]), [0], [4]), vn.ShapeError, [
     "lax.dynamicSlice",
     "[4]",

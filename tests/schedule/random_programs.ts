@@ -128,7 +128,11 @@ function step(
         x,
         literal(0.5, x.dtype),
         x.shape.map(
-          () => [Math.floor(random() * 3) - 1, Math.floor(random() * 3), random() < 0.2 ? 1 : 0],
+          (n) => [
+            Math.max(-n, Math.floor(random() * 3) - 1),
+            Math.floor(random() * 3),
+            random() < 0.2 ? 1 : 0,
+          ],
         ),
       );
     case 17: {
