@@ -90,7 +90,7 @@ export function wangMoinStart(slots: number): WangMoinState {
   const levels = broadcastInDim(int(0), [slots], []);
   return {
     // The first step is never given up.
-    levels: withRow(levels, int(0), int(never), null),
+    levels: withRow(levels, int(0), int(never)),
     dispensable: broadcastInDim(literal(false, "bool"), [slots], []),
   };
 }
@@ -109,12 +109,12 @@ export function wangMoin(
   const own = rowOf(levels, slot);
   const level = select(any, int(0), add(own, 1));
   const freed = or(dispensable, lt(levels, all(own)));
-  const kept = withRow(dispensable, slot, literal(false, "bool"), null);
+  const kept = withRow(dispensable, slot, literal(false, "bool"));
   return {
     save: null,
     slot,
     state: {
-      levels: withRow(levels, slot, level, null),
+      levels: withRow(levels, slot, level),
       dispensable: select(all(any), kept, freed),
     },
   };

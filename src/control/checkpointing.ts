@@ -29,7 +29,7 @@ import {
   wangMoinStart,
 } from "./checkpoint_schedule.ts";
 import { fixedPoint, isPresent } from "./common.ts";
-import { loopWhile, rowOf, withRow } from "./structured.ts";
+import { loopWhile, rowOf, withRow, withRows } from "./structured.ts";
 
 /** Parameters of a checkpointed loop. */
 export interface CheckpointedParams {
@@ -129,16 +129,19 @@ export function runForward(
         const slices = xs.map((x) => rowOf(x, s.step));
         const outs = evalClosedJaxpr(p.bodyJaxpr, [...consts, ...s.carry, ...slices]);
         const decision = decide(s.step, s.steps, s.controller);
-        const put = (rows: NDArray, x: NDArray) =>
-          decision === null ? rows : withRow(rows, decision.slot, x, decision.save);
-        const own = kept(s.carry);
+        const [steps, ...saved] = decision === null ? [s.steps, ...s.saved] : withRows(
+          [s.steps, ...s.saved],
+          decision.slot,
+          [s.step, ...kept(s.carry)],
+          decision.save,
+        );
         return {
           step: add(s.step, 1),
           controller: decision === null ? s.controller : decision.state,
           carry: outs.slice(0, p.numCarry),
-          ys: s.ys.map((y, k) => withRow(y, s.step, outs[p.numCarry + k], null)),
-          steps: put(s.steps, s.step),
-          saved: s.saved.map((rows, k) => put(rows, own[k])),
+          ys: s.ys.map((y, k) => withRow(y, s.step, outs[p.numCarry + k])),
+          steps,
+          saved,
         };
       },
     );
@@ -276,13 +279,14 @@ export function runBackward(
         const carry = outs.slice(0, numCarry).filter((_, i) => !p.buffers[i]);
         const save = eq(step, s.next);
         const used = select(save, add(s.used, 1), s.used);
+        const [steps, ...saved] = withRows([s.steps, ...s.saved], s.used, [step, ...carry], save);
         return {
           step,
           carry,
           used,
           next: select(save, nextCheckpoint(step, target, used, slots), s.next),
-          steps: withRow(s.steps, s.used, step, save),
-          saved: s.saved.map((rows, k) => withRow(rows, s.used, carry[k], save)),
+          steps,
+          saved,
         };
       },
     );
@@ -302,7 +306,7 @@ export function runBackward(
       consts: all.slice(0, nc).filter(isArray).map((t, k) =>
         addTangents(s.consts[k], t) as NDArray
       ),
-      xs: all.slice(nc + numCarry).filter(isArray).map((t, k) => withRow(s.xs[k], last, t, null)),
+      xs: all.slice(nc + numCarry).filter(isArray).map((t, k) => withRow(s.xs[k], last, t)),
       primal: reached && { ...reached, ...load(last, reached.used, reached) },
     };
   };

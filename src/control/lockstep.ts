@@ -1,6 +1,6 @@
 /**
  * Loops in lockstep: what a loop over a condition does once it is mapped. It goes on while any example wants to (`unvmap_any`), and examples that have
- * ended stay as they are (`select_if_vmap`). Without a mapped axis both are nothing at all.
+ * ended stay as they are (`select_if_vmap`), which without a mapped axis is nothing at all.
  *
  * @module
  */
@@ -11,7 +11,6 @@ import { type Primitive, type Tangent, UndefinedPrimal, Zero } from "../core/pri
 import { bind1 } from "../core/trace.ts";
 import { axisToFront, type NoParams, noParams } from "../ops/common.ts";
 import { select } from "../ops/logic.ts";
-import { reduceOr } from "../ops/reduce.ts";
 import { axisTools, batchToFront, instantiate } from "../ops/shape.ts";
 import { isPresent } from "./common.ts";
 
@@ -19,21 +18,6 @@ import { isPresent } from "./common.ts";
 function projection(avals: readonly ShapedArray[], position: number): ClosedJaxpr {
   const vars = avals.map((aval) => new JaxprVar(aval));
   return closeJaxpr(makeJaxprOf([], vars, [vars[position]], []), []);
-}
-
-/** `unvmap_any`: a 0-d bool as it is; mapped, whether it holds for any example, which is the same for all. */
-export const unvmapAnyP: Primitive<NoParams> = {
-  name: "unvmap_any",
-  abstractEval: ([x]) => [x],
-  evaluate: ([x]) => [x],
-  jvp: ([x]) => [[unvmapAny(x)], [new Zero(x.aval)]],
-  batch: ([x], [dim]) => [[unvmapAny(reduceOr(x, [dim!]))], [null]],
-  higherOrder: { inline: (_params, avals) => projection(avals, 0) },
-};
-
-/** Whether a 0-d bool holds for any example of all mapped axes. */
-export function unvmapAny(x: NDArray): NDArray {
-  return bind1(unvmapAnyP, [x], noParams);
 }
 
 /** `select_if_vmap`: of a 0-d bool and two values, the first value; where the bool is mapped, each example's choice. */

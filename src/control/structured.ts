@@ -8,10 +8,10 @@ import type { NDArray } from "../core/array.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { lit } from "../ops/common.ts";
 import { dynamicSlice, dynamicUpdateSlice } from "../ops/dynamic.ts";
-import { select } from "../ops/logic.ts";
 import { reshape } from "../ops/shape.ts";
 import { stage } from "../transform/stage.ts";
 import { flatten, unflatten } from "../tree/flatten.ts";
+import { bindCond } from "./cond.ts";
 import { bindWhile } from "./while.ts";
 
 /** `while (condition(state)) state = body(state)` over trees of arrays. */
@@ -51,8 +51,26 @@ export function rowOf(xs: NDArray, i: NDArray): NDArray {
   return reshape(dynamicSlice(xs, startsOf(xs, i), [1, ...shape]), shape);
 }
 
-/** `xs` with `x` at `i`, where `when` holds (always, for `null`). Touches that row alone. */
-export function withRow(xs: NDArray, i: NDArray, x: NDArray, when: NDArray | null): NDArray {
-  const chosen = when === null ? x : select(when, x, rowOf(xs, i));
-  return dynamicUpdateSlice(xs, reshape(chosen, [1, ...x.shape]), startsOf(xs, i));
+/** `xs` with `x` at `i`. Touches that row alone. */
+export function withRow(xs: NDArray, i: NDArray, x: NDArray): NDArray {
+  return dynamicUpdateSlice(xs, reshape(x, [1, ...x.shape]), startsOf(xs, i));
+}
+
+/** Several `xs`, each with its `x` at `i`, where `when` holds (always, for `null`). Touches those rows alone, and nothing where it does not hold. */
+export function withRows(
+  xs: readonly NDArray[],
+  i: NDArray,
+  rows: readonly NDArray[],
+  when: NDArray | null,
+): readonly NDArray[] {
+  const write = (all: readonly NDArray[], at: NDArray, values: readonly NDArray[]) =>
+    all.map((x, k) => withRow(x, at, values[k]));
+  if (when === null || xs.length === 0) return write(xs, i, rows);
+  const n = xs.length;
+  const operands = [...xs, i, ...rows];
+  const avals = operands.map((x) => x.aval);
+  return bindCond(convertElementType(when, "int32"), operands, [
+    stage((all) => all.slice(0, n), avals),
+    stage((all) => write(all.slice(0, n), all[n], all.slice(n + 1)), avals),
+  ]);
 }

@@ -11,13 +11,13 @@ import { checkpointCall } from "../control/checkpoint.ts";
 import { bindCheckpointed } from "../control/checkpointed.ts";
 import { defaultCheckpoints, int } from "../control/checkpoint_schedule.ts";
 import { bindCond } from "../control/cond.ts";
-import { unvmapAny } from "../control/lockstep.ts";
 import { bindScan } from "../control/scan.ts";
 import { loopWhile } from "../control/structured.ts";
 import { bindWhile } from "../control/while.ts";
 import { add } from "../ops/arith.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { and, lt } from "../ops/logic.ts";
+import { unvmapAny } from "../ops/unvmap.ts";
 import { evalClosedJaxpr, stage } from "../transform/stage.ts";
 import {
   avalsOf,

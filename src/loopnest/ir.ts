@@ -143,7 +143,10 @@ export interface Copy {
   readonly to: number;
 }
 
-/** Control flow and calls of the host: runs inner programs, or a function, on whole, contiguous buffers. No operand shares memory with a result. */
+/**
+ * Control flow and calls of the host: runs inner programs, or a function, on whole, contiguous buffers. No operand shares memory with a result, but for those
+ * that {@linkcode operandsInPlace} pairs, which may.
+ */
 export interface Control {
   readonly kind: "control";
   /** From the primitive it came from, for people. */
@@ -157,7 +160,8 @@ export interface Control {
 
 /**
  * What control flow runs, and how often; operands and results are those of `LoweredControl`. An output of a body that is a carry
- * may have the same carry, as it came in, as its donor: it is then updated in place. No other output has a donor.
+ * may have the same carry, as it came in, as its donor: it is then updated in place. An output of a branch may have an input as its donor, the same one
+ * in all branches. No other output has a donor.
  */
 export type ScheduledControl =
   | {
@@ -194,6 +198,36 @@ export function innerPrograms(control: ScheduledControl): readonly Program[] {
       return control.branches;
     case "callback":
       return [];
+    default: {
+      const never: never = control;
+      return never;
+    }
+  }
+}
+
+/**
+ * For each result of control flow, the operand that starts in its place, as the donors of the inner programs tell: where the two do not share memory,
+ * it is copied there first. -1 for none.
+ */
+export function operandsInPlace(control: ScheduledControl, results: number): number[] {
+  const pairs = new Array<number>(results).fill(-1);
+  const read = (program: Program, firstOperand: number) => {
+    for (const { role, position, donor } of program.buffers) {
+      if (role === "output" && donor >= 0) pairs[position] = firstOperand + donor;
+    }
+  };
+  switch (control.kind) {
+    case "scan":
+      read(control.body, 0);
+      return pairs;
+    case "while":
+      read(control.body, control.numConditionConsts);
+      return pairs;
+    case "cond":
+      read(control.branches[0]!, 1);
+      return pairs;
+    case "callback":
+      return pairs;
     default: {
       const never: never = control;
       return never;

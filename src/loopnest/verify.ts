@@ -7,7 +7,16 @@
 import { dtypeInfo, isFloating, isStored, wideOf } from "../core/dtype.ts";
 import { InternalError } from "../errors.ts";
 import type { Expr, Var } from "./expr.ts";
-import type { BufferDecl, Control, Dot, KernelCall, Nest, Program, Stmt } from "./ir.ts";
+import {
+  type BufferDecl,
+  type Control,
+  type Dot,
+  type KernelCall,
+  type Nest,
+  operandsInPlace,
+  type Program,
+  type Stmt,
+} from "./ir.ts";
 import { findKernel } from "./kernels.ts";
 import { printExpr, printNest } from "./print.ts";
 
@@ -124,7 +133,12 @@ function verifyControl(program: Program, { name, control, operands, results }: C
   };
   const find = (b: number) => program.buffers[b] ?? fail(`no b${b}`);
   const [ins, outs] = [operands.map(find), results.map(find)];
-  for (const id of results) if (operands.includes(id)) fail(`b${id} is operand and result`);
+  const inPlace = operandsInPlace(control, results.length);
+  results.forEach((id, i) => {
+    operands.forEach((operand, k) => {
+      if (operand === id && inPlace[i] !== k) fail(`b${id} is operand and result`);
+    });
+  });
   const check = (inner: Program, inputs: readonly Wanted[], outputs: readonly Wanted[]) => {
     verifyProgram(inner);
     for (const [role, wanted] of [["input", inputs], ["output", outputs]] as const) {
@@ -175,7 +189,20 @@ function verifyControl(program: Program, { name, control, operands, results }: C
     case "cond": {
       if (ins[0]?.dtype !== "int32" || ins[0].size !== 1) fail("the index is no int32");
       if (control.branches.length === 0) fail("no branches");
-      const plain = outs.map(({ dtype, size }) => ({ dtype, size }));
+      // The first branch tells which inputs are updated in place; the others must do likewise.
+      const plain = outs.map(({ dtype, size }, i): Wanted => {
+        const donor = inPlace[i]! - 1;
+        if (donor >= 0 && !fits(ins[donor + 1]!, outs[i])) {
+          fail(`result ${i} is not like operand ${donor + 1}`);
+        }
+        return donor < 0 ? { dtype, size } : { dtype, size, donor };
+      });
+      for (const branch of control.branches) {
+        const own = operandsInPlace({ kind: "cond", branches: [branch] }, outs.length);
+        if (own.some((k, i) => k !== inPlace[i])) {
+          fail("branches differ in what they update in place");
+        }
+      }
       for (const branch of control.branches) check(branch, ins.slice(1), plain);
       return;
     }

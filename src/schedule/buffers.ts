@@ -8,10 +8,10 @@
  *
  * @module
  */
-import type { BufferDecl } from "../loopnest/ir.ts";
+import { type BufferDecl, operandsInPlace, type ScheduledControl } from "../loopnest/ir.ts";
 import type { Graph, Value } from "./graph.ts";
 import type { NestTerms } from "./nest.ts";
-import type { Node } from "./nodes.ts";
+import type { KernelNode, Node } from "./nodes.ts";
 import type { Term } from "./term.ts";
 
 /** A step in its place, with what it computes if it is a nest. */
@@ -27,7 +27,12 @@ export interface BufferPlan {
   readonly bufferOf: (v: Value) => number;
   /** Copies whose two sides turned out to be one place. */
   readonly needless: ReadonlySet<Node>;
+  /** What control flow runs, for each such step. */
+  readonly controls: ReadonlyMap<Node, ScheduledControl>;
 }
+
+/** Schedules what a step of control flow runs; `dying` tells which operands nobody reads afterwards. */
+export type PlanControl = (node: KernelNode, dying: readonly boolean[]) => ScheduledControl;
 
 /** Bytes that slots are aligned to: a cache line. */
 const ALIGNMENT = 64;
@@ -61,8 +66,9 @@ export function planBuffers(
   steps: readonly PlannedStep[],
   outputs: readonly Value[],
   donated: readonly Donation[],
+  planControl: PlanControl,
 ): BufferPlan {
-  return new Planner(graph, steps, outputs, donated).run();
+  return new Planner(graph, steps, outputs, donated, planControl).run();
 }
 
 class Planner {
@@ -73,12 +79,14 @@ class Planner {
   /** Inputs that may be overwritten, and by which output; -1 is any. */
   private readonly free = new Map<Value, number>();
   private readonly needless = new Set<Node>();
+  private readonly controls = new Map<Node, ScheduledControl>();
 
   constructor(
     private readonly graph: Graph,
     private readonly steps: readonly PlannedStep[],
     private readonly outputs: readonly Value[],
     donated: readonly Donation[],
+    private readonly planControl: PlanControl,
   ) {
     graph.inputs.forEach((v, k) => this.positions.set(v, k));
     graph.inputs.forEach((v, k) => {
@@ -97,6 +105,7 @@ class Planner {
       }
     });
     this.dropCopies();
+    this.shareControl();
     this.donate();
     this.reuseInPlace();
     return this.place();
@@ -173,6 +182,38 @@ class Planner {
       this.join(from, to);
       this.needless.add(node);
     }
+  }
+
+  /** Schedules what control flow runs; a result that is updated in place takes the memory of the operand that it starts as, if that dies here. */
+  private shareControl(): void {
+    this.steps.forEach(({ node }, k) => {
+      if (node.kind !== "kernel" || node.call.control === undefined) return;
+      const roots = node.operands.map((v) => v.root);
+      const dying = roots.map((v) =>
+        roots.filter((other) => other === v).length === 1 && this.diesAt(v, k)
+      );
+      const control = this.planControl(node, dying);
+      this.controls.set(node, control);
+      operandsInPlace(control, node.results.length).forEach((operand, i) => {
+        if (operand < 0 || !dying[operand]) return;
+        const to = this.slots.get(node.results[i])!;
+        if (to.start !== k || to.donor >= 0 || roots[operand].bytes !== node.results[i].bytes) {
+          return;
+        }
+        const from = this.slots.get(roots[operand]);
+        if (from === undefined) {
+          if (this.mayTake(to, roots[operand])) this.takeOver(to, roots[operand]);
+        } else if (from !== to) this.join(from, to);
+      });
+    });
+  }
+
+  /** Whether step `k` is the last to read a value that may be overwritten. */
+  private diesAt(v: Value, k: number): boolean {
+    if (this.lastRead.get(v) !== k || v.size === 0) return false;
+    if (v.kind === "input") return this.free.has(v);
+    const slot = this.slots.get(v);
+    return slot !== undefined && slot.output < 0 && slot.end === k;
   }
 
   /** Whether an output may have an input's memory, as far as the caller cares. */
@@ -317,6 +358,7 @@ class Planner {
       buffers,
       scratchBytes,
       needless: this.needless,
+      controls: this.controls,
       bufferOf: (v) => ids.get(v)!,
     };
   }

@@ -11,7 +11,13 @@ import { CompileError, InternalError } from "../errors.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
 import type { HostCallback } from "../core/lowering.ts";
 import type { KernelArg, Program, Step } from "../loopnest/ir.ts";
-import { type BufferPlan, type Donation, planBuffers, type PlannedStep } from "./buffers.ts";
+import {
+  type BufferPlan,
+  type Donation,
+  planBuffers,
+  type PlanControl,
+  type PlannedStep,
+} from "./buffers.ts";
 import { scheduleControl, type ScheduleInner } from "./control.ts";
 import { emitNest } from "./emit.ts";
 import { fuse } from "./fuse.ts";
@@ -62,13 +68,15 @@ export function scheduleSimplified(closed: ClosedJaxpr, options: ScheduleOptions
       node,
       nest: node.kind === "nest" ? nestTerms(graph, node) : null,
     })));
-  const plan = stage(
-    "buffers",
-    () => planBuffers(graph, steps, outputs, options.donated ?? []),
-  );
   const callbacks = options.callbacks ?? [];
   const inner: ScheduleInner = (closed, name, donated) =>
     schedule(closed, { name, donated, fuse: options.fuse ?? true, callbacks });
+  const planControl: PlanControl = ({ call }, dying) =>
+    scheduleControl(call.control!, call.name, inner, dying, callbacks);
+  const plan = stage(
+    "buffers",
+    () => planBuffers(graph, steps, outputs, options.donated ?? [], planControl),
+  );
   return {
     name: options.name,
     buffers: plan.buffers,
@@ -77,7 +85,7 @@ export function scheduleSimplified(closed: ClosedJaxpr, options: ScheduleOptions
       () =>
         steps
           .filter(({ node }) => node.kind !== "barrier" && !plan.needless.has(node))
-          .map((s) => emitStep(s, plan, inner, callbacks)),
+          .map((s) => emitStep(s, plan)),
     ),
     scratchBytes: plan.scratchBytes,
   };
@@ -101,12 +109,7 @@ function checkSizes(graph: Graph): void {
   }
 }
 
-function emitStep(
-  { node, nest }: PlannedStep,
-  plan: BufferPlan,
-  inner: ScheduleInner,
-  callbacks: HostCallback[],
-): Step {
+function emitStep({ node, nest }: PlannedStep, plan: BufferPlan): Step {
   const { bufferOf } = plan;
   switch (node.kind) {
     case "nest":
@@ -116,7 +119,7 @@ function emitStep(
     case "dot":
       return emitDot(node, bufferOf);
     case "kernel":
-      return emitKernel(node, bufferOf, inner, callbacks);
+      return emitKernel(node, plan);
     case "barrier":
       throw new InternalError("schedule: a barrier is no step");
     default: {
@@ -151,18 +154,14 @@ function emitDot(node: DotNode, bufferOf: (v: Value) => number): Step {
   };
 }
 
-function emitKernel(
-  node: KernelNode,
-  bufferOf: (v: Value) => number,
-  inner: ScheduleInner,
-  callbacks: HostCallback[],
-): Step {
-  const { name, control } = node.call;
+function emitKernel(node: KernelNode, { bufferOf, controls }: BufferPlan): Step {
+  const { name } = node.call;
+  const control = controls.get(node);
   if (control !== undefined) {
     return {
       kind: "control",
       name,
-      control: scheduleControl(control, name, inner, callbacks),
+      control,
       operands: node.operands.map((v) => bufferOf(v.root)),
       results: node.results.map(bufferOf),
     };

@@ -12,6 +12,7 @@ import { addP, divP, mulP, negP, subP } from "../ops/arith.ts";
 import { nameP } from "../ops/barrier.ts";
 import { convertElementTypeP, stopGradientP } from "../ops/convert.ts";
 import { notP, selectNP } from "../ops/logic.ts";
+import { addAnyP } from "../ops/rules.ts";
 import {
   broadcastInDimP,
   type BroadcastInDimParams,
@@ -42,6 +43,8 @@ const rules = new Map<AnyPrimitive, Rule>([
     ({ invars: [x, y] }, def) => isNothing(y, true, def) ? x : isNothing(x, true, def) ? y : null,
   ],
   [subP, ({ invars: [x, y] }, def) => isNothing(y, false, def) ? x : null],
+  // A zero among cotangents stands for a symbolic one, whose sign nobody asks.
+  [addAnyP, ({ invars: [x, y] }, def) => isZero(y, def) ? x : isZero(x, def) ? y : null],
   [negP, ({ invars: [x] }, def) => operandOf(negP, x, def)],
   [notP, ({ invars: [x] }, def) => operandOf(notP, x, def)],
   [copyP, ({ invars: [x] }) => x],
@@ -80,6 +83,10 @@ function isScalar(x: Atom, value: number, def: Definitions): boolean {
 
 function isNothing(x: Atom, negative: boolean, def: Definitions): boolean {
   return isScalar(x, isFloating(x.aval.dtype) && negative ? -0 : 0, def);
+}
+
+function isZero(x: Atom, def: Definitions): boolean {
+  return isScalar(x, 0, def) || isScalar(x, -0, def);
 }
 
 function scalarOf(x: Atom, def: Definitions): HostScalar | null {

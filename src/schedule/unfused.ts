@@ -160,6 +160,7 @@ class Unfused {
         call.control,
         call.name,
         (inner, name) => scheduleUnfused(inlineCalls(inner), name, this.callbacks),
+        [],
         this.callbacks,
       );
       this.steps.push({ kind: "control", name: call.name, control, operands, results });

@@ -8,7 +8,7 @@
  * @module
  */
 import { dtypeInfo } from "../../core/dtype.ts";
-import type { BufferDecl, Control, Program } from "../../loopnest/ir.ts";
+import { type BufferDecl, type Control, operandsInPlace, type Program } from "../../loopnest/ir.ts";
 import type { Assembler, Ref } from "./assembler.ts";
 import { FunctionBuilder, type Value } from "./function.ts";
 
@@ -117,7 +117,7 @@ class ControlEmitter {
       return;
     }
     const { run } = this.#inner(body, "body");
-    const swings = this.#carries(body, numConsts, [{ table, first: numConsts }], table, length);
+    const swings = this.#carries(numConsts, [{ table, first: numConsts }], table, length);
     const moves: [entry: number, by: number][] = [];
     const slice = (entry: number, buffer: number, address: Ref) => {
       const bytes = this.#bytesOf(buffer) / length;
@@ -164,7 +164,7 @@ class ControlEmitter {
       { table: asked, first: numConditionConsts },
     ];
     const consts = numConditionConsts + numBodyConsts;
-    const swings = this.#carries(body, consts, readers, table, 1);
+    const swings = this.#carries(consts, readers, table, 1);
     const test = this.#inner(condition, "condition").run;
     const { run } = this.#inner(body, "body");
     const turn = [this.#call(test, asked)];
@@ -190,7 +190,12 @@ class ControlEmitter {
     const { operands, results } = this.#step;
     const table = this.#table(operands.length - 1, results.length);
     for (let i = 1; i < operands.length; i++) this.#set(table.input(i - 1), this.#operand(i));
-    for (let i = 0; i < results.length; i++) this.#set(table.output(i), this.#result(i));
+    operandsInPlace(this.#step.control, results.length).forEach((operand, i) => {
+      this.#set(table.output(i), this.#result(i));
+      if (operand < 0) return;
+      this.#moveToResult(i, operand);
+      this.#set(table.input(operand - 1), this.#result(i));
+    });
     const index = fn.keep("i32", this.#asm.load("i32", 4, this.#operand(0), 0));
     const calls = branches.map((b, i) => this.#call(this.#inner(b, `branch${i}`).run, table));
     let code = calls.pop()!;
@@ -235,7 +240,6 @@ class ControlEmitter {
    * Those that are not updated in place are returned; after `turns` turns, or an odd number, they are in the result.
    */
   #carries(
-    body: Program,
     firstOperand: number,
     readers: readonly { readonly table: Table; readonly first: number }[],
     writer: Table,
@@ -243,15 +247,13 @@ class ControlEmitter {
   ): Swing[] {
     const fn = this.#fn;
     const swings: Swing[] = [];
-    const inPlace = new Set(
-      body.buffers.flatMap((b) => b.role === "output" && b.donor >= 0 ? [b.position] : []),
-    );
     const { control, results } = this.#step;
+    const inPlace = operandsInPlace(control, results.length);
     const count = control.kind === "scan" ? control.numCarry : results.length;
     for (let i = 0; i < count; i++) {
       const entries = readers.map((r) => r.table.input(r.first + i));
-      if (inPlace.has(i)) {
-        this.#copyToResult(i, this.#operand(firstOperand + i));
+      if (inPlace[i]! >= 0) {
+        this.#moveToResult(i, firstOperand + i);
         for (const entry of [...entries, writer.output(i)]) this.#set(entry, this.#result(i));
         continue;
       }
@@ -334,6 +336,15 @@ class ControlEmitter {
   #copyCode(i: number, from: Ref): Ref {
     const bytes = this.#bytesOf(this.#step.results[i]!);
     return this.#asm.module.memory.copy(this.#result(i), from, this.#asm.i32(bytes));
+  }
+
+  /** Puts an operand in the place of a result, unless it is there already. */
+  #moveToResult(i: number, operand: number): void {
+    const [from, to] = [this.#step.operands[operand]!, this.#step.results[i]!];
+    const { role, position } = this.#host.buffers[from]!;
+    const isThere = from === to ||
+      (role === "input" && this.#host.buffers[to]!.donor === position);
+    if (!isThere) this.#copyToResult(i, this.#operand(operand));
   }
 
   #copyToResult(i: number, from: Ref): void {

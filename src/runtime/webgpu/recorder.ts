@@ -272,10 +272,16 @@ export class Recorder {
 
   async #cond(
     branches: readonly DeviceProgram[],
-    [chosen, ...operands]: readonly View[],
+    [chosen, ...given]: readonly View[],
     results: readonly View[],
   ): Promise<void> {
     const last = branches.length - 1;
+    const operands = [...given];
+    outputsOf(branches[0]).forEach(({ donor }, i) => {
+      if (donor < 0) return;
+      this.#copy(given[donor], results[i]);
+      operands[donor] = results[i];
+    });
     if (branches.some((branch) => branch.waits)) {
       const index = Math.max(0, Math.min(last, await this.#wordOf(chosen)));
       return await this.run(branches[index], operands, results);
