@@ -64,6 +64,8 @@ export function slice(
 export interface UpdateOptions {
   /** `"drop"` (or `"fill"`; the default) writes nothing there, `"clip"` takes the nearest element. */
   readonly mode?: "drop" | "fill" | "clip" | "promise_in_bounds";
+  /** Whether no element is indexed twice, which the caller then knows: derivatives cost less. False unless told. */
+  readonly uniqueIndices?: boolean;
 }
 
 /** What {@linkcode IndexUpdate.get} does with indices out of bounds. */

@@ -4,13 +4,20 @@
  * @module
  */
 import { ArgumentError } from "../errors.ts";
-import type { ArrayLike, Index, LookupOptions, NDArray, UpdateOptions } from "../core/array.ts";
+import {
+  type ArrayLike,
+  type Index,
+  type LookupOptions,
+  NDArray,
+  type UpdateOptions,
+} from "../core/array.ts";
 import type { Shape } from "../core/aval.ts";
 import type { DType } from "../core/dtype.ts";
 import { selectIfVmap } from "../control/lockstep.ts";
 import { asArray, broadcastArray } from "../numpy/promote.ts";
 import { where } from "../numpy/where.ts";
 import { convertElementType } from "../ops/convert.ts";
+import { literal } from "../ops/common.ts";
 import { and } from "../ops/logic.ts";
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
 import { registerPytreeNode } from "../tree/registry.ts";
@@ -98,21 +105,48 @@ export class LoopBuffer {
     outer: readonly NDArray[],
     options: UpdateOptions,
   ): LoopBuffer {
-    const alive = [...outer, this.alive];
+    const all = [...outer, this.alive];
     const { array } = this;
     if (array instanceof LoopBuffer) {
-      const inner = array.write(index, value, asked, alive, options);
+      const inner = array.write(index, value, asked, all, options);
       return new LoopBuffer(inner, this.alive, this.tag);
     }
+    const alive = all.reduce((a, b) => and(a, b));
+    const given = asArray(value, "buffer.at(...).set");
+    const elsewhere = options.mode === undefined || options.mode === "drop"
+      ? redirected(index, alive, asked)
+      : null;
+    const unique = { ...options, uniqueIndices: true };
+    if (elsewhere !== null) {
+      return new LoopBuffer(array.at(...elsewhere).set(given, unique), this.alive, this.tag);
+    }
+    // Without an index to turn away, an example that has ended writes what is there already.
     const place = array.at(...index);
     const old = place.get();
-    const given = asArray(value, "buffer.at(...).set");
     let next = broadcastArray(convertElementType(given, array.dtype), old.shape);
-    // An example that has ended writes what is there already.
     if (asked !== null) next = where(asked, next, old);
-    next = selectIfVmap(alive.reduce((a, b) => and(a, b)), next, old);
-    return new LoopBuffer(place.set(next, options), this.alive, this.tag);
+    return new LoopBuffer(place.set(selectIfVmap(alive, next, old), unique), this.alive, this.tag);
   }
+}
+
+/** An index that no axis has. */
+const outOfBounds = 2 ** 31 - 1;
+
+/** The index, out of bounds where nothing is to be written, so that the write costs no look at what was there; `null` where no part of it is an integer. */
+function redirected(
+  index: readonly Index[],
+  alive: NDArray,
+  asked: NDArray | null,
+): Index[] | null {
+  const isInteger = (it: Index) =>
+    typeof it === "number" || (it instanceof NDArray && it.dtype !== "bool");
+  const at = index.findIndex(isInteger);
+  if (at < 0) return null;
+  const given = asArray(index[at] as NDArray | number, "buffer.at");
+  const it = convertElementType(given, "int32");
+  const nowhere = broadcastArray(literal(outOfBounds, "int32"), it.shape);
+  const wanted = asked === null ? it : where(asked, it, nowhere);
+  return index.map((part, i) => i === at ? selectIfVmap(alive, wanted, nowhere) : part);
 }
 
 let registered = false;

@@ -274,7 +274,7 @@ function planGather(shape: Shape, items: readonly Item[], where: string): Gather
     gathered: real.map((a) => a.size),
     reversed: [],
     shape: outAxes.map((a) => a.size),
-    unique: arrays.length === 0,
+    unique: arrays.every((it) => it.indices.ndim === 0),
   };
 }
 
@@ -400,7 +400,7 @@ export function at(x: NDArray, index: readonly Index[]): IndexUpdate {
         scatterIndicesBatchingDims: [],
       },
       mode: xlaMode(options.mode ?? "drop", where),
-      uniqueIndices: plan.unique,
+      uniqueIndices: plan.unique || (options.uniqueIndices ?? false),
     });
   };
   const update = (kind: ScatterKind) => (value: ArrayLike, options?: UpdateOptions) =>
