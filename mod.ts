@@ -196,6 +196,6 @@ export {
   type SpecEntry,
 } from "./src/core/sharding.ts";
 export { defaultDevice, devices, init, type InitOptions } from "./src/runtime/device.ts";
-export { type DeviceOrShardings, devicePut, filterShard } from "./src/filter/shard.ts";
+export { type DeviceOrShardings, devicePut, filterShard, type Put } from "./src/filter/shard.ts";
 export { memory, type MemoryReport } from "./src/runtime/memory_report.ts";
 export { scope } from "./src/runtime/scope.ts";

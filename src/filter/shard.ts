@@ -6,6 +6,7 @@
 import { ArgumentError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import type { Device } from "../core/device.ts";
+import type { TypedArray } from "../core/dtype.ts";
 import type { Sharding } from "../core/sharding.ts";
 import { asArray, isHostScalar } from "../numpy/promote.ts";
 import { checkSharding, put } from "../numpy/placing.ts";
@@ -16,6 +17,14 @@ import { isArrayLeaf, toNDArray } from "./leaves.ts";
 
 /** A device or a sharding for all of a tree, or a tree of them that is a prefix of it. */
 export type DeviceOrShardings = Device | Sharding | readonly unknown[] | object;
+
+/** A tree whose numbers and TypedArrays have become arrays. */
+export type Put<T> = T extends NDArray | TypedArray | number | bigint | boolean ? NDArray
+  // deno-lint-ignore no-explicit-any -- the one type that every function is assignable to
+  : T extends (...args: any) => unknown ? T
+  : T extends ReadonlyMap<infer K, infer V> ? Map<K, Put<V>>
+  : T extends object ? { [K in keyof T]: K extends symbol ? T[K] : Put<T[K]> }
+  : T;
 
 /** Puts the leaves for which `toArray` gives an array where the specs say; leaves the others alone. */
 function putLeaves(
@@ -90,14 +99,13 @@ export function filterShard<T>(x: T, deviceOrShardings: DeviceOrShardings): T {
  *
  * @example
  * ```ts
- * import { devicePut, devices, type NDArray } from "@vernal/vernal";
+ * import { devicePut, devices } from "@vernal/vernal";
  *
- * const x: NDArray = devicePut(new Float32Array([1, 2]), devices()[0]);
+ * const x = devicePut(new Float32Array([1, 2]), devices()[0]);
  * console.log(String(x.device), x.committed); // "cpu:0" true
  * ```
  */
-// deno-lint-ignore no-explicit-any -- host values become arrays, which types do not follow through trees
-export function devicePut<T = any>(x: unknown, device?: DeviceOrShardings | null): T {
+export function devicePut<const T>(x: T, device?: DeviceOrShardings | null): Put<T> {
   const caller = "devicePut";
   const toArray = (leaf: unknown, path: string): NDArray => {
     if (isArrayLeaf(leaf)) return toNDArray(leaf, caller);
@@ -111,7 +119,8 @@ export function devicePut<T = any>(x: unknown, device?: DeviceOrShardings | null
   if (device === null || device === undefined) {
     const [leaves, treedef] = flatten(x);
     const paths = leafPaths(treedef);
-    return unflatten(treedef, leaves.map((leaf, i) => toArray(leaf, keystr(paths[i], "x")))) as T;
+    const arrays = leaves.map((leaf, i) => toArray(leaf, keystr(paths[i], "x")));
+    return unflatten(treedef, arrays) as Put<T>;
   }
-  return putLeaves(caller, x, device, toArray) as T;
+  return putLeaves(caller, x, device, toArray) as Put<T>;
 }
