@@ -11,10 +11,13 @@ import { jitBackend } from "../control/jit_call.ts";
 import { checkPresent, cpuDevices, Device } from "../core/device.ts";
 import { Mesh, NamedSharding, PartitionSpec, tooFewDevices } from "../core/sharding.ts";
 import { shardingConstraint } from "../ops/sharding.ts";
+import { JaxprTrace } from "../transform/stage.ts";
+import { map } from "../tree/map.ts";
 import { mappedArguments } from "./axes.ts";
 import { callCompiled } from "./jit.ts";
 import type { Compilation, Donate } from "./jit_program.ts";
 import { lower, type Lowerable, type Lowered } from "./lowered.ts";
+import { ShapeDtypeStruct } from "./struct.ts";
 import { callMapped, mapOptions, readMapOptions, requestOf, type VmapOptions } from "./vmap.ts";
 import { checkOptions, makeWrapper, transform, type Transformation } from "./wrapper.ts";
 
@@ -97,6 +100,15 @@ function meshFor(fun: unknown, options: readonly unknown[], args: unknown[]): Me
   return new Mesh(devices.slice(0, size), [axisName === null ? "devices" : String(axisName)]);
 }
 
+/** Arguments with a traced array, which has axes and no elements, in place of each struct. */
+function withArrays(args: unknown[]): unknown[] {
+  const trace = new JaxprTrace();
+  return map(
+    (leaf: unknown) => leaf instanceof ShapeDtypeStruct ? trace.newInput(leaf.aval) : leaf,
+    args,
+  ) as unknown[];
+}
+
 const pmapT: Transformation = {
   name: caller,
   call: (fun, options, args, self) => {
@@ -107,7 +119,7 @@ const pmapT: Transformation = {
   finish: (wrapper, fun, options) => {
     Object.defineProperty(wrapper, "lower", {
       value: (...args: unknown[]) => {
-        const mesh = meshFor(fun, options, args);
+        const mesh = meshFor(fun, options, withArrays(args));
         const body = bodyOver(mesh, fun, options, wrapper);
         return lower(body, args, compilation(wrapper, options, mesh));
       },

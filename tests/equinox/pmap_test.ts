@@ -211,3 +211,20 @@ Deno.test("equinox/pmap/test_out_axes_with_at_least_three_dimensions: every axis
     assert(error.message.includes("filterPmap: output"));
   }
 });
+
+Deno.test("equinox/pmap/test_aot_compilation: lowered, compiled, called with the same arguments", () => {
+  let traces = 0;
+  const f = vn.filterPmap((x: vn.NDArray, n: number) => {
+    traces++;
+    return [x.mul(n), n];
+  });
+  const compiled = f.lower(np.ones([2, 3]), 2).compile();
+  const [x, n] = compiled(np.array([[1, 2, 3], [4, 5, 6]]), 2) as [vn.NDArray, number];
+  assertEquals([x.tolist(), n, devicesOf(x)], [[[2, 4, 6], [8, 10, 12]], 2, [0, 1]]);
+  compiled(np.ones([2, 3]), 2);
+  assertEquals(traces, 1);
+  const fromStruct = f.lower(new vn.ShapeDtypeStruct([2, 3], "float32"), 2).compile();
+  assertEquals((fromStruct(np.ones([2, 3]), 2) as [vn.NDArray, number])[0].shape, [2, 3]);
+  assertThrows(() => compiled(np.ones([2, 3]), 5), vn.ArgumentError, "args[1] was 2");
+  assertThrows(() => compiled(np.ones([3, 3]), 2), vn.ShapeError, "filterPmap");
+});
