@@ -5,8 +5,15 @@
  */
 import * as vn from "@vernal/vernal";
 import {
+  convData,
+  convError,
+  type ConvWork,
+  ensembleData,
+  ensembleError,
   epsilon,
   fusedError,
+  gradientsError,
+  type GradientsWork,
   learningRate,
   matmulError,
   type Prepared,
@@ -16,7 +23,7 @@ import {
   type Work,
 } from "./work.ts";
 
-const { numpy: np, nn, optim } = vn;
+const { lax, numpy: np, nn, optim } = vn;
 
 /** Prepares the work. A call returns when its result is there: nothing needs to be waited for. */
 export async function ours(work: Work, first = false): Promise<Prepared | null> {
@@ -93,6 +100,12 @@ function prepare(work: Work): Prepared {
     }
     case "train":
       return train(work.sizes, work.batch);
+    case "gradients":
+      return gradients(work);
+    case "conv":
+      return conv(work);
+    case "ensemble":
+      return ensemble(work.models);
     case "increment": {
       const x = np.array([1, 2, 3, 4]);
       const f = vn.filterJit((x: vn.NDArray) => x.add(1));
@@ -116,6 +129,102 @@ function prepare(work: Work): Prepared {
   }
 }
 
+/** Gives back the memory of results at once: a loop that only drops them makes the collector's work part of the figure. */
+function discard(tree: unknown): void {
+  for (const leaf of vn.tree.leaves(tree)) if (leaf instanceof vn.NDArray) leaf.delete();
+}
+
+function conv(work: ConvWork): Prepared {
+  const { features, size, window } = work;
+  const data = convData(work);
+  const image = np.array(data.image).reshape([1, features, size, size]);
+  const kernel = np.array(data.kernel).reshape([features, features, window, window]);
+  const forward = (x: vn.NDArray, w: vn.NDArray): vn.NDArray => lax.conv(x, w, [1, 1], "SAME");
+  if (!work.gradients) {
+    const f = vn.filterJit(forward);
+    return {
+      run: () => f(image, kernel).delete(),
+      facts: () => ({ error: convError(work, f(image, kernel).dataSync() as Float32Array) }),
+    };
+  }
+  const cotangent = np.array(data.cotangent).reshape(image.shape);
+  const f = vn.filterJit((x: vn.NDArray, w: vn.NDArray, ct: vn.NDArray): vn.NDArray[] =>
+    vn.vjp(forward, x, w)[1](ct)
+  );
+  return {
+    run: () => discard(f(image, kernel, cotangent)),
+    facts: () => ({
+      error: convError(work, f(image, kernel, cotangent)[1]!.dataSync() as Float32Array),
+    }),
+  };
+}
+
+function ensemble(models: number): Prepared {
+  const { x, weights, biases } = ensembleData(models);
+  const keys = vn.random.split(vn.random.key(0), models);
+  const fresh = vn.filterVmap((key: vn.NDArray) => new nn.MLP(2, 2, 2, 2, { key }))(keys);
+  const stacked = vn.treeAt(
+    (m: vn.nn.MLP) => m.layers.flatMap((layer) => [layer.weight, layer.bias!]),
+    fresh,
+    weights.flatMap((w, i) => [
+      np.array(w).reshape([models, 2, 2]),
+      np.array(biases[i]!).reshape([models, 2]),
+    ]),
+  );
+  const input = np.array(x);
+  const f = vn.filterJit((m: vn.nn.MLP, x: vn.NDArray): vn.NDArray =>
+    vn.filterVmap((m: vn.nn.MLP, x: vn.NDArray) => m.call(x), {
+      inAxes: [vn.ifArray(0), null],
+    })(m, x)
+  );
+  return {
+    run: () => f(stacked, input).delete(),
+    facts: () => ({
+      error: ensembleError(models, f(stacked, input).dataSync() as Float32Array),
+    }),
+  };
+}
+
+/** The network of the training rows, with the same parameters for every contender. */
+function network(sizes: readonly number[], data: ReturnType<typeof trainingData>): vn.nn.MLP {
+  const model = new nn.MLP(sizes[0]!, sizes.at(-1)!, sizes[1]!, sizes.length - 2, {
+    key: vn.random.key(0),
+  });
+  return vn.treeAt(
+    (m: vn.nn.MLP) => m.layers.flatMap((layer) => [layer.weight, layer.bias!]),
+    model,
+    data.weights.flatMap((w, i) => [
+      np.array(w).reshape([sizes[i + 1]!, sizes[i]!]),
+      np.array(data.biases[i]!),
+    ]),
+  );
+}
+
+function gradients(work: GradientsWork): Prepared {
+  const { sizes, batch, perExample } = work;
+  const loss = (model: vn.nn.MLP, x: vn.NDArray, label: vn.NDArray): vn.NDArray =>
+    nn.logSoftmax(model.call(x)).mul(nn.oneHot(label, sizes.at(-1)!)).sum().neg();
+  const axes: { inAxes: [null, number, number] } = { inAxes: [null, 0, 0] };
+  const mean = (model: vn.nn.MLP, x: vn.NDArray, labels: vn.NDArray): vn.NDArray =>
+    vn.filterVmap(loss, axes)(model, x, labels).mean();
+  const f = vn.filterJit(
+    perExample ? vn.filterVmap(vn.filterGrad(loss), axes) : vn.filterGrad(mean),
+  );
+  const data = trainingData(sizes, batch);
+  const x = np.array(data.x).reshape([batch, sizes[0]!]);
+  const labels = np.array(data.labels);
+  const model = network(sizes, data);
+  return {
+    run: () => discard(f(model, x, labels)),
+    facts: () => ({
+      error: gradientsError(
+        work,
+        f(model, x, labels).layers.at(-1)!.weight.dataSync() as Float32Array,
+      ),
+    }),
+  };
+}
+
 function train(sizes: readonly number[], batch: number): Prepared {
   // Defined first, as a script does at its top: the compiler loads while the data are made.
   const tx = optim.sgd(learningRate);
@@ -135,17 +244,7 @@ function train(sizes: readonly number[], batch: number): Prepared {
   const data = trainingData(sizes, batch);
   const x = np.array(data.x).reshape([batch, sizes[0]!]);
   const labels = np.array(data.labels);
-  let model = new nn.MLP(sizes[0]!, sizes.at(-1)!, sizes[1]!, sizes.length - 2, {
-    key: vn.random.key(0),
-  });
-  model = vn.treeAt(
-    (m: vn.nn.MLP) => m.layers.flatMap((layer) => [layer.weight, layer.bias!]),
-    model,
-    data.weights.flatMap((w, i) => [
-      np.array(w).reshape([sizes[i + 1]!, sizes[i]!]),
-      np.array(data.biases[i]!),
-    ]),
-  );
+  let model = network(sizes, data);
   let [first, last] = [NaN, NaN];
   return {
     run: () => {

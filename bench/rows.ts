@@ -4,7 +4,14 @@
  * @module
  */
 import type { LimitName } from "./limits.ts";
-import { matmulFlops, type MatmulWork, trainFlops, type Work } from "./work.ts";
+import {
+  convFlops,
+  type ConvWork,
+  matmulFlops,
+  type MatmulWork,
+  trainFlops,
+  type Work,
+} from "./work.ts";
 
 /** The unit of a row; a rate is better when larger, a time when smaller. */
 export type Unit = "GFLOP/s" | "GB/s" | "ns/element" | "ms" | "µs";
@@ -29,11 +36,12 @@ export interface Row {
   readonly amount: number;
   /** The loop whose rate bounds this work on this machine. */
   readonly limit?: LimitName;
-  /** What is to be reached: a share of the limit, or a figure in the unit, or the named contender's. */
+  /** What is to be reached: a share of the limit, or a figure in the unit, or the named contender's, or a multiple of another row's. */
   readonly reach:
     | { readonly shareOfLimit: number }
     | { readonly atMost: number }
-    | { readonly notOver: string };
+    | { readonly notOver: string }
+    | { readonly times: number; readonly ofRow: string };
 }
 
 function matmul(
@@ -70,6 +78,34 @@ function matmulTitle({ m, k, n, batch, transposed, dtype }: MatmulWork): string 
 
 const square = (n: number) => ({ m: n, k: n, n });
 
+function conv(gradients: boolean): Row {
+  const work: ConvWork = { kind: "conv", features: 64, size: 56, window: 3, gradients };
+  return {
+    id: gradients ? "conv_gradients" : "conv",
+    title: gradients
+      ? "the gradients of both operands of the same"
+      : "f32 conv 3×3, 64 → 64 features, 56×56",
+    mode: "warm",
+    work,
+    unit: "GFLOP/s",
+    amount: convFlops(work),
+    limit: "madd32",
+    reach: { shareOfLimit: 0.6 },
+  };
+}
+
+function ensemble(models: number, atMost: number): Row {
+  return {
+    id: `ensemble_${models}`,
+    title: `filterVmap over ${models} stacked MLP(2,2,2,2), per call`,
+    mode: "warm",
+    work: { kind: "ensemble", models },
+    unit: "µs",
+    amount: 1,
+    reach: { atMost },
+  };
+}
+
 const mlp = { kind: "train", sizes: [784, 512, 512, 10], batch: 128 } as const;
 
 /** Every row, in the order of the table. */
@@ -84,6 +120,8 @@ export const rows: readonly Row[] = [
   matmul("thin", 0.7, { m: 512, k: 512, n: 10 }),
   matmul("batched", 0.7, { ...square(128), batch: 16 }),
   matmul("f64", 0.75, { ...square(512), dtype: "float64" }),
+  conv(false),
+  conv(true),
   {
     id: "fused",
     title: "sum(tanh(x·y+z)·x), 10⁶",
@@ -141,6 +179,27 @@ export const rows: readonly Row[] = [
     amount: 1,
     reach: { notOver: "jax-js" },
   },
+  {
+    id: "gradient",
+    title: "the same network: gradients alone",
+    mode: "warm",
+    work: { ...mlp, kind: "gradients", perExample: false },
+    unit: "ms",
+    amount: trainFlops(mlp.sizes, mlp.batch),
+    limit: "madd32",
+    reach: { shareOfLimit: 6.9 / 9 },
+  },
+  {
+    id: "per_example",
+    title: "gradients of each of the 128 examples",
+    mode: "warm",
+    work: { ...mlp, kind: "gradients", perExample: true },
+    unit: "ms",
+    amount: 1,
+    reach: { times: 3, ofRow: "gradient" },
+  },
+  ensemble(8, 10),
+  ensemble(64, 20),
   {
     id: "increment",
     title: "jitted x + 1 on [4], per call",

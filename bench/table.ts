@@ -97,8 +97,8 @@ export function shareOfLimit(row: Row, value: number, limit: number): number {
   return isRate(row.unit) ? value / best : best / value;
 }
 
-/** Whether the row's aim is reached; null where it was not measured. */
-export function reached(row: Row, result: Result): boolean | null {
+/** Whether the row's aim is reached; null where it was not measured, or another row of `all` on which it depends. */
+export function reached(row: Row, result: Result, all: readonly Result[]): boolean | null {
   const ours = result.figures.vernal?.value;
   if (ours === undefined) return null;
   if ("shareOfLimit" in row.reach) {
@@ -107,6 +107,11 @@ export function reached(row: Row, result: Result): boolean | null {
       : shareOfLimit(row, ours, result.limit) >= row.reach.shareOfLimit;
   }
   if ("atMost" in row.reach) return ours <= row.reach.atMost;
+  if ("times" in row.reach) {
+    const { times, ofRow } = row.reach;
+    const one = all.find((r) => r.id === ofRow)?.figures.vernal?.value;
+    return one === undefined ? null : ours <= times * one;
+  }
   const other = result.figures[row.reach.notOver as ContenderName]?.value;
   return other === undefined ? null : ours <= other;
 }
@@ -114,6 +119,10 @@ export function reached(row: Row, result: Result): boolean | null {
 function aim(row: Row): string {
   if ("shareOfLimit" in row.reach) return `≥ ${row.reach.shareOfLimit.toFixed(2)} of the limit`;
   if ("atMost" in row.reach) return `≤ ${row.reach.atMost} ${row.unit}`;
+  if ("times" in row.reach) {
+    const { times, ofRow } = row.reach;
+    return `≤ ${times} × ${rows.find((r) => r.id === ofRow)!.title}`;
+  }
   return `≤ ${row.reach.notOver}'s`;
 }
 
@@ -142,7 +151,7 @@ export function toMarkdown(results: readonly Result[], about: Machine): string {
         ? ""
         : shareOfLimit(row, ours.value, limit).toFixed(2),
       aim(row),
-      { true: "yes", false: "no", null: "" }[String(reached(row, result))]!,
+      { true: "yes", false: "no", null: "" }[String(reached(row, result, results))]!,
       ...peers.map((name) => {
         const figure = result.figures[name];
         return figure === undefined ? "–" : digits(figure.value);
@@ -207,7 +216,7 @@ export function toMarkdown(results: readonly Result[], about: Machine): string {
       "## Errors",
       "",
       "The largest error found against arithmetic in double precision: of products and sums relative to the",
-      "size of their terms, of softmax and layer norm absolute.",
+      "size of their terms, of gradients relative to the largest, of the rest absolute.",
       "",
       tableOf(["work", ...present.map((n) => titles[n])], errors),
       "",

@@ -12,6 +12,9 @@ export type Work =
   | { readonly kind: "softmax" | "layerNorm"; readonly rows: number; readonly cols: number }
   | { readonly kind: "sum"; readonly size: number }
   | { readonly kind: "train"; readonly sizes: readonly number[]; readonly batch: number }
+  | GradientsWork
+  | ConvWork
+  | { readonly kind: "ensemble"; readonly models: number }
   | { readonly kind: "increment" }
   | { readonly kind: "leaves"; readonly count: number };
 
@@ -24,6 +27,23 @@ export interface MatmulWork {
   readonly batch: number | null;
   readonly transposed: boolean;
   readonly dtype: "float32" | "float64";
+}
+
+/** The gradient of a network's loss over a batch, or of each example's. */
+export interface GradientsWork {
+  readonly kind: "gradients";
+  readonly sizes: readonly number[];
+  readonly batch: number;
+  readonly perExample: boolean;
+}
+
+/** A convolution of one square image with padding that keeps its size, or the gradients of both operands. */
+export interface ConvWork {
+  readonly kind: "conv";
+  readonly features: number;
+  readonly size: number;
+  readonly window: number;
+  readonly gradients: boolean;
 }
 
 /** What a contender gives for a piece of work. */
@@ -63,6 +83,59 @@ export function trainFlops(sizes: readonly number[], batch: number): number {
     flops += 2 * batch * sizes[i]! * sizes[i + 1]! * (i === 0 ? 2 : 3);
   }
   return flops;
+}
+
+/** The multiplications and additions in a convolution; twice as many in the gradients of both operands. */
+export function convFlops({ features, size, window, gradients }: ConvWork): number {
+  return 2 * (features * size * window) ** 2 * (gradients ? 2 : 1);
+}
+
+/** A convolution's operands: image, kernel `[output, input, row, column]`, and the cotangent, in NCHW. */
+export function convData({ features, size, window }: ConvWork): {
+  image: Float32Array;
+  kernel: Float32Array;
+  cotangent: Float32Array;
+} {
+  const [image, cotangent] = [1, 3].map((seed) => uniform(features * size * size, seed)) as [
+    Float32Array,
+    Float32Array,
+  ];
+  return { image, cotangent, kernel: uniform((features * window) ** 2, 2) };
+}
+
+/**
+ * The largest error of some entries of a convolution (or of the kernel's gradient), relative to the size of its terms; in NCHW.
+ */
+export function convError(work: ConvWork, out: ArrayLike<number>): number {
+  const { features: c, size: n, window: k, gradients } = work;
+  const { image, kernel, cotangent } = convData(work);
+  const half = (k - 1) >> 1;
+  const inside = (i: number) => i >= 0 && i < n;
+  let worst = out.length === (gradients ? c * c * k * k : c * n * n) ? 0 : Infinity;
+  for (let probe = 0; probe < 32; probe++) {
+    const [o, f] = [(probe * 7919) % c, (probe * 104729) % c];
+    const [p, q] = gradients
+      ? [probe % k, (probe * 31) % k]
+      : [(probe * 1299709) % n, (probe * 15485863) % n];
+    let [sum, size] = [0, 0];
+    const add = (x: number, y: number) => {
+      sum += x * y;
+      size += Math.abs(x * y);
+    };
+    for (let a = 0; a < (gradients ? n : c); a++) {
+      for (let u = 0; u < (gradients ? n : k); u++) {
+        for (let v = 0; v < (gradients ? 1 : k); v++) {
+          const [i, j] = gradients ? [a + p - half, u + q - half] : [p + u - half, q + v - half];
+          if (!inside(i) || !inside(j)) continue;
+          if (gradients) add(image[(f * n + i) * n + j]!, cotangent[(o * n + a) * n + u]!);
+          else add(image[(a * n + i) * n + j]!, kernel[((o * c + a) * k + u) * k + v]!);
+        }
+      }
+    }
+    const at = gradients ? ((o * c + f) * k + p) * k + q : (o * n + p) * n + q;
+    worst = Math.max(worst, Math.abs(out[at]! - sum) / size);
+  }
+  return worst;
 }
 
 /** The largest error of some entries of a product, relative to the size of its terms. */
@@ -159,6 +232,75 @@ export function trainingData(sizes: readonly number[], batch: number): {
     biases.push(uniform(sizes[i + 1]!, 20 + i).map((v) => v * bound));
   }
   return { x, labels, weights, biases };
+}
+
+/**
+ * The largest error of the gradient of the last weights (`[out, in]`, before it the examples where each has its own), relative
+ * to the largest of some entries.
+ */
+export function gradientsError(work: GradientsWork, out: ArrayLike<number>): number {
+  const { sizes, batch, perExample } = work;
+  const { x, labels, weights, biases } = trainingData(sizes, batch);
+  const [outs, ins] = [sizes.at(-1)!, sizes.at(-2)!];
+  if (out.length !== outs * ins * (perExample ? batch : 1)) return Infinity;
+  const truth = new Float64Array(outs * ins);
+  let [worst, most] = [0, 0];
+  const compare = (at: number, values: ArrayLike<number>): void => {
+    for (let i = 0; i < values.length; i++) {
+      worst = Math.max(worst, Math.abs(out[at + i]! - values[i]!));
+      most = Math.max(most, Math.abs(values[i]!));
+    }
+  };
+  for (let b = 0; b < batch; b++) {
+    let h = Float64Array.from(x.subarray(b * sizes[0]!, (b + 1) * sizes[0]!));
+    let last = h;
+    for (let l = 0; l < weights.length; l++) {
+      last = h;
+      const [w, bias, n] = [weights[l]!, biases[l]!, h.length];
+      h = new Float64Array(sizes[l + 1]!).map((_, o) => {
+        let sum = bias[o]!;
+        for (let i = 0; i < n; i++) sum += w[o * n + i]! * last[i]!;
+        return l + 1 < weights.length ? Math.max(sum, 0) : sum;
+      });
+    }
+    const share = softmax(Array.from(h)).map((p, o) => p - (o === labels[b] ? 1 : 0));
+    const own = share.flatMap((s) => Array.from(last, (v) => s * v));
+    if (perExample) compare(b * outs * ins, own);
+    else own.forEach((g, i) => truth[i]! += g / batch);
+  }
+  if (!perExample) compare(0, truth);
+  return worst / most;
+}
+
+/** Small networks 2-2-2-2, their parameters one after the other: weights `[model, out, in]`, biases `[model, out]`. */
+export function ensembleData(models: number): {
+  x: Float32Array;
+  weights: Float32Array[];
+  biases: Float32Array[];
+} {
+  return {
+    x: Float32Array.of(0.5, -0.25),
+    weights: [2, 3, 4].map((seed) => uniform(models * 4, seed)),
+    biases: [20, 21, 22].map((seed) => uniform(models * 2, seed)),
+  };
+}
+
+/** The largest absolute error of an ensemble's outputs, `[model, out]`. */
+export function ensembleError(models: number, out: ArrayLike<number>): number {
+  const { x, weights, biases } = ensembleData(models);
+  let worst = out.length === 2 * models ? 0 : Infinity;
+  for (let m = 0; m < models; m++) {
+    let h = Array.from(x);
+    weights.forEach((w, l) => {
+      h = [0, 1].map((o) => {
+        const sum = biases[l]![2 * m + o]! + w[4 * m + 2 * o]! * h[0]! +
+          w[4 * m + 2 * o + 1]! * h[1]!;
+        return l < 2 ? Math.max(sum, 0) : sum;
+      });
+    });
+    h.forEach((v, o) => worst = Math.max(worst, Math.abs(out[2 * m + o]! - v)));
+  }
+  return worst;
 }
 
 /** The step size of every contender's gradient descent. */

@@ -5,8 +5,13 @@
  */
 import type * as Jax from "@jax-js/jax";
 import {
+  convData,
+  convError,
+  ensembleData,
+  ensembleError,
   epsilon,
   fusedError,
+  gradientsError,
   learningRate,
   matmulError,
   type Prepared,
@@ -27,7 +32,7 @@ export async function jaxJs(work: Work): Promise<Prepared | null> {
   const jax = await import("@jax-js/jax");
   await jax.init("wasm");
   jax.defaultDevice("wasm");
-  const { numpy: np, nn } = jax;
+  const { lax, numpy: np, nn } = jax;
   const arr = (x: Float32Array, shape: number[]): Arr =>
     np.array(x as Float32Array<ArrayBuffer>).reshape(shape);
   const done = async (y: Arr): Promise<void> => {
@@ -129,6 +134,91 @@ export async function jaxJs(work: Work): Promise<Prepared | null> {
         if (Number.isNaN(first)) first = last;
       };
       return { run, facts: () => ({ firstLoss: first, lastLoss: last }) };
+    }
+    case "conv": {
+      const { features, size, window } = work;
+      const data = convData(work);
+      const shape = [1, features, size, size];
+      const [x, ct] = [arr(data.image, shape), arr(data.cotangent, shape)];
+      const w = arr(data.kernel, [features, features, window, window]);
+      const forward = (x: Arr, w: Arr): Arr => lax.conv(x, w, [1, 1], "SAME");
+      const f = work.gradients
+        ? jax.jit((x: Arr, w: Arr, ct: Arr): Arr[] =>
+          jax.grad((both: Arr[]) => forward(both[0]!, both[1]!).mul(ct).sum())(
+            [x, w],
+          ) as unknown as Arr[]
+        )
+        : jax.jit((x: Arr, w: Arr, ct: Arr): Arr[] => {
+          ct.dispose();
+          return [forward(x, w)];
+        });
+      const call = () => f(x.ref, w.ref, ct.ref) as unknown as Arr[];
+      return {
+        run: async () => {
+          for (const y of call()) await done(y);
+        },
+        facts: async () => ({
+          error: convError(work, await call().at(-1)!.data() as Float32Array),
+        }),
+      };
+    }
+    case "ensemble": {
+      const data = ensembleData(work.models);
+      const params = data.weights.flatMap((w, i) => [
+        arr(w, [work.models, 2, 2]),
+        arr(data.biases[i]!, [work.models, 2]),
+      ]);
+      const x = np.array(data.x as Float32Array<ArrayBuffer>);
+      const one = (params: Arr[], x: Arr): Arr => {
+        for (let i = 0; i < params.length; i += 2) {
+          x = np.matmul(params[i]!, x).add(params[i + 1]!);
+          if (i + 2 < params.length) x = nn.relu(x);
+        }
+        return x;
+      };
+      const f = jax.jit(jax.vmap(one, [0, null]));
+      const call = () => f(params.map((p) => p.ref), x.ref) as Arr;
+      return {
+        run: () => call().dataSync(),
+        facts: async () => ({
+          error: ensembleError(work.models, await call().data() as Float32Array),
+          note: "read each time",
+        }),
+      };
+    }
+    case "gradients": {
+      const data = trainingData(work.sizes, work.batch);
+      const x = arr(data.x, [work.batch, work.sizes[0]!]);
+      const onehot = nn.oneHot(
+        np.array(data.labels as Int32Array<ArrayBuffer>),
+        work.sizes.at(-1)!,
+      );
+      const params = data.weights.flatMap((w, i) => [
+        arr(w, [work.sizes[i + 1]!, work.sizes[i]!]),
+        arr(data.biases[i]!, [work.sizes[i + 1]!]),
+      ]);
+      const loss = (params: Arr[], x: Arr, onehot: Arr): Arr => {
+        let h = x;
+        for (let i = 0; i < params.length; i += 2) {
+          h = np.matmul(h, params[i]!.transpose()).add(params[i + 1]!);
+          if (i + 2 < params.length) h = nn.relu(h);
+        }
+        const sum = nn.logSoftmax(h, -1).mul(onehot).sum();
+        return work.perExample ? sum.neg() : sum.mul(-1 / work.batch);
+      };
+      const one = (params: Arr[], x: Arr, onehot: Arr) => jax.grad(loss)(params, x, onehot);
+      const f = jax.jit(work.perExample ? jax.vmap(one, [null, 0, 0]) : one);
+      const call = () => f(params.map((p) => p.ref), x.ref, onehot.ref) as unknown as Arr[];
+      return {
+        run: async () => {
+          for (const y of call()) await done(y);
+        },
+        facts: async () => {
+          const all = call();
+          const error = gradientsError(work, await all.at(-2)!.data() as Float32Array);
+          return { error };
+        },
+      };
     }
     case "increment": {
       const x = np.array([1, 2, 3, 4]);

@@ -149,6 +149,58 @@ def prepare(work):
                 state["first"] = state["last"]
 
         return run, lambda: {"firstLoss": state["first"], "lastLoss": state["last"]}
+    if kind == "conv":
+        c, n, k = work["features"], work["size"], work["window"]
+        x = jnp.asarray(uniform(c * n * n, 1).reshape(1, c, n, n))
+        w = jnp.asarray(uniform((c * k) ** 2, 2).reshape(c, c, k, k))
+        ct = jnp.asarray(uniform(c * n * n, 3).reshape(1, c, n, n))
+        conv = lambda x, w: jax.lax.conv(x, w, (1, 1), "SAME")
+        f = jax.jit(lambda x, w, ct: jax.vjp(conv, x, w)[1](ct) if work["gradients"] else conv(x, w))
+        return lambda: jax.block_until_ready(f(x, w, ct)), lambda: {}
+    if kind == "ensemble":
+        n = work["models"]
+        weights = [jnp.asarray(uniform(n * 4, s).reshape(n, 2, 2)) for s in (2, 3, 4)]
+        biases = [jnp.asarray(uniform(n * 2, s).reshape(n, 2)) for s in (20, 21, 22)]
+        model = eqx.filter_vmap(lambda key: eqx.nn.MLP(2, 2, 2, 2, key=key))(jax.random.split(jax.random.PRNGKey(0), n))
+        model = eqx.tree_at(lambda m: [p for l in m.layers for p in (l.weight, l.bias)], model, [p for pair in zip(weights, biases) for p in pair])
+        x = jnp.array([0.5, -0.25])
+
+        def apply(params, x):
+            for i in range(3):
+                x = params[2 * i] @ x + params[2 * i + 1]
+                x = jax.nn.relu(x) if i < 2 else x
+            return x
+
+        params = [p for pair in zip(weights, biases) for p in pair]
+        f = jax.jit(jax.vmap(apply, (0, None)))
+        g = eqx.filter_jit(eqx.filter_vmap(lambda m, x: m(x), in_axes=(eqx.if_array(0), None)))
+
+        def facts():
+            once = measure(lambda: g(model, x).block_until_ready(), {**plan, "warm": 0.2})
+            return {"note": "jax.jit; eqx.filter_jit in `equinox`", "equinox": once["median"]}
+
+        return lambda: f(params, x).block_until_ready(), facts
+    if kind == "gradients":
+        sizes, batch = work["sizes"], work["batch"]
+        x = jnp.asarray(uniform(batch * sizes[0], 1).reshape(batch, sizes[0]))
+        labels = jnp.arange(batch) * 7 % sizes[-1]
+        params = []
+        for i in range(len(sizes) - 1):
+            bound = np.float64(1 / np.sqrt(sizes[i]))
+            params.append(jnp.asarray((uniform(sizes[i] * sizes[i + 1], 2 + i) * bound).astype(np.float32).reshape(sizes[i + 1], sizes[i])))
+            params.append(jnp.asarray((uniform(sizes[i + 1], 20 + i) * bound).astype(np.float32)))
+
+        def loss(params, x, label):
+            for i in range(0, len(params), 2):
+                x = params[i] @ x + params[i + 1]
+                x = jax.nn.relu(x) if i + 2 < len(params) else x
+            return -jax.nn.log_softmax(x)[label]
+
+        if work["perExample"]:
+            f = jax.jit(jax.vmap(jax.grad(loss), (None, 0, 0)))
+        else:
+            f = jax.jit(jax.grad(lambda p, x, y: jax.vmap(loss, (None, 0, 0))(p, x, y).mean()))
+        return lambda: jax.block_until_ready(f(params, x, labels)), lambda: {}
     if kind == "increment":
         x = jnp.arange(1.0, 5.0)
         f = jax.jit(lambda x: x + 1)

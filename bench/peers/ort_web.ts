@@ -5,6 +5,8 @@
  */
 import * as ort from "onnxruntime-web";
 import {
+  convData,
+  convError,
   epsilon,
   fusedError,
   matmulError,
@@ -139,6 +141,31 @@ export async function ortWeb(work: Work): Promise<Prepared | null> {
         (out) => Math.abs(out[0]! / truth - 1),
       );
     }
+    case "conv": {
+      if (work.gradients) return null;
+      const { features, size, window } = work;
+      const data = convData(work);
+      const shape = [1, features, size, size];
+      const half = (window - 1) / 2;
+      const kernel: Value & { values: Float32Array } = {
+        name: "w",
+        type: "float32",
+        shape: [features, features, window, window],
+        values: data.kernel,
+      };
+      return await prepare(
+        { x: { values: data.image, shape } },
+        shape,
+        [{
+          op: "Conv",
+          inputs: ["x", "w"],
+          output: "out",
+          attributes: { pads: [half, half, half, half] },
+        }],
+        (out) => convError(work, out),
+        [kernel],
+      );
+    }
     case "increment": {
       const x = Float32Array.of(1, 2, 3, 4);
       return await prepare(
@@ -150,6 +177,8 @@ export async function ortWeb(work: Work): Promise<Prepared | null> {
       );
     }
     case "train":
+    case "gradients":
+    case "ensemble":
     case "leaves":
       return null;
   }

@@ -6,6 +6,8 @@
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
 import {
+  convData,
+  convError,
   epsilon,
   fusedError,
   learningRate,
@@ -93,6 +95,32 @@ export async function tfjs(work: Work): Promise<Prepared | null> {
       };
       return { run, facts: () => ({ firstLoss: first, lastLoss: last }) };
     }
+    case "conv": {
+      // Its WebAssembly backend has no kernel for the gradients.
+      if (work.gradients) return null;
+      const { features, size, window } = work;
+      const data = convData(work);
+      const last = (x: tf.Tensor): tf.Tensor => tf.transpose(x, [0, 2, 3, 1]);
+      const x = last(tf.tensor4d(data.image, [1, features, size, size])) as tf.Tensor4D;
+      const w = tf.transpose(
+        tf.tensor4d(data.kernel, [features, features, window, window]),
+        [2, 3, 1, 0],
+      ) as tf.Tensor4D;
+      const f = () => tf.conv2d(x, w, 1, "same");
+      return {
+        run: () => tf.tidy(f).dispose(),
+        facts: () => ({
+          error: convError(
+            work,
+            tf.tidy(() => tf.transpose(f(), [0, 3, 1, 2])).dataSync() as Float32Array,
+          ),
+        }),
+      };
+    }
+    case "gradients":
+    case "ensemble":
+      // It has no mapped functions.
+      return null;
     case "increment": {
       const x = tf.tensor1d([1, 2, 3, 4]);
       const one = tf.scalar(1);

@@ -29,6 +29,12 @@ const tolerances: Record<string, number> = {
   softmax: 1e-8,
   layer_norm: 2e-6,
   sum: 1e-6,
+  conv: 1e-6,
+  conv_gradients: 1e-6,
+  gradient: 1e-5,
+  per_example: 1e-5,
+  ensemble_8: 1e-6,
+  ensemble_64: 1e-6,
 };
 
 for (const [id, tolerance] of Object.entries(tolerances)) {
