@@ -96,6 +96,12 @@ for (const scan of [false, true]) {
   }
 }
 
+Deno.test("a perceptron without hidden layers has its final activation, which the oracle leaves out", () => {
+  const mlp = new nn.MLP(2, 3, 8, 0, { finalActivation: nn.sigmoid, key: random.key(0) });
+  const x = np.array([1, 2]);
+  assertClose(mlp.call(x), nn.sigmoid(mlp.layers[0].call(x)));
+});
+
 Deno.test("equinox/nn/test_scan_over_mlp_depth_one: no hidden layers to scan over", () => {
   const key = keys();
   const [own, x] = [key(), random.normal(key(), [2])];

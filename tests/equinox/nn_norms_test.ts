@@ -212,6 +212,15 @@ Deno.test("equinox/nn/test_spectral_norm: the weight's norm becomes 1 in trainin
   assert(!isOne());
 });
 
+Deno.test("equinox/nn/test_spectral_norm: a weight of more than two axes", () => {
+  const key = keys();
+  const conv = new nn.Conv3d(5, 4, 3, { key: key() });
+  const layer = new nn.SpectralNorm(conv, "weight", { key: key() });
+  const x = random.normal(key(), [5, 8, 8, 8]);
+  const [out] = layer.call(x, { state: new nn.State(layer) });
+  assertEquals(out.shape, [4, 6, 6, 6]);
+});
+
 Deno.test("spectral normalisation says which weight it cannot take", () => {
   const linear = new nn.Linear(5, 6, { key: random.key(0) });
   const wrap = (name: string) => () => new nn.SpectralNorm(linear, name, { key: random.key(1) });
@@ -227,6 +236,10 @@ Deno.test("equinox/nn/test_weight_norm: it does what the layer does, and its own
     const norm = new nn.WeightNorm(linear, { weightName: "weight", axis });
     assertClose(norm.call(x), linear.call(x), { atol: 1e-4, rtol: 1e-4 });
   }
+  const conv = new nn.Conv3d(2, 3, 3, { key: key() });
+  const image = random.normal(key(), [2, 3, 3, 3]);
+  const ofConv = new nn.WeightNorm(conv, { weightName: "weight" });
+  assertClose(ofConv.call(image), conv.call(image), { atol: 1e-4, rtol: 1e-4 });
   const norm = new nn.WeightNorm(linear);
   const grads = vn.filterGrad((m: vn.nn.WeightNorm<vn.nn.Linear>) => m.call(x).mean())(norm);
   assertEquals(np.any(grads.layer.weight.notEqual(0)).item(), 1);

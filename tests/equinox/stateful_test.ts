@@ -157,3 +157,28 @@ Deno.test("inferenceMode sets every flag of a model with state", () => {
   assertEquals(flags(nn.inferenceMode(model)), [true, true, true]);
   assertEquals(flags(nn.inferenceMode(nn.inferenceMode(model), false)), [false, false, false]);
 });
+
+Deno.test("an ensemble of models with state: made, run and trained under filterVmap", () => {
+  const make = nn.makeWithState((key: vn.NDArray) =>
+    new nn.Sequential([
+      new nn.Linear(3, 4, { key }),
+      new nn.BatchNorm(4, "batch", { mode: "batch" }),
+    ])
+  );
+  const [models, states] = vn.filterVmap(make)(random.split(random.key(0), 5));
+  const batch = (model: vn.nn.Sequential, state: vn.nn.State, x: vn.NDArray) =>
+    vn.filterVmap((row: vn.NDArray, s: vn.nn.State) => model.call(row, { state: s }), {
+      axisName: "batch",
+      inAxes: [0, null],
+      outAxes: [0, null],
+    })(x, state);
+  const each = vn.filterJit(vn.filterVmap(batch, { inAxes: [vn.ifArray(0), vn.ifArray(0), null] }));
+  const x = random.normal(random.key(1), [8, 3]);
+  const [y, next] = each(models, states, x);
+  assertEquals(y.shape, [5, 8, 4]);
+  const index = (models.at(1) as vn.nn.BatchNorm).batchStateIndex!;
+  assertEquals(next.get(index)[0].shape, [5, 4]);
+  const [alone, own] = make(random.split(random.key(0), 5).get(2));
+  const [one] = batch(alone, own, x);
+  assertEquals(np.allclose(y.get(2), one, { atol: 1e-5 }).item(), 1);
+});
