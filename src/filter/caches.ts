@@ -5,10 +5,11 @@
  */
 import { clearPrograms, jitBackend } from "../control/jit_call.ts";
 import { getEvaluator } from "../core/trace.ts";
+import { clearRotaryTables } from "../nn/layers/rotary.ts";
 import { clearJitTables } from "./jit.ts";
 
 /**
- * Forgets every trace and every compiled program: those of {@linkcode filterJit} and `jit`, and the plans of operations outside of them. The next call of a compiled
+ * Forgets every trace and every compiled program: those of {@linkcode filterJit} and `jit`, the plans of operations outside of them, and tables of `nn.RotaryPositionalEmbedding`. The next call of a compiled
  * function traces and compiles it anew. What {@linkcode filterJit}`(f).lower(...).compile()` gave, and arrays, live on. After `equinox.clear_caches` and
  * `jax.clear_caches`.
  *
@@ -29,4 +30,5 @@ export function clearCaches(): void {
   clearPrograms();
   jitBackend().clear();
   getEvaluator().clear();
+  clearRotaryTables();
 }

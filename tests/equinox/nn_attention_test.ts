@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as vn from "../../mod.ts";
+import { setChecks } from "../../src/core/checks.ts";
 import { same } from "./layers.ts";
 import { assertClose, counted, keys } from "./nn_helpers.ts";
 
@@ -19,6 +20,11 @@ Deno.test("equinox/nn/test_dot_product_attention_weights: softmax of the product
   assertEquals(weights.shape, [1, 2]);
   assertClose(weights, np.array([[1, Math.E]]).div(1 + Math.E));
   assertClose(nn.dotProductAttentionWeights(query, key, { mask: onlyFirst }), [[1, 0]]);
+  // In float16 the softmax of 9 and 1 would round to 1.
+  const half = { dtype: "float16" } as const;
+  const short = nn.dotProductAttentionWeights(np.array([[1]], half), np.array([[9], [1]], half));
+  assertEquals(short.dtype, "float16");
+  assert(short.max().item() < 1);
 });
 
 Deno.test("equinox/nn/test_dot_product_attention: the weighted mean of the values", () => {
@@ -115,6 +121,10 @@ Deno.test("equinox/nn/test_rope_embeddings_freqs_cis: the cosines and sines of M
   // Of the published table, one row.
   assertClose(cosines.get(9), [-0.9111, 0.6216, 0.9960, 1.0000], { atol: 1e-4 });
   assertClose(sines.get(9), [0.4121, 0.7833, 0.0899, 0.0090], { atol: 1e-4 });
+  const short = nn.RotaryPositionalEmbedding.precomputeFreqsCis(8, 16, 1e4, "float16");
+  assertEquals(short.map((table) => table.dtype), ["float16", "float16"]);
+  assertClose(short[0].astype("float32"), cosines, { rtol: 1e-2, atol: 1e-3 });
+  assertClose(short[1].astype("float32"), sines, { rtol: 1e-2, atol: 1e-3 });
 });
 
 const turned = [
@@ -132,6 +142,21 @@ Deno.test("equinox/nn/test_rope_embeddings_values: those of HuggingFace's code",
   const rope = new nn.RotaryPositionalEmbedding(4, { dtype: "float32" });
   assertClose(rope.call(counted([8, 4])), turned, { atol: 1e-5 });
   assertClose(vn.filterJit(rope)(counted([8, 4])), turned, { atol: 1e-5 });
+  // A short input is promoted to the tables' dtype, unless promotion is refused, and comes back short.
+  const half = rope.call(counted([8, 4]).astype("float16"));
+  assertEquals(half.dtype, "float16");
+  const exact = np.array(turned).astype("float16").astype("float32");
+  assertClose(half.astype("float32"), exact, { rtol: 1e-3, atol: 1e-5 });
+  const previous = setChecks({ strictPromotion: true });
+  try {
+    assertThrows(() => rope.call(half), vn.DTypeError, "would be promoted");
+  } finally {
+    setChecks(previous);
+  }
+  const short = new nn.RotaryPositionalEmbedding(4, { dtype: "float16" });
+  const rough = short.call(counted([8, 4]).astype("float16"));
+  assertEquals(rough.dtype, "float16");
+  assertClose(rough.astype("float32"), turned, { rtol: 1e-2, atol: 1e-5 });
 });
 
 Deno.test("rotary embeddings that differ in theta alone differ, where the oracle's cache mixes them up", () => {

@@ -30,6 +30,8 @@ Deno.test("equinox/nn/test_linear: sizes 0, numbers and scalars", () => {
   assertEquals(shape("scalar", 2, []), [2]);
   assertEquals(shape(2, "scalar", [2]), []);
   assertEquals(shape("scalar", "scalar", []), []);
+  const half = new nn.Linear(2, "scalar", { key: key(), dtype: "float16" });
+  assertEquals(half.call(random.normal(key(), [2], { dtype: "float16" })).dtype, "float16");
 });
 
 Deno.test("equinox/nn/test_identity: it takes anything and hands its input on", () => {

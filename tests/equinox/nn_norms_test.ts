@@ -25,6 +25,27 @@ Deno.test("equinox/nn/test_layer_norm: shapes and values", () => {
   const [x1, x2] = [0.1, 0].map((start) => np.linspace(start, 1, { num: 10 }));
   assertClose(norm.call(x1), norm.call(x2), { atol: 1e-4 });
   assertClose(norm.call(x1), normalised(x1, 0), { atol: 1e-4 });
+  const short = new nn.LayerNorm(128, { dtype: "bfloat16" });
+  assertEquals(
+    short.call(random.uniform(key(), [128], { dtype: "bfloat16" })).dtype,
+    "bfloat16",
+  );
+});
+
+Deno.test("statistics of 16-bit inputs are taken in float32", () => {
+  // The mean of squares would be infinite in float16.
+  const x = np.array([300, 400, 500, 600], { dtype: "float16" });
+  const expected = normalised(x.astype("float32"), 0);
+  for (
+    const norm of [
+      new nn.LayerNorm(4, { dtype: "float16" }),
+      new nn.GroupNorm(1, { channels: 4, dtype: "float16" }),
+    ]
+  ) {
+    assertClose(norm.call(x).astype("float32"), expected, { rtol: 1e-3 });
+  }
+  const rms = new nn.RMSNorm(4, { dtype: "float16" }).call(x);
+  assertClose(rms.astype("float32"), x.astype("float32").div(Math.sqrt(215000)), { rtol: 1e-3 });
 });
 
 Deno.test("equinox/nn/test_group_norm: shapes, values, channels that do not divide", () => {
@@ -34,6 +55,11 @@ Deno.test("equinox/nn/test_group_norm: shapes, values, channels that do not divi
   const norm = new nn.GroupNorm(4, { channels: 128 });
   assertEquals(shapeOf(norm, [128]), [128]);
   assertEquals(shapeOf(norm, [128, 4, 5]), [128, 4, 5]);
+  const short = new nn.GroupNorm(4, { channels: 128, dtype: "bfloat16" });
+  assertEquals(
+    short.call(random.uniform(key(), [128], { dtype: "bfloat16" })).dtype,
+    "bfloat16",
+  );
   const plain = new nn.GroupNorm(4, { channels: 128, channelwiseAffine: false });
   assertEquals(shapeOf(plain, [128, 4, 5]), [128, 4, 5]);
   const [x1, x2] = [0.1, 0].map((start) => np.linspace(start, 1, { num: 10 }));

@@ -170,7 +170,21 @@ Deno.test("what fails to be saved is named, and leaves the file that was there",
 });
 
 Deno.test("equinox/serialisation/test_generic_dtype_serialisation: every dtype comes back, also out of filterJit", async () => {
-  const dtypes = ["float32", "float64", "int32", "int64", "uint32", "uint8", "bool"] as const;
+  const dtypes = [
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "bool",
+  ] as const;
   const tree = dtypes.map((dtype) => np.array([0, 1, 0, 3]).astype(dtype).reshape([2, 2]));
   const like = tree.map((x) => np.zerosLike(x));
   for (const given of [tree, vn.filterJit((x: vn.NDArray[]) => x)(tree)]) {
@@ -277,7 +291,7 @@ function pythonTree() {
   const fill = <T>(tree: T): T =>
     vn.tree.map((leaf: unknown) => {
       if (!(leaf instanceof vn.NDArray)) return leaf;
-      const step = leaf.dtype.startsWith("float") ? 0.25 : 1;
+      const step = leaf.dtype.includes("float") ? 0.25 : 1;
       return counted(leaf.shape).mul(step).astype(leaf.dtype);
     }, tree) as T;
   const linear = (o: vn.nn.Features) => new nn.Linear(2, o, { key });
@@ -298,7 +312,18 @@ function pythonTree() {
       new nn.Embedding({ numEmbeddings: 3, embeddingSize: 2, key }),
     ])
   )();
-  const dtypes = ["float32", "float64", "int32", "int64", "uint32", "uint8"] as const;
+  const floats = ["float16", "bfloat16", "float32", "float64"] as const;
+  const integers = [
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+  ] as const;
+  const dtypes = [...floats, ...integers];
   const shapes = [[], [3], [0, 2], [2, 1, 3]];
   const arrays = Object.fromEntries(
     dtypes.map((dtype) => [dtype, shapes.map((shape) => np.zeros(shape, { dtype }))]),

@@ -42,7 +42,7 @@ def main():
     )()
     arrays = {
         dtype: [jnp.zeros(shape, dtype) for shape in [(), (3,), (0, 2), (2, 1, 3)]]
-        for dtype in ("float32", "float64", "int32", "int64", "uint32", "uint8")
+        for dtype in ("float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
     }
     flags = jnp.array([[True, False], [False, True]])
     scalars = {"b": True, "x": 2.5, "negative zero": -0.0}

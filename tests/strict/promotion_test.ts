@@ -65,3 +65,52 @@ for (const dtype of ["float32", "float64"] as const) {
     });
   });
 }
+
+for (const dtype of ["float16", "bfloat16", "float32", "float64"] as const) {
+  Deno.test(`layers of sequences, images and states keep to ${dtype}`, () => {
+    strictly(() => {
+      const key = random.key(0);
+      const ones = (...shape: number[]) => np.ones(shape, { dtype });
+      const x = ones(6, 4);
+      const attention = new nn.MultiheadAttention(2, 4, { dropoutP: 0.5, key, dtype });
+      const rope = new nn.RotaryPositionalEmbedding(2, { dtype });
+      const turn = vn.filterVmap((head: vn.NDArray) => rope.call(head), { inAxes: 1, outAxes: 1 });
+      const mask = np.tril(np.ones([6, 6], { dtype: "bool" }));
+      const image = new nn.Sequential([
+        new nn.Conv2d(2, 4, 3, { padding: 1, key, dtype }),
+        new nn.GroupNorm(2, { channels: 4, dtype }),
+        new nn.MaxPool2d(2),
+        new nn.ConvTranspose2d(4, 2, 3, { stride: 2, key, dtype }),
+        new nn.PReLU(),
+        new nn.AvgPool2d(2, { padding: 1 }),
+        new nn.AdaptiveAvgPool2d(3),
+      ]);
+      const outs = [
+        attention.call(x, x, x, { mask, key, processHeads: (q, k, v) => [turn(q), turn(k), v] }),
+        new nn.GRUCell(4, 3, { key, dtype }).call(x.get(0), ones(3)),
+        ...new nn.LSTMCell(4, 3, { key, dtype }).call(x.get(0), [ones(3), ones(3)]),
+        image.call(ones(2, 8, 8)),
+        new nn.WeightNorm(new nn.Linear(4, 3, { key, dtype })).call(x.get(0)),
+        new nn.MLP(4, 3, 5, 3, { scan: true, activation: new nn.PReLU(), key, dtype }).call(
+          x.get(0),
+        ),
+      ];
+      for (const mode of ["ema", "batch"] as const) {
+        const make = () =>
+          new nn.Sequential([
+            new nn.BatchNorm(4, "batch", { mode, dtype }),
+            new nn.SpectralNorm(new nn.Linear(4, 3, { key, dtype }), "weight", { key }),
+          ]);
+        const [model, state] = nn.makeWithState(make)();
+        const run = (inference: boolean) =>
+          vn.filterVmap(
+            (row: vn.NDArray, s: vn.nn.State) => model.call(row, { state: s, inference }),
+            { axisName: "batch", inAxes: [0, null], outAxes: [0, null] },
+          );
+        const [out, next] = run(false)(x, state);
+        outs.push(out, run(true)(x, next)[0]);
+      }
+      assertEquals(outs.map((out) => out.dtype), outs.map(() => dtype));
+    });
+  });
+}

@@ -4,9 +4,11 @@
  * @module
  */
 import type { ArrayLike, NDArray } from "../../core/array.ts";
+import { promoteTypes } from "../../core/dtype.ts";
 import { asArray } from "../../numpy/promote.ts";
 import { greaterEqual, multiply } from "../../numpy/ufuncs.ts";
 import { where } from "../../numpy/where.ts";
+import { convertElementType } from "../../ops/convert.ts";
 import { Module } from "../../tree/module.ts";
 import type { CallOptions } from "./common.ts";
 
@@ -42,6 +44,11 @@ export class PReLU extends Module {
 
   /** Applies the activation to an array of any shape with which the slope can be broadcast. */
   call(x: NDArray, _options: CallOptions = {}): NDArray {
-    return where(greaterEqual(x, 0), x, multiply(this.negativeSlope, x));
+    // Promoted by name: the slope's dtype may be wider than an activation's, and that is meant.
+    const { dtype } = promoteTypes(x.aval, this.negativeSlope.aval);
+    const [slope, value] = [this.negativeSlope, x].map((v) =>
+      v.dtype === dtype ? v : convertElementType(v, dtype)
+    );
+    return where(greaterEqual(x, 0), value, multiply(slope, value));
   }
 }

@@ -134,6 +134,11 @@ export class RotaryPositionalEmbedding extends Module {
 /** The longest tables made so far, by what they depend on. */
 const tables: Map<string, Tables> = new Map();
 
+/** Forgets all tables. */
+export function clearRotaryTables(): void {
+  tables.clear();
+}
+
 /** The first rows of the tables of a layer, made anew only where a sequence is longer than all before. */
 function tablesFor(layer: RotaryPositionalEmbedding, length: number): Tables {
   const { embeddingSize, theta, dtype } = layer;

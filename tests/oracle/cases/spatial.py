@@ -78,3 +78,10 @@ def write(file):
     add("nn.Conv/a network's gradient", lambda x: tree.leaves(vn.filter_grad(loss)(nn.Sequential([nn.Conv2d(1, 3, 3, key=key()), nn.MaxPool2d(2, stride=2), nn.Lambda(nn.relu), nn.Lambda(np.ravel), nn.Linear(27, 4, key=key(1))]), x)), uniform((1, 8, 8)), tol=close(3e-5, 3e-6))
     add("nn.SpectralNorm/convolution", lambda x: (lambda pair: pair[0](x, state=pair[1])[0])(nn.make_with_state(lambda: nn.SpectralNorm(nn.Conv2d(2, 3, 3, key=key()), "weight", key=key(1)))()), uniform((2, 5, 5)), tol=close(1e-4, 1e-5))
     add("nn.WeightNorm/convolution", lambda x: nn.WeightNorm(nn.Conv3d(2, 3, 2, key=key()))(x), uniform((2, 3, 3, 3)), tol=out)
+    for dtype, t in (("float16", close(4e-3, 4e-3)), ("bfloat16", close(3e-2, 3e-2))):
+        short = lambda shape: uniform(shape).astype(dtype)
+        add(f"nn.Conv2d/{dtype}", lambda x: nn.Conv2d(2, 3, 3, padding=1, dtype=dtype, key=key())(x), short((2, 5, 5)), tol=t)
+        add(f"nn.ConvTranspose2d/{dtype}", lambda x: nn.ConvTranspose2d(2, 3, 3, stride=2, dtype=dtype, key=key())(x), short((2, 4, 4)), tol=t)
+        for name in ("MaxPool2d", "AvgPool2d"):
+            add(f"nn.{name}/{dtype}", lambda x: getattr(nn, name)(2, stride=2)(x), short((2, 5, 5)), tol=t)
+        add(f"nn.AdaptiveAvgPool2d/{dtype}", lambda x: nn.AdaptiveAvgPool2d(2)(x), short((2, 5, 5)), tol=t)
