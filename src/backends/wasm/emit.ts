@@ -110,8 +110,14 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost {
     this.#scratch = this.#outputs + positions("output");
     const inputs = new Map<number, number>();
     for (const b of program.buffers) if (b.role === "input") inputs.set(b.position, b.id);
+    // What a step uses of scratch at one offset is one place, read as one dtype and written as another.
+    const places = new Map<number, number>();
     this.#memoryOf = program.buffers.map((b) => {
-      return b.role === "output" && b.donor >= 0 ? inputs.get(b.donor) ?? b.id : b.id;
+      if (b.role === "output" && b.donor >= 0) return inputs.get(b.donor) ?? b.id;
+      if (b.role !== "temp") return b.id;
+      const place = places.get(b.offset) ?? b.id;
+      places.set(b.offset, place);
+      return place;
     });
   }
 
