@@ -18,7 +18,14 @@ import { callCompiled } from "./jit.ts";
 import type { Compilation, Donate } from "./jit_program.ts";
 import { lower, type Lowerable, type Lowered } from "./lowered.ts";
 import { ShapeDtypeStruct } from "./struct.ts";
-import { callMapped, mapOptions, readMapOptions, requestOf, type VmapOptions } from "./vmap.ts";
+import {
+  callMapped,
+  mapOptions,
+  nothingMapped,
+  readMapOptions,
+  requestOf,
+  type VmapOptions,
+} from "./vmap.ts";
 import { checkOptions, makeWrapper, transform, type Transformation } from "./wrapper.ts";
 
 const caller = "filterPmap";
@@ -87,11 +94,7 @@ const DEVICES = DONATE + 1;
 function meshFor(fun: unknown, options: readonly unknown[], args: unknown[]): Mesh {
   const { inAxes, axisName, axisSize, argNames } = requestOf(caller, options);
   const { size } = mappedArguments(caller, fun, args, inAxes, axisSize, argNames);
-  if (size === null) {
-    throw new ArgumentError(
-      `${caller}: cannot tell the number of examples: no argument is mapped; give axisSize, or map an argument with inAxes`,
-    );
-  }
+  if (size === null) throw nothingMapped(caller);
   if (size === 0) {
     throw new ArgumentError(`${caller}: needs at least one example, for one device; got none`);
   }

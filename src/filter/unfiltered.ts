@@ -18,9 +18,7 @@ import { forwardColumns, reverseRows } from "../transform/jacobian.ts";
 import { jvpFlat } from "../transform/jvp.ts";
 import { applyLinear, applyTranspose, linearizeFlat, vjpFlat } from "../transform/linearize.ts";
 import { stage } from "../transform/stage.ts";
-import { placeAxis, vmapFlat } from "../transform/vmap.ts";
-import { flatten, isNull, leafPaths, unflatten } from "../tree/flatten.ts";
-import { broadcastPrefix } from "../tree/map.ts";
+import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
 import { keystr } from "../tree/path.ts";
 import type { TreeDef } from "../tree/treedef.ts";
 import { callCheckpointed, type CheckpointOptions, readCheckpointOptions } from "./checkpoint.ts";
@@ -29,6 +27,7 @@ import { filterJit } from "./jit.ts";
 import type { Donate } from "./jit_program.ts";
 import { isArrayLeaf } from "./leaves.ts";
 import { ShapeDtypeStruct, type Structs } from "./struct.ts";
+import { callMapped, type MapRequest } from "./vmap.ts";
 
 /** The type that every function has. */
 // deno-lint-ignore no-explicit-any -- see above
@@ -292,59 +291,24 @@ export interface VmapArgOptions {
   readonly axisSize?: number | null;
 }
 
-function axesOf(spec: unknown, tree: unknown, count: number, name: string): (number | null)[] {
-  const axes = typeof spec === "number" || isNull(spec)
-    ? Array(count).fill(spec)
-    : broadcastPrefix(spec, tree, { isLeaf: isNull, caller: "vmap", name });
-  return axes.map((axis) => {
-    if (isNull(axis)) return null;
-    if (!Number.isInteger(axis)) {
-      throw new ArgumentError(`vmap: ${name} must hold integers and null; got ${String(axis)}`);
-    }
-    return axis as number;
-  });
-}
-
-/** A function mapped over axes of its arguments, as `jax.vmap`. */
+/**
+ * A function mapped over axes of its arguments, as `jax.vmap`.
+ *
+ * @throws {ShapeError} Where mapped axes differ in size, or an array has no such axis.
+ * @throws {ArgumentError} Where something to be mapped is no array, or nothing is mapped.
+ */
 export function vmap<F extends AnyFunction>(fun: F, options: VmapArgOptions = {}): F {
   const { inAxes = 0, outAxes = 0, axisName = null, axisSize = null } = options;
-  const mapped = (...args: unknown[]) => {
-    const [xs, def] = flattenArrays(args, "args", "vmap");
-    const axes = axesOf(inAxes, args, xs.length, "inAxes");
-    let size = axisSize;
-    const dims = axes.map((axis, i) => {
-      if (axis === null) return null;
-      const dim = axis < 0 ? axis + xs[i].ndim : axis;
-      if (!(dim >= 0 && dim < xs[i].ndim)) {
-        throw new ShapeError(
-          `vmap: argument leaf ${i} of shape [${xs[i].shape}] has no axis ${axis} to map`,
-        );
-      }
-      const n = xs[i].shape[dim];
-      if (size !== null && size !== n) {
-        throw new ShapeError(
-          `vmap: got inconsistent sizes for the axes to be mapped: ${size} and ${n} (leaf ${i})`,
-        );
-      }
-      size = n;
-      return dim;
-    });
-    if (size === null) {
-      throw new ArgumentError("vmap: at least one of inAxes must be an axis, or axisSize be given");
-    }
-    const f = flatFunction(fun, def, "vmap");
-    const [outs, outDims] = vmapFlat(f.flat, xs, dims, size, axisName);
-    const outTree = unflatten(f.outDef(), outs);
-    const places = axesOf(outAxes, outTree, outs.length, "outAxes");
-    const placed = outs.map((x, i) => {
-      const axis = places[i];
-      if (axis !== null) return placeAxis(x, outDims[i], axis, size!);
-      if (outDims[i] === null) return x;
-      throw new ArgumentError("vmap: an output has outAxes null, but depends on the mapped axis");
-    });
-    return unflatten(f.outDef(), placed);
+  const request: MapRequest = {
+    caller: "vmap",
+    inAxes,
+    outAxes,
+    axisName,
+    axisSize,
+    argNames: null,
+    mustMap: true,
   };
-  return mapped as F;
+  return ((...args: unknown[]) => callMapped(fun, args, request)) as F;
 }
 
 /** Options of {@linkcode jit}. */

@@ -43,6 +43,8 @@ export interface MapRequest {
   readonly axisName: AxisName | null;
   readonly axisSize: number | null;
   readonly argNames: readonly string[] | null;
+  /** Whether it is an error that nothing is mapped; else the function then runs as it is. */
+  readonly mustMap?: boolean;
   /** What becomes of each array of the output; `axis` is where the mapped axis is. Nothing unless given. */
   readonly finish?: (x: NDArray, axis: number | null) => NDArray;
 }
@@ -58,7 +60,10 @@ export function callMapped(fun: unknown, args: unknown[], request: MapRequest): 
     request.axisSize,
     request.argNames,
   );
-  if (size === null) return runUnmapped(caller, fun, args, outAxes);
+  if (size === null) {
+    if (request.mustMap === true) throw nothingMapped(caller);
+    return runUnmapped(caller, fun, args, outAxes);
+  }
 
   let outDef: TreeDef | null = null;
   let outLeaves: unknown[] = [];
@@ -134,15 +139,20 @@ function outputArray(
   );
 }
 
+/** The error for a call that does not say how many examples there are. */
+export function nothingMapped(caller: string): ArgumentError {
+  return new ArgumentError(
+    `${caller}: cannot tell the number of examples: no argument is mapped; give axisSize, or map an argument with inAxes`,
+  );
+}
+
 /** No argument is mapped and no size was given: the function runs as it is. */
 function runUnmapped(caller: string, fun: unknown, args: unknown[], outAxes: unknown): unknown {
   const out = invoke(fun, args);
   const [values] = flatten(out);
   const specs = resolveAxes(caller, "outAxes", outAxes, out, values);
   if (specs.some((axis) => axis !== null)) {
-    throw new ArgumentError(
-      `${caller}: cannot tell the number of examples: no argument is mapped; give axisSize, or map an argument with inAxes`,
-    );
+    throw nothingMapped(caller);
   }
   return out;
 }

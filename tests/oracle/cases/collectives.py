@@ -75,7 +75,7 @@ def write(file):
         add(f"{name}/mapped once more", lambda x: vn.vmap(vn.vmap(f, axis_name="i"))(x), onp.stack([m, -m]))
     add("psum/of integers", lambda x: vn.vmap(lambda x: lax.psum(x, "i"), axis_name="i")(x), ints)
     add("psum/of booleans", lambda x: vn.vmap(lambda x: lax.psum(x, "i"), axis_name="i")(x), flags)
-    add("psum/of a tree", lambda x, y: vn.filter_vmap(lambda x, y: lax.psum({"a": x, "b": [y, 2]}, "i"), axis_name="i", out_axes=None)(x, y), m, a)
+    add("psum/of a tree", lambda x, y: vn.vmap(lambda x, y: lax.psum({"a": x, "b": [y, 2]}, "i"), axis_name="i", out_axes=None)(x, y), m, a)
     add("psum/of a number", lambda x: vn.vmap(lambda x: x * lax.psum(2, "i"), axis_name="i")(x), m)
     add("pmean/of integers", lambda x: vn.vmap(lambda x: lax.pmean(x, "i"), axis_name="i")(x), ints)
     add("psum/unmapped result", lambda x: vn.vmap(lambda x: lax.psum(x, "i"), axis_name="i", out_axes=None)(x), m)
