@@ -21,6 +21,7 @@ const identity = {
   abstractEval: <A>([x]: readonly A[]) => [x],
   evaluate: ([x]: readonly NDArray[]) => [x],
   lower: (): readonly Lowered[] => [{ kind: "alias", operand: 0 }],
+  finalise: ([x]: readonly NDArray[]) => [x],
 };
 
 /** Parameters of the identities that say what is wrong. */

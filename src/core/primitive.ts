@@ -110,6 +110,11 @@ export interface Primitive<P = unknown> {
   readonly evaluate?: (operands: readonly NDArray[], params: P) => readonly NDArray[];
   /** For primitives that contain jaxprs: `transform/partial_eval.ts` tells what they need. */
   readonly higherOrder?: HigherOrderRules<P>;
+  /**
+   * What it comes to when no transformation is to follow, for primitives that are there for transformations: an identity that refuses one is its operand.
+   * `null` where it stays as it is. Calls say so by {@linkcode HigherOrderRules.inline}.
+   */
+  readonly finalise?: (operands: readonly NDArray[], params: P) => readonly NDArray[] | null;
   /** Whether the operation has an effect, and stays though its results are unused. */
   readonly effect?: boolean;
 }

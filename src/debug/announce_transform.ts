@@ -42,6 +42,7 @@ const announceP: Primitive<AnnounceParams> = {
     tell(p, "impl");
     return xs;
   },
+  finalise: (xs) => xs,
   lower: (reads, _ins, _outs, p) => {
     tell(p, "lower");
     return reads.map((_, operand) => ({ kind: "alias", operand }));

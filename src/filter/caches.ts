@@ -4,6 +4,7 @@
  * @module
  */
 import { clearPrograms, jitBackend } from "../control/jit_call.ts";
+import { clearTargets } from "../control/noinline.ts";
 import { getEvaluator } from "../core/trace.ts";
 import { clearRotaryTables } from "../nn/layers/rotary.ts";
 import { clearJitTables } from "./jit.ts";
@@ -28,6 +29,7 @@ import { clearJitTables } from "./jit.ts";
 export function clearCaches(): void {
   clearJitTables();
   clearPrograms();
+  clearTargets();
   jitBackend().clear();
   getEvaluator().clear();
   clearRotaryTables();

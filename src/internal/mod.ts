@@ -13,6 +13,8 @@
  *
  * @module
  */
+export { noinline, type NoinlineOptions } from "./noinline.ts";
+export { finaliseFn, finaliseJaxpr, finaliseMakeJaxpr } from "./finalise.ts";
 export { unvmapAll, unvmapAny, unvmapMax } from "../ops/unvmap.ts";
 export {
   assertDce,

@@ -47,6 +47,7 @@ export const nameP: Primitive<NameParams> = {
   name: "name",
   abstractEval: ([x]) => [x],
   lower: () => [{ kind: "alias", operand: 0 }],
+  finalise: (xs) => xs,
   batch: (xs, dims, p) => unaryBatch(nameP, xs, dims, p),
   // Only the value is named, not its tangent.
   jvp: ([x], [t], p) => [[bind1(nameP, [x], p)], [t]],

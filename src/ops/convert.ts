@@ -119,6 +119,7 @@ export function bitcastConvertType(x: NDArray, dtype: DType): NDArray {
 /** `stop_gradient`: the identity, with a tangent that is a symbolic zero. */
 export const stopGradientP: Primitive<NoParams> = {
   name: "stop_gradient",
+  finalise: (xs) => xs,
   abstractEval: ([x]) => [x],
   lower: ([read]) => [{ kind: "map", at: read }],
   batch: (xs, dims) => unaryBatch(stopGradientP, xs, dims, noParams),

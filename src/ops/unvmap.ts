@@ -11,6 +11,7 @@ import type { AnyPrimitive, Primitive } from "../core/primitive.ts";
 import { bind1 } from "../core/trace.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
 import { type NoParams, noParams } from "./common.ts";
+import { reduceAnd, reduceMax, reduceOr } from "./reduce.ts";
 
 function allAxes(op: ReduceOp, [read]: readonly Access[], [x]: readonly ShapedArray[]): Lowered[] {
   if (x.shape.length === 0) return [{ kind: "alias", operand: 0 }];
@@ -33,6 +34,7 @@ export const unvmapAnyP: Primitive<NoParams> = {
   name: "unvmap_any",
   abstractEval: (ins) => boolOnly("unvmapAny", ins),
   lower: (reads, ins) => allAxes("or", reads, ins),
+  finalise: ([x]) => [reduceOr(x, x.shape.map((_, i) => i))],
   batch: (xs) => withoutAxis(unvmapAnyP, xs),
 };
 
@@ -56,6 +58,7 @@ export const unvmapAllP: Primitive<NoParams> = {
   name: "unvmap_all",
   abstractEval: (ins) => boolOnly("unvmapAll", ins),
   lower: (reads, ins) => allAxes("and", reads, ins),
+  finalise: ([x]) => [reduceAnd(x, x.shape.map((_, i) => i))],
   batch: (xs) => withoutAxis(unvmapAllP, xs),
 };
 
@@ -79,6 +82,7 @@ export const unvmapMaxP: Primitive<NoParams> = {
   name: "unvmap_max",
   abstractEval: ([x]) => [shapedArray([], x.dtype, x.weakType)],
   lower: (reads, ins) => allAxes("max", reads, ins),
+  finalise: ([x]) => [reduceMax(x, x.shape.map((_, i) => i))],
   batch: (xs) => withoutAxis(unvmapMaxP, xs),
 };
 

@@ -24,7 +24,7 @@ const identities: WeakMap<object, { text: () => string; parts: readonly unknown[
  */
 export function keyed<F extends object>(fn: F, kind: string, parts: readonly unknown[]): F {
   let known: string | null = null;
-  const text = () => known ??= kind + parts.map((x) => `|${partKey(x)}`).join("");
+  const text = () => known ??= `${kind}|${keyOfParts(parts)}`;
   identities.set(fn, { text, parts });
   const equality: Equatable = {
     [equalsKey]: (other) => {
@@ -36,8 +36,9 @@ export function keyed<F extends object>(fn: F, kind: string, parts: readonly unk
   return Object.assign(fn, equality);
 }
 
-function partKey(x: unknown): string {
-  return staticKey(hasEquality(x) ? canonicalOf(x) : x, []);
+/** A text that lists share only if their parts are the same, by `Object.is` or an equality of their own. Objects stand in it by numbers, which hold while they live. */
+export function keyOfParts(parts: readonly unknown[]): string {
+  return parts.map((x) => staticKey(hasEquality(x) ? canonicalOf(x) : x, [])).join("|");
 }
 
 /** A number below 4096 that equal texts share: few, because a table of canonical values never forgets a hash. */

@@ -4,6 +4,7 @@
  * @module
  */
 import * as vn from "../../mod.ts";
+import { noinline } from "../../src/internal/mod.ts";
 import { hostCases } from "./host_cases.ts";
 import { threefry2x32 } from "../../src/ops/random_bits.ts";
 import { controlCases } from "./control_cases.ts";
@@ -81,6 +82,8 @@ const int = (shape: number[], range: [number, number] = [-9, 9]): OperandSpec =>
 });
 const f = (shape: number[], range: [number, number] = [-2, 2]): OperandSpec => ({ shape, range });
 const flat = { differentiate: [] as number[] };
+
+const apart = noinline((x: vn.NDArray, y: vn.NDArray) => np.sin(np.tanh(x).mul(y)).mul(x));
 
 /** Every primitive of this version. */
 export const cases: readonly Case[] = [
@@ -450,6 +453,11 @@ export const cases: readonly Case[] = [
     name: "remat2",
     operands: [f([3, 5]), f([5])],
     call: (x, y) => vn.checkpoint((x: vn.NDArray) => np.sin(np.tanh(x).mul(y)).mul(x))(x),
+  },
+  {
+    name: "noinline",
+    operands: [f([3, 5]), f([5])],
+    call: (x, y) => apart(x, y),
   },
   {
     name: "remat2 that keeps named values",
