@@ -115,8 +115,9 @@ export const whileP: Primitive<WhileParams> = {
   },
   transpose: () => {
     throw new DifferentiationError(
-      "reverse-mode differentiation does not work for lax.whileLoop, nor for lax.foriLoop with bounds that are data: the number of steps is not " +
-        "known. Use lax.scan, or lax.foriLoop with host numbers as bounds",
+      'reverse-mode differentiation does not work for lax.whileLoop, lax.foriLoop with bounds that are data, filterWhileLoop of kind "lax", or once more ' +
+        "for the gradient of a checkpointed loop: the number of steps is not known. Use lax.scan, lax.foriLoop with host numbers as bounds, or filterWhileLoop of " +
+        'kind "checkpointed" or "bounded"',
     );
   },
   batch: (operands, dims, p, size, axisName) => {

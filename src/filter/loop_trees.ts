@@ -137,11 +137,13 @@ export function compareTrees(
 /** Two trees, line by line: `-` before what only the first has, `+` before what only the second has. */
 export function diff(before: unknown, after: unknown): string {
   const [a, b] = [before, after].map((tree) => treePformat(tree, { width: 1 }).split("\n"));
+  // A comma after what was the last line is no difference.
+  const same = (i: number, k: number) => a[i]?.replace(/,$/, "") === b[k]?.replace(/,$/, "");
   let start = 0;
-  while (start < a.length && start < b.length && a[start] === b[start]) start++;
+  while (start < a.length && start < b.length && same(start, start)) start++;
   let end = 0;
   const room = Math.min(a.length, b.length) - start;
-  while (end < room && a[a.length - 1 - end] === b[b.length - 1 - end]) end++;
+  while (end < room && same(a.length - 1 - end, b.length - 1 - end)) end++;
   const lines = (prefix: string, list: readonly string[]) => list.map((line) => prefix + line);
   return [
     ...lines("  ", a.slice(0, start)),
