@@ -17,6 +17,9 @@ import {
   learningRate,
   matmulError,
   type Prepared,
+  rnnData,
+  rnnError,
+  type RnnWork,
   rowsError,
   trainingData,
   uniform,
@@ -106,6 +109,8 @@ function prepare(work: Work): Prepared {
       return conv(work);
     case "ensemble":
       return ensemble(work.models);
+    case "rnn":
+      return rnn(work);
     case "increment": {
       const x = np.array([1, 2, 3, 4]);
       const f = vn.filterJit((x: vn.NDArray) => x.add(1));
@@ -182,6 +187,38 @@ function ensemble(models: number): Prepared {
     facts: () => ({
       error: ensembleError(models, f(stacked, input).dataSync() as Float32Array),
     }),
+  };
+}
+
+function rnn(work: RnnWork): Prepared {
+  const n = work.hidden;
+  const data = rnnData(work);
+  const params = {
+    w: np.array(data.w).reshape([n, n]),
+    u: np.array(data.u).reshape([n, n]),
+    b: np.array(data.b),
+  };
+  const xs = np.array(data.xs).reshape([work.steps, n]);
+  const run = ({ w, u, b }: typeof params, xs: vn.NDArray): vn.NDArray => {
+    const step = (h: vn.NDArray, x: vn.NDArray): [vn.NDArray, null] => [
+      np.tanh(np.matmul(w, h).add(np.matmul(u, x)).add(b)),
+      null,
+    ];
+    return lax.scan(step, np.zeros([n]), xs)[0];
+  };
+  if (!work.gradients) {
+    const f = vn.filterJit(run);
+    return {
+      run: () => f(params, xs).delete(),
+      facts: () => ({ error: rnnError(work, f(params, xs).dataSync() as Float32Array) }),
+    };
+  }
+  const f = vn.filterJit(
+    vn.filterValueAndGrad((p: typeof params, xs: vn.NDArray) => run(p, xs).sum()),
+  );
+  return {
+    run: () => discard(f(params, xs)),
+    facts: () => ({ error: rnnError(work, f(params, xs)[1].b.dataSync() as Float32Array) }),
   };
 }
 

@@ -108,6 +108,18 @@ function ensemble(models: number, atMost: number): Row {
 
 const mlp = { kind: "train", sizes: [784, 512, 512, 10], batch: 128 } as const;
 
+function rnn(gradients: boolean, most: number): Row {
+  return {
+    id: gradients ? "rnn_gradient" : "rnn",
+    title: gradients ? "the same, with its gradients" : "tanh RNN of 1000 steps, H = 16, by scan",
+    mode: "warm",
+    work: { kind: "rnn", steps: 1000, hidden: 16, gradients },
+    unit: "ms",
+    amount: 1,
+    reach: { atMost: most },
+  };
+}
+
 /** Every row, in the order of the table. */
 export const rows: readonly Row[] = [
   matmul("128", 0.85, square(128)),
@@ -198,6 +210,8 @@ export const rows: readonly Row[] = [
     amount: 1,
     reach: { times: 3, ofRow: "gradient" },
   },
+  rnn(false, 2),
+  rnn(true, 6),
   ensemble(8, 10),
   ensemble(64, 20),
   {

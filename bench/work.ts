@@ -15,6 +15,7 @@ export type Work =
   | GradientsWork
   | ConvWork
   | { readonly kind: "ensemble"; readonly models: number }
+  | RnnWork
   | { readonly kind: "increment" }
   | { readonly kind: "leaves"; readonly count: number };
 
@@ -305,3 +306,57 @@ export function ensembleError(models: number, out: ArrayLike<number>): number {
 
 /** The step size of every contender's gradient descent. */
 export const learningRate = 0.01;
+
+/** `h = tanh(W h + U x + b)` over a sequence; with `gradients`, those of the last `h`'s sum in W, U and b. */
+export interface RnnWork {
+  readonly kind: "rnn";
+  readonly steps: number;
+  readonly hidden: number;
+  readonly gradients: boolean;
+}
+
+/** What every contender runs its recurrent network on. */
+export function rnnData({ steps, hidden }: RnnWork): {
+  w: Float32Array;
+  u: Float32Array;
+  b: Float32Array;
+  xs: Float32Array;
+} {
+  const scaled = (n: number, seed: number) => uniform(n, seed).map((v) => v / Math.sqrt(hidden));
+  return {
+    w: scaled(hidden * hidden, 1),
+    u: scaled(hidden * hidden, 2),
+    b: scaled(hidden, 3),
+    xs: uniform(steps * hidden, 4),
+  };
+}
+
+/** How far the last `h`, or the gradient in b, is from that of the same loop in double precision. */
+export function rnnError(work: RnnWork, out: ArrayLike<number>): number {
+  const { steps, hidden: n } = work;
+  const { w, u, b, xs } = rnnData(work);
+  const hs = [new Float64Array(n)];
+  for (let t = 0; t < steps; t++) {
+    hs.push(
+      Float64Array.from({ length: n }, (_, i) => {
+        let sum = b[i]!;
+        for (let j = 0; j < n; j++) {
+          sum += w[i * n + j]! * hs[t]![j]! + u[i * n + j]! * xs[t * n + j]!;
+        }
+        return Math.tanh(sum);
+      }),
+    );
+  }
+  let expected = hs[steps]!;
+  if (work.gradients) {
+    const gathered = new Float64Array(n);
+    let ct = new Float64Array(n).fill(1);
+    for (let t = steps; t > 0; t--) {
+      const inner = ct.map((c, i) => c * (1 - hs[t]![i]! ** 2));
+      inner.forEach((c, i) => gathered[i]! += c);
+      ct = Float64Array.from(ct, (_, j) => inner.reduce((s, c, i) => s + c * w[i * n + j]!, 0));
+    }
+    expected = gathered;
+  }
+  return Math.max(...expected.map((e, i) => Math.abs(e - out[i]!)));
+}

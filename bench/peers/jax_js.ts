@@ -15,6 +15,8 @@ import {
   learningRate,
   matmulError,
   type Prepared,
+  rnnData,
+  rnnError,
   rowsError,
   trainingData,
   uniform,
@@ -218,6 +220,29 @@ export async function jaxJs(work: Work): Promise<Prepared | null> {
           const error = gradientsError(work, await all.at(-2)!.data() as Float32Array);
           return { error };
         },
+      };
+    }
+    case "rnn": {
+      // It has no scan: a compiled step, called in a loop.
+      if (work.gradients) return null;
+      const n = work.hidden;
+      const data = rnnData(work);
+      const [w, u, b] = [arr(data.w, [n, n]), arr(data.u, [n, n]), arr(data.b, [n])];
+      const xs = Array.from(
+        { length: work.steps },
+        (_, t) => arr(data.xs.slice(t * n, (t + 1) * n), [n]),
+      );
+      const step = jax.jit((w: Arr, u: Arr, b: Arr, h: Arr, x: Arr) =>
+        np.tanh(np.matmul(w, h).add(np.matmul(u, x)).add(b))
+      );
+      const call = (): Arr => {
+        let h = np.zeros([n]);
+        for (const x of xs) h = step(w.ref, u.ref, b.ref, h, x.ref) as unknown as Arr;
+        return h;
+      };
+      return {
+        run: () => done(call()),
+        facts: async () => ({ error: rnnError(work, await call().data() as Float32Array) }),
       };
     }
     case "increment": {

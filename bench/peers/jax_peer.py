@@ -157,6 +157,18 @@ def prepare(work):
         conv = lambda x, w: jax.lax.conv(x, w, (1, 1), "SAME")
         f = jax.jit(lambda x, w, ct: jax.vjp(conv, x, w)[1](ct) if work["gradients"] else conv(x, w))
         return lambda: jax.block_until_ready(f(x, w, ct)), lambda: {}
+    if kind == "rnn":
+        n, steps = work["hidden"], work["steps"]
+        scaled = lambda size, seed: jnp.asarray((uniform(size, seed) / np.sqrt(n)).astype(np.float32))
+        params = (scaled(n * n, 1).reshape(n, n), scaled(n * n, 2).reshape(n, n), scaled(n, 3))
+        xs = jnp.asarray(uniform(steps * n, 4).reshape(steps, n))
+
+        def last(params, xs):
+            w, u, b = params
+            return jax.lax.scan(lambda h, x: (jnp.tanh(w @ h + u @ x + b), None), jnp.zeros(n), xs)[0]
+
+        f = jax.jit(jax.value_and_grad(lambda p, xs: last(p, xs).sum()) if work["gradients"] else last)
+        return lambda: jax.block_until_ready(f(params, xs)), lambda: {}
     if kind == "ensemble":
         n = work["models"]
         weights = [jnp.asarray(uniform(n * 4, s).reshape(n, 2, 2)) for s in (2, 3, 4)]

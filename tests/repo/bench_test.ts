@@ -29,6 +29,8 @@ const tolerances: Record<string, number> = {
   softmax: 1e-8,
   layer_norm: 2e-6,
   sum: 1e-6,
+  rnn: 1e-6,
+  rnn_gradient: 1e-5,
   conv: 1e-6,
   conv_gradients: 1e-6,
   gradient: 1e-5,
