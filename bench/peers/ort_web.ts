@@ -179,6 +179,7 @@ export async function ortWeb(work: Work): Promise<Prepared | null> {
     case "train":
     case "gradients":
     case "ensemble":
+    case "rnn":
     case "leaves":
       return null;
   }

@@ -126,6 +126,9 @@ export async function tfjs(work: Work): Promise<Prepared | null> {
       const one = tf.scalar(1);
       return { run: () => x.add(one).dispose(), facts: () => ({ note: "eager, unread" }) };
     }
+    case "rnn":
+      // It has no loop; a thousand eager steps are another piece of work.
+      return null;
     case "leaves":
       // There is nothing to compile, so there is no call with a model to measure.
       return null;
