@@ -9,7 +9,7 @@
 import { RuntimeCheckError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import type { ShapedArray } from "../core/aval.ts";
-import { isInexact } from "../core/dtype.ts";
+import { dtypeInfo, isInexact } from "../core/dtype.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
 import { type Primitive, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { bind } from "../core/trace.ts";
@@ -80,19 +80,11 @@ export function nanLike(x: NDArray): NDArray {
 }
 
 function nanOf({ dtype }: NDArray): number | bigint | boolean {
+  const { kind, bytes } = dtypeInfo(dtype);
   if (isInexact(dtype)) return NaN;
-  switch (dtype) {
-    case "bool":
-      return true;
-    case "int64":
-      return 2n ** 63n - 1n;
-    case "uint32":
-      return 2 ** 32 - 1;
-    case "uint8":
-      return 255;
-    default:
-      return 2 ** 31 - 1;
-  }
+  if (kind === "bool") return true;
+  const largest = 2n ** BigInt(8 * bytes - (kind === "signed" ? 1 : 0)) - 1n;
+  return bytes === 8 ? largest : Number(largest);
 }
 
 /** The operands with `nanLike` in their place where the predicate is true. */

@@ -26,11 +26,14 @@ function both<A extends unknown[]>(
   return [fn, vn.filterJit(fn)];
 }
 
+const dtypes: readonly vn.DType[] = [
+  ...["float16", "bfloat16", "float32", "float64", "bool"] as const,
+  ...["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"] as const,
+];
+
 Deno.test("a callback gets arrays of every dtype, small and large, and its results come back", () => {
   for (const size of [0, 1, 5, 100]) {
-    for (
-      const dtype of ["float32", "float64", "int32", "uint32", "uint8", "int64", "bool"] as const
-    ) {
+    for (const dtype of dtypes) {
       const x = np.arange(size).astype(dtype);
       const seen: vn.NDArray[] = [];
       for (const f of both((x: vn.NDArray) => host((a) => (seen.push(a), a), x))) {

@@ -232,6 +232,22 @@ Deno.test("onError nan: arrays become NaN, the largest integer and true; other l
   assertEquals(vn.filterJit(slope)(np.array(1)).item(), 1);
 });
 
+Deno.test("onError nan: the largest integer of each dtype", () => {
+  const largest = { int8: 127, int16: 32767, uint8: 255, uint16: 65535, uint32: 2 ** 32 - 1 };
+  for (const [dtype, value] of Object.entries(largest)) {
+    const x = np.zeros([], { dtype: dtype as vn.DType });
+    const f = vn.filterJit((x: vn.NDArray, p: vn.NDArray) =>
+      vn.errorIf(x, p, "no", { onError: "nan" })
+    );
+    assertEquals(f(x, np.array(true)).item(), value, dtype);
+  }
+  for (const dtype of ["float16", "bfloat16", "float64"] as const) {
+    const x = np.zeros([], { dtype });
+    const f = (x: vn.NDArray, p: vn.NDArray) => vn.errorIf(x, p, "no", { onError: "nan" });
+    assertEquals(vn.filterJit(f)(x, np.array(true)).item(), NaN, dtype);
+  }
+});
+
 Deno.test("onError nan with a predicate that is known warns and gives NaN", () => {
   const warnings: string[] = [];
   const before = vn.setWarningHandler((text) => warnings.push(text));

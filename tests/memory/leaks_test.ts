@@ -81,6 +81,49 @@ Deno.test("an error in the middle of a function keeps nothing", async () => {
   });
 });
 
+Deno.test("callbacks and checks keep nothing, whether they end the program or not", async () => {
+  let mode = 0;
+  const resultShapeDtypes = new vn.ShapeDtypeStruct([1000], "float32");
+  const given = (x: vn.NDArray): vn.NDArray => {
+    if (mode === 1) throw new Error("mine");
+    return mode === 2 ? x.get(vn.slice(0, 10)) : x.mul(2);
+  };
+  const call = (x: vn.NDArray) =>
+    vn.filterPureCallback(given, x.add(1), vn.kwargs({ resultShapeDtypes }));
+  const check = (x: vn.NDArray) => vn.errorIf(x.add(1), x.get(0).less(0), "negative");
+  const loop = (f: (x: vn.NDArray) => vn.NDArray) => (x: vn.NDArray) =>
+    vn.lax.foriLoop(0, 3, (_, c: vn.NDArray) => f(c), x);
+  const mapped = vn.filterVmap(call, { inAxes: [0] });
+  const one = np.ones([1000]);
+  const many = np.ones([3, 1000]);
+  const runs = [call, check, loop(call), loop(check)].map((f) => [
+    () => f(one),
+    () => vn.filterJit(f)(one),
+  ]).flat();
+  const compiled = [call, check, loop(call), loop(check)].map((f) => vn.filterJit(f));
+  const donating = vn.filterJit(call, { donate: "all" });
+  const failing = vn.filterJit(check);
+  await keepsNothing(() => {
+    for (mode = 0; mode < 3; mode++) {
+      for (
+        const run of [
+          ...runs,
+          ...compiled.map((f) => () => f(one)),
+          () => mapped(many),
+          () => donating(np.ones([1000])),
+          () => failing(one.mul(-1)),
+        ]
+      ) {
+        try {
+          run();
+        } catch (error) {
+          assert(error instanceof vn.CallbackError || error instanceof vn.RuntimeCheckError);
+        }
+      }
+    }
+  });
+});
+
 Deno.test("scope gives everything back at once, but for what it returns", () => {
   const before = vn.memory().liveBuffers;
   const kept = vn.scope(() => {

@@ -189,7 +189,7 @@ class _Fn:
         fn = self.ts
         if last[0].isupper() and last not in ("PRNGKey",):
             fn = "new " + fn
-        kw = last in ("filter_jvp", "filter_vjp", "filter_eval_shape", "kwargs", "meshgrid", "einsum")
+        kw = last in ("filter_jvp", "filter_vjp", "filter_eval_shape", "filter_pure_callback", "kwargs", "meshgrid", "einsum")
         return _step(fn, *args, options=kwargs, kw=kw)
 
     @property
