@@ -230,3 +230,16 @@ Deno.test("what is loaded has the type of like, or the type that is named", () =
   };
   void load;
 });
+
+Deno.test("devicePut makes arrays of numbers and keeps the form; filterShard and filterPmap keep types", () => {
+  const device = vn.devices()[0];
+  const put = () => vn.devicePut({ x: 1, t: [new Float32Array(1), vn.numpy.ones([1])] }, device);
+  holds<Equal<ReturnType<typeof put>["x"], NDArray>>();
+  holds<Equal<ReturnType<typeof put>["t"][0], NDArray>>();
+  const shard = () => vn.filterShard(new Linear(2), device);
+  holds<Equal<ReturnType<typeof shard>, Linear>>();
+  const mapped = () => vn.filterPmap((x: NDArray, n: number): [NDArray, number] => [x, n]);
+  holds<Accepts<(x: NDArray, n: number) => [NDArray, number], ReturnType<typeof mapped>>>();
+  fails<Accepts<(x: string, n: number) => [NDArray, number], ReturnType<typeof mapped>>>();
+  holds<Accepts<vn.Device | vn.Sharding, NDArray["device"]>>();
+});

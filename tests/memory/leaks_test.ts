@@ -136,3 +136,30 @@ Deno.test("scope gives everything back at once, but for what it returns", () => 
   kept.delete();
   assertEquals(vn.memory().liveBuffers, before);
 });
+
+Deno.test("arrays that move between devices, and calls over a mesh, keep nothing", async () => {
+  const [zero, one] = await vn.init("cpu", { devices: 2 });
+  const mesh = new vn.Mesh([zero, one], ["x"]);
+  const split = new vn.NamedSharding(mesh, vn.P("x"));
+  const x = random.normal(random.key(0), [2, 300]);
+  const f = vn.filterJit((x: vn.NDArray) => vn.filterShard(x.mul(2), split).sum(1));
+  const p = vn.filterPmap((x: vn.NDArray) => x.div(vn.lax.psum(x.sum(), "i")), { axisName: "i" });
+  const donating = vn.filterJit((x: vn.NDArray) => x.add(1), { donate: "all", device: one });
+  await keepsNothing(() => {
+    const y = vn.devicePut(x, one);
+    donating(vn.devicePut(y, zero));
+    f(vn.devicePut(y, split)).add(1);
+    p(y);
+    vn.grad((x: vn.NDArray) => p(x).sum())(x);
+    for (
+      const bad of [() => y.add(vn.devicePut(x, zero)), () => f(y), () => p(np.ones([3, 300]))]
+    ) {
+      try {
+        bad();
+      } catch (error) {
+        if (!(error instanceof vn.DeviceError)) throw error;
+      }
+    }
+  });
+  await vn.init("cpu", { devices: 1 });
+});
