@@ -1,5 +1,5 @@
 /**
- * Attention of one head.
+ * Attention: `jax.nn`'s function for all heads of a batch, and Equinox's for one head, of which it is made.
  *
  * @module
  */
@@ -8,7 +8,18 @@ import type { NDArray } from "../core/array.ts";
 import { formatShape, shapesEqual } from "../core/aval.ts";
 import { finfo } from "../numpy/dtype_queries.ts";
 import { matmul } from "../numpy/linalg_basic.ts";
-import { divide } from "../numpy/ufuncs.ts";
+import { arange } from "../numpy/creation.ts";
+import { broadcastTo, expandDims, reshape } from "../numpy/shapes.ts";
+import {
+  add,
+  divide,
+  greaterEqual,
+  lessEqual,
+  logicalAnd,
+  multiply,
+  subtract,
+} from "../numpy/ufuncs.ts";
+import { filterVmap } from "../filter/vmap.ts";
 import { where } from "../numpy/where.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { softmax } from "./functions.ts";
@@ -19,16 +30,10 @@ import type { Dropout } from "./layers/dropout.ts";
 export interface AttentionWeightsOptions {
   /** Which position of the keys each query may look at: boolean, of shape `[queries, keys]`. All unless given. */
   readonly mask?: NDArray | null;
-}
-
-/** Options of {@linkcode dotProductAttention}. */
-export interface AttentionOptions extends AttentionWeightsOptions {
-  /** Applied to the weights. */
-  readonly dropout?: Dropout | null;
-  /** Randomness for the dropout. */
-  readonly key?: NDArray | null;
-  /** Whether the dropout hands everything on; its own flag unless given. */
-  readonly inference?: boolean | null;
+  /** Added to the logits; of that shape too. */
+  readonly bias?: NDArray | null;
+  /** By what the products are multiplied, `1 / √size` unless given. */
+  readonly scale?: number | null;
 }
 
 function checkSequence(x: NDArray, name: string): void {
@@ -63,23 +68,27 @@ export function dotProductAttentionWeights(
   key: NDArray,
   options: AttentionWeightsOptions = {},
 ): NDArray {
-  const where_ = "nn.dotProductAttentionWeights";
-  checkSequence(query, `${where_}: query`);
-  checkSequence(key, `${where_}: key`);
+  const caller = "nn.dotProductAttentionWeights";
+  checkSequence(query, `${caller}: query`);
+  checkSequence(key, `${caller}: key`);
   const size = query.shape[1];
   if (key.shape[1] !== size) {
     throw new ShapeError(
-      `${where_}: query and key must have rows of one size; got ${formatShape(query.shape)} and ${
+      `${caller}: query and key must have rows of one size; got ${formatShape(query.shape)} and ${
         formatShape(key.shape)
       }`,
     );
   }
-  let logits = matmul(divide(query, Math.sqrt(size)), key.T);
+  const scale = options.scale ?? null;
+  const scaled = scale === null ? divide(query, Math.sqrt(size)) : multiply(query, scale);
+  let logits = matmul(scaled, key.T);
+  const bias = options.bias ?? null;
+  if (bias !== null) logits = convertElementType(add(logits, bias), logits.dtype);
   const mask = options.mask ?? null;
   if (mask !== null) {
     if (!shapesEqual(mask.shape, logits.shape)) {
       throw new ShapeError(
-        `${where_}: mask must have shape [queries, keys], ${formatShape(logits.shape)}; got ${
+        `${caller}: mask must have shape [queries, keys], ${formatShape(logits.shape)}; got ${
           formatShape(mask.shape)
         }`,
       );
@@ -90,14 +99,56 @@ export function dotProductAttentionWeights(
   return convertElementType(weights, logits.dtype);
 }
 
+/** Options of {@linkcode attendOneHead}. */
+export interface OneHeadOptions extends AttentionWeightsOptions {
+  /** Applied to the weights. */
+  readonly dropout?: Dropout | null;
+  /** Randomness for the dropout. */
+  readonly key?: NDArray | null;
+  /** Whether the dropout hands everything on; its own flag unless given. */
+  readonly inference?: boolean | null;
+}
+
+/** {@linkcode dotProductAttention} of one head of one example. */
+export function attendOneHead(
+  query: NDArray,
+  key: NDArray,
+  value: NDArray,
+  options: OneHeadOptions = {},
+): NDArray {
+  const { dropout = null, key: randomKey = null, inference = null, ...others } = options;
+  checkSequence(value, "nn.dotProductAttention: value");
+  let weights = dotProductAttentionWeights(query, key, others);
+  if (dropout !== null) weights = dropout.call(weights, { key: randomKey, inference });
+  return matmul(weights, value);
+}
+
+/** Options of {@linkcode dotProductAttention}. */
+export interface AttentionOptions {
+  /** Added to the logits: of a shape that broadcasts to `[batch, heads, queries, keys]`, or as many of the last axes as there are. */
+  readonly bias?: NDArray | null;
+  /** Which position of the keys each query may look at: boolean, of such a shape. All unless given. */
+  readonly mask?: NDArray | null;
+  /** By what the products are multiplied, `1 / √size` unless given. */
+  readonly scale?: number | null;
+  /** Whether no query looks at a later position; false unless told. */
+  readonly isCausal?: boolean;
+  /** How far each query looks back and ahead: one number, or two. As far as there is unless given. */
+  readonly localWindowSize?: number | readonly [back: number, ahead: number] | null;
+}
+
 /**
- * Attention: for each query the mean of the values, weighted by how well their keys fit. Vaswani et al. 2017,
- * https://arxiv.org/abs/1706.03762.
+ * Attention: for each query the mean of the values, weighted by how well their keys fit. The softmax is taken in at least float32.
+ * Vaswani et al. 2017, https://arxiv.org/abs/1706.03762.
  *
- * @param query Of shape `[queries, size]`.
- * @param key Of shape `[keys, size]`.
- * @param value Of shape `[keys, valueSize]`.
- * @returns Of shape `[queries, valueSize]`.
+ * Takes one head, `[sequence, size]`, as Equinox's function; or as `jax.nn.dot_product_attention` several heads, `[sequence, heads, size]`, of
+ * a batch, `[batch, sequence, heads, size]`. Keys and values may have fewer heads than queries, each then serving several of
+ * those (Ainslie et al. 2023, https://arxiv.org/abs/2305.13245).
+ *
+ * @param query Queries, of two, three or four axes.
+ * @param key Keys, of as many.
+ * @param value Values, one for each key.
+ * @returns Of the shape of the queries, with the size of the values.
  * @throws {ShapeError} Where the shapes do not fit.
  *
  * @example
@@ -105,6 +156,8 @@ export function dotProductAttentionWeights(
  * import { nn, numpy as np } from "@vernal/vernal";
  *
  * nn.dotProductAttention(np.ones([3, 4]), np.ones([5, 4]), np.ones([5, 2])).shape; // [3, 2]
+ * const x = np.ones([8, 5, 2, 4]);
+ * nn.dotProductAttention(x, x, x, { isCausal: true }).shape; // [8, 5, 2, 4]
  * ```
  */
 export function dotProductAttention(
@@ -113,9 +166,66 @@ export function dotProductAttention(
   value: NDArray,
   options: AttentionOptions = {},
 ): NDArray {
-  const { mask = null, dropout = null, key: randomKey = null, inference = null } = options;
-  checkSequence(value, "nn.dotProductAttention: value");
-  let weights = dotProductAttentionWeights(query, key, { mask });
-  if (dropout !== null) weights = dropout.call(weights, { key: randomKey, inference });
-  return matmul(weights, value);
+  const { ndim } = query;
+  const isOneHead = ndim === 2;
+  const batched = (x: NDArray) => {
+    if (isOneHead) x = expandDims(x, 1);
+    return ndim < 4 ? expandDims(x, 0) : x;
+  };
+  const given = [query, key, value];
+  if (ndim < 2 || ndim > 4 || given.some((x) => x.ndim !== ndim)) throw misfit(given);
+  const [q, k, v] = given.map(batched);
+  const [batch, queries, heads, size] = q.shape;
+  const [, keys, groups] = k.shape;
+  const fits = k.shape[0] === batch && k.shape[3] === size && heads % groups === 0 &&
+    shapesEqual(v.shape.slice(0, 3), k.shape.slice(0, 3));
+  if (!fits) throw misfit(given);
+  const full = [batch, heads, queries, keys];
+  const grouped = (x: NDArray) =>
+    reshape(broadcastTo(x, full), [batch, groups, heads / groups, queries, keys]);
+  const mask = maskOf(queries, keys, options);
+  const bias = options.bias ?? null;
+  const one = (
+    q: NDArray,
+    k: NDArray,
+    v: NDArray,
+    mask: NDArray | null,
+    bias: NDArray | null,
+  ) => attendOneHead(q, k, v, { mask, bias, scale: options.scale ?? null });
+  const overGroup = filterVmap(one, { inAxes: [1, null, null, 0, 0], outAxes: 1 });
+  const overHeads = filterVmap(overGroup, { inAxes: [1, 1, 1, 0, 0], outAxes: 1 });
+  const out = filterVmap(overHeads)(
+    reshape(q, [batch, queries, groups, heads / groups, size]),
+    k,
+    v,
+    mask === null ? null : grouped(mask),
+    bias === null ? null : grouped(bias),
+  );
+  return reshape(out, [...query.shape.slice(0, -1), v.shape[3]]);
+}
+
+/** The positions that each query may look at, by all that the options say; `null` for all. */
+function maskOf(queries: number, keys: number, options: AttentionOptions): NDArray | null {
+  const masks: NDArray[] = options.mask ? [options.mask] : [];
+  const window = options.localWindowSize ?? null;
+  if (options.isCausal === true || window !== null) {
+    const distance = subtract(
+      arange(keys, { dtype: "int32" }),
+      reshape(arange(queries, { dtype: "int32" }), [queries, 1]),
+    );
+    if (options.isCausal === true) masks.push(lessEqual(distance, 0));
+    if (window !== null) {
+      const [back, ahead] = typeof window === "number" ? [window, window] : window;
+      masks.push(logicalAnd(greaterEqual(distance, -back), lessEqual(distance, ahead)));
+    }
+  }
+  return masks.length === 0 ? null : masks.reduce(logicalAnd);
+}
+
+function misfit(given: readonly NDArray[]): ShapeError {
+  return new ShapeError(
+    "nn.dotProductAttention: expected query, key and value of shapes [sequence, size], [sequence, heads, size] or " +
+      "[batch, sequence, heads, size], keys and values of one length, the heads of queries a multiple of theirs; got " +
+      given.map((x) => formatShape(x.shape)).join(", "),
+  );
 }

@@ -43,7 +43,7 @@ Deno.test("attention says which shape is wrong", () => {
   assertThrows(
     () => nn.dotProductAttention(query, key, np.zeros([2])),
     vn.ShapeError,
-    "value must have shape [sequence, size]; got [2]",
+    "keys and values of one length, the heads of queries a multiple of theirs; got [1, 2], [2, 2], [2]",
   );
   const attention = new nn.MultiheadAttention(2, 4, { key: random.key(0) });
   const x = np.ones([3, 4]);

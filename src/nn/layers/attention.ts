@@ -11,7 +11,7 @@ import { reshape } from "../../ops/shape.ts";
 import { split } from "../../random/keys.ts";
 import { type Field, field } from "../../tree/field.ts";
 import { Module } from "../../tree/module.ts";
-import { dotProductAttention } from "../attention.ts";
+import { attendOneHead } from "../attention.ts";
 import { checkKey, type ParameterOptions } from "./common.ts";
 import { Dropout } from "./dropout.ts";
 import { Linear } from "./linear.ts";
@@ -223,7 +223,7 @@ export class MultiheadAttention extends Module {
         v: NDArray,
         mask: NDArray | null,
         key: NDArray | null,
-      ) => dotProductAttention(q, k, v, { mask, key, inference, dropout: this.dropout }),
+      ) => attendOneHead(q, k, v, { mask, key, inference, dropout: this.dropout }),
       { inAxes: [1, 1, 1, mask?.ndim === 3 ? 0 : null, keys === null ? null : 0], outAxes: 1 },
     )(q, k, v, mask, keys);
     return filterVmap(this.outputProj)(reshape(attended, [query.shape[0], heads * this.voSize]));

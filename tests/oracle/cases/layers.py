@@ -89,6 +89,19 @@ def write(file):
     add("nn.MultiheadAttention/unequal lengths", lambda x, y: attention()(x, x, y), x, x[:4], throws=True)
     add("nn.MultiheadAttention/wrong mask", lambda x, m: attention()(x, x, x, mask=m), x, mask[:4], throws=True)
 
+    # jax.nn's function, of several heads and batches.
+    q, k, v = uniform((5, 4, 8), lo=-1, hi=1), uniform((6, 4, 8), lo=-1, hi=1, seed=1), uniform((6, 4, 8), lo=-1, hi=1, seed=2)
+    many = uniform((2, 5, 4, 8), lo=-1, hi=1)
+    add("nn.dotProductAttention", lambda q, k, v: nn.dot_product_attention(q, k, v), q, k, v, tol=out)
+    add("nn.dotProductAttention/batch", lambda x: nn.dot_product_attention(x, x, x), many, tol=out)
+    add("nn.dotProductAttention/causal", lambda x: nn.dot_product_attention(x, x, x, is_causal=True, scale=0.5), many, tol=out)
+    add("nn.dotProductAttention/mask", lambda q, k, v, m: nn.dot_product_attention(q, k, v, mask=m), q, k, v, uniform((4, 5, 6), "bool"), tol=out)
+    add("nn.dotProductAttention/bias", lambda x, b: nn.dot_product_attention(x, x, x, bias=b), many, uniform((1, 4, 5, 5)), tol=out)
+    add("nn.dotProductAttention/window", lambda x: nn.dot_product_attention(x, x, x, local_window_size=(2, 1)), many, tol=out)
+    add("nn.dotProductAttention/groups", lambda x: nn.dot_product_attention(x, x[:, :, :2], x[:, :, 2:], is_causal=True), many, tol=out)
+    add("nn.dotProductAttention/gradient", lambda x: vn.filter_grad(lambda x: np.sum(nn.dot_product_attention(x, x, x, is_causal=True) ** 2))(x), many, tol=close(1e-5, 5e-6))
+    add("nn.dotProductAttention/heads that do not fit", lambda x: nn.dot_product_attention(x, x[:, :, :3], x[:, :, :3]), many, throws=True)
+
     # Rotary embeddings.
     for n, e in [(1, 4), (8, 4), (16, 32)]:
         add(f"nn.RotaryPositionalEmbedding/{n} {e}", lambda x: nn.RotaryPositionalEmbedding(e)(x), uniform((n, e)), tol=close(1e-5, 1e-5))
