@@ -221,6 +221,7 @@ export function convGeneralDilated(
     dimensionNumbers,
     featureGroupCount: options.featureGroupCount ?? 1,
     batchGroupCount: options.batchGroupCount ?? 1,
+    windowReversal: false,
     precision: null,
     preferredElementType: options.preferredElementType ?? null,
   };

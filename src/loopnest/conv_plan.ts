@@ -23,6 +23,8 @@ export interface ConvAxis {
   readonly low: number;
   readonly baseDilation: number;
   readonly windowDilation: number;
+  /** Whether the kernel is read backwards. */
+  readonly reversed: boolean;
   readonly xStride: number;
   readonly wStride: number;
   readonly outStride: number;
@@ -86,16 +88,19 @@ function phasesOf(axis: ConvAxis): Phase[] {
     let firstTap = 0;
     while (firstTap < tapStep && offset(firstTap) % base !== 0) firstTap++;
     const taps = firstTap < tapStep ? Math.max(0, Math.ceil((window - firstTap) / tapStep)) : 0;
+    const lastTap = firstTap + (taps - 1) * tapStep;
+    const perTap = tapStep * dilation / base;
     return {
       first,
       step: period,
       count: Math.ceil((count - first) / period),
-      firstTap,
+      // Backwards, the kernel is gone through in its own order all the same, and the operand against it.
+      firstTap: axis.reversed ? window - 1 - lastTap : firstTap,
       tapStep,
       taps,
-      start: taps === 0 ? 0 : offset(firstTap) / base,
+      start: taps === 0 ? 0 : offset(axis.reversed ? lastTap : firstTap) / base,
       perWindow: period * stride / base,
-      perTap: tapStep * dilation / base,
+      perTap: axis.reversed ? -perTap : perTap,
     };
   });
 }
@@ -137,9 +142,11 @@ export function planConv(shape: ConvShape, bytes: number): ConvPlan {
   const parts = product(phases);
   const reach = phases.map((list) => {
     const used = list.filter((p) => p.taps > 0);
-    const last = (p: Phase) => p.start + (p.count - 1) * p.perWindow + (p.taps - 1) * p.perTap;
-    const low = Math.min(...used.map((p) => p.start));
-    const high = Math.max(...used.map(last));
+    const across = (p: Phase) => (p.taps - 1) * p.perTap;
+    const low = Math.min(...used.map((p) => p.start + Math.min(0, across(p))));
+    const high = Math.max(
+      ...used.map((p) => p.start + (p.count - 1) * p.perWindow + Math.max(0, across(p))),
+    );
     return used.length === 0 ? { low: 0, high: 0 } : { low, high };
   });
   const isWithin = reach.every(({ low, high }, i) => low >= 0 && high < shape.axes[i].size);

@@ -36,8 +36,14 @@ function vectors(
   return exchanged ? { long: y, short: x, exchanged } : { long: x, short: y, exchanged };
 }
 
-/** Slides the shorter vector along the longer one. */
-function slide(x: NDArray, y: NDArray, mode: ConvolveMode, where: string): NDArray {
+/** Slides the shorter vector, reversed or not, along the longer one. */
+function slide(
+  x: NDArray,
+  y: NDArray,
+  windowReversal: boolean,
+  mode: ConvolveMode,
+  where: string,
+): NDArray {
   const [n, half] = [y.size, Math.floor(y.size / 2)];
   const paddings: Readonly<Record<string, readonly [number, number]>> = {
     full: [n - 1, n - 1],
@@ -58,6 +64,7 @@ function slide(x: NDArray, y: NDArray, mode: ConvolveMode, where: string): NDArr
     dimensionNumbers: { lhsSpec: spec, rhsSpec: spec, outSpec: spec },
     featureGroupCount: 1,
     batchGroupCount: 1,
+    windowReversal,
     precision: null,
     preferredElementType: null,
   });
@@ -84,7 +91,7 @@ const modeOf = (options: ConvolveOptions | undefined, absent: ConvolveMode): Con
 export function convolve(a: ArrayLike, v: ArrayLike, mode?: ConvolveOptions): NDArray {
   const where = "numpy.convolve";
   const { long, short } = vectors(a, v, where);
-  return slide(long, rev(short, [0]), modeOf(mode, "full"), where);
+  return slide(long, short, true, modeOf(mode, "full"), where);
 }
 
 /**
@@ -103,6 +110,6 @@ export function convolve(a: ArrayLike, v: ArrayLike, mode?: ConvolveOptions): ND
 export function correlate(a: ArrayLike, v: ArrayLike, mode?: ConvolveOptions): NDArray {
   const where = "numpy.correlate";
   const { long, short, exchanged } = vectors(a, v, where);
-  const out = slide(long, short, modeOf(mode, "valid"), where);
+  const out = slide(long, short, false, modeOf(mode, "valid"), where);
   return exchanged ? rev(out, [0]) : out;
 }

@@ -51,6 +51,8 @@ export interface ConvParams {
   readonly dimensionNumbers: ConvDimensionNumbers;
   readonly featureGroupCount: number;
   readonly batchGroupCount: number;
+  /** Whether the kernel is read backwards along its spatial axes, as the operand's derivative does. */
+  readonly windowReversal: boolean;
   readonly precision: null;
   readonly preferredElementType: DType | null;
 }
@@ -152,7 +154,7 @@ function transposeLhs(ct: NDArray, lhs: ShapedArray, rhs: NDArray, p: ConvParams
   if (groups > 1) {
     kernel = mergeAxis(splitAxis(kernel, rhsSpec[0], groups), rhsSpec[0], rhsSpec[1]);
   }
-  const x = convGeneralDilated(ct, rev(kernel, rhsSpec.slice(2)), {
+  const x = convGeneralDilated(ct, kernel, {
     ...p,
     windowStrides: p.lhsDilation,
     lhsDilation: p.windowStrides,
@@ -160,6 +162,7 @@ function transposeLhs(ct: NDArray, lhs: ShapedArray, rhs: NDArray, p: ConvParams
     dimensionNumbers: { lhsSpec: outSpec, rhsSpec: swapped(rhsSpec), outSpec: lhsSpec },
     featureGroupCount: groups,
     batchGroupCount: 1,
+    windowReversal: !p.windowReversal,
   });
   if (p.batchGroupCount === 1) return x;
   return mergeAxis(splitAxis(x, lhsSpec[1], groups), lhsSpec[1], lhsSpec[0]);
@@ -176,7 +179,7 @@ function transposeRhs(ct: NDArray, lhs: NDArray, rhs: ShapedArray, p: ConvParams
       dilatedSize(axis.window, axis.windowDilation) - 1;
     return [low, reach - low - dilatedSize(axis.size, axis.baseDilation)];
   });
-  return convGeneralDilated(lhs, ct, {
+  const grad = convGeneralDilated(lhs, ct, {
     ...p,
     windowStrides: p.rhsDilation,
     rhsDilation: p.windowStrides,
@@ -188,7 +191,9 @@ function transposeRhs(ct: NDArray, lhs: NDArray, rhs: ShapedArray, p: ConvParams
     },
     featureGroupCount: p.batchGroupCount,
     batchGroupCount: p.featureGroupCount,
+    windowReversal: false,
   });
+  return p.windowReversal ? rev(grad, rhsSpec.slice(2)) : grad;
 }
 
 /** Maps over both operands: each example of the map is a group of its own. */

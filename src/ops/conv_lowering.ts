@@ -66,7 +66,9 @@ export function convLowering(
       windows.forEach((axis, i) => {
         const source = sourceAt(axis, o[outSpec[i + 2]], r[i + 1]);
         xAt[lhsSpec[i + 2]] = source.index;
-        wAt[rhsSpec[i + 2]] = r[i + 1];
+        wAt[rhsSpec[i + 2]] = p.windowReversal
+          ? binary("sub", indexConst(axis.window - 1), r[i + 1])
+          : r[i + 1];
         inside = both(inside, source.inside);
       });
       const element = x(xAt);
@@ -112,6 +114,7 @@ function kernelCall(
       low: axis.padding[0],
       baseDilation: axis.baseDilation,
       windowDilation: axis.windowDilation,
+      reversed: p.windowReversal,
       xStride: xs[lhsSpec[i + 2]],
       wStride: ws[rhsSpec[i + 2]],
       outStride: os[outSpec[i + 2]],

@@ -10,9 +10,11 @@
 import { ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, type ShapedArray, shapedArray, sizeOf } from "../core/aval.ts";
+import { isStored } from "../core/dtype.ts";
 import type { Access, Lowered } from "../core/lowering.ts";
 import {
   type AnyPrimitive,
+  type Expansion,
   isUndefinedPrimal,
   type Primitive,
   type Tangent,
@@ -24,7 +26,7 @@ import { reductionIdentity } from "../loopnest/identity.ts";
 import { type Accepts, checkAccepts, literal } from "./common.ts";
 import { zeroJvp } from "./rules.ts";
 import { batchToFront, broadcastInDim, mapTangent } from "./shape.ts";
-import { pad } from "./slicing.ts";
+import { pad, type PadAxis } from "./slicing.ts";
 import {
   backwardPadding,
   both,
@@ -111,6 +113,69 @@ function windowLowering(
   }];
 }
 
+/** Reductions of fewer elements, over all windows together, stay one loop. */
+const SMALL_WINDOWS = 4096;
+
+/** How many elements the windows of an operand span together. */
+function workOf(x: ShapedArray, p: WindowParams): number {
+  return sizeOf(windowAxes(x.shape, p).map(windowCount)) * sizeOf(p.windowDimensions);
+}
+
+/**
+ * Windows that reach beyond a large operand, as windows over one padded with what `op` ignores: then all elements are read by
+ * plain strides.
+ */
+function paddedExpansion(
+  primitive: Primitive<WindowParams>,
+  op: "add" | "max" | "min",
+  [x]: readonly ShapedArray[],
+  p: WindowParams,
+): Expansion | null {
+  if (x.size === 0 || workOf(x, p) < SMALL_WINDOWS) return null;
+  if (!windowAxes(x.shape, p).some(reachesOutside)) return null;
+  const config = p.padding.map(([low, high], i) => [low, high, p.baseDilation[i] - 1] as const);
+  const within: WindowParams = {
+    ...p,
+    padding: p.padding.map(() => [0, 0]),
+    baseDilation: p.baseDilation.map(() => 1),
+  };
+  return ([a]) => [
+    bind1(primitive, [pad(a, literal(reductionIdentity(op, x.dtype), x.dtype), config)], within),
+  ];
+}
+
+/** Large windows axis by axis, the last one first: the sum of their sizes, not the product, is what each element costs. */
+function separateExpansion(
+  primitive: Primitive<WindowParams>,
+  [x]: readonly ShapedArray[],
+  p: WindowParams,
+): Expansion | null {
+  // A stored dtype would round in between.
+  if (isStored(x.dtype) || workOf(x, p) < SMALL_WINDOWS) return null;
+  const spanned = p.windowDimensions.flatMap((n, i) => n > 1 ? [i] : []);
+  const total = spanned.reduce((sum, i) => sum + p.windowDimensions[i], 0);
+  if (spanned.length < 2 || sizeOf(p.windowDimensions) < 2 * total) return null;
+  return ([a]) => [
+    spanned.reduceRight((y, axis) => {
+      const along = (list: readonly number[]) => list.map((n, i) => i === axis ? n : 1);
+      return bind1(primitive, [y], {
+        ...p,
+        windowDimensions: along(p.windowDimensions),
+        windowStrides: p.windowStrides.map((n, i) => i === axis || !spanned.includes(i) ? n : 1),
+      });
+    }, a),
+  ];
+}
+
+function expansion(
+  primitive: Primitive<WindowParams>,
+  op: "add" | "max" | "min",
+  ins: readonly ShapedArray[],
+  p: WindowParams,
+): Expansion | null {
+  return paddedExpansion(primitive, op, ins, p) ?? separateExpansion(primitive, ins, p);
+}
+
 /** Puts an axis in front that no window spans. */
 function inFront(p: WindowParams): WindowParams {
   return {
@@ -137,30 +202,50 @@ function windowBatch(
 export const reduceWindowSumP: Primitive<WindowParams> = {
   name: "reduce_window_sum",
   abstractEval: (ins, p) => windowAval("number", ins, p),
+  expand: (ins, p) => expansion(reduceWindowSumP, "add", ins, p),
   lower: (reads, ins, _outs, p) => windowLowering("add", reads, ins, p),
   jvp: ([x], [t], p) => {
     const out = bind1(reduceWindowSumP, [x], p);
     return [[out], [mapTangent(t, out, (t) => bind1(reduceWindowSumP, [t], p))]];
   },
   transpose: ([ct], [x], p) => {
-    if (ct instanceof Zero) return [new Zero(x.aval)];
-    const ones = x.aval.shape.map(() => 1);
-    const padding = windowAxes(x.aval.shape, p).map(backwardPadding);
-    const spread = pad(
-      ct,
-      literal(0, ct.dtype),
-      padding.map(([low, high], i) => [low, high, p.windowStrides[i] - 1]),
-    );
-    return [bind1(reduceWindowSumP, [spread], {
-      windowDimensions: p.windowDimensions,
-      windowStrides: p.baseDilation,
-      padding: ones.map((): Padding => [0, 0]),
-      baseDilation: ones,
-      windowDilation: p.windowDilation,
-    })];
+    return [ct instanceof Zero ? new Zero(x.aval) : spreadOverWindows(ct, x.aval.shape, p)];
   },
   batch: (xs, dims, p, size) => windowBatch(reduceWindowSumP, xs, dims, inFront(p), size),
 };
+
+/**
+ * The transpose of the windows' sums: each element of an operand of this shape gets the sum of the cotangents of the windows that
+ * it is in. Along an axis with a single window that is the window's own.
+ */
+function spreadOverWindows(ct: NDArray, shape: Shape, p: WindowParams): NDArray {
+  const ones = shape.map(() => 1);
+  const axes = windowAxes(shape, p);
+  const isSingle = axes.map((axis) =>
+    windowCount(axis) === 1 && axis.baseDilation === 1 && axis.windowDilation === 1
+  );
+  const config = axes.map((axis, i): PadAxis => {
+    const [low, high] = isSingle[i] ? [0, 0] : backwardPadding(axis);
+    return [low, high, isSingle[i] ? 0 : axis.stride - 1];
+  });
+  const several = (list: readonly number[]) => list.map((n, i) => isSingle[i] ? 1 : n);
+  const sums = bind1(reduceWindowSumP, [pad(ct, literal(0, ct.dtype), config)], {
+    windowDimensions: several(p.windowDimensions),
+    windowStrides: several(p.baseDilation),
+    padding: ones.map((): Padding => [0, 0]),
+    baseDilation: ones,
+    windowDilation: p.windowDilation,
+  });
+  if (!isSingle.includes(true)) return sums;
+  // What the single windows cover of the operand, and zeros around it.
+  const covered = axes.map(({ size, window, padding: [low] }, i) => {
+    if (!isSingle[i]) return { from: 0, count: size, after: 0 };
+    const [from, to] = [-low, window - low].map((at) => Math.max(0, Math.min(size, at)));
+    return { from, count: to - from, after: size - to };
+  });
+  const stretched = broadcastInDim(sums, covered.map((c) => c.count), shape.map((_, i) => i));
+  return pad(stretched, literal(0, ct.dtype), covered.map(({ from, after }) => [from, after, 0]));
+}
 
 function extremeJvp(
   primitive: AnyPrimitive,
@@ -182,6 +267,7 @@ function extremeJvp(
 export const reduceWindowMaxP: Primitive<WindowParams> = {
   name: "reduce_window_max",
   abstractEval: (ins, p) => windowAval("any", ins, p),
+  expand: (ins, p) => expansion(reduceWindowMaxP, "max", ins, p),
   lower: (reads, ins, _outs, p) => windowLowering("max", reads, ins, p),
   jvp: (xs, ts, p) => extremeJvp(reduceWindowMaxP, reduceWindowArgmaxP, xs, ts, p),
   batch: (xs, dims, p, size) => windowBatch(reduceWindowMaxP, xs, dims, inFront(p), size),
@@ -191,6 +277,7 @@ export const reduceWindowMaxP: Primitive<WindowParams> = {
 export const reduceWindowMinP: Primitive<WindowParams> = {
   name: "reduce_window_min",
   abstractEval: (ins, p) => windowAval("any", ins, p),
+  expand: (ins, p) => expansion(reduceWindowMinP, "min", ins, p),
   lower: (reads, ins, _outs, p) => windowLowering("min", reads, ins, p),
   jvp: (xs, ts, p) => extremeJvp(reduceWindowMinP, reduceWindowArgminP, xs, ts, p),
   batch: (xs, dims, p, size) => windowBatch(reduceWindowMinP, xs, dims, inFront(p), size),
@@ -225,6 +312,7 @@ function argLowering(
 export const reduceWindowArgmaxP: Primitive<WindowParams> = {
   name: "reduce_window_argmax",
   abstractEval: argAval,
+  expand: (ins, p) => paddedExpansion(reduceWindowArgmaxP, "max", ins, p),
   lower: (reads, ins, _outs, p) => argLowering("max", reads, ins, p),
   jvp: (xs, _ts, p) => zeroJvp(reduceWindowArgmaxP, xs, p),
   batch: (xs, dims, p, size) => windowBatch(reduceWindowArgmaxP, xs, dims, inFront(p), size),
@@ -234,6 +322,7 @@ export const reduceWindowArgmaxP: Primitive<WindowParams> = {
 export const reduceWindowArgminP: Primitive<WindowParams> = {
   name: "reduce_window_argmin",
   abstractEval: argAval,
+  expand: (ins, p) => paddedExpansion(reduceWindowArgminP, "min", ins, p),
   lower: (reads, ins, _outs, p) => argLowering("min", reads, ins, p),
   jvp: (xs, _ts, p) => zeroJvp(reduceWindowArgminP, xs, p),
   batch: (xs, dims, p, size) => windowBatch(reduceWindowArgminP, xs, dims, inFront(p), size),

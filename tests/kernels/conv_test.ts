@@ -28,6 +28,7 @@ interface AxisSpec {
   readonly padding?: readonly [number, number];
   readonly base?: number;
   readonly dilation?: number;
+  readonly reversed?: boolean;
 }
 
 /** What is convolved: groups, examples and features of one group, output features of one group. */
@@ -84,6 +85,7 @@ function shapeOf(s: Setting): { shape: ConvShape; sizes: [x: number, w: number, 
       low: a.padding?.[0] ?? 0,
       baseDilation: a.base ?? 1,
       windowDilation: a.dilation ?? 1,
+      reversed: a.reversed ?? false,
       xStride: x[i + 2]!,
       wStride: w[i + 2]!,
       outStride: o[i + 2]!,
@@ -121,6 +123,23 @@ const SETTINGS: Record<string, Setting> = {
       { size: 7, window: 4, stride: 3, padding: [4, -2], base: 4, dilation: 2 },
       { size: 6, window: 3, stride: 2, padding: [-1, 3], base: 3, dilation: 2 },
     ],
+  },
+  "backwards, dilated": {
+    groups: 1,
+    batch: 2,
+    features: 3,
+    rows: 7,
+    axes: [
+      { size: 9, window: 5, stride: 2, padding: [3, 1], base: 2, dilation: 3, reversed: true },
+      { size: 12, window: 3, padding: [1, 1], reversed: true },
+    ],
+  },
+  "one feature to one, backwards": {
+    groups: 5,
+    batch: 2,
+    features: 1,
+    rows: 1,
+    axes: [{ size: 31, window: 9, padding: [4, 4], reversed: true }],
   },
   "groups": {
     groups: 3,
@@ -219,6 +238,9 @@ Deno.test("a convolution's description means a convolution", () => {
   const out = [0, 0, 0];
   runConv(planConv(shape, 4).list, [1, 2, 3], [1, 10], out);
   assertEquals(out, [10, 21, 32]);
+  const reversed = { ...shape, axes: shape.axes.map((axis) => ({ ...axis, reversed: true })) };
+  runConv(planConv(reversed, 4).list, [1, 2, 3], [1, 10], out);
+  assertEquals(out, [1, 12, 23]);
 });
 
 Deno.test("scratch does not grow with the number of examples, nor with the window", () => {
