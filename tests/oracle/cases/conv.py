@@ -5,6 +5,7 @@ import numpy as onp
 from cases.inputs import distinct, uniform
 from record import close, lax, np, vn
 
+HALVES = ["float16", "bfloat16"]
 T = close(1e-5, 1e-5)
 T2 = close(1e-4, 2e-4)
 
@@ -69,6 +70,15 @@ def convolutions(add):
     for dtype in ("int32", "uint8"):
         x, w = uniform((2, 3, 7), dtype), uniform((4, 3, 3), dtype, seed=1)
         add(f"lax.convGeneralDilated/{dtype}", lambda x, w: lax.conv_general_dilated(x, w, (2,), "SAME"), x, w)
+    for dtype in HALVES:
+        x, w = uniform((2, 3, 7)).astype(dtype), uniform((4, 3, 3), seed=1).astype(dtype)
+        conv = lambda x, w: lax.conv_general_dilated(x, w, (2,), "SAME")
+        add(f"lax.convGeneralDilated/{dtype}", lambda x, w: conv(x, w), x, w, tol=close(1e-2, 1e-2))
+        add(f"grad of lax.convGeneralDilated/{dtype}", lambda x, w: vn.grad(lambda x, w: np.sum(conv(x, w)), argnums=(0, 1))(x, w), x, w, tol=close(2e-2, 2e-2))
+    x, w = uniform((1, 16, 9, 9)).astype("bfloat16"), uniform((16, 16, 3, 3), seed=1).astype("bfloat16")
+    add("lax.convGeneralDilated/large, bfloat16", lambda x, w: lax.conv_general_dilated(x, w, (1, 1), "SAME"), x, w, tol=close(2e-2, 5e-2))
+    add("lax.convGeneralDilated/large, int32", lambda x, w: lax.conv_general_dilated(x, w, (1, 1), "SAME"), uniform((2, 5, 11, 12), "int32", -(2**31), 2**31 - 1), uniform((7, 5, 3, 3), "int32", -(2**31), 2**31 - 1, seed=1))
+    add("lax.convGeneralDilated/large, uint8", lambda x, w: lax.conv_general_dilated(x, w, (2, 1), ((1, 2), (-1, 1)), rhs_dilation=(2, 1)), uniform((2, 5, 11, 12), "uint8", 0, 255), uniform((7, 5, 3, 3), "uint8", 0, 255, seed=1))
     add("lax.convGeneralDilated/preferred type", lambda x, w: lax.conv_general_dilated(x, w, (1,), "VALID", preferred_element_type="int32"), uniform((1, 2, 5), "uint8", 0, 255), uniform((1, 2, 3), "uint8", 0, 255))
     # Large enough for the kernels that work by blocks, with edges in every direction.
     for name, xs, ws, strides, padding, options in [
@@ -154,6 +164,9 @@ WINDOWS = {
     "2-d, apart": ((2, 4, 6), (1, 2, 2), {"window_strides": (1, 2, 2)}),
     "4-d": ((2, 3, 5, 6), (1, 1, 3, 2), {"window_strides": (1, 1, 2, 2), "padding": ((0, 0), (0, 0), (1, 0), (0, 1))}),
     "none": ((2,), (4,), {}),
+    "large": ((2, 3, 14, 15), (1, 1, 5, 6), {"window_strides": (1, 1, 2, 1), "padding": ((0, 0), (0, 0), (2, 3), (4, 1))}),
+    "over all of two axes": ((2, 4, 13, 12), (1, 1, 13, 12), {}),
+    "over all of one axis, padded": ((3, 30, 12), (1, 32, 3), {"padding": ((0, 0), (1, 1), (-1, 2)), "window_strides": (1, 1, 2)}),
 }
 DILATED = {
     "window dilation": ((9,), (3,), {"window_dilation": (2,), "padding": ((1, 2),)}),
@@ -187,6 +200,14 @@ def windows(add):
         f = getattr(lax, op)
         add(f"lax.reduceWindow/{op}, int32", lambda x: lax.reduce_window(x, onp.array(init, "int32"), f, (3,), window_strides=(1,), padding="SAME"), distinct(9, "int32"))
     add("lax.reduceWindow/float64", lambda x: lax.reduce_window(x, onp.array(0.0), lax.add, (3,), window_strides=(1,), padding="SAME"), uniform(9, "float64"), x64=True)
+    for dtype in HALVES:
+        x = uniform((4, 9)).astype(dtype)
+        same = {"window_strides": (1, 2), "padding": "SAME"}
+        for op, init in (("add", 0.0), ("max", -inf), ("min", inf)):
+            f = getattr(lax, op)
+            fn = lambda x: lax.reduce_window(x, onp.array(init).astype(dtype), f, (2, 3), **same)
+            add(f"lax.reduceWindow/{op}, {dtype}", lambda x: fn(x), x, tol=close(2e-2, 2e-2))
+            add(f"grad of lax.reduceWindow/{op}, {dtype}", lambda x: vn.grad(lambda x: np.sum(fn(x)))(x), x, tol=close(2e-2, 2e-2))
     # Other operations: traced.
     prod = lambda x, **o: lax.reduce_window(x, 1.0, lax.mul, (2, 2), **o)
     for name, o in {"valid": {}, "same": {"padding": "SAME", "window_strides": (1, 1)}, "dilated": {"base_dilation": (2, 1), "window_dilation": (1, 2), "padding": ((1, 0), (2, 1)), "window_strides": (2, 1)}}.items():
