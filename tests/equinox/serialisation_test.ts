@@ -275,6 +275,25 @@ Deno.test("equinox/serialisation/test_eval_shape: structs say what to load", asy
   assertEquals((equal as vn.NDArray).item(), 1);
 });
 
+Deno.test("a model and its state are loaded by their structs", async () => {
+  const make = nn.makeWithState((key: vn.NDArray) =>
+    new nn.Sequential([
+      new nn.Linear(2, 3, { key }),
+      new nn.BatchNorm(3, "batch", { mode: "batch" }),
+    ])
+  );
+  const [model, state] = make(random.key(0));
+  const index = (model.at(1) as vn.nn.BatchNorm).batchStateIndex!;
+  const trained = state.set(index, [np.ones([3]), np.full([3], 4, { dtype: "float32" })]);
+  const like = vn.filterEvalShape(make, random.key(1));
+  const [loaded, loadedState] = await vn.treeDeserialiseLeaves<[vn.nn.Sequential, vn.nn.State]>(
+    await bytesOf([model, trained]),
+    like as vn.Structs<[vn.nn.Sequential, vn.nn.State]>,
+  );
+  assert(same(loaded, model));
+  assertEquals(loadedState.get(index).map((x) => x.tolist()), [[1, 1, 1], [4, 4, 4]]);
+});
+
 Deno.test("typed PRNG keys are saved as their words, which load as raw keys too", async () => {
   const typed = random.split(random.key(3), 2);
   const bytes = await bytesOf(typed);

@@ -182,3 +182,37 @@ Deno.test("an ensemble of models with state: made, run and trained under filterV
   const [one] = batch(alone, own, x);
   assertEquals(np.allclose(y.get(2), one, { atol: 1e-5 }).item(), 1);
 });
+
+Deno.test("a training loop with state traces once, and may donate model and state", () => {
+  let traces = 0;
+  const make = nn.makeWithState(() =>
+    new nn.Sequential([
+      new nn.Linear(3, 4, { key: random.key(0) }),
+      new nn.BatchNorm(4, "batch", { mode: "ema" }),
+    ])
+  );
+  type Model = vn.nn.Sequential;
+  const loss = (model: Model, state: vn.nn.State, x: vn.NDArray): [vn.NDArray, vn.nn.State] => {
+    traces++;
+    const [y, next] = vn.filterVmap(
+      (row: vn.NDArray, s: vn.nn.State) => model.call(row, { state: s }),
+      { axisName: "batch", inAxes: [0, null], outAxes: [0, null] },
+    )(x, state);
+    return [y.pow(4).mean(), next];
+  };
+  const step = vn.filterJit(
+    (x: vn.NDArray, model: Model, state: vn.nn.State): [Model, vn.nn.State] => {
+      const [grads, next] = vn.filterGrad(loss, { hasAux: true })(model, state, x);
+      const scaled = vn.tree.map((g: vn.NDArray) => g.mul(-0.1), grads);
+      return [vn.applyUpdates(model, scaled), next];
+    },
+    { donate: "all-except-first" },
+  );
+  let [model, state] = make();
+  for (let i = 0; i < 5; i++) {
+    [model, state] = step(random.normal(random.key(i), [8, 3]), model, state);
+  }
+  assertEquals(traces, 1);
+  const index = (model.at(1) as vn.nn.BatchNorm).emaFirstTimeIndex!;
+  assertEquals(state.get(index).item(), 0);
+});
