@@ -114,12 +114,18 @@ export function splitReduced(
   return [takeAxes(x, kept, out.shape)];
 }
 
-/** The rule of primitives whose results lie like those operands that have their shape: elementwise ones, sorts, cumulative sums. */
+/**
+ * The rule of primitives whose results lie like those operands that have their shape: elementwise ones, cumulative sums. Where there are
+ * several results, each of the type of the operand in its place, they go one to one.
+ */
 export function splitLike(
   operands: readonly MaybeSplit[],
   ins: readonly ShapedArray[],
   outs: readonly ShapedArray[],
 ): readonly MaybeSplit[] {
+  const oneToOne = outs.length > 1 && outs.length <= ins.length &&
+    outs.every((out, i) => shapesEqual(out.shape, ins[i].shape));
+  if (oneToOne) return operands.slice(0, outs.length);
   return outs.map(({ shape }) =>
     mergeSplits(operands.map((x, i) => shapesEqual(ins[i].shape, shape) ? x : null), shape)
   );

@@ -19,6 +19,7 @@ import {
   type UndefinedPrimal,
   Zero,
 } from "../core/primitive.ts";
+import { mergeSplits, takeAxes } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
 import { literal, sameDType } from "./common.ts";
 import { convLowering, convWindows } from "./conv_lowering.ts";
@@ -228,6 +229,16 @@ export const convGeneralDilatedP: Primitive<ConvParams> = {
   name: "conv_general_dilated",
   abstractEval: convAval,
   lower: convLowering,
+  split: ([x, w], _ins, [out], { dimensionNumbers, batchGroupCount }) => {
+    const { lhsSpec, rhsSpec, outSpec } = dimensionNumbers;
+    const none = out.shape.map((): number | null => null);
+    // Examples and output features lie as they come; neighbours of a window have to be together.
+    const examples = none.with(outSpec[0], batchGroupCount === 1 ? lhsSpec[0] : null);
+    const features = none.with(outSpec[1], rhsSpec[0]);
+    return [
+      mergeSplits([takeAxes(x, examples, out.shape), takeAxes(w, features, out.shape)], out.shape),
+    ];
+  },
   expand: (ins, p) => isHalf(ins[0].dtype) ? widening(convGeneralDilatedP, ins, p) : null,
   jvp: ([x, w], [tx, tw], p) => {
     const out = bind1(convGeneralDilatedP, [x, w], p);

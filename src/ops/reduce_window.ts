@@ -20,6 +20,7 @@ import {
   type Tangent,
   Zero,
 } from "../core/primitive.ts";
+import { splitByAxis } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
 import { binary, constant, type Expr, index as indexConst, select } from "../loopnest/expr.ts";
 import { reductionIdentity } from "../loopnest/identity.ts";
@@ -201,6 +202,7 @@ function windowBatch(
 /** `reduce_window_sum`: the sum of each window. Linear; transposes to windows over the cotangents. */
 export const reduceWindowSumP: Primitive<WindowParams> = {
   name: "reduce_window_sum",
+  split: splitByAxis,
   abstractEval: (ins, p) => windowAval("number", ins, p),
   expand: (ins, p) => expansion(reduceWindowSumP, "add", ins, p),
   lower: (reads, ins, _outs, p) => windowLowering("add", reads, ins, p),
@@ -266,6 +268,7 @@ function extremeJvp(
 /** `reduce_window_max`: the maximum of each window; NaN if there is one. */
 export const reduceWindowMaxP: Primitive<WindowParams> = {
   name: "reduce_window_max",
+  split: splitByAxis,
   abstractEval: (ins, p) => windowAval("any", ins, p),
   expand: (ins, p) => expansion(reduceWindowMaxP, "max", ins, p),
   lower: (reads, ins, _outs, p) => windowLowering("max", reads, ins, p),
@@ -276,6 +279,7 @@ export const reduceWindowMaxP: Primitive<WindowParams> = {
 /** `reduce_window_min`: the minimum of each window; NaN if there is one. */
 export const reduceWindowMinP: Primitive<WindowParams> = {
   name: "reduce_window_min",
+  split: splitByAxis,
   abstractEval: (ins, p) => windowAval("any", ins, p),
   expand: (ins, p) => expansion(reduceWindowMinP, "min", ins, p),
   lower: (reads, ins, _outs, p) => windowLowering("min", reads, ins, p),
