@@ -103,6 +103,23 @@ Deno.test("equinox/nn/test_embedding: random or given tables, negative indices",
   assertClose(new nn.Embedding({ weight }).call(index(-1)), last);
 });
 
+Deno.test("an embedding says which argument is wrong", () => {
+  const make = (options: vn.nn.EmbeddingOptions) => () => new nn.Embedding(options);
+  const key = random.key(0);
+  assertThrows(
+    make({ numEmbeddings: -1, embeddingSize: 2, key }),
+    vn.ArgumentError,
+    "nn.Embedding: numEmbeddings must be a non-negative integer; got -1",
+  );
+  assertThrows(make({ numEmbeddings: 1, key }), vn.ArgumentError, "or a weight");
+  assertThrows(make({ weight: np.ones([3]) }), vn.ShapeError, "weight must have shape");
+  assertThrows(
+    () => new nn.Embedding({ weight: np.ones([3, 2]) }).call(np.zeros([2], { dtype: "int32" })),
+    vn.ShapeError,
+    "filterVmap",
+  );
+});
+
 Deno.test("equinox/nn/test_lambda_layer: a function as a layer", () => {
   const net = new nn.Sequential([new nn.Identity(), new nn.Lambda(nn.relu)]);
   const output = net.call(np.array([[-1, -2, -3], [1, 2, 3]]));

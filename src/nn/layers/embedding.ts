@@ -77,6 +77,12 @@ export class Embedding extends Module {
         "nn.Embedding: needs numEmbeddings, embeddingSize and key, or a weight",
       );
     }
+    for (const [name, size] of Object.entries({ numEmbeddings, embeddingSize })) {
+      if (Number.isInteger(size) && size >= 0) continue;
+      throw new ArgumentError(
+        `nn.Embedding: ${name} must be a non-negative integer; got ${String(size)}`,
+      );
+    }
     this.numEmbeddings = numEmbeddings;
     this.embeddingSize = embeddingSize;
     this.weight = normal(key, [numEmbeddings, embeddingSize], { dtype: options.dtype });
