@@ -26,7 +26,7 @@ import type { TreeDef } from "../tree/treedef.ts";
 import { staticEqual } from "./jit_entry.ts";
 import { isArrayLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import { ShapeDtypeStruct } from "./struct.ts";
-import { invoke, makeWrapper, type Transformation } from "./wrapper.ts";
+import { checkCallable, invoke, makeWrapper, type Transformation } from "./wrapper.ts";
 
 /** What one leaf of the arguments must be: an array of this aval, or this very value. */
 type ArgumentSpec = { readonly aval: ShapedArray } | { readonly value: unknown };
@@ -153,6 +153,7 @@ export function filterClosureConvert<A extends unknown[], R>(
   fn: (...args: A) => R,
   ...args: { [K in keyof A]: A[K] | ShapeDtypeStruct }
 ): ClosureConverted<(...args: A) => R> {
+  checkCallable(fn, "filterClosureConvert");
   const [leaves, inDef] = flatten(args);
   const isDynamic = (leaf: unknown) => isArrayLeaf(leaf) || leaf instanceof ShapeDtypeStruct;
   const places = leaves.flatMap((leaf, i) => isDynamic(leaf) ? [i] : []);

@@ -6,11 +6,12 @@
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
 import { stage } from "../transform/stage.ts";
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
-import { keystr } from "../tree/path.ts";
+import { keystr, type Path } from "../tree/path.ts";
 import type { TreeDef } from "../tree/treedef.ts";
+import { callPath } from "./jit_entry.ts";
 import { isArrayLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import { ShapeDtypeStruct, structOf, type Structs } from "./struct.ts";
-import { invoke, makeWrapper, type Transformation } from "./wrapper.ts";
+import { checkCallable, invoke, makeWrapper, type Transformation } from "./wrapper.ts";
 
 /** Whether a leaf has shape and dtype: an array or a struct. */
 function isAbstractable(x: unknown): boolean {
@@ -24,14 +25,20 @@ interface Traced {
 }
 
 /** Traces `fn` on a tree whose arrays and structs are abstract. */
-function traceTree(tree: unknown, root: string, fn: (tree: unknown) => unknown): Traced {
+function traceTree(
+  tree: unknown,
+  nameOf: (path: Path) => string,
+  fn: (tree: unknown) => unknown,
+): Traced {
   const [leaves, treedef] = flatten(tree);
   const places = leaves.flatMap((leaf, i) => isAbstractable(leaf) ? [i] : []);
+  const paths = leafPaths(treedef);
   const avals = places.map((i) => {
     const leaf = leaves[i];
-    return leaf instanceof ShapeDtypeStruct ? leaf.aval : toNDArray(leaf as never, root).aval;
+    return leaf instanceof ShapeDtypeStruct
+      ? leaf.aval
+      : toNDArray(leaf as never, nameOf(paths[i])).aval;
   });
-  const paths = leafPaths(treedef);
   let outDef: TreeDef | null = null;
   let outLeaves: unknown[] = [];
   const closed = stage(
@@ -41,10 +48,10 @@ function traceTree(tree: unknown, root: string, fn: (tree: unknown) => unknown):
       const [values, def] = flatten(fn(unflatten(treedef, filled)));
       outDef = def;
       outLeaves = values;
-      return splitLeaves(values, isArrayLeaf, root).arrays;
+      return splitLeaves(values, isArrayLeaf, "output").arrays;
     },
     avals,
-    places.map((i) => keystr(paths[i], root)),
+    places.map((i) => nameOf(paths[i])),
   );
   return { closed, outDef: outDef!, outLeaves };
 }
@@ -77,7 +84,8 @@ export function filterEvalShape<R>(
   ...args: unknown[]
 ): Structs<R>;
 export function filterEvalShape(fun: unknown, ...args: unknown[]): unknown {
-  const { outDef, outLeaves } = traceTree([fun, args], "args", (tree) => {
+  checkCallable(fun, "filterEvalShape");
+  const { outDef, outLeaves } = traceTree([fun, args], callPath, (tree) => {
     const [f, xs] = tree as [unknown, unknown[]];
     return invoke(f, xs);
   });
@@ -92,7 +100,7 @@ const makeJaxprT: Transformation = {
   call: (fun, _options, args) => {
     const { closed, outDef, outLeaves } = traceTree(
       args,
-      "args",
+      (path) => keystr(path, "args"),
       (xs) => invoke(fun, xs as unknown[]),
     );
     const isArray = outLeaves.map(isArrayLeaf);
@@ -124,5 +132,6 @@ const makeJaxprT: Transformation = {
 export function filterMakeJaxpr<A extends unknown[], R>(
   fun: ((...args: A) => R) | { call(...args: A): R },
 ): (...args: { [K in keyof A]: A[K] | ShapeDtypeStruct }) => [ClosedJaxpr, Structs<R>, unknown] {
+  checkCallable(fun, "filterMakeJaxpr");
   return makeWrapper(makeJaxprT, fun, []) as never;
 }

@@ -16,7 +16,7 @@ import { describeDifference } from "../tree/mismatch.ts";
 import { keystr } from "../tree/path.ts";
 import { isArrayLeaf, isInexactLeaf, toNDArray } from "./leaves.ts";
 import type { AnyTree, Grad } from "./types.ts";
-import { invoke } from "./wrapper.ts";
+import { checkCallable, invoke } from "./wrapper.ts";
 
 /** A primal that has a tangent, as an array; host numbers count as weakly typed floats. */
 function primalArray(x: unknown, path: string): NDArray {
@@ -117,6 +117,7 @@ export function filterJvp(
   if (kwargs !== undefined && !isKwargs(kwargs)) {
     throw new ArgumentError("filterJvp: the fourth argument must be made by kwargs({...})");
   }
+  checkCallable(fn, "filterJvp");
   const [leaves, treedef] = flatten(primals, { isLeaf: isNull });
   const [given, tangentDef] = flatten(tangents, { isLeaf: isNull });
   if (treedef !== tangentDef) {

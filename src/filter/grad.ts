@@ -4,8 +4,7 @@
  * @module
  */
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
-import { NDArray } from "../core/array.ts";
-import { formatAval } from "../core/aval.ts";
+import type { NDArray } from "../core/array.ts";
 import { isInexact } from "../core/dtype.ts";
 import { type Tangent, Zero } from "../core/primitive.ts";
 import { literal } from "../ops/common.ts";
@@ -13,7 +12,7 @@ import { instantiate } from "../ops/shape.ts";
 import { applyTranspose, linearizeFlat } from "../transform/linearize.ts";
 import { flatten, unflatten } from "../tree/flatten.ts";
 import { isKwargs } from "../tree/kwargs.ts";
-import { isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
+import { describeValue, isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import type { Grad } from "./types.ts";
 import { checkOptions, invoke, transform, type Transformation } from "./wrapper.ts";
 
@@ -58,7 +57,9 @@ function differentiate(
     if (hasAux) {
       if (!Array.isArray(out) || out.length !== 2) {
         throw new ArgumentError(
-          `${name}: with hasAux the function must return a pair [value, aux]; got ${describe(out)}`,
+          `${name}: with hasAux the function must return a pair [value, aux]; got ${
+            describeValue(out)
+          }`,
         );
       }
       value = out[0];
@@ -92,7 +93,7 @@ function scalarOutput(name: string, value: unknown): NDArray {
   if (!isArrayLeaf(value)) {
     throw new ShapeError(
       `${name}: gradients are defined for functions that return a scalar array; the output was ${
-        describe(value)
+        describeValue(value)
       }`,
     );
   }
@@ -109,14 +110,6 @@ function scalarOutput(name: string, value: unknown): NDArray {
     );
   }
   return x;
-}
-
-function describe(x: unknown): string {
-  if (x === null || x === undefined) return String(x);
-  if (x instanceof NDArray) return `an array ${formatAval(x.aval)}`;
-  if (Array.isArray(x)) return `an array of ${x.length} values`;
-  if (typeof x === "object") return `a ${x.constructor?.name ?? "object"}`;
-  return `${typeof x} ${String(x)}`;
 }
 
 const gradT: Transformation = {

@@ -5,6 +5,7 @@
  */
 import { ArgumentError, DTypeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
+import { formatAval } from "../core/aval.ts";
 import { isInexact } from "../core/dtype.ts";
 import { literal } from "../ops/common.ts";
 import { instantiate } from "../ops/shape.ts";
@@ -18,9 +19,15 @@ import {
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
 import { isKwargs } from "../tree/kwargs.ts";
 import { keystr } from "../tree/path.ts";
-import { isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
+import { describeValue, isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import type { AnyTree } from "./types.ts";
-import { checkOptions, invoke, makeWrapper, type Transformation } from "./wrapper.ts";
+import {
+  checkCallable,
+  checkOptions,
+  invoke,
+  makeWrapper,
+  type Transformation,
+} from "./wrapper.ts";
 
 /** Options of the jacobians. */
 export interface FilterJacobianOptions {
@@ -38,23 +45,40 @@ function forwardBlocks(lin: Linearized, inputs: readonly NDArray[], count: numbe
 }
 
 /** The same blocks, by pulling every output direction back. */
-function reverseBlocks(lin: Linearized, _inputs: readonly NDArray[], count: number): NDArray[][] {
+function reverseBlocks(
+  lin: Linearized,
+  _inputs: readonly NDArray[],
+  count: number,
+  name: string,
+  paths: readonly string[],
+): NDArray[][] {
   lin.outs.slice(0, count).forEach((out, o) => {
     if (!isInexact(out.dtype)) {
       throw new DTypeError(
-        `filterJacrev: outputs must be floating; output ${o} is ${out.dtype}. filterJacfwd gives zeros for it`,
+        `${name}: outputs must be floating; ${paths[o]} is ${
+          formatAval(out.aval)
+        }. filterJacfwd gives zeros for it`,
       );
     }
   });
   return reverseRows((cts) => applyTranspose(lin, cts), lin.outs, count);
 }
 
+/** Blocks `[output][input]`; `paths` are those of the outputs, for messages. */
+type BlocksOf = (
+  lin: Linearized,
+  inputs: readonly NDArray[],
+  count: number,
+  name: string,
+  paths: readonly string[],
+) => NDArray[][];
+
 function jacobianCall(
   name: string,
   fun: unknown,
   hasAux: boolean,
   args: unknown[],
-  blocksOf: (lin: Linearized, inputs: readonly NDArray[], count: number) => NDArray[][],
+  blocksOf: BlocksOf,
 ): unknown {
   if (args.length === 0 || isKwargs(args[0])) {
     throw new ArgumentError(
@@ -65,13 +89,18 @@ function jacobianCall(
   const split = splitLeaves(leaves, isInexactLeaf, `${name}: args[0]`);
   let rebuild: (leaves: unknown[]) => unknown = () => undefined;
   let fillAux: (arrays: NDArray[]) => unknown = () => undefined;
+  let outPaths: readonly string[] = [];
   let count = 0;
   const lin = linearizeFlat((xs) => {
     let out = invoke(fun, [unflatten(inDef, split.fill(xs)), ...args.slice(1)]);
     const auxArrays: NDArray[] = [];
     if (hasAux) {
       if (!Array.isArray(out) || out.length !== 2) {
-        throw new ArgumentError(`${name}: with hasAux the function must return a pair [out, aux]`);
+        throw new ArgumentError(
+          `${name}: with hasAux the function must return a pair [out, aux]; got ${
+            describeValue(out)
+          }`,
+        );
       }
       const [auxLeaves, auxDef] = flatten(out[1]);
       const auxSplit = splitLeaves(auxLeaves, isArrayLeaf, `${name}: aux`);
@@ -80,13 +109,13 @@ function jacobianCall(
       out = out[0];
     }
     const [values, outDef] = flatten(out);
-    const paths = leafPaths(outDef);
+    outPaths = leafPaths(outDef).map((path) => keystr(path, "output"));
     const arrays = values.map((v, i) => {
       if (isArrayLeaf(v)) return toNDArray(v, `${name}: output`);
       if (typeof v === "number") return literal(v, "float32", true);
       throw new ArgumentError(
-        `${name}: every output must be an array or a number; ${keystr(paths[i], "output")} is ${
-          String(v)
+        `${name}: every output must be an array or a number; ${outPaths[i]} is ${
+          describeValue(v)
         }. Return it as aux`,
       );
     });
@@ -94,7 +123,7 @@ function jacobianCall(
     rebuild = (parts) => unflatten(outDef, parts);
     return [...arrays, ...auxArrays];
   }, split.arrays);
-  const blocks = blocksOf(lin, split.arrays, count);
+  const blocks = blocksOf(lin, split.arrays, count, name, outPaths);
   const jacobian = rebuild(blocks.map((row) => {
     const inner: unknown[] = leaves.map(() => null);
     let next = 0;
@@ -106,17 +135,27 @@ function jacobianCall(
   return hasAux ? [jacobian, fillAux(lin.outs.slice(count))] : jacobian;
 }
 
-const jacfwdT: Transformation = {
-  name: "filterJacfwd",
-  call: (fun, [hasAux], args) =>
-    jacobianCall("filterJacfwd", fun, hasAux as boolean, args, forwardBlocks),
-};
+/** `name` is that of the public function, which for its halves is `filterHessian`. */
+function jacobianT(name: string, blocksOf: BlocksOf): Transformation {
+  return {
+    name,
+    call: (fun, [hasAux], args) => jacobianCall(name, fun, hasAux as boolean, args, blocksOf),
+  };
+}
 
-const jacrevT: Transformation = {
-  name: "filterJacrev",
-  call: (fun, [hasAux], args) =>
-    jacobianCall("filterJacrev", fun, hasAux as boolean, args, reverseBlocks),
-};
+const jacfwdT = jacobianT("filterJacfwd", forwardBlocks);
+const jacrevT = jacobianT("filterJacrev", reverseBlocks);
+const hessianOuterT = jacobianT("filterHessian", forwardBlocks);
+const hessianInnerT = jacobianT("filterHessian", reverseBlocks);
+
+function makeJacobian(
+  transformation: Transformation,
+  fun: unknown,
+  options: FilterJacobianOptions | boolean,
+): (...args: unknown[]) => unknown {
+  checkCallable(fun, transformation.name);
+  return makeWrapper(transformation, fun, [readOptions(transformation.name, options)]);
+}
 
 function readOptions(name: string, options: FilterJacobianOptions | boolean): boolean {
   if (typeof options === "boolean") return options;
@@ -154,9 +193,7 @@ export function filterJacfwd<A extends unknown[]>(
   fun: Differentiable<A>,
   options: FilterJacobianOptions | boolean = {},
 ): (...args: A) => Jacobian {
-  return makeWrapper(jacfwdT, fun, [readOptions("filterJacfwd", options)]) as (
-    ...args: A
-  ) => Jacobian;
+  return makeJacobian(jacfwdT, fun, options) as (...args: A) => Jacobian;
 }
 
 /**
@@ -174,9 +211,7 @@ export function filterJacrev<A extends unknown[]>(
   fun: Differentiable<A>,
   options: FilterJacobianOptions | boolean = {},
 ): (...args: A) => Jacobian {
-  return makeWrapper(jacrevT, fun, [readOptions("filterJacrev", options)]) as (
-    ...args: A
-  ) => Jacobian;
+  return makeJacobian(jacrevT, fun, options) as (...args: A) => Jacobian;
 }
 
 /**
@@ -194,5 +229,6 @@ export function filterHessian<A extends unknown[]>(
   fun: Differentiable<A>,
   options: FilterJacobianOptions | boolean = {},
 ): (...args: A) => Jacobian {
-  return filterJacfwd(filterJacrev(fun, options), options);
+  const inner = makeJacobian(hessianInnerT, fun, options);
+  return makeJacobian(hessianOuterT, inner, options) as (...args: A) => Jacobian;
 }

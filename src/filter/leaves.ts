@@ -4,6 +4,7 @@
  * @module
  */
 import { NDArray } from "../core/array.ts";
+import { formatAval } from "../core/aval.ts";
 import { dtypeOfTypedArray, isInexact, type TypedArray } from "../core/dtype.ts";
 import { getEvaluator } from "../core/trace.ts";
 
@@ -27,6 +28,15 @@ export function isInexactLeaf(x: unknown): x is NDArray | TypedArray {
 export function toNDArray(x: NDArray | TypedArray, where: string): NDArray {
   if (x instanceof NDArray) return x;
   return getEvaluator().fromTypedArray(x, [x.length], dtypeOfTypedArray(x, where));
+}
+
+/** What a value is, for messages. */
+export function describeValue(x: unknown): string {
+  if (x === null || x === undefined) return String(x);
+  if (x instanceof NDArray) return `an array ${formatAval(x.aval)}`;
+  if (Array.isArray(x)) return `an array of ${x.length} values`;
+  if (typeof x === "object") return `a ${x.constructor?.name ?? "object"}`;
+  return `${typeof x} ${typeof x === "string" ? JSON.stringify(x) : String(x)}`;
 }
 
 /** The arrays among some leaves, taken out so that others can stand in for them. */

@@ -17,9 +17,9 @@ import { splitKwargs, takeOptions } from "../tree/kwargs.ts";
 import { describeDifference } from "../tree/mismatch.ts";
 import { keystr } from "../tree/path.ts";
 import type { TreeDef } from "../tree/treedef.ts";
-import { isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
+import { describeValue, isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import type { Grad } from "./types.ts";
-import { invoke, makeWrapper, Opaque, type Transformation } from "./wrapper.ts";
+import { checkCallable, invoke, makeWrapper, Opaque, type Transformation } from "./wrapper.ts";
 
 /** What a pullback knows beside its residuals. */
 interface Pullback {
@@ -132,6 +132,7 @@ export function filterVjp(
   // deno-lint-ignore no-explicit-any -- see above
 ): [any, (ct: any) => any[], any];
 export function filterVjp(fun: unknown, ...args: unknown[]): unknown[] {
+  checkCallable(fun, "filterVjp");
   const [primals, given] = splitKwargs(args);
   const [{ hasAux = false }, rest] = takeOptions(given, ["hasAux"]);
   const [leaves, inDef] = flatten(primals);
@@ -150,7 +151,9 @@ export function filterVjp(fun: unknown, ...args: unknown[]): unknown[] {
     if (hasAux) {
       if (!Array.isArray(out) || out.length !== 2) {
         throw new ArgumentError(
-          "filterVjp: with hasAux the function must return a pair [out, aux]",
+          `filterVjp: with hasAux the function must return a pair [out, aux]; got ${
+            describeValue(out)
+          }`,
         );
       }
       const [auxLeaves, auxDef] = flatten(out[1]);

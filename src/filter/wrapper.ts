@@ -185,3 +185,8 @@ export function checkOptions(name: string, options: object, known: readonly stri
 export function invoke(fun: unknown, args: readonly unknown[]): unknown {
   return callableOf(fun)(...args);
 }
+
+/** Refuses what cannot be called, where it is given and not where it is called. */
+export function checkCallable(fun: unknown, caller: string): void {
+  callableOf(fun, caller);
+}
