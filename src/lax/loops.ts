@@ -13,11 +13,35 @@ import { bindWhile } from "../control/while.ts";
 import { asArray } from "../numpy/promote.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { literal } from "../ops/common.ts";
+import { callableOf } from "../tree/callable.ts";
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
 import { describeDifference } from "../tree/mismatch.ts";
-import { keystr } from "../tree/path.ts";
+import { keystr, type Path } from "../tree/path.ts";
 import type { TreeDef } from "../tree/treedef.ts";
 import { arraysOf, trace, type TracedBody, type Tree } from "./traced.ts";
+
+/** Who is looping, for messages, and what of the carry is the user's own. */
+interface Loop {
+  /** The public function. */
+  readonly where: string;
+  /** Where the user's part of the carry is: a `foriLoop` has its counter in front. */
+  readonly own: (def: TreeDef) => TreeDef;
+  /** The same for the path of a leaf. */
+  readonly path: (path: Path) => string;
+}
+
+const plainLoop = (where: string): Loop => ({
+  where,
+  own: (def) => def,
+  path: (path) => keystr(path, "carry"),
+});
+
+/** `[counter, value]`, of which users see the value. */
+const countedLoop: Loop = {
+  where: "lax.foriLoop",
+  own: (def) => def.childDefs[1],
+  path: (path) => keystr(path.slice(1), "carry"),
+};
 
 /** Checks that a body gives a carry like the one it takes; tells which leaves must lose their weak type for that. */
 function checkCarry(
@@ -25,10 +49,10 @@ function checkCarry(
   outDef: TreeDef,
   ins: readonly ShapedArray[],
   outs: readonly ShapedArray[],
-  where: string,
+  { where, own, path }: Loop,
 ): boolean[] {
   if (inDef !== outDef) {
-    const why = describeDifference(inDef, outDef, "carry") ?? `${inDef} and ${outDef}`;
+    const why = describeDifference(own(inDef), own(outDef), "carry") ?? `${inDef} and ${outDef}`;
     throw new TreeError(
       `${where}: the body must give a carry of the structure of the one it takes: ${why}`,
     );
@@ -40,7 +64,7 @@ function checkCarry(
       const Wrong = aval.dtype === out.dtype ? ShapeError : DTypeError;
       throw new Wrong(
         `${where}: the body must give a carry of the shapes and dtypes of the one it takes: ${
-          keystr(paths[i], "carry")
+          path(paths[i])
         } is ${formatAval(aval)} going in, ${formatAval(out)} coming out`,
       );
     }
@@ -56,14 +80,14 @@ function traceLoop(
   rest: readonly ShapedArray[],
   restDefs: readonly TreeDef[],
   carryOf: (outDef: TreeDef) => TreeDef,
-  where: string,
+  loop: Loop,
 ): [TracedBody, NDArray[]] {
   let arrays = [...carry];
   for (;;) {
     const avals = arrays.map((x) => x.aval);
-    const body = trace(fn, [carryDef, ...restDefs], [...avals, ...rest], where);
+    const body = trace(fn, [carryDef, ...restDefs], [...avals, ...rest], loop.where);
     const outs = body.closed.outAvals.slice(0, arrays.length);
-    const strengthen = checkCarry(carryDef, carryOf(body.outDef), avals, outs, where);
+    const strengthen = checkCarry(carryDef, carryOf(body.outDef), avals, outs, loop);
     if (!strengthen.includes(true)) return [body, arrays];
     arrays = arrays.map((x, i) => strengthen[i] ? convertElementType(x, x.dtype) : x);
   }
@@ -104,7 +128,18 @@ export function scan<C, X, Y>(
   xs: X,
   options: ScanOptions = {},
 ): [C, Y] {
-  const where = "lax.scan";
+  return scanLoop(f, init, xs, options, plainLoop("lax.scan"));
+}
+
+function scanLoop<C, X, Y>(
+  f: (carry: C, x: X) => readonly [C, Y],
+  init: C,
+  xs: X,
+  options: ScanOptions,
+  loop: Loop,
+): [C, Y] {
+  const { where } = loop;
+  const step = callableOf(f, where);
   const [carry, carryDef] = arraysOf(init, "init", where);
   const [arrays, xsDef] = arraysOf(xs, "xs", where);
   const paths = leafPaths(xsDef);
@@ -127,7 +162,7 @@ export function scan<C, X, Y>(
   if (length === null) throw new ArgumentError(`${where}: xs holds no arrays; give options.length`);
   let yDef: TreeDef | null = null;
   const pair = (c: Tree, x: Tree): unknown => {
-    const out: unknown = f(c, x);
+    const out: unknown = step(c, x);
     if (!Array.isArray(out) || out.length !== 2) {
       throw new TreeError(
         `${where}: the body must return a pair [carry, y]; got ${
@@ -149,7 +184,7 @@ export function scan<C, X, Y>(
     arrays.map((x) => sliceAval(x.aval)),
     [xsDef],
     (d) => d.childDefs[0],
-    where,
+    loop,
   );
   const results = bindScan([...started, ...arrays], {
     jaxpr: body.closed,
@@ -189,9 +224,18 @@ export function whileLoop<C>(
   bodyFun: (carry: C) => C,
   init: C,
 ): C {
-  const where = "lax.whileLoop";
+  return conditionLoop(condFun, bodyFun, init, plainLoop("lax.whileLoop"));
+}
+
+function conditionLoop<C>(
+  condFun: (carry: C) => NDArray | boolean,
+  bodyFun: (carry: C) => C,
+  init: C,
+  loop: Loop,
+): C {
+  const { where } = loop;
   const [carry, carryDef] = arraysOf(init, "init", where);
-  const [body, started] = traceLoop(bodyFun, carry, carryDef, [], [], (d) => d, where);
+  const [body, started] = traceLoop(bodyFun, carry, carryDef, [], [], (d) => d, loop);
   const condition = trace(condFun, [carryDef], started.map((x) => x.aval), where);
   const [out] = condition.closed.outAvals;
   if (condition.closed.outAvals.length !== 1 || out.dtype !== "bool" || out.shape.length !== 0) {
@@ -229,21 +273,23 @@ export function foriLoop<C>(
   body: (i: NDArray, value: C) => C,
   init: C,
 ): C {
+  const call = callableOf(body, countedLoop.where) as typeof body;
   const counter = (x: number | NDArray) => typeof x === "number" ? literal(x, "int32") : x;
   if (typeof lower === "number" && typeof upper === "number") {
     const step = (
       [i, value]: [NDArray, C],
       _x: null,
-    ): [[NDArray, C], null] => [[i.add(1), body(i, value)], null];
-    const [[, value]] = scan(step, [counter(lower), init] as [NDArray, C], null, {
-      length: Math.max(0, upper - lower),
-    });
+    ): [[NDArray, C], null] => [[i.add(1), call(i, value)], null];
+    const length = Math.max(0, upper - lower);
+    const start: [NDArray, C] = [counter(lower), init];
+    const [[, value]] = scanLoop(step, start, null, { length }, countedLoop);
     return value;
   }
-  const [, value] = whileLoop(
+  const [, value] = conditionLoop(
     ([i]: [NDArray, C]) => i.less(upper),
-    ([i, v]: [NDArray, C]): [NDArray, C] => [i.add(1), body(i, v)],
+    ([i, v]: [NDArray, C]): [NDArray, C] => [i.add(1), call(i, v)],
     [counter(lower), init] as [NDArray, C],
+    countedLoop,
   );
   return value;
 }
@@ -253,6 +299,7 @@ function traceBranches(
   branches: readonly ((...operands: Tree[]) => unknown)[],
   operands: readonly unknown[],
   where: string,
+  nameOf: (branch: number) => string,
 ): { closed: ClosedJaxpr[]; arrays: NDArray[]; outDef: TreeDef } {
   const parts = operands.map((o, i) => arraysOf(o, `operands[${i}]`, where));
   const arrays = parts.flatMap(([a]) => a);
@@ -262,7 +309,7 @@ function traceBranches(
   traced.forEach((t, b) => {
     if (t.outDef !== outDef) {
       throw new TreeError(
-        `${where}: branches must give one structure: branch ${b} differs from branch 0: ${
+        `${where}: branches must give one structure: ${nameOf(b)} differs from ${nameOf(0)}: ${
           describeDifference(outDef, t.outDef, "output")
         }`,
       );
@@ -273,9 +320,9 @@ function traceBranches(
         const path = keystr(leafPaths(outDef)[i], "output");
         const Wrong = aval.dtype === first.dtype ? ShapeError : DTypeError;
         throw new Wrong(
-          `${where}: branches must give one type: ${path} is ${formatAval(first)} in branch 0, ${
-            formatAval(aval)
-          } in branch ${b}`,
+          `${where}: branches must give one type: ${path} is ${formatAval(first)} in ${
+            nameOf(0)
+          }, ${formatAval(aval)} in ${nameOf(b)}`,
         );
       }
     });
@@ -309,7 +356,13 @@ export function cond<A extends unknown[], R>(
   const p = asArray(pred, where);
   if (p.ndim !== 0) throw new ShapeError(`${where}: pred must be 0-d; got shape [${p.shape}]`);
   const truth = p.dtype === "bool" ? p : p.notEqual(0);
-  return branch(convertElementType(truth, "int32"), [onFalse, onTrue], operands, where) as R;
+  return branch(
+    convertElementType(truth, "int32"),
+    [onFalse, onTrue],
+    operands,
+    where,
+    (b) => b === 0 ? "onFalse" : "onTrue",
+  ) as R;
 }
 
 /**
@@ -339,7 +392,8 @@ export function switchBranch<A extends unknown[], R>(
   ) {
     throw new DTypeError(`${where}: the index must be a 0-d integer; got ${formatAval(i.aval)}`);
   }
-  return branch(convertElementType(i, "int32"), branches, operands, where) as R;
+  const nameOf = (b: number) => `branches[${b}]`;
+  return branch(convertElementType(i, "int32"), branches, operands, where, nameOf) as R;
 }
 
 function branch(
@@ -347,8 +401,9 @@ function branch(
   branches: readonly ((...operands: Tree[]) => unknown)[],
   operands: readonly unknown[],
   where: string,
+  nameOf: (branch: number) => string,
 ): unknown {
-  const { closed, arrays, outDef } = traceBranches(branches, operands, where);
+  const { closed, arrays, outDef } = traceBranches(branches, operands, where, nameOf);
   return unflatten(outDef, bindCond(index, arrays, closed));
 }
 
@@ -363,6 +418,7 @@ function branch(
  * ```
  */
 export function map<X, Y>(f: (x: X) => Y, xs: X): Y {
-  const [, ys] = scan((_carry: null, x: X) => [null, f(x)] as const, null, xs);
-  return ys;
+  const loop = plainLoop("lax.map");
+  const call = callableOf(f, loop.where) as typeof f;
+  return scanLoop((_carry: null, x: X) => [null, call(x)] as const, null, xs, {}, loop)[1];
 }

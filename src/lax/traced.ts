@@ -9,6 +9,7 @@ import type { ShapedArray } from "../core/aval.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
 import { asArray, isHostScalar, isTypedArray } from "../numpy/promote.ts";
 import { stage } from "../transform/stage.ts";
+import { callableOf } from "../tree/callable.ts";
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
 import { keystr } from "../tree/path.ts";
 import type { TreeDef } from "../tree/treedef.ts";
@@ -49,11 +50,12 @@ export function trace(
   avals: readonly ShapedArray[],
   where: string,
 ): TracedBody {
+  const call = callableOf(fn, where);
   let outDef: TreeDef | null = null;
   const closed = stage((inputs) => {
     let at = 0;
     const args = defs.map((def) => unflatten(def, inputs.slice(at, at += def.numLeaves)));
-    const [outs, def] = arraysOf(fn(...args), "output", where);
+    const [outs, def] = arraysOf(call(...args), "output", where);
     outDef = def;
     return outs;
   }, avals);
