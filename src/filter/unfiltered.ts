@@ -6,6 +6,7 @@
  */
 import { ArgumentError, DTypeError, ShapeError, TreeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
+import { formatAval } from "../core/aval.ts";
 import type { AxisName } from "../core/axis_env.ts";
 import { isInexact } from "../core/dtype.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
@@ -28,6 +29,7 @@ import type { Donate } from "./jit_program.ts";
 import { isArrayLeaf } from "./leaves.ts";
 import { ShapeDtypeStruct, type Structs } from "./struct.ts";
 import { callMapped, type MapRequest } from "./vmap.ts";
+import { checkCallable } from "./wrapper.ts";
 
 /** The type that every function has. */
 // deno-lint-ignore no-explicit-any -- see above
@@ -95,6 +97,7 @@ function differentiated(
   options: GradArgOptions,
   args: unknown[],
 ): [unknown, unknown] {
+  checkCallable(fun, caller);
   const { argnums = 0, hasAux = false } = options;
   const list = typeof argnums === "number" ? [argnums] : argnums;
   const places = list.map((i) => i < 0 ? i + args.length : i);
@@ -149,12 +152,16 @@ function matchTangents(
   primals: readonly NDArray[],
   tangents: readonly NDArray[],
   caller: string,
+  def: TreeDef,
+  root: string,
 ): Tangent[] {
   return tangents.map((t, i) => {
     const x = primals[i];
     if (String(t.shape) !== String(x.shape)) {
       throw new ShapeError(
-        `${caller}: tangent ${i} has shape [${t.shape}], its primal [${x.shape}]`,
+        `${caller}: ${keystr(leafPaths(def)[i], root)} should be ${formatAval(x.aval)}; it is ${
+          formatAval(t.aval)
+        }`,
       );
     }
     if (!isInexact(x.dtype)) return new Zero(x.aval);
@@ -177,7 +184,7 @@ export function jvp(
     );
   }
   const f = flatFunction(fun, def, "jvp");
-  const [outs, outTangents] = jvpFlat(f.flat, xs, matchTangents(xs, ts, "jvp"));
+  const [outs, outTangents] = jvpFlat(f.flat, xs, matchTangents(xs, ts, "jvp", def, "tangents"));
   return [unflatten(f.outDef(), outs), unflatten(f.outDef(), outTangents.map(instantiate))];
 }
 
@@ -203,7 +210,8 @@ export function vjp(
         `vjp: the cotangent must have the structure of the output, ${f.outDef()}; got ${ctDef}`,
       );
     }
-    return unflatten(def, pullback(matchTangents(outs, cts, "vjp")).map(instantiate)) as unknown[];
+    const matched = matchTangents(outs, cts, "vjp", ctDef, "ct");
+    return unflatten(def, pullback(matched).map(instantiate)) as unknown[];
   };
   return [unflatten(f.outDef(), outs), pull];
 }
@@ -218,8 +226,14 @@ export function linearize(
   const f = flatFunction(fun, def, "linearize");
   const lin = linearizeFlat(f.flat, xs);
   const apply = (...tangents: unknown[]) => {
-    const [ts] = flattenArrays(tangents, "tangents", "linearize");
-    return unflatten(f.outDef(), applyLinear(lin, ts));
+    const [ts, tangentDef] = flattenArrays(tangents, "tangents", "linearize");
+    if (tangentDef !== def) {
+      throw new TreeError(
+        `linearize: tangents must have the structure of the primals, ${def}; got ${tangentDef}`,
+      );
+    }
+    const matched = matchTangents(xs, ts, "linearize", def, "tangents");
+    return unflatten(f.outDef(), applyLinear(lin, matched.map(instantiate)));
   };
   return [unflatten(f.outDef(), lin.outs), apply];
 }
@@ -298,6 +312,7 @@ export interface VmapArgOptions {
  * @throws {ArgumentError} Where something to be mapped is no array, or nothing is mapped.
  */
 export function vmap<F extends AnyFunction>(fun: F, options: VmapArgOptions = {}): F {
+  checkCallable(fun, "vmap");
   const { inAxes = 0, outAxes = 0, axisName = null, axisSize = null } = options;
   const request: MapRequest = {
     caller: "vmap",
@@ -321,6 +336,7 @@ export interface JitArgOptions {
 
 /** A compiled function, as `jax.jit`: host numbers among the arguments are traced unless static. */
 export function jit<F extends AnyFunction>(fun: F, options: JitArgOptions = {}): F {
+  checkCallable(fun, "jit");
   const statics = new Set([options.staticArgnums ?? []].flat() as number[]);
   const donated = new Set([options.donateArgnums ?? []].flat() as number[]);
   const donate: Donate = donated.size > 0 ? "all-except-first" : "none";

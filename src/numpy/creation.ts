@@ -5,6 +5,7 @@
  */
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { type ArrayLike, NDArray } from "../core/array.ts";
+import { formatAval } from "../core/aval.ts";
 import type { Shape } from "../core/aval.ts";
 import type { Device } from "../core/device.ts";
 import type { Sharding } from "../core/sharding.ts";
@@ -51,6 +52,14 @@ function dtypeOption(options: DTypeOptions | undefined, where: string): DType | 
 /** Checks a shape that came from outside. */
 export function checkShape(shape: unknown, where: string): Shape {
   const list = typeof shape === "number" ? [shape] : shape;
+  const array = Array.isArray(list) ? list.find((n) => n instanceof NDArray) : undefined;
+  if (array !== undefined) {
+    throw new ShapeError(
+      `${where}: a shape is made of host numbers; it holds an array ${
+        formatAval(array.aval)
+      }. Take sizes from x.shape, or pass them as numbers`,
+    );
+  }
   if (!Array.isArray(list) || list.some((n) => !Number.isInteger(n) || n < 0)) {
     throw new ShapeError(
       `${where}: expected a shape, i.e. a list of non-negative integers; got ${
@@ -198,13 +207,13 @@ export function full(
 /** An array of zeros, float32 unless told. */
 export function zeros(shape: Shape | number, options: CreationOptions = {}): NDArray {
   const dtype = dtypeOption(options, "numpy.zeros") ?? "float32";
-  return full(shape, 0, { dtype, device: options.device });
+  return full(checkShape(shape, "numpy.zeros"), 0, { dtype, device: options.device });
 }
 
 /** An array of ones, float32 unless told. */
 export function ones(shape: Shape | number, options: CreationOptions = {}): NDArray {
   const dtype = dtypeOption(options, "numpy.ones") ?? "float32";
-  return full(shape, 1, { dtype, device: options.device });
+  return full(checkShape(shape, "numpy.ones"), 1, { dtype, device: options.device });
 }
 
 /** An array whose elements do not matter: zeros. */

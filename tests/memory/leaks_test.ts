@@ -6,21 +6,9 @@
 import { assert, assertEquals } from "@std/assert";
 import * as vn from "../../mod.ts";
 import { cases, operandsOf } from "../conformance/table.ts";
-import { collect } from "../runtime/helpers.ts";
+import { settled } from "../runtime/helpers.ts";
 
 const { nn, numpy: np, optim, random } = vn;
-
-/** Live buffers once the collector has had its turns. */
-async function settled(): Promise<number> {
-  let last = -1;
-  for (let i = 0; i < 20; i++) {
-    await collect();
-    const { liveBuffers } = vn.memory();
-    if (liveBuffers === last) return liveBuffers;
-    last = liveBuffers;
-  }
-  return last;
-}
 
 /** Runs something a few times to fill the caches, then often, and compares. */
 async function keepsNothing(run: () => void): Promise<void> {

@@ -49,3 +49,15 @@ export function withLimits<T>(limits: Partial<MemoryLimits>, fn: () => T): T {
     setMemoryLimits(before);
   }
 }
+
+/** Live buffers once the collector has had its turns. */
+export async function settled(): Promise<number> {
+  let last = -1;
+  for (let i = 0; i < 20; i++) {
+    await collect();
+    const { liveBuffers } = memory();
+    if (liveBuffers === last) return liveBuffers;
+    last = liveBuffers;
+  }
+  return last;
+}
