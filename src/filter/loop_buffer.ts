@@ -50,7 +50,7 @@ export class LoopBuffer {
   constructor(
     readonly array: NDArray | LoopBuffer,
     readonly alive: NDArray,
-    readonly tag: object | null,
+    readonly tag: symbol | null,
   ) {}
 
   /** The shape of the array. */
@@ -158,7 +158,7 @@ export function registerBuffers(): void {
   registerPytreeNode(
     LoopBuffer,
     (b) => [[b.array, b.alive], [b.tag]],
-    ([tag]: [object | null], [array, alive]) => new LoopBuffer(array, alive, tag),
+    ([tag]: [symbol | null], [array, alive]) => new LoopBuffer(array, alive, tag),
     { flattenWithKeys: (b) => [[["array", b.array], ["alive", b.alive]], [b.tag]] },
   );
 }

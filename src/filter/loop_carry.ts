@@ -43,7 +43,7 @@ export function presentCarry(
   { template, isBuffer }: Carry,
   values: readonly NDArray[],
   alive: NDArray = literal(true, "bool"),
-  tag: object | null = null,
+  tag: symbol | null = null,
 ): unknown {
   return template.fill(
     values.map((x, i) => isBuffer[i] ? new LoopBuffer(x, alive, tag) : x),
@@ -62,7 +62,7 @@ export function readNext(
   carry: Carry,
   values: readonly NDArray[],
   result: unknown,
-  tag: object,
+  tag: symbol,
   caller: string,
 ): NextCarry {
   const buffers = new Set<NDArray>();

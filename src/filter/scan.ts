@@ -81,7 +81,7 @@ function traceBody(
     let weakened: readonly boolean[] = [];
     let ys: Template | null = null;
     const closed = stage((inputs) => {
-      const tag = {};
+      const tag = Symbol("step");
       const values = inputs.slice(0, count);
       const seen = presentCarry(carry, values, undefined, tag) as never;
       const out: unknown = f(seen, xs.fill(inputs.slice(count)) as never);

@@ -71,7 +71,7 @@ function traceLoop(
   const [closed, arrays] = settleWeakTypes(carry.arrays, (avals) => {
     let weakened: readonly boolean[] = [];
     const result = stage(([alive, ...values]) => {
-      const tag = {};
+      const tag = Symbol("step");
       const given = (body as (carry: unknown) => unknown)(presentCarry(carry, values, alive, tag));
       const next = readNext(carry, values, given, tag, caller);
       weakened = next.weakened;

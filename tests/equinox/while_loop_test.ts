@@ -221,6 +221,79 @@ Deno.test("equinox/while_loop/test_vmap_cotangent: a jacobian pulls back many co
   }
 });
 
+/** The pattern by which a solver of differential equations writes what it is asked for: a loop of steps, and in each a loop over the times that it has passed. */
+function nested(read: boolean): void {
+  type Vals = [val1: NDArray, val2: NDArray, val3: NDArray, val4: NDArray];
+  type State = [step: NDArray, vals: Vals];
+  const place = (seed: NDArray, below: NDArray) =>
+    random.randint(random.PRNGKey(seed), [], 0, np.maximum(below, 1));
+  const inner = (loops: Loops, [start, vals]: State, ts: NDArray): State => {
+    const done = np.floor(ts.get(start).add(1));
+    const body = ([step, [v1, v2, v3, v4]]: State): State => {
+      v1 = v1.mul(np.sin(v1.mul(100).add(3)).mul(0.05).add(1));
+      let sets = [v1, v1, v1];
+      if (read) {
+        const [i2, i3, i4] = [0, 100, 200].map((seed) => place(step.add(seed), step));
+        const first = step.equal(0);
+        sets = [
+          np.where(first, 2, v1.add(v2.get(i2))),
+          np.where(first, 3, v1.mul(0.8).add(v2.get(i3)).add(v3.get(i3))),
+          np.where(first, 4, v1.add(np.tanh(v2.get(i2).mul(v4.get(i4))))),
+        ];
+      }
+      const written = [v2, v3, v4].map((v, k) => v.at(step).set(sets[k]));
+      return [step.add(1), [v1, ...written] as Vals];
+    };
+    const cond = ([step]: State) => ts.get(step).less(done);
+    return loops(cond, body, [start, vals], 10, ([, [, , v3, v4]]) => [v3, v4]);
+  };
+  type Loops = (
+    cond: (s: State) => NDArray,
+    body: (s: State) => State,
+    init: State,
+    maxSteps: number,
+    buffers: (s: State) => NDArray[],
+  ) => State;
+  const outer = (loops: Loops, init: State, ts: NDArray, finalStep: NDArray): Vals => {
+    const body = ([step, [v1, v2, v3, v4]]: State) => {
+      const moved = v1.mul(np.sin(v1.mul(105).add(1)).mul(0.05).add(1));
+      return inner(loops, [step, [moved, v2, v3, v4]], ts);
+    };
+    const cond = ([step]: State) => step.less(finalStep);
+    return loops(cond, body, init, 50, ([, [, v2, v3]]) => [v2, v3])[1];
+  };
+  const run = (loops: Loops) =>
+    vn.filterJit(vn.filterVmap(
+      (step: NDArray, vals: Vals, ts: NDArray, finalStep: NDArray, cts: Vals) => {
+        const [value, pull] = vn.filterVjp(
+          (v1: NDArray) => outer(loops, [step, [v1, vals[1], vals[2], vals[3]]], ts, finalStep),
+          vals[0],
+        );
+        return [value, pull(cts)];
+      },
+    ));
+  const zeros = np.zeros([2, 47]);
+  const vals: Vals = [
+    random.uniform(key(), [2], { minval: 0.1, maxval: 0.7 }),
+    zeros,
+    zeros,
+    zeros,
+  ];
+  const ts = np.stack([np.linspace(0, 19, 47), np.linspace(0, 13, 47)]);
+  const shapes = [[2], [2, 47], [2, 47], [2, 47]];
+  const cts = shapes.map((shape) => random.normal(key(), shape)) as Vals;
+  const args = [int([0, 5]), vals, ts, int([46, 43]), cts] as const;
+  const ours = run((cond, body, init, maxSteps, buffers) =>
+    vn.filterWhileLoop(cond, body, init, { maxSteps, buffers, kind: "checkpointed" })
+  )(...args);
+  const truth = run((cond, body, init, maxSteps) => asScan(cond, body, init, maxSteps))(...args);
+  allclose(ours, truth);
+}
+
+Deno.test("equinox/while_loop/test_nested_loops: buffers of an outer loop, of an inner one, of both and of neither, mapped and pulled back", () => {
+  for (const read of [false, true]) nested(read);
+});
+
 Deno.test("equinox/while_loop/test_zero_buffer: an array without elements in the carry", () => {
   const run = (val: NDArray) =>
     vn.filterWhileLoop(
