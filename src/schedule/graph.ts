@@ -26,6 +26,7 @@ import { CHEAP, MAX_MOVES, opCost, SHORT_DOT, SMALL_PIECES, TINY_DOT } from "./c
 import { aliasAsMap, dotAsReduce, piecesAsMap } from "./lowered.ts";
 import type { Node } from "./nodes.ts";
 import { type Term, type TermRef, Terms } from "./term.ts";
+import { guardUpdates } from "./updates.ts";
 
 /** How a value comes about. `input` and `literal` come from outside. */
 export type ValueKind = "input" | "literal" | Lowered["kind"];
@@ -152,6 +153,7 @@ export class Graph {
       eqn.outvars.forEach((v, i) => values.set(v, outs[i]));
     });
     this.outputs = outvars.map(read);
+    guardUpdates(this, eqns);
     for (const v of this.values) this.turnDot(v);
     this.markWanted();
     for (const v of this.values) this.estimate(v);

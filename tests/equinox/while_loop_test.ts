@@ -221,6 +221,98 @@ Deno.test("equinox/while_loop/test_vmap_cotangent: a jacobian pulls back many co
   }
 });
 
+/** What stands for a budget of time: no turn of a compiled loop goes over as many elements as the array has that it writes one of. */
+function assertTouchesLittle(
+  f: { lower(...args: NDArray[]): { nests(): string } },
+  args: NDArray[],
+  size: number,
+): void {
+  const text = f.lower(...args).nests();
+  assert(/^ *program while body/m.test(text), "there is a loop");
+  // Nests of inner programs are indented.
+  const long = [...text.matchAll(/^ {4,}for \w+ < (\d+)/gm)].filter(([, n]) => Number(n) >= size);
+  assertEquals(long.map(([line]) => line), []);
+}
+
+Deno.test("equinox/while_loop/test_speed_while: a write into an array of the carry costs what it writes, mapped too", () => {
+  type State = [step: NDArray, xs: NDArray];
+  const size = 10_000;
+  const cond = ([step, xs]: State) => step.less(xs.size);
+  const writes = {
+    scatter: (xs: NDArray, step: NDArray) => xs.at(step).set(1),
+    slice: (xs: NDArray, step: NDArray) => lax.dynamicUpdateIndexInDim(xs, np.array(1), step, 0),
+  };
+  for (const write of Object.values(writes)) {
+    const body = ([step, xs]: State): State => [step.add(1), write(xs, step)];
+    for (
+      const loop of [
+        (s: State) => lax.whileLoop(cond, body, s),
+        (s: State) => vn.filterWhileLoop(cond, body, s, { kind: "checkpointed", checkpoints: 5 }),
+      ]
+    ) {
+      const f = vn.filterJit(vn.filterVmap((step: NDArray, xs: NDArray) => loop([step, xs])[1]));
+      for (const starts of [[0], [0, 7]]) {
+        const xs = np.zeros([starts.length, size]);
+        assertTouchesLittle(f, [int(starts), xs], size);
+        const sums = f(int(starts), xs).sum(1).tolist();
+        assertEquals(sums, starts.map((start) => size - start));
+      }
+    }
+  }
+});
+
+Deno.test("equinox/while_loop/test_speed_buffer_while: nor does a buffer cost more, differentiated", () => {
+  type State = [step: NDArray, xs: NDArray];
+  const size = 3000;
+  for (const read of [false, true]) {
+    const loop = (step: NDArray) => (xs: NDArray) =>
+      vn.filterWhileLoop(
+        ([step, xs]: State) => step.less(xs.size),
+        ([step, xs]: State): State => {
+          const at = random.randint(random.PRNGKey(step), [], 0, np.maximum(step, 1));
+          return [step.add(1), xs.at(step).set(read ? np.tanh(xs.get(at)).mul(2).add(1) : 1)];
+        },
+        [step, xs],
+        { kind: "checkpointed", checkpoints: 50, buffers: ([, xs]) => xs },
+      )[1];
+    const forward = vn.filterJit(
+      vn.filterVmap((step: NDArray, xs: NDArray) => vn.linearize(loop(step), xs)[0]),
+    );
+    const args = [int([0, 1]), np.zeros([2, size])];
+    assertTouchesLittle(forward, args, size);
+    assertEquals(forward(...args as [NDArray, NDArray]).shape, [2, size]);
+    if (read) continue;
+    const back = vn.filterJit(vn.filterVmap((step: NDArray, xs: NDArray) => {
+      const [out, pull] = vn.filterVjp(loop(step), xs);
+      return pull(out)[0];
+    }));
+    assertTouchesLittle(back, args, size);
+    // What was there before the loop wrote has no gradient.
+    const grads = back(...args as [NDArray, NDArray]);
+    assertEquals(np.abs(grads).sum(1).tolist(), [0, 0]);
+  }
+});
+
+Deno.test("equinox/while_loop/test_speed_grad_checkpointed_while: many steps, half of them kept, mapped", () => {
+  const { bodyOf, mlp } = problem(null);
+  const turn = bodyOf(mlp);
+  const steps = 400;
+  const run = (options: vn.WhileLoopOptions<[NDArray, NDArray]>) =>
+    vn.filterJit(vn.filterVmap(vn.filterGrad((val: NDArray, step: NDArray) =>
+      vn.filterWhileLoop(
+        ([step]) => step.less(steps),
+        ([step, val]): [NDArray, NDArray] => [
+          step.add(1),
+          turn([int(0), val, np.zeros([1])])[1],
+        ],
+        [step, val],
+        options,
+      )[1].sum()
+    )))(random.normal(random.key(3), [2, 2]), int([0, 10]));
+  const half = run({ kind: "checkpointed", checkpoints: steps / 2 });
+  allclose(half, run({ kind: "bounded", maxSteps: steps }));
+});
+
 /** The pattern by which a solver of differential equations writes what it is asked for: a loop of steps, and in each a loop over the times that it has passed. */
 function nested(read: boolean): void {
   type Vals = [val1: NDArray, val2: NDArray, val3: NDArray, val4: NDArray];
