@@ -5,60 +5,12 @@
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as vn from "../../mod.ts";
-import { debugCallback } from "../../src/control/callback.ts";
+import { nondifferentiable, nondifferentiableBackward } from "../../src/internal/mod.ts";
+import { allclose, asScan, type Carry, int, key, problem, seen } from "./while_problem.ts";
 
 const { lax, numpy: np, random } = vn;
 type NDArray = vn.NDArray;
-type Carry = [step: NDArray, val1: NDArray, val2: NDArray];
 type Kind = "lax" | "bounded" | "checkpointed";
-
-const int = (n: number | number[]) => np.array(n, { dtype: "int32" });
-const key = (() => {
-  let seed = 0;
-  return () => random.key(seed++);
-})();
-
-/** The steps at which bodies were run, in order. */
-const seen: number[] = [];
-
-/** Two numbers, turned by an angle that a model gives: they come to no fixed point. Every step writes one place of a table. */
-function problem(numSteps: number | null) {
-  const cond = ([step]: Carry) => numSteps === null ? true : step.less(numSteps);
-  const bodyOf = (mlp: vn.nn.MLP) => ([step, val1, val2]: Carry): Carry => {
-    const theta = mlp.call(val1).get(0);
-    const [real, imag] = [val1.get(0), val1.get(1)];
-    const turned = real.mul(np.cos(theta)).sub(imag.mul(np.sin(theta)));
-    const other = real.mul(np.sin(theta)).add(imag.mul(np.cos(theta)));
-    debugCallback([step], ([s]) => (seen.push(s.item()), []));
-    return [step.add(1), np.stack([turned, other]), val2.at(step).set(turned)];
-  };
-  const mlp = new vn.nn.MLP(2, 1, 2, 2, { key: key() });
-  return {
-    cond,
-    bodyOf,
-    mlp,
-    val1: random.normal(key(), [2]),
-    val2: random.normal(key(), [20]),
-  };
-}
-
-/** The same loop as a scan of branches: what the loops are held against. */
-function asScan<C>(
-  cond: (c: C) => NDArray | boolean,
-  body: (c: C) => C,
-  init: C,
-  maxSteps: number,
-): C {
-  const step = (c: C) => [vn.filterCond(cond(c), body, (x: C) => x, c), null] as const;
-  return vn.filterScan(step, init, null, { length: maxSteps })[0];
-}
-
-function allclose(a: unknown, b: unknown, tol = 1e-4): void {
-  const equal = vn.treeEqual(a, b, { rtol: tol, atol: tol });
-  const show = (t: unknown) => vn.treePformat(t, { shortArrays: false });
-  const holds = typeof equal === "boolean" ? equal : equal.item() === 1;
-  assert(holds, `${show(a)}\nis not\n${show(b)}`);
-}
 
 const kinds: readonly Kind[] = ["lax", "bounded", "checkpointed"];
 const pickTable = (c: Carry) => c[2];
@@ -400,25 +352,6 @@ Deno.test("equinox/while_loop/test_zero_buffer: an array without elements in the
   assertEquals(grad.shape, [5, 0]);
 });
 
-/** The identity; its derivative must not be asked for. */
-const nondifferentiable = (message = "this cannot be differentiated") => {
-  const f = vn.filterCustomJvp((x: NDArray) => x);
-  f.defJvp(() => {
-    throw new Error(message);
-  });
-  return f;
-};
-
-/** The identity; no cotangent may come to it. */
-const nondifferentiableBackward = () => {
-  const f = vn.filterCustomVjp((x: NDArray) => x);
-  f.defFwd((_perturbed, x) => [x, null]);
-  f.defBwd(() => {
-    throw new Error("unexpected cotangent");
-  });
-  return f;
-};
-
 Deno.test("equinox/while_loop/test_symbolic_zero: cotangents that are zero without looking are never computed", () => {
   type Six = [NDArray, NDArray, NDArray, NDArray, number, NDArray];
   const identity = (x: NDArray) => x;
@@ -442,11 +375,11 @@ Deno.test("equinox/while_loop/test_symbolic_zero: cotangents that are zero witho
   const [g0, g1, g2, g3] = run(() => identity);
   assertEquals([g0, g1, g2, g3].map((g) => g.item()), [0, 0, 0, 0]);
   // Of the carries, 0 and 2 alone have cotangents.
-  run((place) => place === 2 ? identity : nondifferentiableBackward());
+  run((place) => place === 2 ? identity : nondifferentiableBackward);
   assertThrows(
-    () => run((place) => place === 2 ? nondifferentiableBackward() : identity),
+    () => run((place) => place === 2 ? nondifferentiableBackward : identity),
     Error,
-    "unexpected cotangent",
+    "Unexpected cotangent",
   );
 });
 
@@ -471,7 +404,7 @@ Deno.test("equinox/while_loop/test_buffer_index: a buffer takes any index", () =
 Deno.test("equinox/while_loop/test_nondifferentiable_body1: what is not perturbed is not differentiated", () => {
   type Five = [NDArray, NDArray, NDArray, NDArray, null];
   const body = ([step, x, y, z]: Five): Five => {
-    const fixed = nondifferentiable()(y);
+    const fixed = nondifferentiable(y);
     return [step.add(1), x.add(fixed), y.add(1), z.at(step).set(y), null];
   };
   const run = (loop: (init: Five) => Five) =>
@@ -510,12 +443,12 @@ Deno.test("equinox/while_loop/test_nondifferentiable_body2: perturbations run to
   const identity = (x: NDArray) => x;
   assertEquals(run(-1, identity).item(), 3);
   // Perturbed: all but w.
-  assertEquals(run(3, nondifferentiable()).item(), 3);
-  for (const place of [0, 1, 2]) assertThrows(() => run(place, nondifferentiable()), Error);
+  assertEquals(run(3, nondifferentiable).item(), 3);
+  for (const place of [0, 1, 2]) assertThrows(() => run(place, nondifferentiable), Error);
   // Cotangents come to x and y.
-  for (const place of [2, 3]) assertEquals(run(place, nondifferentiableBackward()).item(), 3);
+  for (const place of [2, 3]) assertEquals(run(place, nondifferentiableBackward).item(), 3);
   for (const place of [0, 1]) {
-    assertThrows(() => run(place, nondifferentiableBackward()), Error, "unexpected cotangent");
+    assertThrows(() => run(place, nondifferentiableBackward), Error, "Unexpected cotangent");
   }
 });
 
@@ -534,11 +467,10 @@ Deno.test("equinox/while_loop/test_body_fun_grads: a carry that has a cotangent 
 });
 
 Deno.test("equinox/while_loop/test_trivial_vjp: an output that nothing perturbed reaches has gradient zero, and the body is not pulled back", () => {
-  const refuse = nondifferentiableBackward();
   const grad = vn.filterJit(vn.filterGrad((x: NDArray) => {
     const [, b] = vn.filterWhileLoop(
       () => true,
-      ([a, b]: [NDArray, NDArray]): [NDArray, NDArray] => [refuse(a), b],
+      ([a, b]: [NDArray, NDArray]): [NDArray, NDArray] => [nondifferentiableBackward(a), b],
       [x, np.array(0)],
       { maxSteps: 3, kind: "checkpointed" },
     );
@@ -610,10 +542,9 @@ Deno.test("equinox/while_loop/test_unperturbed_output: outputs that nothing pert
       kind: "checkpointed",
     });
     assertEquals(end.none, null);
-    const quiet = nondifferentiable();
-    const total = quiet(end.still).add(quiet(end.stillBuffer).sum());
+    const total = nondifferentiable(end.still).add(nondifferentiable(end.stillBuffer).sum());
     for (const moved of [end.moved1, end.moved2, end.movedBuffer]) {
-      assertThrows(() => nondifferentiable("kaboom!")(moved), Error, "kaboom!");
+      assertThrows(() => nondifferentiable(moved, { message: "kaboom!" }), Error, "kaboom!");
     }
     return total.add(end.moved1).add(end.moved2).add(end.movedBuffer.sum());
   };
