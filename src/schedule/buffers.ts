@@ -293,6 +293,7 @@ class Planner {
   private reuseInPlace(): void {
     this.steps.forEach(({ nest }, k) => {
       if (nest === null) return;
+      const written = new Set(nest.node.roots.map((root) => root.value));
       for (const root of nest.node.roots) {
         if (root.kind !== "value") continue;
         const v = root.value;
@@ -303,7 +304,9 @@ class Planner {
           if (dying === undefined || dying === slot || dying.output >= 0 || dying.end !== k) {
             continue;
           }
-          if (dying.start === k || old.size !== v.size || dying.bytes !== slot.bytes) continue;
+          // Another value of this nest may have taken the place already, and need not be read later.
+          if (dying.members.some((m) => written.has(m))) continue;
+          if (old.size !== v.size || dying.bytes !== slot.bytes) continue;
           if (slot.output >= 0 && dying.members.some((m) => m.aval.dtype !== v.aval.dtype)) {
             continue;
           }

@@ -38,13 +38,15 @@ export interface RandomOptions {
   readonly maxSize?: number;
   /** Whether loops, branches, sorts and lookups occur: primitives that are kernels or hold jaxprs. */
   readonly wide?: boolean;
+  /** Whether values go through optimization barriers, several at a time. */
+  readonly barriers?: boolean;
 }
 
 /** A program of about `length` equations, decided by `random`. */
 export function randomProgram(
   random: () => number,
   length: number,
-  { dtype = "float32", maxSize = Infinity, wide = false }: RandomOptions = {},
+  { dtype = "float32", maxSize = Infinity, wide = false, barriers = false }: RandomOptions = {},
 ): ClosedJaxpr {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)];
   const small = shapes.filter((shape) => shape.reduce((a, b) => a * b, 1) <= maxSize);
@@ -65,6 +67,10 @@ export function randomProgram(
       const x = make(value(), value, random, pick, start);
       // Bounded, so that differences stay differences of rounding.
       floats.push(x.size < Math.min(4000, 20 * maxSize) ? x : reduceSum(x, [0]));
+      if (barriers && random() < 0.25) {
+        const held = Array.from({ length: 1 + Math.floor(random() * 3) }, value);
+        floats.push(...lax.optimizationBarrier(held));
+      }
     }
     const outs = floats.slice(inputs.length - 1).filter(() => random() < 0.2);
     return [floats.at(-1)!, ...outs, ...(random() < 0.1 ? [inputs[0]] : [])];
