@@ -243,3 +243,36 @@ Deno.test("devicePut makes arrays of numbers and keeps the form; filterShard and
   fails<Accepts<(x: string, n: number) => [NDArray, number], ReturnType<typeof mapped>>>();
   holds<Accepts<vn.Device | vn.Sharding, NDArray["device"]>>();
 });
+
+Deno.test("checkpoints and compiled functions keep the signature", () => {
+  const f = (x: NDArray, n: number, tag: string): [NDArray, string] => [x.mul(n), tag];
+  const held = vn.filterCheckpoint(f, { policy: vn.checkpointPolicies.dotsSaveable });
+  holds<Equal<typeof held, typeof f>>();
+  const later = vn.filterCheckpoint({ preventCse: false })(f);
+  holds<Equal<typeof later, typeof f>>();
+  const plain = vn.checkpoint(f, { staticArgnums: [1, 2] });
+  holds<Equal<typeof plain, typeof f>>();
+  const module = vn.filterCheckpoint(new Linear(2));
+  holds<Equal<typeof module, (x: NDArray) => NDArray>>();
+  const limited = vn.debug.assertMaxTraces(f, { maxTraces: 1 });
+  holds<Equal<typeof limited, typeof f>>();
+
+  const lower = () => {
+    const compiled = vn.filterJit(f).lower(new vn.ShapeDtypeStruct([2], "float32"), 2, "a")
+      .compile();
+    holds<Equal<Parameters<typeof compiled>, [x: NDArray, n: number, tag: string]>>();
+    holds<Equal<ReturnType<typeof compiled>, [NDArray, string]>>();
+    holds<Equal<ReturnType<typeof compiled.memoryAnalysis>, vn.ProgramMemory>>();
+    const tree = vn.filterJit((p: { x: NDArray; n: number }) => p.x);
+    tree.lower({ x: new vn.ShapeDtypeStruct([2], "float32"), n: 1 });
+    // @ts-expect-error -- a struct does not stand for a number
+    tree.lower({ x: vn.numpy.ones([2]), n: new vn.ShapeDtypeStruct([], "float32") });
+    // @ts-expect-error -- a compiled function wants arrays
+    compiled(new vn.ShapeDtypeStruct([2], "float32"), 2, "a");
+    // @ts-expect-error -- maxTraces is required
+    vn.debug.assertMaxTraces(f, {});
+    // @ts-expect-error -- no such policy
+    vn.checkpointPolicies.saveEverything;
+  };
+  void lower;
+});
