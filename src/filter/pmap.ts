@@ -74,24 +74,26 @@ const bodyT: Transformation = {
   },
 };
 
-/** The mapped function over a mesh, made once for each, so that a repeated call finds what it compiled. */
-const bodies: WeakMap<object, Map<string, unknown>> = new WeakMap();
-
-function bodyOver(mesh: Mesh, fun: unknown, options: readonly unknown[], self: object): unknown {
-  let made = bodies.get(self);
-  if (made === undefined) bodies.set(self, made = new Map());
-  const key = String(mesh);
-  let body = made.get(key);
-  if (body === undefined) made.set(key, body = makeWrapper(bodyT, fun, [...options, mesh]));
-  return body;
-}
-
 /** Where in the options the donation and the devices stand, after those of a mapping. */
 const DONATE = mapOptions.length;
 const DEVICES = DONATE + 1;
 
-/** The mesh of a call: a device for each example. */
-function meshFor(fun: unknown, options: readonly unknown[], args: unknown[]): Mesh {
+/** The mapped function over so many devices, and how it is compiled. */
+interface Mapping {
+  readonly body: (...args: unknown[]) => unknown;
+  readonly how: Compilation;
+}
+
+/** Those of each wrapper by the number of examples: made once, so that a repeated call finds what it compiled. */
+const mappings: WeakMap<object, Map<number, Mapping>> = new WeakMap();
+
+/** What a call runs: a device for each example. */
+function mappingFor(
+  fun: unknown,
+  options: readonly unknown[],
+  args: unknown[],
+  self: object,
+): Mapping {
   const { inAxes, axisName, axisSize, argNames } = requestOf(caller, options);
   const { size } = mappedArguments(caller, fun, args, inAxes, axisSize, argNames);
   if (size === null) throw nothingMapped(caller);
@@ -100,7 +102,19 @@ function meshFor(fun: unknown, options: readonly unknown[], args: unknown[]): Me
   }
   const devices = (options[DEVICES] as Mesh | null)?.devices ?? cpuDevices();
   if (size > devices.length) throw tooFewDevices(caller, size, devices.length);
-  return new Mesh(devices.slice(0, size), [axisName === null ? "devices" : String(axisName)]);
+  let made = mappings.get(self);
+  if (made === undefined) mappings.set(self, made = new Map());
+  let mapping = made.get(size);
+  if (mapping === undefined) {
+    const name = axisName === null ? "devices" : String(axisName);
+    const mesh = new Mesh(devices.slice(0, size), [name]);
+    mapping = {
+      body: makeWrapper(bodyT, fun, [...options, mesh]),
+      how: compilation(self, options, mesh),
+    };
+    made.set(size, mapping);
+  }
+  return mapping;
 }
 
 /** Arguments with a traced array, which has axes and no elements, in place of each struct. */
@@ -115,16 +129,14 @@ function withArrays(args: unknown[]): unknown[] {
 const pmapT: Transformation = {
   name: caller,
   call: (fun, options, args, self) => {
-    const mesh = meshFor(fun, options, args);
-    const body = bodyOver(mesh, fun, options, self);
-    return callCompiled(body, args, body as object, compilation(self, options, mesh));
+    const { body, how } = mappingFor(fun, options, args, self);
+    return callCompiled(body, args, body, how);
   },
   finish: (wrapper, fun, options) => {
     Object.defineProperty(wrapper, "lower", {
       value: (...args: unknown[]) => {
-        const mesh = meshFor(fun, options, withArrays(args));
-        const body = bodyOver(mesh, fun, options, wrapper);
-        return lower(body, args, compilation(wrapper, options, mesh));
+        const { body, how } = mappingFor(fun, options, withArrays(args), wrapper);
+        return lower(body, args, how);
       },
     });
   },

@@ -50,6 +50,24 @@ Deno.test("fault 3: what is differentiated is told by tracing, not by the type a
   assertEquals(backward, 2);
 });
 
+Deno.test("faults 4, 5 and 14: filterPmap counts axes from the end, refuses null where results differ, and speaks of itself", async () => {
+  await vn.init("cpu", { devices: 4 });
+  const x = np.arange(8).reshape(4, 2).astype("float32");
+  const double = (v: vn.NDArray) => v.mul(2);
+  const last = vn.filterPmap(double, { outAxes: -1 })(x);
+  assertEquals(last.tolist(), x.mul(2).T.tolist());
+  assertEquals(vn.filterPmap(double, { inAxes: -1 })(x.T).tolist(), x.mul(2).tolist());
+  const error = assertThrows(
+    () => vn.filterPmap(double, { outAxes: null })(x),
+    vn.ArgumentError,
+    "depends on the mapped axis",
+  );
+  assert(error.message.startsWith("filterPmap: output"), error.message);
+  const donate = "every" as "all";
+  assertThrows(() => vn.filterPmap(double, { donate }), vn.ArgumentError, "filterPmap: donate");
+  await vn.init("cpu", { devices: 1 });
+});
+
 Deno.test("fault 6: a callback under a map is called example by example, and with vectorized once", () => {
   const seen: (readonly number[])[] = [];
   const double = (x: vn.NDArray) => {

@@ -124,3 +124,33 @@ Deno.test("filterPmap: a weight of the model is whole on each device, and is not
   const grads = vn.filterGrad((g: typeof f, x: vn.NDArray) => g(x).sum())(f, x);
   assertEquals((vn.tree.leaves(grads)[0] as vn.NDArray).shape, [2, 3]);
 });
+
+Deno.test("filterPmap: every transformation of it gives what it gives of filterVmap", () => {
+  const each = (x: vn.NDArray) => lax.psum(x.pow(3), "i").mul(x);
+  const [p, v] = [
+    vn.filterPmap(each, { axisName: "i" }),
+    vn.filterVmap(each, { axisName: "i" }),
+  ] as ((x: vn.NDArray) => vn.NDArray)[];
+  const x = np.array([1, 2, 3]);
+  type F = (x: vn.NDArray) => vn.NDArray;
+  const uses: Record<string, (f: F) => unknown> = {
+    jvp: (f) => vn.jvp(f, [x], [x])[1],
+    linearize: (f) => vn.linearize(f, x)[1](x),
+    jacfwd: (f) => vn.jacfwd(f)(x),
+    jacrev: (f) => vn.jacrev(f)(x),
+    hessian: (f) => vn.hessian((x: vn.NDArray) => f(x).sum())(x),
+    checkpoint: (f) => vn.grad((x: vn.NDArray) => vn.filterCheckpoint(f)(x).sum())(x),
+    closureConvert: (f) => vn.filterClosureConvert(f, x)(x),
+    cond: (f) => lax.cond(x.sum().greater(0), f, (x: vn.NDArray) => x, x),
+    vmap: (f) => vn.vmap(f)(np.stack([x, x.neg()])),
+    jit: (f) => vn.filterJit(vn.filterJit(f))(x),
+    "gradient of a scan": (f) =>
+      vn.grad((x: vn.NDArray) =>
+        lax.scan((c: vn.NDArray, _: null) => [f(c).div(100), null], x, null, { length: 3 })[0].sum()
+      )(x),
+  };
+  for (const [name, use] of Object.entries(uses)) {
+    assertEquals((use(p) as vn.NDArray).tolist(), (use(v) as vn.NDArray).tolist(), name);
+  }
+  assertEquals(vn.filterEvalShape(p, x).shape, [3]);
+});

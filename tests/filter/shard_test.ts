@@ -297,3 +297,31 @@ Deno.test("a traced array has no device to tell", () => {
     assertThrows(() => f(np.ones([2])), vn.TracerError, "args[0]");
   }
 });
+
+Deno.test("a training step over a mesh: data split, weights whole, one trace for all steps", () => {
+  const line = vn.makeMesh([4], ["batch"]);
+  const [whole, rows] = [new vn.NamedSharding(line, P()), new vn.NamedSharding(line, P("batch"))];
+  const plain = new vn.nn.MLP(2, 1, 8, 2, { key: vn.random.key(0) });
+  const data = vn.random.normal(vn.random.key(1), [8, 2]);
+  let traces = 0;
+  const loss = (m: vn.nn.MLP, x: vn.NDArray) => vn.filterVmap(m)(x).pow(2).mean();
+  const step = vn.filterJit((m: vn.nn.MLP, x: vn.NDArray): [vn.nn.MLP, vn.NDArray] => {
+    traces++;
+    const [value, grads] = vn.filterValueAndGrad(loss)(m, x);
+    return [vn.applyUpdates(m, vn.tree.map((g: vn.NDArray) => g.mul(-0.1), grads)), value];
+  });
+  let [a, b] = [plain, vn.filterShard(plain, whole)];
+  const x = vn.filterShard(data, rows);
+  for (let i = 0; i < 3; i++) {
+    const [next, value] = step(a, data);
+    const [sharded, same] = step(b, x);
+    assertEquals(same.item(), value.item());
+    assert(equals(same.sharding, whole) && !value.committed);
+    [a, b] = [next, sharded];
+  }
+  assert(equals(b.layers[0].weight.sharding, whole));
+  assert(
+    equals(vn.filterJit((m: vn.nn.MLP, x: vn.NDArray) => vn.filterVmap(m)(x))(b, x).sharding, rows),
+  );
+  assertEquals(traces, 1);
+});
