@@ -100,7 +100,12 @@ export type { BufferPicker } from "./src/filter/loop_carry.ts";
 export type { BufferSetOptions, BufferUpdate, LoopBuffer } from "./src/filter/loop_buffer.ts";
 export { ifArray } from "./src/filter/if_array.ts";
 export { Enumeration, EnumerationItem, type EnumerationOf } from "./src/filter/enumeration.ts";
-export { filterPureCallback, type PureCallbackOptions } from "./src/filter/pure_callback.ts";
+export {
+  type CallbackResult,
+  type CallbackStructs,
+  filterPureCallback,
+  type PureCallbackOptions,
+} from "./src/filter/pure_callback.ts";
 export type { VmapMethod } from "./src/control/callback.ts";
 export {
   branchedErrorIf,

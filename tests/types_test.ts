@@ -276,3 +276,28 @@ Deno.test("checkpoints and compiled functions keep the signature", () => {
   };
   void lower;
 });
+
+Deno.test("a callback's result is typed by the callback, arrays in place of TypedArrays", () => {
+  const struct = new vn.ShapeDtypeStruct([2], "float32");
+  const both = (x: NDArray, _tag: string) => ({ x, sums: new Float32Array(2), tag: "t" as const });
+  const f = (x: NDArray) =>
+    vn.filterPureCallback(
+      both,
+      x,
+      "tag",
+      vn.kwargs({ resultShapeDtypes: { x: struct, sums: struct, tag: "t" as const } }),
+    );
+  holds<Equal<ReturnType<typeof f>, { x: NDArray; sums: NDArray; tag: "t" }>>();
+});
+
+Deno.test("checks keep the type of what they check; items know their enumeration", () => {
+  const tree: { w: NDArray; n: number } = { w: vn.numpy.ones([1]), n: 1 };
+  const checked = vn.errorIf(tree, false, "m");
+  holds<Equal<typeof checked, { w: NDArray; n: number }>>();
+  const Results = vn.Enumeration.define("Results", { ok: "", bad: "m" });
+  const More = Results.extend("More", { worse: "" });
+  holds<Equal<typeof Results.ok, vn.EnumerationItem<"ok" | "bad">>>();
+  holds<Equal<typeof More.ok, vn.EnumerationItem<"ok" | "bad" | "worse">>>();
+  // @ts-expect-error -- an item of another enumeration
+  void (() => Results.ok.eq(More.ok));
+});

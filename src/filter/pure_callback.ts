@@ -6,6 +6,7 @@
 import { ArgumentError, CallbackError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatAval, type ShapedArray, shapedArray } from "../core/aval.ts";
+import type { TypedArray } from "../core/dtype.ts";
 import { bind, Tracer } from "../core/trace.ts";
 import {
   type HostFunction,
@@ -20,12 +21,27 @@ import { describeDifference } from "../tree/mismatch.ts";
 import { keystr } from "../tree/path.ts";
 import type { TreeDef } from "../tree/treedef.ts";
 import { isArrayLeaf, toNDArray } from "./leaves.ts";
-import type { Structs } from "./struct.ts";
 import { ShapeDtypeStruct } from "./struct.ts";
 import { treeEqual } from "./tree_equal.ts";
 import { invoke } from "./wrapper.ts";
 
 const name = "filterPureCallback";
+
+/** What a callback's result is announced as: a struct, or an array, in place of every array. */
+export type CallbackStructs<R> = unknown extends R ? R
+  : R extends NDArray | TypedArray ? ShapeDtypeStruct | NDArray | TypedArray
+  : R extends
+    string | number | boolean | bigint | symbol | null | undefined | ((...args: never[]) => unknown)
+    ? R
+  : { readonly [K in keyof R]: CallbackStructs<R[K]> };
+
+/** What comes of a callback's result: TypedArrays become arrays. */
+export type CallbackResult<R> = unknown extends R ? R
+  : R extends NDArray | TypedArray ? NDArray
+  : R extends
+    string | number | boolean | bigint | symbol | null | undefined | ((...args: never[]) => unknown)
+    ? R
+  : { [K in keyof R]: CallbackResult<R[K]> };
 
 /** Options of {@linkcode filterPureCallback}, given as `kwargs({...})` after the callback's own arguments. */
 export interface PureCallbackOptions<R = unknown> {
@@ -170,8 +186,9 @@ function readVmapMethod(options: Partial<Record<string, unknown>>): VmapMethod {
  */
 export function filterPureCallback<A extends unknown[], R>(
   callback: (...args: A) => R,
-  ...args: [...A, Kwargs<PureCallbackOptions<Structs<R> | NoInfer<R>>>]
-): R;
+  // Of the options the one that is required: with the others, a call is no subtype of this, and the looser form is chosen.
+  ...args: [...A, Kwargs<{ readonly resultShapeDtypes: CallbackStructs<NoInfer<R>> }>]
+): CallbackResult<R>;
 /** As above, for a Module, or with keyword arguments for the callback. */
 export function filterPureCallback(
   // deno-lint-ignore no-explicit-any -- any function or Module
