@@ -4,7 +4,11 @@
  *
  * @module
  */
+import * as vn from "../../mod.ts";
 import { checkPair, readPairs } from "./pairs.ts";
+
+// One device for each example of filterPmap's.
+await vn.init("cpu", { devices: 2 });
 
 const table = readPairs();
 const names = [...table.transformations.keys()];
