@@ -8,6 +8,9 @@
  */
 import { DeviceError } from "../errors.ts";
 
+/** A kind of device: the processor, or a graphics card by way of WebGPU. */
+export type Platform = "cpu" | "webgpu";
+
 /** A place where arrays live and programs run. Equal devices are the same object. */
 export class Device {
   /**
@@ -16,7 +19,7 @@ export class Device {
    * @param platform What kind it is.
    * @param id Its number among its kind.
    */
-  constructor(readonly platform: "cpu", readonly id: number) {}
+  constructor(readonly platform: Platform, readonly id: number) {}
 
   /** As JAX prints it: `cpu:0`. */
   toString(): string {
@@ -54,9 +57,27 @@ export function setDeviceCount(n: number): void {
   count = n;
 }
 
+const graphics = new Device("webgpu", 0);
+let isOpen = false;
+
+/** The device that WebGPU gives, open or not. */
+export function graphicsDevice(): Device {
+  return graphics;
+}
+
+/** The devices of WebGPU that are open. */
+export function webgpuDevices(): Device[] {
+  return isOpen ? [graphics] : [];
+}
+
+/** Notes that the device of WebGPU was opened, or is gone. */
+export function setGraphicsOpen(open: boolean): void {
+  isOpen = open;
+}
+
 /** Whether a device is one of those that there are. */
 export function isPresent(device: Device): boolean {
-  return device.id < count;
+  return device.platform === "webgpu" ? isOpen : device.id < count;
 }
 
 /**
@@ -66,6 +87,11 @@ export function isPresent(device: Device): boolean {
  */
 export function checkPresent(device: Device, what: string): void {
   if (isPresent(device)) return;
+  if (device.platform === "webgpu") {
+    throw new DeviceError(
+      `${what} is on ${device}, which is not open: await init("webgpu") opens it`,
+    );
+  }
   throw new DeviceError(
     `${what} is on ${device}, but there ${
       count === 1 ? "is 1 device" : `are ${count} devices`

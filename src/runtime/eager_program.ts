@@ -5,7 +5,7 @@
  */
 import { compileProgram } from "../backends/wasm/compiler.ts";
 import type { ShapedArray } from "../core/aval.ts";
-import { closeJaxpr, type JaxprEqn, JaxprVar, makeJaxprOf } from "../core/jaxpr.ts";
+import { closeJaxpr, type JaxprEqn, JaxprVar, Literal, makeJaxprOf } from "../core/jaxpr.ts";
 import type { HostCallback } from "../core/lowering.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
 import { InternalError } from "../errors.ts";
@@ -14,10 +14,10 @@ import { schedule } from "../schedule/mod.ts";
 import type { Plan } from "./evaluate.ts";
 import { Executable, InterpretedExecutable } from "./executable.ts";
 
-/** The program of one equation. Its inputs are the operands, its outputs the results; `callbacks` gets the host's functions that it calls. */
+/** The program of one equation. Its inputs are the operands that are no literals, its outputs the results; `callbacks` gets the host's functions that it calls. */
 export function equationProgram(
   primitive: AnyPrimitive,
-  ins: readonly ShapedArray[],
+  ins: readonly (ShapedArray | Literal)[],
   outs: readonly ShapedArray[],
   params: unknown,
   callbacks: HostCallback[] = [],
@@ -25,11 +25,12 @@ export function equationProgram(
   if (primitive.lower === undefined) {
     throw new InternalError(`${primitive.name}: has neither a lowering nor an evaluation rule`);
   }
-  const invars = ins.map((aval) => new JaxprVar(aval));
+  const operands = ins.map((x) => x instanceof Literal ? x : new JaxprVar(x));
+  const invars = operands.filter((x): x is JaxprVar => x instanceof JaxprVar);
   const outvars = outs.map((aval) => new JaxprVar(aval));
   const eqn: JaxprEqn = {
     primitive,
-    invars,
+    invars: operands,
     outvars,
     params: params as Readonly<Record<string, unknown>>,
   };

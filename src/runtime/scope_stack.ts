@@ -5,11 +5,19 @@
  *
  * @module
  */
-import type { ConcreteArray } from "./concrete.ts";
+import type { Removal } from "./concrete.ts";
+
+/** An array, as scopes know it. */
+export interface ScopedArray {
+  /** Whether scopes leave it alone, because a cache holds it. */
+  readonly isKept: boolean;
+  /** Gives its elements up. */
+  release(by: Removal): void;
+}
 
 /** Arrays made since a scope was entered. */
 export interface OpenScope {
-  readonly arrays: ConcreteArray[];
+  readonly arrays: ScopedArray[];
   /** Whether it still frees what is made: a task that a scope started may outlive it. */
   isOpen: boolean;
 }
@@ -19,7 +27,7 @@ let current: OpenScope | null = null;
 let lookUp: (() => OpenScope | undefined) | null = null;
 
 /** Notes a new array in the scope that is open, if one is. */
-export function enterScope(x: ConcreteArray): void {
+export function enterScope(x: ScopedArray): void {
   if (current === null && lookUp === null) return;
   const scope = openScope();
   if (scope !== null) scope.arrays.push(x);

@@ -4,6 +4,7 @@
  * @module
  */
 import { DeviceError, OutOfMemoryError } from "../../errors.ts";
+import { readViews, type View, type Work } from "./recorder.ts";
 
 /** Buffers are given out in sizes of four per power of two, so that they fit again. */
 function sizeClass(bytes: number): number {
@@ -21,6 +22,22 @@ export interface DeviceMemory {
   readonly pooledBytes: number;
   /** Shaders that were built. */
   readonly pipelines: number;
+}
+
+interface Read {
+  readonly view: View;
+  readonly resolve: (bytes: ArrayBuffer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Goes on with work that waits. */
+async function finish(work: Work, first: Promise<unknown> = Promise.resolve()): Promise<void> {
+  for (let waited = first;;) {
+    await waited;
+    const step = work.next();
+    if (step.done) return;
+    waited = step.value;
+  }
 }
 
 /** How a shader uses a binding. */
@@ -54,11 +71,20 @@ export class WebGpuDevice {
   #buffers = 0;
   #pooled = 0;
   #lost: string | null = null;
+  #fault: string | null = null;
+  /** Work that waits for the device, and all that was asked for after it; `null` where nothing does. */
+  #waiting: Promise<void> | null = null;
+  /** Reads that go together. */
+  #reads: Read[] = [];
 
   private constructor(gpu: GPUDevice, description: string) {
     this.gpu = gpu;
     this.description = description;
     gpu.lost.then((info) => this.#lost = info.message || info.reason || "unknown");
+    gpu.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      this.#fault ??= (event as GPUUncapturedErrorEvent).error.message;
+    });
   }
 
   /** Opens the machine's adapter.
@@ -84,8 +110,13 @@ export class WebGpuDevice {
     return this.#lost;
   }
 
-  /** Throws where the device is gone. */
+  /** Throws where the device is gone, or has refused what it was given. */
   check(): void {
+    if (this.#fault !== null) {
+      const fault = this.#fault;
+      this.#fault = null;
+      throw new DeviceError(`the WebGPU device ${this.description} refused a command: ${fault}`);
+    }
     if (this.#lost === null) return;
     throw new DeviceError(
       `the WebGPU device ${this.description} was lost (${this.#lost}); its arrays are gone. The CPU works on; ` +
@@ -128,8 +159,63 @@ export class WebGpuDevice {
     return buffer;
   }
 
-  /** Takes a buffer back. Commands run in order: those recorded before still see it as it was. */
+  /**
+   * Does work, after all that was asked for before. What waits for nothing is done on return.
+   *
+   * @param failed Told of an error that came after the return.
+   */
+  perform(work: Work, failed: (error: unknown) => void): void {
+    if (this.#waiting === null) {
+      const step = work.next();
+      if (step.done) return;
+      return this.#wait(finish(work, step.value).catch(failed));
+    }
+    this.#wait(this.#waiting.then(() => finish(work)).catch(failed));
+  }
+
+  #wait(rest: Promise<void>): void {
+    const waiting = rest.finally(() => {
+      if (this.#waiting === waiting) this.#waiting = null;
+    });
+    this.#waiting = waiting;
+  }
+
+  /** Writes words, before all work that is asked for later. The memory must be new: work that waits may not use it. */
+  write(view: View, words: Uint8Array<ArrayBuffer>): void {
+    this.gpu.queue.writeBuffer(view.buffer, view.offset, words);
+  }
+
+  /** The bytes of a view, once all that was asked for before is done. Reads that are asked for together take one wait. */
+  async read(view: View): Promise<ArrayBuffer> {
+    while (this.#waiting !== null) await this.#waiting;
+    const bytes = await new Promise<ArrayBuffer>((resolve, reject) => {
+      if (this.#reads.push({ view, resolve, reject }) === 1) queueMicrotask(() => this.#readAll());
+    });
+    this.check();
+    return bytes;
+  }
+
+  #readAll(): void {
+    const reads = this.#reads;
+    this.#reads = [];
+    readViews(this, reads.map((read) => read.view)).then(
+      (bytes) => reads.forEach((read, i) => read.resolve(bytes[i])),
+      (error) => {
+        const lost = this.#lost ?? String(error);
+        const message = `the WebGPU device ${this.description} was lost while it was read: ${lost}`;
+        reads.forEach((read) => read.reject(new DeviceError(message, { cause: error })));
+      },
+    );
+  }
+
+  /** Takes an array's buffer back, once work that was asked for has read it. */
   release(buffer: GPUBuffer): void {
+    if (this.#waiting === null) this.recycle(buffer);
+    else this.#waiting.then(() => this.release(buffer));
+  }
+
+  /** Takes a buffer back that only commands recorded so far use: as they run in order, they see it as it was. */
+  recycle(buffer: GPUBuffer): void {
     const { key, size } = this.#classes.get(buffer)!;
     this.#bytes -= size;
     this.#buffers--;

@@ -8,7 +8,7 @@ import type { DeviceProgram } from "../../backends/wgsl/program.ts";
 import { bufferBytes } from "../../backends/wgsl/program.ts";
 import type { WebGpuDevice } from "./device.ts";
 import { fromDevice, toDevice } from "./elements.ts";
-import { type HostCall, readViews, Recorder, type View } from "./recorder.ts";
+import { type HostCall, Recorder, type View, type Work } from "./recorder.ts";
 
 /** Runs a program; inputs are left as they are, donated ones too. */
 export async function execute(
@@ -43,10 +43,15 @@ export async function execute(
   }
   gpu.pushErrorScope("validation");
   const recorder = new Recorder(device, host);
-  await recorder.run(program, ins, outs);
-  recorder.submit();
-  const results = await readViews(device, outs);
-  held.forEach((buffer) => device.release(buffer));
+  const work = function* (): Work {
+    yield* recorder.run(program, ins, outs);
+    recorder.submit();
+  };
+  device.perform(work(), (error) => {
+    throw error;
+  });
+  const results = await Promise.all(outs.map((view) => device.read(view)));
+  held.forEach((buffer) => device.recycle(buffer));
   const error = await gpu.popErrorScope();
   if (error) throw new Error(error.message);
   return outputs.map(({ dtype, size }, i) => fromDevice(results[i], dtype, size));

@@ -15,6 +15,12 @@ import type { BindingKind, Pipeline, WebGpuDevice } from "./device.ts";
 /** Calls a function of the host by its number, with the words of its operands, for the words of its results. */
 export type HostCall = (id: number, ins: readonly ArrayBuffer[]) => Uint8Array<ArrayBuffer>[];
 
+/**
+ * Work that may have to wait for the device: it yields what it waits for, and is resumed once that is there. Work that
+ * yields nothing is done at once.
+ */
+export type Work = Generator<Promise<unknown>, void, void>;
+
 /** A stretch of a device's memory. */
 export interface View {
   readonly buffer: GPUBuffer;
@@ -104,11 +110,11 @@ export class Recorder {
    *
    * @param outputs A view for each output; one that takes over an input is that input's.
    */
-  async run(
+  *run(
     program: DeviceProgram,
     inputs: readonly View[],
     outputs: readonly View[],
-  ): Promise<void> {
+  ): Work {
     const memory: View[] = [];
     const lastUse = lastUses(program);
     program.buffers.forEach((buffer, id) => {
@@ -126,10 +132,10 @@ export class Recorder {
           this.#dispatch(step.kernel, step.kernel.bindings.map((b) => view(b.buffer)), step.params);
           break;
         case "copy":
-          this.#copy(view(step.from), view(step.to));
+          this.copy(view(step.from), view(step.to));
           break;
         case "control":
-          await this.#control(step.control, step.operands.map(view), step.results.map(view));
+          yield* this.#control(step.control, step.operands.map(view), step.results.map(view));
           break;
         default: {
           const never: never = step;
@@ -165,7 +171,7 @@ export class Recorder {
     pass?.end();
     gpu.queue.submit([encoder.finish()]);
     this.#commands = [];
-    for (const buffer of this.#held) this.#device.release(buffer);
+    for (const buffer of this.#held) this.#device.recycle(buffer);
     this.#held = [];
     this.#words.clear();
   }
@@ -177,7 +183,7 @@ export class Recorder {
 
   /** Gives a temporary back; commands recorded from now on may use it. */
   #free(view: View): void {
-    this.#device.release(view.buffer);
+    this.#device.recycle(view.buffer);
   }
 
   /** Memory with words from the host, until the next submission. */
@@ -231,7 +237,8 @@ export class Recorder {
     this.#commands.push({ kind: "dispatch", pipeline, bindings, groups, gate, place });
   }
 
-  #copy(from: View, to: View): void {
+  /** Copies between stretches of the same size. */
+  copy(from: View, to: View): void {
     if (from.buffer === to.buffer && from.offset === to.offset) return;
     const bytes = Math.ceil(from.bytes / 4) * 4;
     if (this.#gate === null) {
@@ -249,20 +256,20 @@ export class Recorder {
 
   // Control flow
 
-  async #control(
+  *#control(
     control: DeviceControl,
     operands: readonly View[],
     results: readonly View[],
-  ): Promise<void> {
+  ): Work {
     switch (control.kind) {
       case "scan":
-        return await this.#scan(control, operands, results);
+        return yield* this.#scan(control, operands, results);
       case "cond":
-        return await this.#cond(control.branches, operands, results);
+        return yield* this.#cond(control.branches, operands, results);
       case "while":
-        return await this.#while(control, operands, results);
+        return yield* this.#while(control, operands, results);
       case "callback":
-        return await this.#callback(control, operands, results);
+        return yield* this.#callback(control, operands, results);
       default: {
         const never: never = control;
         return never;
@@ -270,11 +277,11 @@ export class Recorder {
     }
   }
 
-  async #cond(
+  *#cond(
     branches: readonly DeviceProgram[],
     [chosen, ...given]: readonly View[],
     results: readonly View[],
-  ): Promise<void> {
+  ): Work {
     const last = branches.length - 1;
     const operands = [...given];
     outputsOf(branches[0]).forEach(({ donor }, i) => {
@@ -283,11 +290,11 @@ export class Recorder {
       operands[donor] = results[i];
     });
     if (branches.some((branch) => branch.waits)) {
-      const index = Math.max(0, Math.min(last, await this.#wordOf(chosen)));
-      return await this.run(branches[index], operands, results);
+      const index = Math.max(0, Math.min(last, yield* this.#wordOf(chosen)));
+      return yield* this.run(branches[index], operands, results);
     }
     for (const [i, branch] of branches.entries()) {
-      await this.#gated(chosen, last, i, () => this.run(branch, operands, results));
+      yield* this.#gated(chosen, last, i, () => this.run(branch, operands, results));
     }
   }
 
@@ -295,17 +302,17 @@ export class Recorder {
    * Records under a gate that is up where the gate above is and the chosen number is this one. Nothing is submitted
    * in between: no program that asks the device anything is recorded under a gate.
    */
-  async #gated(
+  *#gated(
     chosen: View,
     last: number,
     number: number,
-    record: () => Promise<void>,
-  ): Promise<void> {
+    record: () => Work,
+  ): Work {
     const parent = this.#gate;
     const gate: Gate = { flag: this.#temporary(4), sizes: [], args: null };
     const at = this.#commands.length;
     this.#gate = gate;
-    await record();
+    yield* record();
     this.#gate = parent;
     // How many dispatches depend on the gate is known now; the command that sets it goes before them.
     // Not memory of a temporary that these very dispatches have used and given back.
@@ -331,18 +338,18 @@ export class Recorder {
     this.#free(gate.flag);
   }
 
-  async #scan(
+  *#scan(
     { body, numConsts, numCarry, length, reverse }: Extract<DeviceControl, { kind: "scan" }>,
     operands: readonly View[],
     results: readonly View[],
-  ): Promise<void> {
+  ): Work {
     const consts = operands.slice(0, numConsts);
     const outs = outputsOf(body);
     // Two places for each carry, by turns; one where the body updates it in place.
     let carry = results.slice(0, numCarry);
     let next = carry.map((view, i) => outs[i].donor >= 0 ? view : this.#temporary(view.bytes));
     const spare = next.filter((view, i) => view !== carry[i]);
-    carry.forEach((view, i) => this.#copy(operands[numConsts + i], view));
+    carry.forEach((view, i) => this.copy(operands[numConsts + i], view));
     const inSizes = body.buffers.filter((b) => b.role === "input").sort((a, b) =>
       a.position - b.position
     ).map(bufferBytes);
@@ -358,66 +365,65 @@ export class Recorder {
       };
       const xs = operands.slice(numConsts + numCarry).map((whole, k) => {
         const { view, home } = slice(whole, inSizes[numConsts + numCarry + k]);
-        if (home !== null) this.#copy(home, view);
+        if (home !== null) this.copy(home, view);
         return view;
       });
       const ys = results.slice(numCarry).map((whole, k) =>
         slice(whole, bufferBytes(outs[numCarry + k]))
       );
-      await this.run(body, [...consts, ...carry, ...xs], [...next, ...ys.map((y) => y.view)]);
-      for (const { view, home } of ys) if (home !== null) this.#copy(view, home);
+      yield* this.run(body, [...consts, ...carry, ...xs], [...next, ...ys.map((y) => y.view)]);
+      for (const { view, home } of ys) if (home !== null) this.copy(view, home);
       temporaries.forEach((view) => this.#free(view));
       [carry, next] = [next, carry];
       if (this.#commands.length > 20000 && this.#gate === null) this.submit();
     }
-    carry.forEach((view, i) => this.#copy(view, results[i]));
+    carry.forEach((view, i) => this.copy(view, results[i]));
     spare.forEach((view) => this.#free(view));
   }
 
-  async #while(
+  *#while(
     control: Extract<DeviceControl, { kind: "while" }>,
     operands: readonly View[],
     results: readonly View[],
-  ): Promise<void> {
+  ): Work {
     const { condition, body, numConditionConsts, numBodyConsts } = control;
     const forCondition = operands.slice(0, numConditionConsts);
     const forBody = operands.slice(numConditionConsts, numConditionConsts + numBodyConsts);
     const initial = operands.slice(numConditionConsts + numBodyConsts);
-    results.forEach((view, i) => this.#copy(initial[i], view));
+    results.forEach((view, i) => this.copy(initial[i], view));
     const outs = outputsOf(body);
     const next = results.map((view, i) => outs[i].donor >= 0 ? view : this.#temporary(view.bytes));
     const goesOn = this.#temporary(4);
-    const ask = async (): Promise<boolean> => {
-      await this.run(condition, [...forCondition, ...results], [goesOn]);
-      return await this.#wordOf(goesOn) !== 0;
-    };
-    const turn = async (): Promise<void> => {
-      await this.run(body, [...forBody, ...results], next);
-      next.forEach((view, i) => this.#copy(view, results[i]));
-    };
-    if (condition.waits || body.waits) {
-      while (await ask()) await turn();
-    } else {
-      for (let turns = 1;; turns = Math.min(turns * 2, mostTurns)) {
-        for (let i = 0; i < turns; i++) {
-          await this.run(condition, [...forCondition, ...results], [goesOn]);
-          await this.#gated(goesOn, 1, 1, turn);
-        }
-        if (!(await ask())) break;
+    const test = (): Work => this.run(condition, [...forCondition, ...results], [goesOn]);
+    const turn = function* (this: Recorder): Work {
+      yield* this.run(body, [...forBody, ...results], next);
+      next.forEach((view, i) => this.copy(view, results[i]));
+    }.bind(this);
+    // Where a turn waits anyway, the host asks before each; otherwise several are recorded, each under a gate.
+    const together = !condition.waits && !body.waits;
+    for (let turns = 1;; turns = Math.min(turns * 2, mostTurns)) {
+      for (let i = 0; together && i < turns; i++) {
+        yield* test();
+        yield* this.#gated(goesOn, 1, 1, turn);
       }
+      yield* test();
+      if ((yield* this.#wordOf(goesOn)) === 0) break;
+      if (!together) yield* turn();
     }
     [goesOn, ...next.filter((view, i) => view !== results[i])].forEach((view) => this.#free(view));
   }
 
   /** Calls a function of the host, unless it is guarded and its first operand is false. */
-  async #callback(
+  *#callback(
     { id, guarded }: Extract<DeviceControl, { kind: "callback" }>,
     operands: readonly View[],
     results: readonly View[],
-  ): Promise<void> {
-    if (guarded && await this.#wordOf(operands[0]) === 0) return;
+  ): Work {
+    if (guarded && (yield* this.#wordOf(operands[0])) === 0) return;
     this.submit();
-    const outs = this.#host(id, await readViews(this.#device, operands));
+    let words: readonly ArrayBuffer[] = [];
+    yield readViews(this.#device, operands).then((read) => words = read);
+    const outs = this.#host(id, words);
     outs.forEach((words, i) => {
       if (words.byteLength > 0) {
         this.#device.gpu.queue.writeBuffer(results[i].buffer, results[i].offset, words);
@@ -426,7 +432,7 @@ export class Recorder {
   }
 
   /** A word of the device's memory, as int32; waits for it. */
-  async #wordOf({ buffer, offset }: View): Promise<number> {
+  *#wordOf({ buffer, offset }: View): Generator<Promise<unknown>, number, void> {
     const reading = this.#device.gpu.createBuffer({
       size: 4,
       usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
@@ -434,7 +440,7 @@ export class Recorder {
     const to = { buffer: reading, offset: 0, bytes: 4 };
     this.#commands.push({ kind: "copy", from: { buffer, offset, bytes: 4 }, to });
     this.submit();
-    await reading.mapAsync(GPUMapMode.READ);
+    yield reading.mapAsync(GPUMapMode.READ);
     const [word] = new Int32Array(reading.getMappedRange());
     reading.unmap();
     reading.destroy();

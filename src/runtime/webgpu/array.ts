@@ -1,0 +1,170 @@
+/**
+ * Arrays whose elements are on a WebGPU device.
+ *
+ * @module
+ */
+import { NDArray, type NestedList } from "../../core/array.ts";
+import { formatAval, type ShapedArray } from "../../core/aval.ts";
+import type { TypedArray } from "../../core/dtype.ts";
+import type { Placement } from "../../core/placement.ts";
+import { deviceBytes } from "../../backends/wgsl/types.ts";
+import { DeviceError, DonatedError } from "../../errors.ts";
+import type { Removal } from "../concrete.ts";
+import { enterScope } from "../scope_stack.ts";
+import type { WebGpuDevice } from "./device.ts";
+import { fromDevice } from "./elements.ts";
+import type { View } from "./recorder.ts";
+
+/** Memory of a device that arrays share. */
+export class DeviceBlock {
+  /** How many arrays are made of it. */
+  handles = 0;
+  /** What kept its elements from being computed, if something did. */
+  fault: unknown = null;
+
+  /**
+   * @param device Whose memory it is.
+   * @param view The memory.
+   */
+  constructor(readonly device: WebGpuDevice, readonly view: View) {}
+
+  /** Gives up one array's hold. */
+  drop(): void {
+    if (--this.handles === 0) this.device.release(this.view.buffer);
+  }
+}
+
+/** Gives up what arrays held that nobody holds any more. */
+const collected = new FinalizationRegistry((block: DeviceBlock) => block.drop());
+
+const deletion: Removal = {
+  what: "delete() or the end of a using block",
+  advice: "Delete it later, or keep a copy, made before by np.copy(x)",
+};
+
+/** An array on a device: computing with it queues work, and only reading it waits. */
+export class WebGpuArray extends NDArray {
+  override readonly aval: ShapedArray;
+  /** Whether scopes leave it alone, because a cache holds it. */
+  isKept = false;
+  #block: DeviceBlock | null;
+  #gone: Removal | null = null;
+
+  /** For the runtime. Users call `devicePut`. */
+  constructor(aval: ShapedArray, block: DeviceBlock, placement: Placement) {
+    super();
+    this.aval = aval;
+    this.placement = placement;
+    this.#block = block;
+    block.handles++;
+    collected.register(this, block, this);
+    enterScope(this);
+  }
+
+  /**
+   * The memory of its elements.
+   *
+   * @throws {DonatedError} Where they are gone.
+   */
+  live(): DeviceBlock {
+    if (this.#block !== null) return this.#block;
+    const { what, advice } = this.#gone!;
+    throw new DonatedError(
+      `an array (${
+        formatAval(this.aval)
+      }) was used after its elements had been taken away by ${what}. ${advice}`,
+    );
+  }
+
+  override get isDeleted(): boolean {
+    return this.#block === null;
+  }
+
+  override delete(): void {
+    this.release(deletion);
+  }
+
+  /** Gives the elements up. Does nothing the second time. */
+  release(by: Removal): void {
+    const block = this.#block;
+    if (block === null) return;
+    this.#block = null;
+    this.#gone = by;
+    collected.unregister(this);
+    block.drop();
+  }
+
+  override async data(): Promise<TypedArray> {
+    const block = this.live();
+    const { dtype, size } = this.aval;
+    block.handles++; // it may be deleted meanwhile
+    try {
+      const bytes = await block.device.read(block.view);
+      if (block.fault !== null) throw block.fault;
+      return fromDevice(bytes, dtype, size);
+    } finally {
+      block.drop();
+    }
+  }
+
+  #onlyLater(what: string): DeviceError {
+    return new DeviceError(
+      `${what}: the array (${
+        formatAval(this.aval)
+      }) is on ${this.device}, which answers later; await x.data() for its elements`,
+    );
+  }
+
+  override dataSync(): never {
+    throw this.#onlyLater("dataSync");
+  }
+  override tolist(): NestedList {
+    throw this.#onlyLater("tolist");
+  }
+  override item(): never {
+    throw this.#onlyLater("item");
+  }
+
+  /** What it is, without its elements. */
+  override toString(): string {
+    const what = this.isDeleted ? "deleted " : "";
+    return `Array(<${what}${formatAval(this.aval)} on ${this.device}>)`;
+  }
+
+  /** Its text where text is wanted; everything else throws. */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === "string") return this.toString();
+    throw this.#onlyLater("a number");
+  }
+
+  /** Throws: its elements are not here. */
+  toJSON(): never {
+    throw this.#onlyLater("toJSON");
+  }
+
+  /** For `console.log`. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+
+  /** For `console.log` in Node. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+}
+
+/** Bytes of an array's elements on a device. */
+export function bytesOnDevice({ dtype, size }: ShapedArray): number {
+  return Math.max(8, size * deviceBytes(dtype));
+}
+
+/** An array with memory of its own, whose elements are yet to be written. */
+export function emptyOnDevice(
+  device: WebGpuDevice,
+  aval: ShapedArray,
+  placement: Placement,
+): WebGpuArray {
+  const bytes = bytesOnDevice(aval);
+  const view = { buffer: device.acquire(bytes), offset: 0, bytes };
+  return new WebGpuArray(aval, new DeviceBlock(device, view), placement);
+}

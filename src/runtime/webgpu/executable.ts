@@ -1,0 +1,134 @@
+/**
+ * A program for a WebGPU device, ready to be called on arrays.
+ *
+ * @module
+ */
+import { type DeviceProgram, deviceProgram, programText } from "../../backends/wgsl/program.ts";
+import type { NDArray } from "../../core/array.ts";
+import type { ShapedArray } from "../../core/aval.ts";
+import type { HostCallback } from "../../core/lowering.ts";
+import type { Placement } from "../../core/placement.ts";
+import { InternalError } from "../../errors.ts";
+import type { Program } from "../../loopnest/ir.ts";
+import { callFromInterpreter } from "../callbacks.ts";
+import { ConcreteArray, type Removal } from "../concrete.ts";
+import { bytesOnDevice, DeviceBlock, emptyOnDevice, WebGpuArray } from "./array.ts";
+import type { WebGpuDevice } from "./device.ts";
+import { fromDevice, toDevice } from "./elements.ts";
+import { type HostCall, Recorder, type View, type Work } from "./recorder.ts";
+
+/** A program for a device. */
+export class DeviceExecutable {
+  readonly #program: DeviceProgram;
+  readonly #outAvals: readonly ShapedArray[];
+  readonly #donors: readonly number[];
+  readonly #host: HostCall;
+  readonly #removal: Removal;
+
+  /**
+   * @param outAvals The outputs' shapes and weakness, which a program does not know.
+   * @param callbacks The host's functions that it calls.
+   * @throws {DTypeError} Where a dtype has no counterpart on devices.
+   */
+  constructor(
+    program: Program,
+    outAvals: readonly ShapedArray[],
+    callbacks: readonly HostCallback[] = [],
+  ) {
+    this.#program = deviceProgram(program);
+    this.#outAvals = outAvals;
+    const donors = outAvals.map(() => -1);
+    for (const { role, position, donor } of program.buffers) {
+      if (role === "output") donors[position] = donor;
+    }
+    this.#donors = donors;
+    this.#removal = {
+      what: `donation to ${program.name}`,
+      advice: "Do not donate it, or pass a copy, made before by np.copy(x)",
+    };
+    const call = callFromInterpreter(callbacks);
+    this.#host = (id, ins) => {
+      const { ins: avals, outs } = callbacks[id];
+      const values = call(id, avals.map(({ dtype, size }, i) => fromDevice(ins[i], dtype, size)));
+      return values.map((x, i) => toDevice(x, outs[i].dtype));
+    };
+  }
+
+  /** Its shaders, as text. */
+  get text(): string {
+    return programText(this.#program);
+  }
+
+  /**
+   * Queues a run and returns at once, but for inputs of the host, which are copied.
+   *
+   * @param donated Which inputs are given away: they are deleted, and their memory used for outputs where the program says so.
+   * @param placement What the results are said to be.
+   */
+  run(
+    device: WebGpuDevice,
+    inputs: readonly NDArray[],
+    donated: readonly boolean[] | null,
+    placement: Placement,
+  ): WebGpuArray[] {
+    device.check();
+    const blocks = inputs.map((x) => blockOf(device, x));
+    // Taken over: the caller gave it up, and nothing else holds it.
+    const taken = this.#donors.map((d) =>
+      d >= 0 && blocks[d].handles === (inputs[d] instanceof WebGpuArray ? 2 : 1) &&
+      (donated?.[d] === true || !(inputs[d] instanceof WebGpuArray)) &&
+      inputs.indexOf(inputs[d]) === inputs.lastIndexOf(inputs[d])
+    );
+    const outs = this.#outAvals.map((aval, o) => {
+      if (taken[o]) return new WebGpuArray(aval, blocks[this.#donors[o]], placement);
+      return emptyOnDevice(device, aval, placement);
+    });
+    const outBlocks = outs.map((x) => x.live());
+    const recorder = new Recorder(device, this.#host);
+    const program = this.#program;
+    const donors = this.#donors;
+    const work = function* (): Work {
+      for (const block of blocks) if (block.fault !== null) throw block.fault;
+      const views: View[] = blocks.map((block) => block.view);
+      donors.forEach((d, o) => {
+        if (d < 0 || taken[o]) return;
+        // What must not be overwritten is copied to where the output is, and stands in for the input.
+        recorder.copy(views[d], outBlocks[o].view);
+        views[d] = outBlocks[o].view;
+      });
+      yield* recorder.run(program, views, outBlocks.map((block) => block.view));
+      recorder.submit();
+    };
+    device.perform(work(), (error) => outBlocks.forEach((block) => block.fault = error));
+    blocks.forEach((block) => block.drop());
+    if (donated !== null) {
+      donors.forEach((d, o) => {
+        const x = inputs[d];
+        if (d >= 0 && taken[o] && x instanceof WebGpuArray) x.release(this.#removal);
+      });
+    }
+    return outs;
+  }
+}
+
+/** An array's memory on a device, held once more; what is on the host is copied there. */
+function blockOf(device: WebGpuDevice, x: NDArray): DeviceBlock {
+  if (x instanceof WebGpuArray) {
+    const block = x.live();
+    block.handles++;
+    return block;
+  }
+  if (!(x instanceof ConcreteArray)) throw new InternalError("an operand is not concrete");
+  const block = upload(device, x);
+  block.handles++;
+  return block;
+}
+
+/** A copy of a host's array in a device's memory. */
+export function upload(device: WebGpuDevice, x: ConcreteArray): DeviceBlock {
+  const bytes = bytesOnDevice(x.aval);
+  const words = toDevice(x.dataSync(), x.dtype);
+  const block = new DeviceBlock(device, { buffer: device.acquire(bytes), offset: 0, bytes });
+  if (words.byteLength > 0) device.write(block.view, words);
+  return block;
+}
