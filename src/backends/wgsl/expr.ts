@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DType } from "../../core/dtype.ts";
+import { type DType, dtypeInfo, isStored, wideOf } from "../../core/dtype.ts";
 import { InternalError } from "../../errors.ts";
 import type { BinaryOp, Expr, UnaryOp } from "../../loopnest/expr.ts";
 import { forEachOperand } from "../../loopnest/expr.ts";
@@ -123,7 +123,7 @@ export class ExprWriter {
     if (type === "vec2<u32>") {
       if (op === "not") return `~(${x})`;
       if (op === "floor" || op === "ceil" || op === "round") return x;
-      return this.#call(`${op}_64`, x);
+      return this.#call(unsignedName(op, dtype), x);
     }
     if (type === "f32") {
       if (op === "floor" || op === "ceil" || op === "round" || op === "sqrt") return `${op}(${x})`;
@@ -166,7 +166,7 @@ export class ExprWriter {
         return this.#floating(op, x, y, expr);
       case "vec2<u32>":
         if (op === "and" || op === "or" || op === "xor") return `(${x} ${infix[op]} ${y})`;
-        return this.#call(wideName(op), x, y);
+        return this.#call(wideName(op, dtype), x, y);
       default:
         return this.#integer(op, x, y, dtype);
     }
@@ -205,9 +205,12 @@ export class ExprWriter {
       case "vec2<u32>":
         if (op === "eq") return `all(${x} == ${y})`;
         if (op === "ne") return `any(${x} != ${y})`;
-        if (op === "lt") return this.#call("lt_64", x, y);
-        if (op === "gt") return this.#call("lt_64", y, x);
-        return op === "le" ? `!${this.#call("lt_64", y, x)}` : `!${this.#call("lt_64", x, y)}`;
+        {
+          const less = dtype === "uint64" ? "lt_u64" : "lt_64";
+          if (op === "lt") return this.#call(less, x, y);
+          if (op === "gt") return this.#call(less, y, x);
+          return `!${op === "le" ? this.#call(less, y, x) : this.#call(less, x, y)}`;
+        }
       default:
         return `(${x} ${sign} ${y})`;
     }
@@ -253,6 +256,11 @@ export class ExprWriter {
   }
 
   #cast(x: string, from: DType, to: DType): string {
+    if (isStored(to)) {
+      const wide = wideOf(to);
+      return narrowed(from === wide ? x : this.#cast(x, from, wide), to, this.#scope);
+    }
+    if (isStored(from)) return this.#cast(x, wideOf(from), to);
     const [source, target] = [wgslType(from), wgslType(to)];
     if (target === "bool") {
       if (source === "bool") return x;
@@ -265,12 +273,12 @@ export class ExprWriter {
     }
     if (target === "vec2<u32>") {
       if (source === "vec2<u32>") return x;
-      if (source === "f32") return this.#call("i64_of_f32", x);
+      if (source === "f32") return this.#call(to === "uint64" ? "u64_of_f32" : "i64_of_f32", x);
       if (source === "u32") return `vec2<u32>(${x}, 0u)`;
       return `bitcast<vec2<u32>>(vec2<i32>(${x}, (${x}) >> 31u))`;
     }
     if (source === "vec2<u32>") {
-      if (target === "f32") return this.#call("f32_of_64", x);
+      if (target === "f32") return this.#call(from === "uint64" ? "f32_of_u64" : "f32_of_64", x);
       const low = `(${x}).x`;
       if (target === "i32") return `bitcast<i32>(${low})`;
       return to === "uint8" ? `(${low} & 0xffu)` : low;
@@ -286,11 +294,42 @@ export class ExprWriter {
   }
 
   #bitcast(x: string, from: DType, to: DType): string {
+    if (from === to) return x;
+    if (dtypeInfo(from).bytes < 4) return this.#ofBits(this.#bits(x, from), to);
     const [source, target] = [wgslType(from), wgslType(to)];
-    if (source === target) return x;
-    if (source === "bool") return `select(0u, 1u, ${x})`;
-    if (target === "bool") return `(${x} != 0u)`;
-    return `bitcast<${target}>(${x})`;
+    return source === target ? x : `bitcast<${target}>(${x})`;
+  }
+
+  /** The bits of a value of less than 32 bits, as u32. */
+  #bits(x: string, dtype: DType): string {
+    switch (dtype) {
+      case "float16":
+        return this.#call("bits_of_float16", x);
+      case "bfloat16":
+        return `(bitcast<u32>(${x}) >> 16u)`;
+      case "bool":
+        return `select(0u, 1u, ${x})`;
+      case "uint8":
+        return x;
+      default:
+        return `(bitcast<u32>(${x}) & ${dtype === "int8" ? "0xffu" : "0xffffu"})`;
+    }
+  }
+
+  /** The value of less than 32 bits that has these bits. */
+  #ofBits(bits: string, dtype: DType): string {
+    switch (dtype) {
+      case "float16":
+        return this.#call("float16_of_bits", bits);
+      case "bfloat16":
+        return `bitcast<f32>(${bits} << 16u)`;
+      case "bool":
+        return `(${bits} != 0u)`;
+      case "uint8":
+        return bits;
+      default:
+        return narrowed(`bitcast<i32>(${bits})`, dtype, this.#scope);
+    }
   }
 }
 
@@ -298,9 +337,24 @@ function isZero(expr: Expr): boolean {
   return expr.kind === "const" && Number(expr.value) === 0;
 }
 
-function wideName(op: BinaryOp): string {
+/** Operations of 64 bits whose unsigned form is another function. */
+const signedOnly: ReadonlySet<string> = new Set([
+  "div",
+  "rem",
+  "min",
+  "max",
+  "abs",
+  "sign",
+  "pow",
+]);
+
+function unsignedName(op: string, dtype: DType): string {
+  return dtype === "uint64" && signedOnly.has(op) ? `${op}_u64` : `${op}_64`;
+}
+
+function wideName(op: BinaryOp, dtype: DType): string {
   const name = { shl: "shl_64", shrLogical: "shr_64", shrArithmetic: "sar_64" }[op as string] ??
-    `${op}_64`;
+    unsignedName(op, dtype);
   if (!hasFunction(name)) throw new InternalError(`WGSL: no ${op} of 64-bit integers`);
   return name;
 }
@@ -317,8 +371,27 @@ export function combined(op: ReduceOp, x: string, y: string, dtype: DType, scope
     return op === "add" || op === "or" || op === "max" ? `(${x} || ${y})` : `(${x} && ${y})`;
   }
   if (op === "and" || op === "or" || op === "xor") return `(${x} ${infix[op]} ${y})`;
-  if (type === "vec2<u32>") return call(`${op}_64`);
+  if (type === "vec2<u32>") return call(unsignedName(op, dtype));
   if (op === "max" || op === "min") return type === "f32" ? call(`${op}_f32`) : `${op}(${x}, ${y})`;
   const sum = `(${x} ${op === "add" ? "+" : "*"} ${y})`;
-  return dtype === "uint8" ? `(${sum} & 0xffu)` : sum;
+  return dtype === "uint8"
+    ? `(${sum} & 0xffu)`
+    : isStored(dtype)
+    ? narrowed(sum, dtype, scope)
+    : sum;
+}
+
+/** A value of the dtype that a stored dtype is computed in, wrapped or rounded to what is stored. */
+function narrowed(x: string, dtype: DType, scope: Scope): string {
+  switch (dtype) {
+    case "int8":
+      return `((${x} << 24u) >> 24u)`;
+    case "int16":
+      return `((${x} << 16u) >> 16u)`;
+    case "uint16":
+      return `(${x} & 0xffff)`;
+    default:
+      scope.use(`round_${dtype}`);
+      return `round_${dtype}(${x})`;
+  }
 }

@@ -90,6 +90,36 @@ const own: FunctionTable = {
     "fn rem_i32(x: i32, y: i32) -> i32 { return select(x % select(y, 1, y == 0), x, y == 0); }",
   rem_u32:
     "fn rem_u32(x: u32, y: u32) -> u32 { return select(x % select(y, 1u, y == 0u), x, y == 0u); }",
+  // To the nearest number of 11 and of 8 significant bits, ties to even.
+  round_float16: `fn round_float16(x: f32) -> f32 {
+  let a = abs_f32(x);
+  if (is_nan(x) || !is_finite(x)) { return x; }
+  if (a >= 65520.0f) { return with_sign(infinity(), x); }
+  // The unit in the last place of this number is that of a half.
+  let m = bitcast<f32>((max(bitcast<u32>(a) >> 23u, 113u) + 13u) << 23u);
+  return with_sign(sub_f32(a + m, m), x);
+}`,
+  round_bfloat16: `fn round_bfloat16(x: f32) -> f32 {
+  if (is_nan(x)) { return x; }
+  let bits = bitcast<u32>(x);
+  return bitcast<f32>((bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u);
+}`,
+  bits_of_float16: `fn bits_of_float16(x: f32) -> u32 {
+  let sign = (bitcast<u32>(x) >> 16u) & 0x8000u;
+  let a = abs_f32(x);
+  if (is_nan(x)) { return sign | 0x7e00u; }
+  if (!is_finite(x)) { return sign | 0x7c00u; }
+  // Below the normal halves the number is a multiple of 2^-24.
+  if (a < 6.103515625e-5f) { return sign | u32(a * 16777216.0f); }
+  return sign | ((bitcast<u32>(a) - 0x38000000u) >> 13u);
+}`,
+  float16_of_bits: `fn float16_of_bits(bits: u32) -> f32 {
+  let size = bits & 0x7fffu;
+  var a = bitcast<f32>((size << 13u) + 0x38000000u);
+  if (size < 0x400u) { a = f32(size) * 5.9604644775390625e-8f; }
+  if (size >= 0x7c00u) { a = select(quiet_nan(), infinity(), size == 0x7c00u); }
+  return select(a, neg_f32(a), (bits & 0x8000u) != 0u);
+}`,
   shl_u32: "fn shl_u32(x: u32, y: u32) -> u32 { return select(x << (y & 31u), 0u, y >= 32u); }",
   shr_u32: "fn shr_u32(x: u32, y: u32) -> u32 { return select(x >> (y & 31u), 0u, y >= 32u); }",
   sar_i32: "fn sar_i32(x: i32, y: u32) -> i32 { return x >> min(y, 31u); }",

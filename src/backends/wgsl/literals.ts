@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { DType } from "../../core/dtype.ts";
+import { type DType, integerLimits } from "../../core/dtype.ts";
 import type { ReduceOp } from "../../loopnest/ir.ts";
 import { wgslType } from "./types.ts";
 
@@ -48,10 +48,8 @@ export function literal(value: number | bigint | boolean, dtype: DType): string 
 /** What a reduction starts with. */
 export function identity(op: ReduceOp, dtype: DType): string {
   if (dtype === "bool") return op === "and" || op === "min" || op === "mul" ? "true" : "false";
-  const unsigned = dtype === "uint32" || dtype === "uint8";
-  const wide = wgslType(dtype) === "vec2<u32>";
-  const top = dtype === "uint8" ? 255 : dtype === "uint32" ? 2 ** 32 - 1 : 2 ** 31 - 1;
-  const floating = dtype === "float32";
+  const floating = wgslType(dtype) === "f32";
+  const [low, high] = floating ? [-Infinity, Infinity] : integerLimits(dtype);
   switch (op) {
     case "add":
     case "or":
@@ -60,12 +58,10 @@ export function identity(op: ReduceOp, dtype: DType): string {
     case "mul":
       return literal(1, dtype);
     case "and":
-      return literal(unsigned ? top : -1, dtype);
+      return literal(low === 0n ? high : -1, dtype);
     case "max":
-      if (floating) return literal(-Infinity, dtype);
-      return literal(wide ? -(2n ** 63n) : unsigned ? 0 : -(2 ** 31), dtype);
+      return literal(low, dtype);
     case "min":
-      if (floating) return literal(Infinity, dtype);
-      return literal(wide ? 2n ** 63n - 1n : top, dtype);
+      return literal(high, dtype);
   }
 }

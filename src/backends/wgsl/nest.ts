@@ -301,7 +301,7 @@ class NestWriter implements Scope {
     const { dtype } = stmt.value;
     const whole = (text: string): string => dtype === "bool" ? `select(0u, 1u, ${text})` : text;
     if (stmt.combine === undefined && this.#atomics.has(id)) {
-      const bits = dtype === "float32" ? `bitcast<u32>(${value})` : whole(value);
+      const bits = wgslType(dtype) === "f32" ? `bitcast<u32>(${value})` : whole(value);
       this.#emit(`atomicStore(&b${id}[${at}], ${bits});`);
     } else if (stmt.combine === undefined) {
       this.#emit(`b${id}[${at}] = ${whole(value)};`);

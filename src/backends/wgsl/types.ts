@@ -1,8 +1,9 @@
 /**
  * How element types appear on a WebGPU device: as values in WGSL, and as elements of storage buffers.
  *
- * WGSL has no 8- or 64-bit types. Booleans and bytes take a 32-bit word each in a device's buffer; 64-bit integers and
- * keys are pairs of words, low word first, as they lie in memory everywhere else. float64 has no counterpart.
+ * WGSL has no 8-, 16- or 64-bit types without extensions. What is narrower than 32 bits takes a word each in a device's
+ * buffer, as the number that it is, floats of 16 bits as float32; 64-bit integers and keys are pairs of words, low word first, as
+ * they lie in memory everywhere else. float64 has no counterpart.
  *
  * @module
  */
@@ -18,7 +19,14 @@ const types: Partial<Record<DType, WgslType>> = {
   "uint32": "u32",
   "uint8": "u32",
   "bool": "bool",
+  "int8": "i32",
+  "int16": "i32",
+  // As it is computed with in int32.
+  "uint16": "i32",
+  "float16": "f32",
+  "bfloat16": "f32",
   "int64": "vec2<u32>",
+  "uint64": "vec2<u32>",
   "key<fry>": "vec2<u32>",
 };
 

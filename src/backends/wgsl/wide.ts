@@ -91,42 +91,66 @@ export const wide: Readonly<Record<string, string>> = {
   let r = divide_64(abs_64(a), abs_64(b)).zw;
   return select(r, neg_64(r), negative_64(a));
 }`,
-  pow_64: `fn pow_64(x: vec2<u32>, y: vec2<u32>) -> vec2<u32> {
-  let one = vec2<u32>(1u, 0u);
-  if (negative_64(y)) {
-    if (all(x == one)) { return one; }
-    let minus = all(x == vec2<u32>(0xffffffffu, 0xffffffffu));
-    return select(vec2<u32>(), select(one, x, (y.x & 1u) != 0u), minus);
-  }
-  var result = one;
+  div_u64: `fn div_u64(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+  if (all(b == vec2<u32>())) { return vec2<u32>(0xffffffffu, 0xffffffffu); }
+  return divide_64(a, b).xy;
+}`,
+  rem_u64: `fn rem_u64(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+  if (all(b == vec2<u32>())) { return a; }
+  return divide_64(a, b).zw;
+}`,
+  min_u64: `fn min_u64(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+  return select(b, a, lt_u64(a, b));
+}`,
+  max_u64: `fn max_u64(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+  return select(a, b, lt_u64(a, b));
+}`,
+  abs_u64: "fn abs_u64(a: vec2<u32>) -> vec2<u32> { return a; }",
+  sign_u64: `fn sign_u64(a: vec2<u32>) -> vec2<u32> {
+  return vec2<u32>(select(0u, 1u, any(a != vec2<u32>())), 0u);
+}`,
+  f32_of_u64: `fn f32_of_u64(size: vec2<u32>) -> f32 {
+  // Rounded once: the upper 32 significant bits, the last of them standing for all that is lost.
+  if (size.y == 0u) { return f32(size.x); }
+  let zeros = countLeadingZeros(size.y);
+  let top = shl_64(size, vec2<u32>(zeros, 0u));
+  let sticky = select(0u, 1u, top.x != 0u);
+  return f32(top.y | sticky) * bitcast<f32>((32u - zeros + 127u) << 23u);
+}`,
+  u64_of_f32: `fn u64_of_f32(x: f32) -> vec2<u32> {
+  if (is_nan(x) || x <= 0.0f) { return vec2<u32>(); }
+  if (x >= 18446744073709551616.0f) { return vec2<u32>(0xffffffffu, 0xffffffffu); }
+  let high = u32(floor(x * 2.3283064365386963e-10f));
+  return vec2<u32>(u32(floor(sub_f32(x, f32(high) * 4294967296.0f))), high);
+}`,
+  pow_u64: `fn pow_u64(x: vec2<u32>, y: vec2<u32>) -> vec2<u32> {
+  var result = vec2<u32>(1u, 0u);
   var base = x;
   var rest = y;
   loop {
     if (all(rest == vec2<u32>())) { break; }
     if ((rest.x & 1u) != 0u) { result = mul_64(result, base); }
     base = mul_64(base, base);
-    rest = shr_64(rest, one);
+    rest = shr_64(rest, vec2<u32>(1u, 0u));
   }
   return result;
 }`,
+  pow_64: `fn pow_64(x: vec2<u32>, y: vec2<u32>) -> vec2<u32> {
+  if (!negative_64(y)) { return pow_u64(x, y); }
+  let one = vec2<u32>(1u, 0u);
+  if (all(x == one)) { return one; }
+  let minus = all(x == vec2<u32>(0xffffffffu, 0xffffffffu));
+  return select(vec2<u32>(), select(one, x, (y.x & 1u) != 0u), minus);
+}`,
   f32_of_64: `fn f32_of_64(a: vec2<u32>) -> f32 {
-  // Rounded once: the upper 32 significant bits, the last of them standing for all that is lost.
-  let size = abs_64(a);
-  if (size.y == 0u) { return select(f32(size.x), -f32(size.x), negative_64(a)); }
-  let zeros = countLeadingZeros(size.y);
-  let top = shl_64(size, vec2<u32>(zeros, 0u));
-  let sticky = select(0u, 1u, top.x != 0u);
-  let value = f32(top.y | sticky) * bitcast<f32>((32u - zeros + 127u) << 23u);
-  return select(value, -value, negative_64(a));
+  let size = f32_of_u64(abs_64(a));
+  return select(size, -size, negative_64(a));
 }`,
   i64_of_f32: `fn i64_of_f32(x: f32) -> vec2<u32> {
   if (is_nan(x)) { return vec2<u32>(); }
   if (x >= 9223372036854775808.0f) { return vec2<u32>(0xffffffffu, 0x7fffffffu); }
   if (x <= -9223372036854775808.0f) { return vec2<u32>(0u, 0x80000000u); }
-  let size = abs_f32(x);
-  let high = u32(floor(size * 2.3283064365386963e-10f));
-  let low = u32(floor(sub_f32(size, f32(high) * 4294967296.0f)));
-  let whole = vec2<u32>(low, high);
+  let whole = u64_of_f32(abs_f32(x));
   return select(whole, neg_64(whole), x < 0.0f);
 }`,
 };

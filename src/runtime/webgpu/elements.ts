@@ -3,20 +3,38 @@
  *
  * @module
  */
-import { type DType, dtypeInfo, type TypedArray, typedArrayClass } from "../../core/dtype.ts";
+import {
+  bfloat16Bits,
+  type DType,
+  dtypeInfo,
+  fromBfloat16Bits,
+  isFloating,
+  type TypedArray,
+  typedArrayClass,
+} from "../../core/dtype.ts";
 
 /** The words of an array's elements as a device holds them; a view of the array where they are the same. */
 export function toDevice(x: TypedArray, dtype: DType): Uint8Array<ArrayBuffer> {
-  const same = dtypeInfo(dtype).bytes >= 4;
-  const words = same ? x : Uint32Array.from(x as Uint8Array);
+  const words = dtypeInfo(dtype).bytes >= 4 ? x : widened(x, dtype);
   const bytes = new Uint8Array(words.buffer as ArrayBuffer, words.byteOffset, words.byteLength);
   // What other threads may write to, WebGPU does not take.
   return words.buffer instanceof ArrayBuffer ? bytes : new Uint8Array(bytes);
+}
+
+function widened(x: TypedArray, dtype: DType): Float32Array | Int32Array {
+  if (dtype === "bfloat16") return Float32Array.from(x as Uint16Array, fromBfloat16Bits);
+  return isFloating(dtype)
+    ? Float32Array.from(x as Float32Array)
+    : Int32Array.from(x as Int32Array);
 }
 
 /** The elements of a device's words. */
 export function fromDevice(bytes: ArrayBuffer, dtype: DType, size: number): TypedArray {
   const Elements = typedArrayClass(dtype);
   if (dtypeInfo(dtype).bytes >= 4) return new Elements(bytes, 0, size);
-  return (Elements as Uint8ArrayConstructor).from(new Uint32Array(bytes, 0, size));
+  if (dtype === "bfloat16") return Uint16Array.from(new Float32Array(bytes, 0, size), bfloat16Bits);
+  const words = isFloating(dtype)
+    ? new Float32Array(bytes, 0, size)
+    : new Int32Array(bytes, 0, size);
+  return (Elements as Int32ArrayConstructor).from(words);
 }
