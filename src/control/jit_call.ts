@@ -79,6 +79,8 @@ export interface LoweredText {
   nests(): string;
   /** The compiled module, disassembled. */
   wat(): string;
+  /** The shaders for a WebGPU device. */
+  wgsl(): string;
 }
 
 /** What compiles jaxprs (without constants). Set by `compile/`. */

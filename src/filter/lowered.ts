@@ -45,6 +45,12 @@ export interface Lowered<F = (...args: unknown[]) => unknown> {
   /** The compiled module, disassembled. */
   wat(): string;
   /**
+   * The shaders that a WebGPU device would run, whether there is one or not.
+   *
+   * @throws {DTypeError} Where the program computes in float64, which WebGPU lacks.
+   */
+  wgsl(): string;
+  /**
    * Compiles it.
    *
    * @throws {ArgumentError} For an option that the compiler does not know.
@@ -79,6 +85,7 @@ export function lower(fun: unknown, args: readonly unknown[], how: Compilation):
     simplified: () => stages().simplified(),
     nests: () => stages().nests(),
     wat: () => stages().wat(),
+    wgsl: () => stages().wgsl(),
     compile: (options = {}) => {
       checkOptions(`${label}.lower(...).compile`, options, ["compilerOptions"]);
       for (const key of Object.keys(options.compilerOptions ?? {})) {

@@ -4,14 +4,23 @@
  * @module
  */
 import { startCompiler } from "../backends/wasm/compiler.ts";
-import { checkPresent, cpuDevices, Device, setDeviceCount } from "../core/device.ts";
+import {
+  checkPresent,
+  cpuDevices,
+  Device,
+  type Platform,
+  setDeviceCount,
+  webgpuDevices,
+} from "../core/device.ts";
 import { preferredDevice, setPreferredDevice } from "../core/placement.ts";
 import { ArgumentError, DeviceError } from "../errors.ts";
+import { openWebGpu } from "./webgpu/platform.ts";
 
 /**
- * The devices of a platform, the processor's unless told otherwise. `await init("cpu", { devices: n })` says how many those are.
+ * The devices of a platform, the processor's unless told otherwise. `await init("cpu", { devices: n })` says how many those are;
+ * `await init("webgpu")` opens the one of WebGPU, without which there is none.
  *
- * @throws {DeviceError} For a platform that this version does not have.
+ * @throws {DeviceError} For a platform that does not exist.
  *
  * @example
  * ```ts
@@ -19,11 +28,14 @@ import { ArgumentError, DeviceError } from "../errors.ts";
  * console.log(String(devices()[0])); // "cpu:0"
  * ```
  */
-export function devices(platform: "cpu" = "cpu"): Device[] {
-  if (platform !== "cpu") {
-    throw new DeviceError(`devices: no platform ${String(platform)} in this version; use "cpu"`);
-  }
+export function devices(platform: Platform = "cpu"): Device[] {
+  if (platform === "webgpu") return webgpuDevices();
+  if (platform !== "cpu") throw noPlatform("devices", platform);
   return cpuDevices();
+}
+
+function noPlatform(caller: string, platform: unknown): DeviceError {
+  return new DeviceError(`${caller}: no platform ${String(platform)}; use "cpu" or "webgpu"`);
 }
 
 /** Options of {@linkcode init}. */
@@ -41,7 +53,7 @@ export interface InitOptions {
  * Arrays on a device that vanishes keep their elements, but computing with them throws until the device is back or `devicePut` moves them.
  *
  * @returns The platform's devices.
- * @throws {DeviceError} For `"webgpu"`, which this version does not have, and where the default device would vanish.
+ * @throws {DeviceError} For `"webgpu"` where no adapter is found, saying what to install; where the default device would vanish.
  *
  * @example
  * ```ts
@@ -50,14 +62,12 @@ export interface InitOptions {
  * console.log(all.join(" ")); // "cpu:0 cpu:1 cpu:2 cpu:3"
  * ```
  */
-// deno-lint-ignore require-await -- other platforms are waited for; a refusal must reject, not throw
 export async function init(
-  platform: "cpu" | "webgpu" = "cpu",
+  platform: Platform = "cpu",
   options: InitOptions = {},
 ): Promise<Device[]> {
-  if (platform !== "cpu") {
-    throw new DeviceError(`init: no platform ${platform} in this version; use "cpu"`);
-  }
+  if (platform === "webgpu") return [await openWebGpu()];
+  if (platform !== "cpu") throw noPlatform("init", platform);
   for (const name of ["threads", "devices"] as const) {
     const count = options[name];
     if (count !== undefined && !(Number.isInteger(count) && count > 0)) {

@@ -21,6 +21,15 @@ import { programPlan } from "./eager_program.ts";
 import { kernelPlan } from "./kernel_plan.ts";
 import { operandPlacement, placeResults } from "./placing.ts";
 import { recipesOf } from "./recipe.ts";
+import { WebGpuArray } from "./webgpu/array.ts";
+import {
+  cannotComeBack,
+  evaluateOnWebGpu,
+  isOnWebGpu,
+  isWebGpuInUse,
+  placementOnWebGpu,
+  placeOnWebGpu,
+} from "./webgpu/platform.ts";
 
 /** Computes a primitive on operands of the avals it was made for. */
 export type Plan = (operands: readonly ConcreteArray[]) => readonly ConcreteArray[];
@@ -56,6 +65,10 @@ function evaluate(
   params: unknown,
 ): readonly NDArray[] {
   const joint = operandPlacement(primitive, operands);
+  if (isWebGpuInUse()) {
+    const remote = placementOnWebGpu(operands, joint?.sharding ?? null);
+    if (remote !== null) return evaluateOnWebGpu(primitive, operands, params, remote);
+  }
   const results = planFor(primitive, operands, params)(operands as readonly ConcreteArray[]);
   if (joint !== null) placeResults(joint, primitive, operands, params, results);
   return results;
@@ -117,6 +130,12 @@ export function clearPlans(): void {
   loopPlans = new WeakMap();
 }
 
+function place(x: NDArray, sharding: Sharding, committed: boolean): NDArray {
+  if (isOnWebGpu(sharding)) return placeOnWebGpu(x, sharding, committed);
+  if (!(x instanceof ConcreteArray)) throw cannotComeBack(x, sharding);
+  return placedArray(x, sharding, committed);
+}
+
 /** What this module puts into the slot of `core/trace.ts`. */
 export const evaluator: Evaluator = {
   evaluate,
@@ -126,12 +145,11 @@ export const evaluator: Evaluator = {
     x instanceof ConcreteArray ? x.literal : undefined,
   fromTypedArray: (data: TypedArray, shape: readonly number[], dtype: DType): NDArray =>
     arrayFromTypedArray(data, shape, dtype),
-  place: (x: NDArray, sharding: Sharding, committed: boolean): NDArray =>
-    placedArray(x as ConcreteArray, sharding, committed),
+  place,
   freeTemporaries,
   clear: clearPlans,
   keepAlive: (x: NDArray): void => {
-    if (x instanceof ConcreteArray) x.isKept = true;
+    if (x instanceof ConcreteArray || x instanceof WebGpuArray) x.isKept = true;
   },
 };
 

@@ -16,6 +16,9 @@ import type { NDArray } from "../core/array.ts";
 import { dtypeInfo } from "../core/dtype.ts";
 import { type ClosedJaxpr, JaxprVar } from "../core/jaxpr.ts";
 import { closedJaxprKey } from "../core/jaxpr_key.ts";
+import { deviceProgram, programText } from "../backends/wgsl/program.ts";
+import type { ShapedArray } from "../core/aval.ts";
+import type { HostCallback } from "../core/lowering.ts";
 import { printProgram } from "../loopnest/print.ts";
 import type { Program } from "../loopnest/ir.ts";
 import {
@@ -27,6 +30,8 @@ import {
 import { compileProgram, disassemble, startCompiler } from "../backends/wasm/compiler.ts";
 import type { ConcreteArray } from "./concrete.ts";
 import { Executable } from "./executable.ts";
+import { DeviceExecutable } from "./webgpu/executable.ts";
+import { isWebGpuInUse, placementOnWebGpu, webGpu } from "./webgpu/platform.ts";
 import { ProgramPlacer } from "./placing.ts";
 import { ProgramCache } from "./program_cache.ts";
 
@@ -92,51 +97,85 @@ function programKey(simplified: ClosedJaxpr, closed: ClosedJaxpr, options: Compi
   }|${closedJaxprKey(simplified)}`;
 }
 
-/** What is compiled of a jaxpr, and of all that are like it; where arrays are is each call's affair. */
-interface Code {
+/** What a program is on the processor. */
+interface CpuCode {
   readonly executable: Executable;
-  readonly takenOver: readonly boolean[];
-  readonly used: readonly boolean[];
   readonly memory: ProgramMemory;
   readonly timings: Readonly<Record<string, number>>;
 }
 
-function generate(simplified: Simplified, closed: ClosedJaxpr, options: CompileOptions): Code {
-  compilations++;
-  const { program, callbacks, passes } = scheduleJaxpr(simplified, options);
-  const { module, bytes, scratchBytes, timings } = compileProgram(program);
-  return {
+/**
+ * A jaxpr's program, and those of all that are like it, with what it becomes on each platform: made when it is first run there. Where
+ * arrays are is each call's affair.
+ */
+class Code {
+  readonly takenOver: readonly boolean[];
+  readonly used: readonly boolean[];
+  readonly #program: Program;
+  readonly #callbacks: readonly HostCallback[];
+  readonly #outAvals: readonly ShapedArray[];
+  readonly #passes: Readonly<Record<string, number>>;
+  #cpu: CpuCode | null = null;
+  #webGpu: DeviceExecutable | null = null;
+
+  constructor(simplified: Simplified, closed: ClosedJaxpr, options: CompileOptions) {
+    const { program, callbacks, passes } = scheduleJaxpr(simplified, options);
+    this.#program = program;
+    this.#callbacks = callbacks;
+    this.#outAvals = closed.outAvals;
+    this.#passes = Object.fromEntries(passes.map((p) => [p.name, p.milliseconds]));
+    this.takenOver = takenOverInputs(program, closed.inAvals.length);
+    this.used = usedInputs(simplified.closed);
+    // Where there is one platform only, what is wrong with a program shows at once.
+    if (!isWebGpuInUse()) this.cpu();
+  }
+
+  cpu(): CpuCode {
+    if (this.#cpu !== null) return this.#cpu;
+    compilations++;
+    const { module, bytes, scratchBytes, timings } = compileProgram(this.#program);
     // Kernels need scratch of their own, so that the compiled program may want more than the program says.
-    executable: new Executable({ ...program, scratchBytes }, module, closed.outAvals, callbacks),
-    takenOver: takenOverInputs(program, closed.inAvals.length),
-    used: usedInputs(simplified.closed),
-    memory: memoryOf(program, scratchBytes, bytes.length),
-    timings: { ...Object.fromEntries(passes.map((p) => [p.name, p.milliseconds])), ...timings },
-  };
+    const program = { ...this.#program, scratchBytes };
+    return this.#cpu = {
+      executable: new Executable(program, module, this.#outAvals, this.#callbacks),
+      memory: memoryOf(program, scratchBytes, bytes.length),
+      timings: { ...this.#passes, ...timings },
+    };
+  }
+
+  webGpu(): DeviceExecutable {
+    if (this.#webGpu !== null) return this.#webGpu;
+    compilations++;
+    return this.#webGpu = new DeviceExecutable(this.#program, this.#outAvals, this.#callbacks);
+  }
 }
 
-/** Compiles for the CPU. */
-export const wasmJitBackend: JitBackend = {
+/** Compiles programs, and runs each where its inputs are. */
+export const jitCompiler: JitBackend = {
   compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram {
     const simplified = simplifyJaxpr(closed);
     const code = cache.get(
       programKey(simplified.closed, closed, options),
-      () => generate(simplified, closed, options),
+      () => new Code(simplified, closed, options),
     );
-    const { executable, takenOver } = code;
-    const donates = takenOver.includes(true);
+    const donated = code.takenOver.includes(true) ? code.takenOver : null;
     const placer = new ProgramPlacer(closed);
     return {
-      takenOver,
+      takenOver: code.takenOver,
       used: code.used,
-      memory: code.memory,
-      timings: code.timings,
+      get memory() {
+        return code.cpu().memory;
+      },
+      get timings() {
+        return code.cpu().timings;
+      },
       run: (inputs: readonly NDArray[], how: RunOptions = byNumber): NDArray[] => {
         const placements = placer.placements(inputs, how);
-        const outs = executable.run(
-          inputs as readonly ConcreteArray[],
-          donates ? takenOver : null,
-        );
+        if (isWebGpuInUse()) {
+          const remote = placementOnWebGpu(inputs, placements?.[0]?.sharding ?? how.on);
+          if (remote !== null) return code.webGpu().run(webGpu(), inputs, donated, remote);
+        }
+        const outs = code.cpu().executable.run(inputs as readonly ConcreteArray[], donated);
         if (placements !== null) outs.forEach((x, i) => x.placement = placements[i]);
         return outs;
       },
@@ -148,6 +187,7 @@ export const wasmJitBackend: JitBackend = {
       simplified: () => String(simplified),
       nests: () => printProgram(program),
       wat: () => disassemble(compileProgram(program).bytes),
+      wgsl: () => programText(deviceProgram(program)),
     };
   },
   prepare: startCompiler,
@@ -156,5 +196,5 @@ export const wasmJitBackend: JitBackend = {
 
 /** Makes jitted calls runnable. `mod.ts` calls it. */
 export function installJit(): void {
-  installJitBackend(wasmJitBackend);
+  installJitBackend(jitCompiler);
 }

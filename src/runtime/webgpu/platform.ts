@@ -60,6 +60,11 @@ export function isOnWebGpu(sharding: Sharding): boolean {
   return sharding instanceof SingleDeviceSharding && sharding.device.platform === "webgpu";
 }
 
+/** Whether anything may be on WebGPU at all. */
+export function isWebGpuInUse(): boolean {
+  return open !== null;
+}
+
 /**
  * The placement of results where operands or the default device send them to WebGPU; `null` where they are the processor's.
  *
@@ -69,7 +74,13 @@ export function placementOnWebGpu(
   operands: readonly NDArray[],
   joint: Sharding | null,
 ): Placement | null {
-  if (joint !== null) return isOnWebGpu(joint) ? placementOf(joint, true) : null;
+  if (open === null) return null;
+  if (joint !== null) {
+    if (isOnWebGpu(joint)) return placementOf(joint, true);
+    const stray = operands.find((x) => x instanceof WebGpuArray);
+    if (stray !== undefined) throw cannotComeBack(stray, joint);
+    return null;
+  }
   for (let i = 0; i < operands.length; i++) {
     if (operands[i] instanceof WebGpuArray) return operands[i].placement;
   }
@@ -88,7 +99,7 @@ export function placeOnWebGpu(x: NDArray, sharding: Sharding, committed: boolean
 /** The error for arrays that would have to come back at once. */
 export function cannotComeBack(x: NDArray, to: Sharding): DeviceError {
   return new DeviceError(
-    `devicePut: an array on ${x.device} cannot be on [${to.devices}] at once, because the device answers later: ` +
+    `an array on ${x.device} cannot be on [${to.devices}] at once, because that device answers later: ` +
       "np.array(await x.data()).reshape(x.shape) makes a copy there",
   );
 }
