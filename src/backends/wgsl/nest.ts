@@ -283,8 +283,9 @@ class NestWriter implements Scope {
       this.use("is_nan");
       condition = `!is_nan(${best}) && (is_nan(${offered}) || ${condition})`;
     } else if (type === "vec2<u32>") {
-      this.use("lt_64");
-      condition = op === "max" ? `lt_64(${best}, ${offered})` : `lt_64(${offered}, ${best})`;
+      const less = dtype === "uint64" ? "lt_u64" : "lt_64";
+      this.use(less);
+      condition = op === "max" ? `${less}(${best}, ${offered})` : `${less}(${offered}, ${best})`;
     } else if (type === "bool") {
       condition = op === "max" ? `${offered} && !${best}` : `!${offered} && ${best}`;
     }

@@ -7,7 +7,8 @@
  * @module
  */
 import type { DType } from "../../core/dtype.ts";
-import type { Program, ScheduledControl } from "../../loopnest/ir.ts";
+import type { Nest, Program, ScheduledControl } from "../../loopnest/ir.ts";
+import { convNests } from "./conv.ts";
 import { dotKernel, dotNest, isTiled } from "./dot.ts";
 import { kernelRuns } from "./kernels.ts";
 import { type Kernel, nestKernel } from "./nest.ts";
@@ -67,9 +68,14 @@ export interface DeviceProgram {
   readonly waits: boolean;
 }
 
-/** Bytes of a buffer on a device. */
-export function bufferBytes(buffer: { readonly dtype: DType; readonly size: number }): number {
-  return Math.max(8, buffer.size * deviceBytes(buffer.dtype));
+/** Bytes of elements on a device. */
+export function elementBytes({ dtype, size }: { dtype: DType; size: number }): number {
+  return size * deviceBytes(dtype);
+}
+
+/** Bytes of a buffer of elements: bindings may not be empty. */
+export function bufferBytes(elements: { dtype: DType; size: number }): number {
+  return Math.max(8, elementBytes(elements));
 }
 
 /** Writes a program for a device.
@@ -95,24 +101,31 @@ export function deviceProgram(program: Program): DeviceProgram {
     dtypeOf: (id: number): DType => buffers[id].dtype,
   };
   const users = usersOf(program);
+  // Buffers that were made here pass from one nest to the next.
   const isScratch = (id: number): boolean => buffers[id].role === "temp" && users[id] === 1;
   const steps: DeviceStep[] = [];
   let waits = false;
+  const addNest = (nest: Nest): void => {
+    for (const part of spread(nest, isScratch, newBuffer, (id) => buffers[id])) {
+      steps.push({ kind: "dispatch", kernel: nestKernel(part, context), params: [] });
+    }
+  };
   for (const step of program.steps) {
     switch (step.kind) {
       case "nest":
-      case "dot": {
-        if (step.kind === "dot" && isTiled(step)) {
-          steps.push({ kind: "dispatch", kernel: dotKernel(step, context), params: [] });
+        addNest(step);
+        break;
+      case "dot":
+        if (!isTiled(step)) addNest(dotNest(step));
+        else steps.push({ kind: "dispatch", kernel: dotKernel(step, context), params: [] });
+        break;
+      case "kernel":
+        if (step.name.startsWith("conv_")) {
+          const [, x] = step.args;
+          const { dtype } = buffers[x.kind === "buffer" ? x.buffer : -1];
+          convNests(step, dtype, newBuffer).forEach(addNest);
           break;
         }
-        const nest = step.kind === "dot" ? dotNest(step) : step;
-        for (const part of spread(nest, isScratch, newBuffer, (id) => buffers[id])) {
-          steps.push({ kind: "dispatch", kernel: nestKernel(part, context), params: [] });
-        }
-        break;
-      }
-      case "kernel":
         for (const run of kernelRuns(step, context, newBuffer)) {
           steps.push({ kind: "dispatch", ...run });
         }

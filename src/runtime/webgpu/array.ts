@@ -7,7 +7,7 @@ import { NDArray, type NestedList } from "../../core/array.ts";
 import { formatAval, type ShapedArray } from "../../core/aval.ts";
 import type { TypedArray } from "../../core/dtype.ts";
 import type { Placement } from "../../core/placement.ts";
-import { deviceBytes } from "../../backends/wgsl/types.ts";
+import { bufferBytes } from "../../backends/wgsl/program.ts";
 import { DeviceError, DonatedError } from "../../errors.ts";
 import type { Removal } from "../concrete.ts";
 import { enterScope } from "../scope_stack.ts";
@@ -153,18 +153,13 @@ export class WebGpuArray extends NDArray {
   }
 }
 
-/** Bytes of an array's elements on a device. */
-export function bytesOnDevice({ dtype, size }: ShapedArray): number {
-  return Math.max(8, size * deviceBytes(dtype));
-}
-
 /** An array with memory of its own, whose elements are yet to be written. */
 export function emptyOnDevice(
   device: WebGpuDevice,
   aval: ShapedArray,
   placement: Placement,
 ): WebGpuArray {
-  const bytes = bytesOnDevice(aval);
+  const bytes = bufferBytes(aval);
   const view = { buffer: device.acquire(bytes), offset: 0, bytes };
   return new WebGpuArray(aval, new DeviceBlock(device, view), placement);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type DeviceProgram, deviceProgram, programText } from "../../backends/wgsl/program.ts";
+import { bufferBytes, type DeviceProgram, deviceProgram, programText } from "../../backends/wgsl/program.ts";
 import type { NDArray } from "../../core/array.ts";
 import type { ShapedArray } from "../../core/aval.ts";
 import type { HostCallback } from "../../core/lowering.ts";
@@ -12,7 +12,7 @@ import { InternalError } from "../../errors.ts";
 import type { Program } from "../../loopnest/ir.ts";
 import { callFromInterpreter } from "../callbacks.ts";
 import { ConcreteArray, type Removal } from "../concrete.ts";
-import { bytesOnDevice, DeviceBlock, emptyOnDevice, WebGpuArray } from "./array.ts";
+import { DeviceBlock, emptyOnDevice, WebGpuArray } from "./array.ts";
 import type { WebGpuDevice } from "./device.ts";
 import { fromDevice, toDevice } from "./elements.ts";
 import { type HostCall, Recorder, type View, type Work } from "./recorder.ts";
@@ -126,7 +126,7 @@ function blockOf(device: WebGpuDevice, x: NDArray): DeviceBlock {
 
 /** A copy of a host's array in a device's memory. */
 export function upload(device: WebGpuDevice, x: ConcreteArray): DeviceBlock {
-  const bytes = bytesOnDevice(x.aval);
+  const bytes = bufferBytes(x.aval);
   const words = toDevice(x.dataSync(), x.dtype);
   const block = new DeviceBlock(device, { buffer: device.acquire(bytes), offset: 0, bytes });
   if (words.byteLength > 0) device.write(block.view, words);

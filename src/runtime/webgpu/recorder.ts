@@ -8,7 +8,7 @@
  * @module
  */
 import type { DeviceControl, DeviceProgram } from "../../backends/wgsl/program.ts";
-import { bufferBytes } from "../../backends/wgsl/program.ts";
+import { bufferBytes, elementBytes } from "../../backends/wgsl/program.ts";
 import { groupGrid, type Kernel } from "../../backends/wgsl/nest.ts";
 import type { BindingKind, Pipeline, WebGpuDevice } from "./device.ts";
 
@@ -82,7 +82,7 @@ const copyCode = `
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = (group.y * groups.x + group.x) * 64u + lane;
-  if (i < params.x) { target_[i] = source[i]; }
+  if (i < params.x) { target_[params.z + i] = source[params.y + i]; }
 }`;
 
 /** Turns of a loop that are submitted before the device is asked whether it is over: doubled each time, up to this. */
@@ -245,11 +245,13 @@ export class Recorder {
       this.#commands.push({ kind: "copy", from: { ...from, bytes }, to });
       return;
     }
-    // Copies by command take no condition.
+    // Copies by command take no condition. Bindings begin at certain places only: what is before is skipped.
     const words = bytes / 4;
+    const [source, skipped] = aligned({ ...from, bytes });
+    const [target, over] = aligned({ ...to, bytes });
     this.#command(
       this.#device.pipeline(copyCode, ["read-only-storage", "storage", "uniform"]),
-      [from, to, this.#constant([words, 0, 0, 0])],
+      [source, target, this.#constant([words, skipped, over, 0])],
       groupGrid(Math.ceil(words / 64)),
     );
   }
@@ -352,13 +354,13 @@ export class Recorder {
     carry.forEach((view, i) => this.copy(operands[numConsts + i], view));
     const inSizes = body.buffers.filter((b) => b.role === "input").sort((a, b) =>
       a.position - b.position
-    ).map(bufferBytes);
+    ).map(elementBytes);
     for (let turn = 0; turn < length; turn++) {
       const i = reverse ? length - 1 - turn : turn;
       const temporaries: View[] = [];
       const slice = (whole: View, bytes: number): { view: View; home: View | null } => {
         const home = { buffer: whole.buffer, offset: whole.offset + i * bytes, bytes };
-        if (home.offset % 256 === 0) return { view: home, home: null };
+        if (home.offset % 256 === 0 && bytes >= 8) return { view: home, home: null };
         const view = this.#temporary(bytes);
         temporaries.push(view);
         return { view, home };
@@ -369,7 +371,7 @@ export class Recorder {
         return view;
       });
       const ys = results.slice(numCarry).map((whole, k) =>
-        slice(whole, bufferBytes(outs[numCarry + k]))
+        slice(whole, elementBytes(outs[numCarry + k]))
       );
       yield* this.run(body, [...consts, ...carry, ...xs], [...next, ...ys.map((y) => y.view)]);
       for (const { view, home } of ys) if (home !== null) this.copy(view, home);
@@ -446,6 +448,12 @@ export class Recorder {
     reading.destroy();
     return word;
   }
+}
+
+/** A view that begins where a binding may, and how many words before the given one. */
+function aligned({ buffer, offset, bytes }: View): [View, number] {
+  const skipped = offset % 256;
+  return [{ buffer, offset: offset - skipped, bytes: bytes + skipped }, skipped / 4];
 }
 
 /** The bytes of views, all brought over at once. */
