@@ -70,13 +70,14 @@ function toArrays(images: Images): Data {
 }
 
 /** The digits that the model sees in the images. */
-export function predict(model: vn.nn.MLP, images: Images): number[] {
-  return Array.from(readImages(model, toArrays(images)[0]).dataSync(), Number);
+export async function predict(model: vn.nn.MLP, images: Images): Promise<number[]> {
+  return Array.from(await readImages(model, toArrays(images)[0]).data(), Number);
 }
 
 /** The share of the images that is read rightly. */
-export function accuracy(model: vn.nn.MLP, images: Images): number {
-  const right = predict(model, images).filter((digit, i) => digit === images.labels[i]);
+export async function accuracy(model: vn.nn.MLP, images: Images): Promise<number> {
+  const digits = await predict(model, images);
+  const right = digits.filter((digit, i) => digit === images.labels[i]);
   return right.length / images.count;
 }
 
@@ -85,8 +86,11 @@ export function stepsPerEpoch(images: Images): number {
   return Math.floor(images.count / batchSize);
 }
 
-/** Trains a model, telling `onEpoch` how it goes after each epoch and `onStep` after each step. */
-export function train(
+/**
+ * Trains a model on the default device, telling `onEpoch` how it went after each epoch, and `onStep` of each step's loss. Losses are read
+ * once an epoch, so that a device that answers later is waited for once.
+ */
+export async function train(
   images: Images,
   test: Images,
   options: {
@@ -95,7 +99,7 @@ export function train(
     readonly onStep: (loss: number) => void;
     readonly onEpoch: (epoch: Epoch) => void;
   },
-): vn.nn.MLP {
+): Promise<vn.nn.MLP> {
   const data = toArrays(images);
   const steps = stepsPerEpoch(images);
   let model = makeModel(options.seed);
@@ -108,14 +112,16 @@ export function train(
     const order = random.permutation(shuffle, images.count)
       .get(vn.slice(0, steps * batchSize))
       .reshape([steps, batchSize]);
-    let total = 0;
+    const values: vn.NDArray[] = [];
     for (const rows of order) {
       let value: vn.NDArray;
       [value, model, state] = step(data, rows, model, state);
-      total += value.item();
-      options.onStep(value.item());
+      values.push(value);
     }
-    options.onEpoch({ loss: total / steps, accuracy: accuracy(model, test) });
+    const losses = Array.from(await np.stack(values).data(), Number);
+    losses.forEach(options.onStep);
+    const total = losses.reduce((sum, x) => sum + x);
+    options.onEpoch({ loss: total / steps, accuracy: await accuracy(model, test) });
   }
   return model;
 }
