@@ -143,8 +143,11 @@ export const evaluator: Evaluator = {
     literalArray(value, dtype, weakType),
   literalValue: (x: NDArray): HostScalar | undefined =>
     x instanceof ConcreteArray ? x.literal : undefined,
-  fromTypedArray: (data: TypedArray, shape: readonly number[], dtype: DType): NDArray =>
-    arrayFromTypedArray(data, shape, dtype),
+  fromTypedArray: (data: TypedArray, shape: readonly number[], dtype: DType): NDArray => {
+    const x = arrayFromTypedArray(data, shape, dtype);
+    const { sharding } = x;
+    return isOnWebGpu(sharding) ? placeOnWebGpu(x, sharding, false) : x;
+  },
   place,
   freeTemporaries,
   clear: clearPlans,

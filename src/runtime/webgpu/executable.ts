@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { bufferBytes, type DeviceProgram, deviceProgram, programText } from "../../backends/wgsl/program.ts";
+import {
+  bufferBytes,
+  type DeviceProgram,
+  deviceProgram,
+  programText,
+} from "../../backends/wgsl/program.ts";
 import type { NDArray } from "../../core/array.ts";
 import type { ShapedArray } from "../../core/aval.ts";
 import type { HostCallback } from "../../core/lowering.ts";

@@ -288,7 +288,7 @@ export class Recorder {
     const operands = [...given];
     outputsOf(branches[0]).forEach(({ donor }, i) => {
       if (donor < 0) return;
-      this.#copy(given[donor], results[i]);
+      this.copy(given[donor], results[i]);
       operands[donor] = results[i];
     });
     if (branches.some((branch) => branch.waits)) {
@@ -316,6 +316,7 @@ export class Recorder {
     this.#gate = gate;
     yield* record();
     this.#gate = parent;
+    if (gate.sizes.length === 0) return this.#free(gate.flag); // nothing depends on it
     // How many dispatches depend on the gate is known now; the command that sets it goes before them.
     // Not memory of a temporary that these very dispatches have used and given back.
     const bytes = Math.max(16, gate.sizes.length * 4);
