@@ -33,7 +33,7 @@ Deno.test("the processor counts as as many devices as asked for, the same object
   }));
 
 Deno.test("platforms and counts that there are not are refused", async () => {
-  await assertRejects(() => vn.init("webgpu"), vn.DeviceError, "webgpu");
+  await assertRejects(() => vn.init("tpu" as "cpu"), vn.DeviceError, "tpu");
   await assertRejects(() => vn.init("cpu", { threads: 0 }), vn.ArgumentError, "threads");
   await assertRejects(() => vn.init("cpu", { devices: 1.5 }), vn.ArgumentError, "devices");
   assertThrows(() => vn.devices("tpu" as "cpu"), vn.DeviceError, "tpu");
