@@ -20,7 +20,12 @@ export async function upstreamTests(): Promise<Upstream[]> {
   const text = await Deno.readTextFile(new URL("tests/equinox/upstream.tsv", root));
   return text.split("\n").filter((line) => line !== "" && !line.startsWith("#")).map((line) => {
     const [file, test, kind, note] = line.split("\t");
-    return { file, test, kind: kind as Upstream["kind"], note: note ?? "" };
+    return {
+      file,
+      test,
+      kind: kind as Upstream["kind"],
+      note: (note ?? "").replaceAll(/__\w+__/g, "`$&`"),
+    };
   });
 }
 
@@ -31,6 +36,7 @@ export type Held = ReadonlyMap<string, readonly { readonly path: string; readonl
 export async function heldTests(): Promise<Held> {
   const held = new Map<string, { path: string; says: string }[]>();
   for (const path of await filesUnder("tests/equinox")) {
+    if (!path.endsWith("_test.ts")) continue;
     const source = await Deno.readTextFile(new URL(path, root));
     for (
       const [, name, says] of source.matchAll(

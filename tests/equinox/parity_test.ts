@@ -12,11 +12,8 @@ const words = (text: string): string => text.replaceAll(/\s+/g, " ");
 
 Deno.test("docs/equinox-parity.md is the page that the tests give", async () => {
   const written = await Deno.readTextFile(new URL("docs/equinox-parity.md", root));
-  assertEquals(
-    words(written),
-    words(page(await upstreamTests(), await heldTests())),
-    "run: deno run -A tests/equinox/parity.ts",
-  );
+  const given = page(await upstreamTests(), await heldTests());
+  assert(words(written) === words(given), "it is old: deno run -A tests/equinox/parity.ts");
 });
 
 Deno.test("every test here that names one of Equinox's names one that exists", async () => {
