@@ -7,14 +7,7 @@
  * @module
  */
 import { canonicalOf, equalsKey, type Equatable } from "../tree/static_value.ts";
-import {
-  type Atom,
-  type ClosedJaxpr,
-  type Jaxpr,
-  type JaxprEqn,
-  JaxprVar,
-  primitiveOf,
-} from "./jaxpr.ts";
+import { type Atom, type ClosedJaxpr, type Jaxpr, JaxprVar, primitiveOf } from "./jaxpr.ts";
 import { identityOf, valueKey } from "./params_key.ts";
 
 /** The text of a jaxpr and the arrays that it is closed over. */
@@ -36,15 +29,18 @@ export function jaxprKey({ constvars, invars, outvars, eqns }: Jaxpr): string {
   for (const eqn of eqns) {
     key += `\n${identityOf(primitiveOf(eqn))}(`;
     for (const x of eqn.invars) key += atom(x) + ",";
-    key += ")" + eqnParamsKey(eqn);
+    key += ")" + structuralKey(eqn.params);
     for (const v of eqn.outvars) key += ">" + bound(v);
   }
   return `${key}\n${outvars.map(atom).join()}`;
 }
 
-function eqnParamsKey({ params }: JaxprEqn): string {
+/** The text of a primitive's parameters, in which jaxprs compare by structure; see `paramsKey` for the cheaper one, in which they are themselves. */
+export function structuralKey(params: unknown): string {
   let key = "";
-  for (const name in params) key += `${name}=${paramKey(params[name])};`;
+  for (const name in params as object) {
+    key += `${name}=${paramKey((params as Record<string, unknown>)[name])};`;
+  }
   return key;
 }
 

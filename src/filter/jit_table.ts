@@ -134,8 +134,9 @@ function noteTrace(table: JitTable, fun: unknown, args: unknown[], label: string
   const record = recordTrace(trace, earlier, () => callSignature(fun, args));
   table.records.push(record);
   if (table.records.length > MAX_RECORDS) table.records.shift();
-  if (trace !== table.warnAt) return;
-  table.warnAt *= 2;
+  // A function that throws, or closes over values in progress, has nothing to be compared with.
+  if (trace < table.warnAt || record.nearest === null) return;
+  table.warnAt = 2 * trace;
   warn(
     `${label} is traced for the ${trace}th time, and compiled each time: ${
       reasonOf(record)

@@ -9,6 +9,7 @@
 import type { NDArray } from "../core/array.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import type { DType, HostScalar, TypedArray } from "../core/dtype.ts";
+import { structuralKey } from "../core/jaxpr_key.ts";
 import { identityOf, paramsKey } from "../core/params_key.ts";
 import type { AnyPrimitive, Expansion } from "../core/primitive.ts";
 import type { Sharding } from "../core/sharding.ts";
@@ -20,6 +21,7 @@ import { cellsPlan } from "./cells_plan.ts";
 import { programPlan } from "./eager_program.ts";
 import { kernelPlan } from "./kernel_plan.ts";
 import { operandPlacement, placeResults } from "./placing.ts";
+import { ProgramCache } from "./program_cache.ts";
 import { recipesOf } from "./recipe.ts";
 import { WebGpuArray } from "./webgpu/array.ts";
 import {
@@ -46,8 +48,11 @@ const MAX_PLANS = 2048;
 
 const plansOf = new Map<AnyPrimitive, Plans>();
 
-/** Plans of loops live as long as a jaxpr of theirs: one that is traced anew each time is never met again. */
+/** Plans of loops, by one of their jaxprs: those live as long as it does. */
 let loopPlans = new WeakMap<object, Map<string, Plan>>();
+
+/** Plans of loops, by what their jaxprs compute: a loop that is traced anew each time is compiled once. */
+const equalLoops = new ProgramCache<Plan>(16);
 
 function plansOfLoop(params: unknown): Map<string, Plan> | null {
   for (const value of Object.values(params ?? {})) {
@@ -90,11 +95,17 @@ function planFor(primitive: AnyPrimitive, operands: readonly NDArray[], params: 
   const held = primitive.higherOrder === undefined ? null : plansOfLoop(params);
   if (held !== null) {
     key = `${identityOf(primitive)}:${key}`;
-    return held.get(key) ?? remember(held, key, makePlan(primitive, operands, params));
+    return held.get(key) ?? remember(held, key, loopPlan(primitive, operands, params));
   }
   const plan = plans.keyed.get(key);
   if (plan !== undefined) return plan;
   return remember(plans.keyed, key, makePlan(primitive, operands, params));
+}
+
+function loopPlan(primitive: AnyPrimitive, operands: readonly NDArray[], params: unknown): Plan {
+  const avals = operands.map((x) => x.aval.id).join();
+  const key = `${identityOf(primitive)}:${avals}:${structuralKey(params)}`;
+  return equalLoops.get(key, () => makePlan(primitive, operands, params));
 }
 
 function remember<K>(plans: Map<K, Plan>, key: K, plan: Plan): Plan {
@@ -128,6 +139,7 @@ function expandedPlan(expansion: Expansion): Plan {
 export function clearPlans(): void {
   plansOf.clear();
   loopPlans = new WeakMap();
+  equalLoops.clear();
 }
 
 function place(x: NDArray, sharding: Sharding, committed: boolean): NDArray {

@@ -81,7 +81,10 @@ function memoryOf(program: Program, tempBytes: number, codeBytes: number): Progr
   };
 }
 
-const cache = new ProgramCache<Code>();
+/** How many programs live on when the functions that they were compiled for are gone. */
+const HELD = 64;
+
+const cache = new ProgramCache<Code>(HELD);
 let compilations = 0;
 
 /** How many programs have been compiled for jitted calls, for tests. */

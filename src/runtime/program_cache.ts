@@ -6,22 +6,26 @@
  * @module
  */
 
-/** How many programs live on though nobody else holds them. */
-const HELD = 64;
-
 /** Things that are dear to make, by the text that tells them apart. */
 export class ProgramCache<P extends object> {
   readonly #programs = new Map<string, WeakRef<P>>();
   /** Oldest first. */
   readonly #held = new Map<string, P>();
-  #sweepAt = 4 * HELD;
+  readonly #capacity: number;
+  #sweepAt: number;
+
+  /** @param capacity How many live on though nobody else holds them. */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+    this.#sweepAt = 4 * capacity;
+  }
 
   /** What was made for a text, or is made now. */
   get(key: string, make: () => P): P {
     const program = this.#programs.get(key)?.deref() ?? this.#make(key, make);
     this.#held.delete(key);
     this.#held.set(key, program);
-    if (this.#held.size > HELD) {
+    if (this.#held.size > this.#capacity) {
       const [oldest] = this.#held.keys();
       this.#held.delete(oldest);
     }
@@ -46,6 +50,6 @@ export class ProgramCache<P extends object> {
     for (const [key, ref] of this.#programs) {
       if (ref.deref() === undefined) this.#programs.delete(key);
     }
-    this.#sweepAt = Math.max(4 * HELD, 2 * this.#programs.size);
+    this.#sweepAt = Math.max(4 * this.#capacity, 2 * this.#programs.size);
   }
 }

@@ -144,31 +144,6 @@ Deno.test("unknown options of compile are refused by name", () => {
   );
 });
 
-Deno.test("fault 1: static leaves compare by Object.is, so that 1, true, 0 and -0, and NaN each have their own program", () => {
-  const seen: unknown[] = [];
-  const f = vn.filterJit((x: unknown) => {
-    seen.push(x);
-    return x;
-  });
-  const warned = vn.setWarningHandler(() => {});
-  try {
-    for (const value of [1, true, 1n, 0, -0, NaN, 1, true, 1n, 0, -0, NaN]) {
-      assert(Object.is(f(value), value), String(value));
-    }
-  } finally {
-    vn.setWarningHandler(warned);
-  }
-  assertEquals(seen.length, 6);
-});
-
-Deno.test("fault 8: a compiled call waits for nothing: its result is there, and asking for it is what waits", async () => {
-  // On the CPU a program without checks or callbacks has run when the call returns; reading is asynchronous all the same.
-  const f = vn.filterJit((x: vn.NDArray) => x.mul(2));
-  const y = f(x);
-  assertEquals([...await y.data()], [2, 4, 6]);
-  assertEquals(vn.filterJit((x: vn.NDArray) => x).lower(x).jaxpr().includes("marker"), false);
-});
-
 Deno.test("fault 18: static results are those of the trace, containers are new for each call, and a tracer in a closure says so when used", () => {
   const f = vn.filterJit((x: vn.NDArray) => ({ x, tag: new Date(0), list: [1, 2] }));
   const [a, b] = [f(x), f(x)];

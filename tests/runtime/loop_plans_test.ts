@@ -1,5 +1,5 @@
 /**
- * Loops evaluated at once: what is compiled for them is kept as long as their jaxpr, and no longer.
+ * Loops evaluated at once: what is compiled for them is kept as long as their jaxpr, found again for equal ones, and bounded.
  *
  * @module
  */
@@ -22,9 +22,9 @@ const aval = shapedArray([], "float32");
 
 type Loop = readonly [condition: ClosedJaxpr, body: ClosedJaxpr];
 
-/** Halves while there is more than one. */
-const loop = (): Loop => [
-  stage(([x]) => [gt(x, literal(1, "float32"))], [aval]),
+/** Halves while there is more than `least`. */
+const loop = (least = 1): Loop => [
+  stage(([x]) => [gt(x, literal(least, "float32"))], [aval]),
   stage(([x]) => [mul(x, literal(0.5, "float32"))], [aval]),
 ];
 
@@ -34,7 +34,7 @@ const run = ([condJaxpr, bodyJaxpr]: Loop): NDArray => {
   return bind(whileP, [filled([], 24)], params)[0];
 };
 
-Deno.test("a loop evaluated at once is compiled once for a jaxpr, and goes with it", async () => {
+Deno.test("a loop evaluated at once is compiled once, for all jaxprs like its own; of those that are gone a few are held", async () => {
   const modules: WeakRef<WebAssembly.Module>[] = [];
   const { Module } = WebAssembly;
   WebAssembly.Module = class extends Module {
@@ -50,13 +50,16 @@ Deno.test("a loop evaluated at once is compiled once for a jaxpr, and goes with 
     assert(ofKept > 0, "nothing was compiled");
     run(kept);
     assertEquals(modules.length, ofKept);
-    for (let i = 0; i < 5; i++) run(loop());
-    assert(modules.length >= ofKept + 5);
+    for (let i = 0; i < 5; i++) assertEquals(run(loop()).item(), 0.75);
+    assertEquals(modules.length, ofKept, "equal jaxprs");
+    for (let i = 1; i <= 40; i++) assertEquals(run(loop(1 + i / 100)).item(), 0.75);
+    assertEquals(modules.length, ofKept + 40);
     for (let i = 0; i < 3; i++) await collect();
     const alive = modules.slice(ofKept).filter((m) => m.deref() !== undefined).length;
-    assert(alive <= 1, `${alive} modules of jaxprs that are gone`);
+    assert(alive <= 17, `${alive} modules of jaxprs that are gone`);
     assertEquals(run(kept).item(), 0.75);
-    assertEquals(modules.length, ofKept + 5);
+    assertEquals(run(loop(1.4)).item(), 0.75);
+    assertEquals(modules.length, ofKept + 40);
   } finally {
     WebAssembly.Module = Module;
   }
