@@ -143,13 +143,3 @@ Deno.test("unknown options of compile are refused by name", () => {
     "unknown option options; it takes compilerOptions",
   );
 });
-
-Deno.test("fault 18: static results are those of the trace, containers are new for each call, and a tracer in a closure says so when used", () => {
-  const f = vn.filterJit((x: vn.NDArray) => ({ x, tag: new Date(0), list: [1, 2] }));
-  const [a, b] = [f(x), f(x)];
-  assert(a.tag === b.tag, "one leaf");
-  assert(a !== b && a.list !== b.list, "two containers");
-  const leaks = vn.filterJit((x: vn.NDArray) => () => x.add(1));
-  const later = leaks(x) as () => vn.NDArray;
-  assertThrows(later, vn.TracerError, "after its function had returned");
-});
