@@ -175,6 +175,13 @@ function isCallable(f: KernelFunction): boolean {
   return f.exported && ![...f.params, f.result].includes("v128");
 }
 
+/** Folders of kernels that programs call in the instantiated library: nobody links their text. */
+const CALLED = ["conv", "cumulative", "gemm", "sort"];
+
+function isCalled({ folder }: KernelFunction): boolean {
+  return CALLED.includes(folder.split("/")[0]!);
+}
+
 /** The functions that a program may want to link: all but those of eager operations. */
 function linkable(table: Record<string, KernelFunction>): Set<string> {
   const names = new Set<string>();
@@ -184,7 +191,7 @@ function linkable(table: Record<string, KernelFunction>): Set<string> {
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     if (names.has(name)) continue;
     names.add(name);
-    pending.push(...table[name]!.deps);
+    if (!isCalled(table[name]!)) pending.push(...table[name]!.deps);
   }
   return names;
 }
@@ -249,14 +256,16 @@ export async function build(entry: string, out: URL, relaxed: boolean): Promise<
   );
   const linked = linkable(table);
   const rows = sorted.filter(([name]) => linked.has(name))
-    .map(([name, { params, result, wat, deps }]) =>
-      `  ${name}: ${JSON.stringify({ params, result, deps, wat })},`
-    );
+    .map(([name, f]) => {
+      const { params, result } = f;
+      const [wat, deps] = isCalled(f) ? ["", []] : [f.wat, f.deps];
+      return `  ${name}: ${JSON.stringify({ params, result, deps, wat })},`;
+    });
   await Deno.writeTextFile(
     new URL("text.ts", out),
     generated(
       "The kernel functions as text, for linking into generated modules.",
-      `/** One function: WASM types, the functions it calls, its \`(func …)\` form. */\n` +
+      `/** One function: WASM types, the functions it calls, its \`(func …)\` form (empty where it is called only). */\n` +
         `export interface KernelText {\n  readonly params: readonly string[];\n` +
         `  readonly result: string;\n  readonly deps: readonly string[];\n` +
         `  readonly wat: string;\n}\n\n` +

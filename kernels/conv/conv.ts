@@ -4,6 +4,7 @@ import { strip, tile4, tile6 } from "../gemm/blocked";
 import { packA, sixes } from "../gemm/pack";
 import { copyOperand } from "./copy";
 import { mergeColumns, packKernel, packWindows, runLength } from "./panels";
+import { contractPlain } from "./plain";
 import {
   AXIS_BYTES, BATCH, CHUNK, COPY_AXES, COPY_AXIS_BYTES, COPY_OFFSET, COPY_RANK, field, fillOffsets, GROUPS, OUT_BATCH,
   OUT_GROUP, OUT_ROW, PARTS, PART_AXES, PART_BATCH, PART_COLUMN_RANK, PART_K_RANK, PART_OUT, PART_W, PART_X, points, ROWS,
@@ -157,10 +158,10 @@ function convolve<T>(spec: usize, x: usize, w: usize, out: usize, scratch: usize
       }
       let part = spec + COPY_AXES + usize(copyRank) * COPY_AXIS_BYTES;
       for (let i = 0; i < parts; i++) {
-        contract<T>(
-          part, m, examples, from + usize(field(part, PART_X) * S), wg + usize(field(part, PART_W) * S), rs,
-          to + usize(field(part, PART_OUT) * S), ors, scratch,
-        );
+        const xp = from + usize(field(part, PART_X) * S), wp = wg + usize(field(part, PART_W) * S);
+        const op = to + usize(field(part, PART_OUT) * S);
+        if (isInteger<T>()) contractPlain<T>(part, m, examples, xp, wp, rs, op, ors, scratch);
+        else contract<T>(part, m, examples, xp, wp, rs, op, ors, scratch);
         part += PART_AXES + usize(field(part, PART_COLUMN_RANK) + field(part, PART_K_RANK)) * AXIS_BYTES;
       }
     }
@@ -175,4 +176,24 @@ export function conv_float32(spec: usize, x: usize, w: usize, out: usize, scratc
 /** As conv_float32, of f64. */
 export function conv_float64(spec: usize, x: usize, w: usize, out: usize, scratch: usize): void {
   convolve<f64>(spec, x, w, out, scratch);
+}
+
+/** As conv_float32, of i32: products and sums wrap. */
+export function conv_int32(spec: usize, x: usize, w: usize, out: usize, scratch: usize): void {
+  convolve<i32>(spec, x, w, out, scratch);
+}
+
+/** As conv_float32, of u32: products and sums wrap. */
+export function conv_uint32(spec: usize, x: usize, w: usize, out: usize, scratch: usize): void {
+  convolve<u32>(spec, x, w, out, scratch);
+}
+
+/** As conv_float32, of i64: products and sums wrap. */
+export function conv_int64(spec: usize, x: usize, w: usize, out: usize, scratch: usize): void {
+  convolve<i64>(spec, x, w, out, scratch);
+}
+
+/** As conv_float32, of u8: products and sums wrap. */
+export function conv_uint8(spec: usize, x: usize, w: usize, out: usize, scratch: usize): void {
+  convolve<u8>(spec, x, w, out, scratch);
 }

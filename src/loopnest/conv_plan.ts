@@ -262,11 +262,13 @@ function planCopy(
 }
 
 /** What the kernel does, plainly: of each element of the output, one product after the other. */
-export function runConv(
+export function runConv<E extends number | bigint>(
   list: readonly number[],
-  x: ArrayLike<number>,
-  w: ArrayLike<number>,
-  out: { [index: number]: number },
+  x: ArrayLike<E>,
+  w: ArrayLike<E>,
+  out: { [index: number]: E },
+  zero: E,
+  madd: (x: E, y: E, sum: E) => E,
 ): void {
   let at = 0;
   const next = (n: number) => list.slice(at, at += n);
@@ -280,14 +282,14 @@ export function runConv(
       const base = g * xGroup + first * xBatch;
       const sizes = copyAxes.map(([padded], i) => i === copyBatch ? examples : padded);
       /** The element at a place of the copy, or of the operand itself. */
-      const read = (place: number): number => {
+      const read = (place: number): E => {
         if (copyRank === 0) return x[base + place];
         let source = base + copyOffset;
         for (let i = copyRank - 1; i >= 0; i--) {
           const [, low, count, stride] = copyAxes[i];
           const j = place % sizes[i] - low;
           place = Math.floor(place / sizes[i]);
-          if (j < 0 || j >= (i === copyBatch ? examples : count)) return 0;
+          if (j < 0 || j >= (i === copyBatch ? examples : count)) return zero;
           source += j * stride;
         }
         return x[source];
@@ -301,9 +303,10 @@ export function runConv(
         const ks = offsets(kAxes, -1, 0);
         for (let i = 0; i < rows; i++) {
           for (const column of columns) {
-            let sum = 0;
+            let sum = zero;
             for (const k of ks) {
-              sum += read(px + k.x + column.x) * w[g * wGroup + pw + i * wRow + k.other];
+              const y = w[g * wGroup + pw + i * wRow + k.other];
+              sum = madd(read(px + k.x + column.x), y, sum);
             }
             out[g * outGroup + first * outBatch + po + i * outRow + column.other] = sum;
           }

@@ -19,7 +19,6 @@ export interface KernelSpec {
 }
 
 type Element = number | bigint;
-type Numbers = Float32Array | Float64Array;
 type Combine = (x: Element, y: Element, out: TypedArray) => Element;
 
 /** Ascending, NaN last, -0 equal to 0. */
@@ -69,8 +68,19 @@ function cumulative(combine: Combine): KernelSpec {
 /** `(list, x, w, out, scratch)`: the convolution that the list describes. */
 const conv: KernelSpec = {
   params: ["list", "read", "read", "write", "scratch"],
-  reference: ([list, x, w, out]) =>
-    runConv(list as readonly number[], x as Numbers, w as Numbers, out as Numbers),
+  reference: ([list, x, w, out]) => {
+    const spec = list as readonly number[];
+    if (out instanceof BigInt64Array) {
+      const [a, b] = [x, w] as [BigInt64Array, BigInt64Array];
+      return runConv<bigint>(spec, a, b, out, 0n, (x, y, sum) => sum + x * y);
+    }
+    // Integers wrap in 32 bits, and are cut where they are stored.
+    const isFloat = out instanceof Float32Array || out instanceof Float64Array;
+    const madd = isFloat
+      ? (x: number, y: number, sum: number) => sum + x * y
+      : (x: number, y: number, sum: number) => (sum + Math.imul(x, y)) | 0;
+    runConv<number>(spec, x as Float64Array, w as Float64Array, out as Float64Array, 0, madd);
+  },
 };
 
 const families: Readonly<Record<string, KernelSpec>> = {
@@ -95,6 +105,5 @@ const dtypes: ReadonlySet<string> = new Set<DType>(
 export function findKernel(name: string): KernelSpec | undefined {
   const [family, dtype] = name.split("_");
   if (!Object.hasOwn(families, family) || !dtypes.has(dtype)) return undefined;
-  if (family === "conv" && dtype !== "float32" && dtype !== "float64") return undefined;
   return dtype === "bool" && family !== "argsort" ? undefined : families[family];
 }

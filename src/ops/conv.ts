@@ -11,7 +11,7 @@
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
-import { type DType, isHalf } from "../core/dtype.ts";
+import type { DType } from "../core/dtype.ts";
 import {
   isUndefinedPrimal,
   type Primitive,
@@ -22,7 +22,7 @@ import {
 import { mergeSplits, takeAxes } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
 import { literal, sameDType } from "./common.ts";
-import { convLowering, convWindows } from "./conv_lowering.ts";
+import { convExpansion, convLowering, convWindows } from "./conv_lowering.ts";
 import { addTangents } from "./rules.ts";
 import { broadcastInDim, moveAxis, reshape } from "./shape.ts";
 import { rev } from "./slicing.ts";
@@ -34,7 +34,6 @@ import {
   type Padding,
   windowCount,
 } from "./window.ts";
-import { widening } from "./widening.ts";
 
 /** Which axis of an operand is what: `[batch, feature, ...spatial]`, for the kernel `[output, input, ...spatial]`. */
 export interface ConvDimensionNumbers {
@@ -239,7 +238,7 @@ export const convGeneralDilatedP: Primitive<ConvParams> = {
       mergeSplits([takeAxes(x, examples, out.shape), takeAxes(w, features, out.shape)], out.shape),
     ];
   },
-  expand: (ins, p) => isHalf(ins[0].dtype) ? widening(convGeneralDilatedP, ins, p) : null,
+  expand: (ins, p) => convExpansion(convGeneralDilatedP, ins, p),
   jvp: ([x, w], [tx, tw], p) => {
     const out = bind1(convGeneralDilatedP, [x, w], p);
     const a: Tangent = tx instanceof Zero ? tx : bind1(convGeneralDilatedP, [tx, w], p);

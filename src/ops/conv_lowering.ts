@@ -4,12 +4,14 @@
  * @module
  */
 import { type Shape, type ShapedArray, sizeOf, stridesOf } from "../core/aval.ts";
-import type { DType } from "../core/dtype.ts";
+import { type DType, dtypeInfo, isHalf } from "../core/dtype.ts";
 import type { Access, Lowered } from "../core/lowering.ts";
+import type { Expansion, Primitive } from "../core/primitive.ts";
 import { planConv } from "../loopnest/conv_plan.ts";
 import { binary, constant, type Expr, index as indexConst, select } from "../loopnest/expr.ts";
 import type { ConvParams } from "./conv.ts";
-import { both, sourceAt, type WindowAxis } from "./window.ts";
+import { widening, wrappingWidening } from "./widening.ts";
+import { both, sourceAt, type WindowAxis, windowCount } from "./window.ts";
 
 /** Convolutions of fewer multiplications are loops, which fuse with what is around them. */
 const SMALL_CONV = 4096;
@@ -43,7 +45,9 @@ export function convLowering(
   const outputs = rhs.shape[rhsSpec[0]];
   const batch = out.shape[outSpec[0]];
   const groups = p.featureGroupCount * p.batchGroupCount;
-  if (hasKernel(dtype) && out.size * sizeOf(rhs.shape) / outputs >= SMALL_CONV) {
+  if (
+    out.size > 0 && kernelDTypes.includes(dtype) && workOf(lhs.shape, rhs.shape, p) >= SMALL_CONV
+  ) {
     return [kernelCall(lhs, rhs, out, p, windows)];
   }
   return [{
@@ -77,9 +81,33 @@ export function convLowering(
   }];
 }
 
-/** Whether elements of a dtype have a kernel. */
-function hasKernel(dtype: DType): boolean {
-  return dtype === "float32" || dtype === "float64";
+/** The dtypes that have a kernel. */
+const kernelDTypes: readonly DType[] = [
+  "float32",
+  "float64",
+  "int32",
+  "uint32",
+  "int64",
+  "uint8",
+];
+
+/** How many multiplications a convolution takes. */
+function workOf(lhs: Shape, rhs: Shape, p: ConvParams): number {
+  const { lhsSpec } = p.dimensionNumbers;
+  const windows = convWindows(lhs, rhs, p).map(windowCount);
+  return lhs[lhsSpec[0]] / p.batchGroupCount * sizeOf(windows) * sizeOf(rhs);
+}
+
+/** Convolutions of dtypes without a kernel, done in one that has: floats of 16 bits always, integers where it pays. */
+export function convExpansion(
+  primitive: Primitive<ConvParams>,
+  ins: readonly ShapedArray[],
+  p: ConvParams,
+): Expansion | null {
+  const [lhs, rhs] = ins;
+  if (isHalf(lhs.dtype)) return widening(primitive, ins, p);
+  if (kernelDTypes.includes(lhs.dtype) || workOf(lhs.shape, rhs.shape, p) < SMALL_CONV) return null;
+  return wrappingWidening(primitive, ins, p);
 }
 
 /** A call of the kernel; no size is 0. */
@@ -119,7 +147,7 @@ function kernelCall(
       wStride: ws[rhsSpec[i + 2]],
       outStride: os[outSpec[i + 2]],
     })),
-  }, out.dtype === "float32" ? 4 : 8);
+  }, dtypeInfo(out.dtype).bytes);
   return {
     kind: "kernel",
     result: 0,

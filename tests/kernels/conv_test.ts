@@ -196,6 +196,43 @@ const SETTINGS: Record<string, Setting> = {
   },
 };
 
+const madd = (x: number, y: number, sum: number): number => sum + x * y;
+
+Deno.test("conv_int32, conv_uint8 and conv_int64 wrap", () => {
+  for (const name of ["features last, strides", "dilations, cropped", "groups", "a long window"]) {
+    const { shape, sizes } = shapeOf(SETTINGS[name]!);
+    const random = randoms(sizes[0] + sizes[1]);
+    const some = (n: number) => Array.from({ length: n }, () => Math.floor(random() * 2 ** 31));
+    const [xs, ws] = [some(sizes[0]), some(sizes[1])];
+    const expected = Array<bigint>(sizes[2]).fill(0n);
+    const { list } = planConv(shape, 8);
+    const product = (x: bigint, y: bigint, sum: bigint) => sum + x * y;
+    runConv<bigint>(list, xs.map(BigInt), ws.map(BigInt), expected, 0n, product);
+    const run = <A extends Int32Array | Uint8Array | BigInt64Array>(
+      kernel: "conv_int32" | "conv_uint8" | "conv_int64",
+      type: ArrayType<A>,
+      of: (values: number[]) => ArrayLike<number> | ArrayLike<bigint>,
+    ): A => {
+      const plan = planConv(shape, type.BYTES_PER_ELEMENT);
+      arena.reset();
+      const x = arena.place(type as ArrayType<never>, of(xs));
+      const w = arena.place(type as ArrayType<never>, of(ws));
+      const out = arena.place(type as ArrayType<never>, sizes[2]);
+      const spec = arena.place(Int32Array, [...plan.list]);
+      const scratch = arena.place(Uint8Array, plan.scratchBytes);
+      arena.kernels[kernel](spec.at, x.at, w.at, out.at, scratch.at);
+      arena.checkGuards(name);
+      return out.data as A;
+    };
+    const longs = run("conv_int64", BigInt64Array, (v) => v.map(BigInt));
+    assertEquals([...longs], expected.map((v) => BigInt.asIntN(64, v)), name);
+    const ints = run("conv_int32", Int32Array, (v) => v);
+    assertEquals([...ints], expected.map((v) => Number(BigInt.asIntN(32, v))), name);
+    const bytes = run("conv_uint8", Uint8Array, (v) => v);
+    assertEquals([...bytes], expected.map((v) => Number(BigInt.asUintN(8, v))), name);
+  }
+});
+
 for (const kind of KINDS) {
   for (const [name, setting] of Object.entries(SETTINGS)) {
     Deno.test(`${kind.name}, ${name}: what its description means`, () => {
@@ -211,7 +248,7 @@ for (const kind of KINDS) {
       const spec = arena.place(Int32Array, [...list]);
       const scratch = arena.place(Uint8Array, scratchBytes);
       const expected = new Float64Array(sizes[2]);
-      runConv(list, x.data, w.data, expected);
+      runConv<number>(list, x.data, w.data, expected, 0, madd);
       arena.kernels[kind.name](spec.at, x.at, w.at, out.at, scratch.at);
       arena.checkGuards(name);
       const terms = shape.features * shape.axes.reduce((n, a) => n * a.window, 1);
@@ -236,10 +273,10 @@ Deno.test("a convolution's description means a convolution", () => {
     axes: [{ size: 3, window: 2, padding: [1, 0] }],
   });
   const out = [0, 0, 0];
-  runConv(planConv(shape, 4).list, [1, 2, 3], [1, 10], out);
+  runConv(planConv(shape, 4).list, [1, 2, 3], [1, 10], out, 0, madd);
   assertEquals(out, [10, 21, 32]);
   const reversed = { ...shape, axes: shape.axes.map((axis) => ({ ...axis, reversed: true })) };
-  runConv(planConv(reversed, 4).list, [1, 2, 3], [1, 10], out);
+  runConv(planConv(reversed, 4).list, [1, 2, 3], [1, 10], out, 0, madd);
   assertEquals(out, [1, 12, 23]);
 });
 

@@ -24,8 +24,8 @@ export function kernelSignature(name: string): KernelSignature | undefined {
 }
 
 function entry(name: string): KernelText {
-  if (!Object.hasOwn(KERNEL_TEXT, name)) {
-    throw new CompileError(`the kernel library has no function ${name}; run \`deno task kernels\``);
+  if (!Object.hasOwn(KERNEL_TEXT, name) || KERNEL_TEXT[name]!.wat === "") {
+    throw new CompileError(`the kernel library has no text of ${name}; run \`deno task kernels\``);
   }
   return KERNEL_TEXT[name]!;
 }
