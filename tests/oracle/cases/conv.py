@@ -166,7 +166,7 @@ WINDOWS = {
     "none": ((2,), (4,), {}),
     "large": ((2, 3, 14, 15), (1, 1, 5, 6), {"window_strides": (1, 1, 2, 1), "padding": ((0, 0), (0, 0), (2, 3), (4, 1))}),
     "over all of two axes": ((2, 4, 13, 12), (1, 1, 13, 12), {}),
-    "over all of one axis, padded": ((3, 30, 12), (1, 32, 3), {"padding": ((0, 0), (1, 1), (-1, 2)), "window_strides": (1, 1, 2)}),
+    "over all of one axis, cropped": ((3, 30, 12), (1, 32, 3), {"padding": ((0, 0), (1, 1), (-1, 2)), "window_strides": (1, 1, 2)}),
 }
 DILATED = {
     "window dilation": ((9,), (3,), {"window_dilation": (2,), "padding": ((1, 2),)}),
@@ -190,7 +190,8 @@ def windows(add):
                 continue  # JAX has no transpose of these
             add(f"grad of lax.reduceWindow/{op}, {name}", lambda x: vn.grad(loss)(x), x, tol=T)
             add(f"second derivative of lax.reduceWindow/{op}, {name}", lambda x: vn.grad(lambda x: np.sum(np.cos(vn.grad(loss)(x))))(x), x, tol=T2)
-            add(f"hessian of lax.reduceWindow/{op}, {name}", lambda x: vn.jacfwd(vn.grad(loss))(x), x, tol=T2)
+            if x.size < 200:
+                add(f"hessian of lax.reduceWindow/{op}, {name}", lambda x: vn.jacfwd(vn.grad(loss))(x), x, tol=T2)
             add(f"vmap of grad of lax.reduceWindow/{op}, {name}", lambda x: vn.vmap(vn.grad(loss))(x), uniform((3, *shape)), tol=T)
         ties = onp.array([1, 3, 3, 2, 3, 3, 1, 1, 1], "float32")
         for dims, options in (((3,), {}), ((2,), {"window_strides": (2,)}), ((4,), {"padding": ((2, 2),)})):
