@@ -8,6 +8,7 @@
 import { InternalError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { type ShapedArray, shapedArray } from "../core/aval.ts";
+import { pruneJaxpr, usedInputs } from "../core/dead_code.ts";
 import { type ClosedJaxpr, closeJaxpr, JaxprVar, makeJaxprOf } from "../core/jaxpr.ts";
 import { type Primitive, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { mergeSplits } from "../core/split.ts";
@@ -132,6 +133,14 @@ export const condP: Primitive<CondParams> = {
     return [outs, outs.map(() => 0)];
   },
   higherOrder: {
+    dce: (usedOuts, { branches }) => {
+      const ins = anyOf(branches.map((b) => usedInputs(b, usedOuts)));
+      return {
+        usedIns: [true, ...ins],
+        usedOuts,
+        params: { branches: branches.map((b) => pruneJaxpr(b, ins, usedOuts)) },
+      };
+    },
     partialEval: (known, operands, _avals, { branches }) => {
       const [index, ...values] = operands;
       if (index === null) throw new InternalError("cond: the index is not known");

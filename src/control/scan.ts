@@ -9,6 +9,7 @@
  */
 import type { NDArray } from "../core/array.ts";
 import { type ShapedArray, shapedArray } from "../core/aval.ts";
+import { pruneJaxpr, usedInputs } from "../core/dead_code.ts";
 import { type ClosedJaxpr, closeJaxpr, hoistConsts, makeJaxprOf } from "../core/jaxpr.ts";
 import { type Primitive, type Tangent, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { type MaybeSplit, takeAxes } from "../core/split.ts";
@@ -269,6 +270,28 @@ export const scanP: Primitive<ScanParams> = {
     return [outs, mappedOuts.map((m, i) => m ? (i < numCarry ? 0 : 1) : null)];
   },
   higherOrder: {
+    dce: (usedOuts, p) => {
+      const { jaxpr, numConsts, numCarry } = p;
+      const usedYs = usedOuts.slice(numCarry);
+      const needs = (carry: readonly boolean[]) =>
+        parts(usedInputs(jaxpr, [...carry, ...usedYs]), numConsts, numCarry);
+      const carry = fixedPoint(usedOuts.slice(0, numCarry), (c) => needs(c)[1]);
+      const outs = [...carry, ...usedYs];
+      if (!outs.includes(false)) return null;
+      const [consts, , xs] = needs(carry);
+      const ins = [...consts, ...carry, ...xs];
+      const count = (mask: readonly boolean[]) => mask.filter(Boolean).length;
+      return {
+        usedIns: ins,
+        usedOuts: outs,
+        params: {
+          ...p,
+          jaxpr: pruneJaxpr(jaxpr, ins, outs),
+          numConsts: count(consts),
+          numCarry: count(carry),
+        },
+      };
+    },
     partialEval: (known, operands, _avals, p) => {
       const { jaxpr, numConsts, numCarry } = p;
       const [kc, ki, kx] = parts(known, numConsts, numCarry);

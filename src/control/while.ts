@@ -5,6 +5,7 @@
  */
 import { DifferentiationError, InternalError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
+import { pruneJaxpr, usedInputs } from "../core/dead_code.ts";
 import { type ClosedJaxpr, hoistConsts } from "../core/jaxpr.ts";
 import { type Primitive, Zero } from "../core/primitive.ts";
 import { bind } from "../core/trace.ts";
@@ -173,6 +174,29 @@ export const whileP: Primitive<WhileParams> = {
     return [outs, outDims];
   },
   higherOrder: {
+    dce: (usedOuts, p) => {
+      const asked = usedInputs(p.condJaxpr, [true]);
+      const condConsts = asked.slice(0, p.condNconsts);
+      const inCond = asked.slice(p.condNconsts);
+      const needs = (carry: readonly boolean[]) => usedInputs(p.bodyJaxpr, carry);
+      const carry = fixedPoint(
+        usedOuts.map((used, i) => used || inCond[i]),
+        (c) => needs(c).slice(p.bodyNconsts),
+      );
+      if (!carry.includes(false)) return null;
+      const bodyConsts = needs(carry).slice(0, p.bodyNconsts);
+      const count = (mask: readonly boolean[]) => mask.filter(Boolean).length;
+      return {
+        usedIns: [...condConsts, ...bodyConsts, ...carry],
+        usedOuts: carry,
+        params: {
+          condJaxpr: pruneJaxpr(p.condJaxpr, [...condConsts, ...carry], [true]),
+          bodyJaxpr: pruneJaxpr(p.bodyJaxpr, [...bodyConsts, ...carry], carry),
+          condNconsts: count(condConsts),
+          bodyNconsts: count(bodyConsts),
+        },
+      };
+    },
     partialEval: (known, operands, _avals, p) => {
       const [kc, kb, ki] = parts(known, p);
       if (kc.includes(false)) {

@@ -139,11 +139,17 @@ export interface HigherOrderRules<P> {
   readonly inline?: (params: P, operands: readonly ShapedArray[]) => ClosedJaxpr;
   /** As `inline`, but only once it is known that some of the results are used: the inner jaxpr may have effects. */
   readonly inlineUsed?: (params: P, operands: readonly ShapedArray[]) => ClosedJaxpr;
-  /** Drops results that nobody uses: gives new parameters and which operands remain. */
-  readonly dce?: (
-    usedOuts: readonly boolean[],
-    params: P,
-  ) => { readonly usedIns: readonly boolean[]; readonly params: P };
+  /** What is left of the operation where some results are not used; `null` for all of it. Asked of operations without effects. */
+  readonly dce?: (usedOuts: readonly boolean[], params: P) => PrunedOperation<P> | null;
+}
+
+/** An operation without what nobody uses. */
+export interface PrunedOperation<P = unknown> {
+  readonly params: P;
+  /** Which operands remain. */
+  readonly usedIns: readonly boolean[];
+  /** Which results remain: those used, and those without which they could not be. */
+  readonly usedOuts: readonly boolean[];
 }
 
 /** What a partial evaluation gives back. */
