@@ -40,7 +40,7 @@ export async function heldTests(): Promise<Held> {
     const source = await Deno.readTextFile(new URL(path, root));
     for (const [, name, rest] of source.matchAll(/["`]equinox\/([^\s:"`]+): (.*)$/gm)) {
       // What a loop puts into the name is left out.
-      const says = rest.replaceAll(/\$\{[^}]*\}/g, "").replace(/["`][^"`]*$/, "");
+      const says = rest.replaceAll(/\$\{[^}]*\}/g, "").replace(/["`][^"`]*$/, "").trim();
       held.set(name, [...held.get(name) ?? [], { path, says }]);
     }
   }
