@@ -186,7 +186,8 @@ export {
   vmap,
   type VmapArgOptions,
 } from "./src/filter/unfiltered.ts";
-export { Device } from "./src/core/device.ts";
+export { Device, type Platform } from "./src/core/device.ts";
+export type { Placement } from "./src/core/placement.ts";
 export {
   type Box,
   makeMesh,

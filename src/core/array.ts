@@ -142,6 +142,7 @@ export interface ArrayMethods {
 
 /** The part of an array that one device has. */
 export interface Shard {
+  /** Which device. */
   readonly device: Device;
   /** Where the part lies in the array: one slice for each axis. */
   readonly index: readonly SliceIndex[];

@@ -18,7 +18,11 @@ export class PartitionSpec {
   /** One entry for each of the first axes. */
   readonly entries: readonly SpecEntry[];
 
-  /** @param entries One for each of the first axes: the name of a mesh axis, several, or `null`. */
+  /**
+   * Says how axes are split.
+   *
+   * @param entries One for each of the first axes: the name of a mesh axis, several, or `null`.
+   */
   constructor(...entries: readonly (SpecEntry | undefined)[]) {
     this.entries = Object.freeze(entries.map((entry, i) => {
       if (entry === null || entry === undefined) return null;
@@ -267,9 +271,14 @@ export abstract class Sharding {
 
 /** All of an array on one device. */
 export class SingleDeviceSharding extends Sharding {
+  /** The one device. */
   override readonly devices: readonly Device[];
 
-  /** @param device Where the array is. */
+  /**
+   * Names the device.
+   *
+   * @param device Where the array is.
+   */
   constructor(readonly device: Device) {
     super();
     if (!(device instanceof Device)) {
@@ -277,13 +286,17 @@ export class SingleDeviceSharding extends Sharding {
     }
     this.devices = [device];
   }
+  /** As there is no other device. */
   override get isFullyReplicated(): boolean {
     return true;
   }
+  /** Any shape will do. */
   override checkShape(): void {}
+  /** All of the array. */
   override boxes(shape: Shape): readonly Box[] {
     return [shape.map((n) => [0, n] as const)];
   }
+  /** The kind, and the device. */
   override toString(): string {
     return `SingleDeviceSharding(${this.device})`;
   }
@@ -334,9 +347,11 @@ export class NamedSharding extends Sharding {
       );
     }
   }
+  /** The devices of the mesh, row-major. */
   override get devices(): readonly Device[] {
     return this.mesh.devices;
   }
+  /** Whether no axis is cut into more than one part. */
   override get isFullyReplicated(): boolean {
     return this.spec.entries.every((_, i) => this.parts(i) === 1);
   }
@@ -346,6 +361,7 @@ export class NamedSharding extends Sharding {
     return this.spec.namesOf(axis).reduce((n, name) => n * this.mesh.sizeOf(name), 1);
   }
 
+  /** Every axis that the spec names must be there, and cut into equal parts. */
   override checkShape(shape: Shape, where: string): void {
     const { entries } = this.spec;
     if (entries.length > shape.length) {
@@ -366,10 +382,10 @@ export class NamedSharding extends Sharding {
     });
   }
 
+  /** The part of each device, from its place along each mesh axis. */
   override boxes(shape: Shape): readonly Box[] {
     const { axisNames, axisSizes } = this.mesh;
     return this.devices.map((_, number) => {
-      // The device's place along each mesh axis.
       const place = new Map<string, number>();
       for (let axis = axisNames.length - 1, rest = number; axis >= 0; axis--) {
         place.set(axisNames[axis], rest % axisSizes[axis]);
@@ -384,6 +400,7 @@ export class NamedSharding extends Sharding {
     });
   }
 
+  /** The mesh, and the spec. */
   override toString(): string {
     return `NamedSharding(${this.mesh}, ${this.spec})`;
   }
