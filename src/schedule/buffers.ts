@@ -241,8 +241,10 @@ class Planner {
           ) continue;
           const last = this.lastRead.get(input) ?? -1;
           if (last > slot.start || (wish !== "any" && last !== slot.start)) continue;
-          if (wish === "part" && !this.isMadeOf(v, input, slot.start)) continue;
-          if (last === slot.start && !this.canReplace(input, slot.start, v)) continue;
+          // What is written there first may be another value, whose place the output takes later.
+          const { start, members } = slot;
+          if (wish === "part" && !members.some((m) => this.isMadeOf(m, input, start))) continue;
+          if (last === start && !members.some((m) => this.canReplace(input, start, m))) continue;
           this.takeOver(slot, input);
           break;
         }
