@@ -110,11 +110,19 @@ function reshapeRule({ invars: [x], outvars: [v] }: JaxprEqn, def: Definitions):
   return { primitive: reshapeP, invars: [origin], params: { newSizes: v.aval.shape } };
 }
 
-function transposeRule({ invars: [x], params }: JaxprEqn, def: Definitions): Rewrite {
+function transposeRule(eqn: JaxprEqn, def: Definitions): Rewrite {
+  const { invars: [x], outvars: [v], params } = eqn;
   const { permutation } = params as unknown as TransposeParams;
   if (permutation.every((p, k) => p === k)) return x;
   const before = def(x);
-  if (before?.primitive !== transposeP) return null;
+  if (before?.primitive !== transposeP) {
+    // Axes of one element may stand anywhere: nothing moves.
+    const long = permutation.filter((p) => x.aval.shape[p] !== 1);
+    const stays = long.every((p, k) => k === 0 || long[k - 1] < p);
+    if (!stays) return null;
+    return reshapeRule(eqn, def) ??
+      { primitive: reshapeP, invars: [x], params: { newSizes: v.aval.shape } };
+  }
   const inner = (before.params as unknown as TransposeParams).permutation;
   const both = permutation.map((p) => inner[p]);
   const [origin] = before.invars;

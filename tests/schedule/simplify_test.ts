@@ -46,6 +46,7 @@ Deno.test("what changes no value goes", () => {
     (x) => transpose(transpose(x, [1, 0]), [1, 0]),
     (x) => reshape(reshape(x, [12]), [3, 4]),
     (x) => squeeze(reshape(x, [3, 1, 4]), [1]),
+    (x) => squeeze(transpose(reshape(x, [3, 1, 4]), [1, 0, 2]), [0]),
     (x) => x.mul(np.ones([3, 4])),
   ];
   for (const fn of gone) {
