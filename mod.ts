@@ -74,6 +74,7 @@ export type { CheckpointPolicy, Offloadable, Saving } from "./src/transform/rema
 export { filterPmap, type PmapOptions, type Pmapped } from "./src/filter/pmap.ts";
 export { filterVmap, type VmapOptions } from "./src/filter/vmap.ts";
 export { filterEvalShape, filterMakeJaxpr } from "./src/filter/eval_shape.ts";
+export { Complex } from "./src/core/complex.ts";
 export { ShapeDtypeStruct, type Structs } from "./src/filter/struct.ts";
 export { filterJvp } from "./src/filter/forward.ts";
 export { filterVjp } from "./src/filter/reverse.ts";

@@ -63,6 +63,7 @@ export function bindCond(
 /** `cond`: operands are the branch's index (0-d int32, clamped), then what every branch takes. */
 export const condP: Primitive<CondParams> = {
   name: "cond",
+  onParts: "stored",
   abstractEval: (_ins, { branches }) =>
     branches[0].outAvals.map((aval, i) =>
       shapedArray(aval.shape, aval.dtype, branches.every((b) => b.outAvals[i].weakType))

@@ -78,6 +78,7 @@ function stacked(aval: ShapedArray, length: number): ShapedArray {
 /** `scan`: operands are consts, the initial carry, and arrays to scan over; results the final carry and stacked outputs. */
 export const scanP: Primitive<ScanParams> = {
   name: "scan",
+  onParts: "stored",
   abstractEval: (_ins, { jaxpr, length, numCarry }) =>
     jaxpr.outAvals.map((aval, i) => i < numCarry ? aval : stacked(aval, length)),
   lower: (reads, _ins, outs, { jaxpr, length, reverse, numConsts, numCarry }) => {

@@ -50,6 +50,7 @@ export function bindWhile(operands: readonly NDArray[], p: WhileParams): readonl
 /** `while`: operands are consts of the condition, consts of the body, the initial carry; results the final carry. */
 export const whileP: Primitive<WhileParams> = {
   name: "while",
+  onParts: "stored",
   abstractEval: (_ins, { bodyJaxpr }) => bodyJaxpr.outAvals,
   lower: (reads, _ins, outs, p) => {
     const call = {

@@ -8,6 +8,7 @@
  */
 import { TracerError } from "../errors.ts";
 import { arrayBrand, equalsKey } from "../tree/brands.ts";
+import type { Complex } from "./complex.ts";
 import { nbytesOf, type Shape, type ShapedArray } from "./aval.ts";
 import type { Device } from "./device.ts";
 import { type Placement, shardingOf } from "./placement.ts";
@@ -15,7 +16,7 @@ import { type Sharding, SingleDeviceSharding } from "./sharding.ts";
 import type { DType, HostScalar, TypedArray } from "./dtype.ts";
 
 /** What arithmetic takes beside arrays: host scalars, which are weakly typed, and TypedArrays. */
-export type ArrayLike = NDArray | HostScalar | TypedArray;
+export type ArrayLike = NDArray | HostScalar | Complex | TypedArray;
 
 /** An index that `get` and `at` take; see `numpy/indexing.ts`. */
 export type Index = number | null | "..." | SliceIndex | NDArray | readonly number[] | boolean;
@@ -249,7 +250,7 @@ export abstract class NDArray implements Disposable {
   /** The elements as nested lists (a bare scalar for a 0-d array). */
   abstract tolist(): NestedList;
   /** The only element of a one-element array. */
-  abstract item(): number;
+  abstract item<T extends number | Complex = number>(): T;
   /** Whether {@linkcode delete} or a donation has taken the elements away. */
   abstract readonly isDeleted: boolean;
   /** Frees the elements now; any later use throws a `DonatedError`. */
@@ -389,4 +390,4 @@ export abstract class NDArray implements Disposable {
 }
 
 /** Nested lists of host scalars. */
-export type NestedList = HostScalar | NestedList[];
+export type NestedList = HostScalar | Complex | NestedList[];

@@ -4,7 +4,7 @@
  * @module
  */
 import { ShapeError } from "../errors.ts";
-import { type DType, dtypeInfo } from "./dtype.ts";
+import { type DType, dtypeInfo, isComplex, partOf } from "./dtype.ts";
 
 /** A tuple of dimension sizes. */
 export type Shape = readonly number[];
@@ -24,6 +24,11 @@ export interface ShapedArray {
   readonly size: number;
   /** A small number of its own, usable as a key. */
   readonly id: number;
+  /**
+   * How the elements lie in memory: as an array of this aval. A complex array is one of its parts, with a last axis of size 2; every
+   * other aval is its own.
+   */
+  readonly stored: ShapedArray;
 }
 
 const interned = new Map<string, ShapedArray>();
@@ -40,14 +45,18 @@ export function shapedArray(shape: Shape, dtype: DType, weakType = false): Shape
         );
       }
     }
-    aval = Object.freeze({
+    const made = {
       shape: Object.freeze([...shape]),
       dtype,
       weakType,
       size: sizeOf(shape),
       id: interned.size,
-    });
-    interned.set(key, aval);
+    } as { -readonly [name in keyof ShapedArray]: ShapedArray[name] };
+    interned.set(key, made);
+    made.stored = isComplex(dtype)
+      ? shapedArray([...shape, 2], partOf(dtype), weakType)
+      : made;
+    aval = Object.freeze(made);
   }
   return aval;
 }

@@ -25,11 +25,13 @@ export type DType =
   | "uint32"
   | "uint64"
   | "bool"
+  | "complex64"
+  | "complex128"
   /** An element of a typed PRNG key array (`key<fry>`): 64 opaque bits. */
   | "key<fry>";
 
 /** What family an element type belongs to. */
-export type DTypeKind = "bool" | "unsigned" | "signed" | "floating" | "key";
+export type DTypeKind = "bool" | "unsigned" | "signed" | "floating" | "complex" | "key";
 
 /** A TypedArray able to hold some {@linkcode DType}. */
 export type TypedArray =
@@ -79,6 +81,8 @@ const infos: Readonly<Record<DType, DTypeInfo>> = {
   "bfloat16": info("floating", 2, "bf16", "float32"),
   "float32": info("floating", 4, "f32", "float32"),
   "float64": info("floating", 8, "f64", "float64"),
+  "complex64": info("complex", 8, "c64", "complex64"),
+  "complex128": info("complex", 16, "c128", "complex128"),
   "key<fry>": info("key", 8, "key<fry>", "key<fry>"),
 };
 
@@ -97,6 +101,8 @@ export const numericDTypes: readonly DType[] = [
   "uint32",
   "uint64",
   "bool",
+  "complex64",
+  "complex128",
 ];
 
 /** Facts about a dtype. */
@@ -120,9 +126,25 @@ export function isFloating(dtype: DType): boolean {
   return infos[dtype].kind === "floating";
 }
 
-/** Whether a dtype is differentiable: floating, or (once there) complex. */
+/** Whether a dtype is complex. */
+export function isComplex(dtype: DType): boolean {
+  return infos[dtype].kind === "complex";
+}
+
+/** Whether a dtype is differentiable: floating or complex. */
 export function isInexact(dtype: DType): boolean {
-  return infos[dtype].kind === "floating";
+  const { kind } = infos[dtype];
+  return kind === "floating" || kind === "complex";
+}
+
+/** The dtype of the real and the imaginary part; of a dtype that is not complex, itself. */
+export function partOf(dtype: DType): DType {
+  return dtype === "complex64" ? "float32" : dtype === "complex128" ? "float64" : dtype;
+}
+
+/** The complex dtype whose parts have at least the precision of a dtype. */
+export function complexOf(dtype: DType): "complex64" | "complex128" {
+  return dtype === "complex128" || dtype === "float64" || isBig(dtype) ? "complex128" : "complex64";
 }
 
 /** Whether a dtype is a float of 16 bits. */
@@ -133,7 +155,7 @@ export function isHalf(dtype: DType): boolean {
 /** Whether an element is held as a `bigint`. */
 export function isBig(dtype: DType): boolean {
   const { bytes, kind } = infos[dtype];
-  return bytes === 8 && kind !== "floating";
+  return bytes === 8 && kind !== "floating" && kind !== "complex";
 }
 
 /** The dtype in which elements of another are computed with; see `wide` of {@linkcode dtypeInfo}. */
@@ -207,11 +229,14 @@ const above: Readonly<Record<string, readonly string[]>> = {
   "int16": ["int32"],
   "int32": ["int64"],
   "int64": ["float*"],
-  "float*": ["float16", "bfloat16"],
+  "float*": ["float16", "bfloat16", "complex*"],
   "float16": ["float32"],
   "bfloat16": ["float32"],
-  "float32": ["float64"],
-  "float64": [],
+  "float32": ["float64", "complex64"],
+  "float64": ["complex128"],
+  "complex*": ["complex64"],
+  "complex64": ["complex128"],
+  "complex128": [],
 };
 
 /** All points that a point is not above, i.e. itself and what it leads to. */
@@ -231,12 +256,16 @@ function join(a: string, b: string): string {
 }
 
 /** The dtype that a weakly typed operand has where nothing else decides it. */
-const defaults: Readonly<Record<string, DType>> = { "int*": "int32", "float*": "float32" };
+const defaults: Readonly<Record<string, DType>> = {
+  "int*": "int32",
+  "float*": "float32",
+  "complex*": "complex64",
+};
 
 function pointOf({ dtype, weakType }: PromotionType): string {
   const { kind } = infos[dtype];
   if (!weakType || kind === "bool") return dtype;
-  return kind === "floating" ? "float*" : "int*";
+  return kind === "complex" ? "complex*" : kind === "floating" ? "float*" : "int*";
 }
 
 const joins = new Map<string, PromotionType>();
@@ -262,7 +291,7 @@ function joinTypes(a: PromotionType, b: PromotionType): PromotionType {
   }
   const point = join(pointOf(a), pointOf(b));
   if (!(point in defaults)) return { dtype: point as DType, weakType: false };
-  // A weak operand above a strong one keeps its own dtype.
+  // A weak operand above a strong one keeps its own dtype; beside a weak one below, too.
   const weak = a.weakType ? a : b;
   if (weak.weakType) return { dtype: weak.dtype, weakType: true };
   return { dtype: "float64", weakType: true }; // uint64 with a signed integer: the float of as many bits
@@ -270,13 +299,15 @@ function joinTypes(a: PromotionType, b: PromotionType): PromotionType {
 
 /**
  * The TypedArray class that holds a dtype's elements: `bool` in bytes 0 and 1, keys in 64 bits, `bfloat16`, which no
- * class knows, in its 16 bits.
+ * class knows, in its 16 bits, complex numbers as real and imaginary parts in turn.
  */
 export function typedArrayClass(dtype: DType) {
   switch (dtype) {
     case "float32":
+    case "complex64":
       return Float32Array;
     case "float64":
+    case "complex128":
       return Float64Array;
     case "float16":
       return Float16Array;

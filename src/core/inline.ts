@@ -20,7 +20,13 @@ import type { AnyPrimitive } from "./primitive.ts";
 /** Tells which jaxpr stands for an equation, if any: `undefined` where none ever stands for the primitive, `null` where not this time. */
 export type Inliner = (
   primitive: AnyPrimitive,
-) => ((params: unknown, operands: readonly ShapedArray[]) => ClosedJaxpr | null) | undefined;
+) =>
+  | ((
+    params: unknown,
+    operands: readonly ShapedArray[],
+    results: readonly ShapedArray[],
+  ) => ClosedJaxpr | null)
+  | undefined;
 
 /**
  * Splices in the inner jaxpr of every equation whose primitive says which one stands for it.
@@ -64,7 +70,11 @@ function splice(
   const read = (x: Atom) => x instanceof JaxprVar ? env.get(x) ?? x : x;
   for (const eqn of eqns) {
     const invars = eqn.invars.map(read);
-    const standIn = inliner(primitiveOf(eqn))?.(eqn.params, invars.map((x) => x.aval)) ?? null;
+    const standIn = inliner(primitiveOf(eqn))?.(
+      eqn.params,
+      invars.map((x) => x.aval),
+      eqn.outvars.map((v) => v.aval),
+    ) ?? null;
     if (standIn !== null) {
       const inner = hoistConsts(standIn).jaxpr;
       if (inner.invars.length !== invars.length) {

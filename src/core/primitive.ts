@@ -70,6 +70,27 @@ export type BatchRule<P> = (
   axisName: AxisName | null,
 ) => readonly [outs: readonly NDArray[], dims: readonly (number | null)[]];
 
+/** The real and the imaginary part of a complex array: arrays of one shape and dtype. */
+export interface Parts {
+  readonly re: NDArray;
+  readonly im: NDArray;
+}
+
+/** Whether a value is the parts of a complex one. */
+export function isParts(x: NDArray | Parts): x is Parts {
+  return "re" in x;
+}
+
+/**
+ * What an operation does with complex numbers: from the parts of its complex operands, and its other operands as they are, to the
+ * parts of its complex results. `"each"`: the same with each part, by itself. `"stored"`: its own lowering serves, given avals of
+ * arrays as they lie in memory (`ShapedArray.stored`).
+ */
+export type PartsRule<P> =
+  | "each"
+  | "stored"
+  | ((operands: readonly (NDArray | Parts)[], params: P) => readonly (NDArray | Parts)[]);
+
 /** What stands for an operation on operands of given shapes and dtypes: a function of arrays, made of other operations. */
 export type Expansion = (operands: readonly NDArray[]) => readonly NDArray[];
 
@@ -89,6 +110,8 @@ export interface Primitive<P = unknown> {
    * lowered as it stands. Transformations do not see it: it is asked for when all of them are done.
    */
   readonly expand?: (operands: readonly ShapedArray[], params: P) => Expansion | null;
+  /** What it does with complex numbers; absent where they have no meaning for it, which is then said. */
+  readonly onParts?: PartsRule<P>;
   readonly jvp?: JvpRule<P>;
   readonly transpose?: TransposeRule<P>;
   readonly batch?: BatchRule<P>;

@@ -9,6 +9,7 @@
  * @module
  */
 import { InternalError, TracerError } from "../errors.ts";
+import type { Complex } from "./complex.ts";
 import { NDArray, type NDArray as NDArrayType, type NestedList } from "./array.ts";
 import { formatAval, type ShapedArray } from "./aval.ts";
 import type { DType, HostScalar, TypedArray } from "./dtype.ts";
@@ -63,7 +64,7 @@ export abstract class Tracer extends NDArray {
   override tolist(): NestedList {
     throw this.concretization("cannot read the elements of");
   }
-  override item(): number {
+  override item<T extends number | Complex = number>(): T {
     throw this.concretization("cannot take the host value of");
   }
   override get isDeleted(): boolean {

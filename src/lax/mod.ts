@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from "./complex.ts";
 export * from "./elementwise.ts";
 export * from "./reductions.ts";
 export * from "./structure.ts";

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { ArgumentError, ShapeError } from "../errors.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import { type ArrayLike, NDArray } from "../core/array.ts";
 import { formatAval } from "../core/aval.ts";
 import type { Shape } from "../core/aval.ts";
+import { Complex } from "../core/complex.ts";
 import type { Device } from "../core/device.ts";
 import type { Sharding } from "../core/sharding.ts";
 import {
@@ -15,6 +16,7 @@ import {
   type DType,
   type HostScalar,
   isBig,
+  isComplex,
   isFloating,
   type TypedArray,
   typedArrayClass,
@@ -23,7 +25,7 @@ import { getEvaluator } from "../core/trace.ts";
 import { literal } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { copy as copyOp } from "../ops/shape.ts";
-import { broadcastInDim, iota, reshape } from "../ops/shape.ts";
+import { broadcastInDim, iota, type IotaParams, reshape } from "../ops/shape.ts";
 import * as arith from "../ops/arith.ts";
 import * as logic from "../ops/logic.ts";
 import { concatenate } from "../ops/dynamic.ts";
@@ -73,7 +75,7 @@ export function checkShape(shape: unknown, where: string): Shape {
 /**
  * An array of nested lists, a TypedArray (1-d, its dtype kept), a number or another array.
  *
- * Numbers give float32, booleans bool, bigints int64, unless `dtype` says otherwise; lists of arrays are stacked.
+ * Numbers give float32, booleans bool, bigints int64, a {@linkcode Complex} among them complex64, unless `dtype` says otherwise; lists of arrays are stacked.
  *
  * @throws {ShapeError} Where nested lists have different lengths.
  *
@@ -98,7 +100,7 @@ function arrayOf(x: ArrayInput, options: DTypeOptions, where: string): NDArray {
     return dtype === null ? made : convertElementType(made, dtype);
   }
   if (!Array.isArray(x)) {
-    if (!isHostScalar(x)) {
+    if (!isElement(x)) {
       throw new ArgumentError(
         `${where}: expected lists, a TypedArray or a number; got ${String(x)}`,
       );
@@ -108,7 +110,7 @@ function arrayOf(x: ArrayInput, options: DTypeOptions, where: string): NDArray {
   const shape: number[] = [];
   const flat: unknown[] = [];
   collect(x, 0, shape, flat, where, "");
-  if (flat.every(isHostScalar)) return fromFlat(flat, shape, dtype ?? naturalDType(flat));
+  if (flat.every(isElement)) return fromFlat(flat, shape, dtype ?? naturalDType(flat));
   // Lists that hold arrays: bring all to one dtype and stack.
   const target = dtype ?? resultType(flat as ArrayLike[], where).dtype;
   const parts = flat.map((part) => {
@@ -148,7 +150,7 @@ function collect(
       if (shape.length > depth + 1) {
         throw new ShapeError(`${where}: x${path} mixes lists and scalars`);
       }
-      if (!isHostScalar(part) && !(part instanceof NDArray) && !isTypedArray(part)) {
+      if (!isElement(part) && !(part instanceof NDArray) && !isTypedArray(part)) {
         throw new ArgumentError(
           `${where}: x${path}[${i}] is no number and no array: got ${String(part)}`,
         );
@@ -158,13 +160,28 @@ function collect(
   });
 }
 
-function naturalDType(flat: readonly HostScalar[]): DType {
+function isElement(x: unknown): x is HostScalar | Complex {
+  return isHostScalar(x) || x instanceof Complex;
+}
+
+function naturalDType(flat: readonly (HostScalar | Complex)[]): DType {
+  if (flat.some((v) => v instanceof Complex)) return "complex64";
   if (flat.length > 0 && flat.every((v) => typeof v === "boolean")) return "bool";
   if (flat.length > 0 && flat.every((v) => typeof v === "bigint")) return "int64";
   return "float32";
 }
 
-function fromFlat(flat: readonly HostScalar[], shape: Shape, dtype: DType): NDArray {
+function fromFlat(flat: readonly (HostScalar | Complex)[], shape: Shape, dtype: DType): NDArray {
+  if (isComplex(dtype)) {
+    const pairs = flat.flatMap((v) => v instanceof Complex ? [v.re, v.im] : [Number(v), 0]);
+    const data = (typedArrayClass(dtype) as Float32ArrayConstructor).from(pairs);
+    return getEvaluator().fromTypedArray(data, shape, dtype);
+  }
+  if (flat.some((v) => v instanceof Complex)) {
+    throw new DTypeError(
+      `numpy.array: complex numbers do not fit ${dtype}; make a complex array and take numpy.real of it`,
+    );
+  }
   const data = new (typedArrayClass(dtype))(flat.length) as TypedArray;
   if (isBig(dtype)) {
     flat.forEach((v, i) =>
@@ -191,7 +208,9 @@ export function full(
   const where = "numpy.full";
   const dtype = dtypeOption(options, where);
   const sizes = checkShape(shape, where);
-  const fill = isHostScalar(value)
+  const fill = value instanceof Complex
+    ? toDType(value, dtype ?? "complex64", false, where)
+    : isHostScalar(value)
     ? literal(
       value,
       dtype ??
@@ -265,11 +284,11 @@ export function arange(start: number, ...rest: (number | DTypeOptions | undefine
   if (step === 0) throw new ArgumentError(`${where}: step must not be 0`);
   const whole = [from, to, step].every(Number.isInteger);
   const dtype = dtypeOption(options, where) ?? (whole ? "int32" : "float32");
-  if (dtype === "bool" || dtype === "key<fry>") {
+  if (dtype === "bool" || dtype === "key<fry>" || isComplex(dtype)) {
     throw new ArgumentError(`${where}: dtype must be a number's; got ${dtype}`);
   }
   const size = Math.max(0, Math.ceil((to - from) / step));
-  const count = iota(dtype, [size]);
+  const count = iota(dtype as IotaParams["dtype"], [size]);
   const scaled = step === 1 ? count : arith.mul(count, literal(step, dtype));
   return from === 0 ? scaled : arith.add(scaled, literal(from, dtype));
 }

@@ -11,10 +11,10 @@ import {
   type DType,
   dtypeInfo,
   isFloating,
+  partOf,
   promoteTypes as promotePair,
 } from "../core/dtype.ts";
 import { literal } from "../ops/common.ts";
-import { zerosLike } from "./creation.ts";
 import { asArray, normalizeAxis, resultType as resultOf } from "./promote.ts";
 
 /** The ratio of a circle's circumference to its diameter. */
@@ -78,12 +78,12 @@ function dtypeOf(x: DType | NDArray, where: string): DType {
 }
 
 /**
- * The limits of a floating dtype, or of an array's.
+ * The limits of a floating dtype (of the parts, for a complex one), or of an array's.
  *
- * @throws {DTypeError} Where it is not floating.
+ * @throws {DTypeError} Where it is neither.
  */
 export function finfo(dtype: DType | NDArray): FloatInfo {
-  const d = dtypeOf(dtype, "numpy.finfo");
+  const d = partOf(dtypeOf(dtype, "numpy.finfo"));
   if (!isFloating(d)) {
     throw new DTypeError(
       `numpy.finfo: dtype must be floating; got ${d}. For integers use numpy.iinfo`,
@@ -179,9 +179,9 @@ const categories: Readonly<Record<DTypeCategory, (kind: string) => boolean>> = {
   integer: (kind) => kind === "signed" || kind === "unsigned",
   signedinteger: (kind) => kind === "signed",
   unsignedinteger: (kind) => kind === "unsigned",
-  inexact: (kind) => kind === "floating",
+  inexact: (kind) => kind === "floating" || kind === "complex",
   floating: (kind) => kind === "floating",
-  complexfloating: () => false,
+  complexfloating: (kind) => kind === "complex",
 };
 
 /** Whether a dtype is another, or belongs to a kind such as `"integer"` or `"floating"`. */
@@ -209,7 +209,7 @@ const kinds: Readonly<Record<DTypeKindName, (kind: string) => boolean>> = {
   "unsigned integer": categories.unsignedinteger,
   "integral": categories.integer,
   "real floating": categories.floating,
-  "complex floating": () => false,
+  "complex floating": categories.complexfloating,
   "numeric": categories.number,
 };
 
@@ -241,7 +241,7 @@ export function canCast(
   if (a === b || casting === "unsafe") return true;
   if (casting === "no" || casting === "equiv") return false;
   const [p, q] = [dtypeInfo(a), dtypeInfo(b)];
-  const height = { bool: 0, unsigned: 1, signed: 2, floating: 3, key: 9 };
+  const height = { bool: 0, unsigned: 1, signed: 2, floating: 3, complex: 4, key: 9 };
   if (p.kind === "key" || q.kind === "key") return false;
   if (casting === "same_kind") return height[p.kind] <= height[q.kind];
   if (p.kind === "bool") return true;
@@ -249,6 +249,7 @@ export function canCast(
   if (height[p.kind] > height[q.kind]) return false;
   // An integer must fit the mantissa; NumPy lets 64 bits pass for float64.
   if (q.kind === "floating") return p.bytes < q.bytes || q.bytes === 8;
+  if (q.kind === "complex") return canCast(from, partOf(to));
   return p.bytes < q.bytes;
 }
 
@@ -271,21 +272,3 @@ export function size(
   const axis = typeof options === "object" ? options?.axis ?? null : options;
   return axis === null ? a.size : a.shape[normalizeAxis(axis, a.ndim, "numpy.size")];
 }
-
-/** The real part: `x` itself, since there are no complex dtypes yet. */
-export function real(x: ArrayLike): NDArray {
-  return asArray(x, "numpy.real");
-}
-
-/** The imaginary part: zeros, since there are no complex dtypes yet. */
-export function imag(x: ArrayLike): NDArray {
-  return zerosLike(x);
-}
-
-/** The complex conjugate: `x` itself, since there are no complex dtypes yet. */
-export function conj(x: ArrayLike): NDArray {
-  return asArray(x, "numpy.conj");
-}
-
-/** {@linkcode conj}. */
-export const conjugate = conj;

@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./creation.ts";
+export * from "./complex.ts";
 export * from "./ufuncs.ts";
 export * from "./elementary.ts";
 export * from "./reductions.ts";

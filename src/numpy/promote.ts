@@ -12,17 +12,22 @@ import {
   dtypeOfTypedArray,
   type HostScalar,
   isBig,
+  isComplex,
   isFloating,
+  isInexact,
+  partOf,
   isSigned,
   promoteTypes,
   type PromotionType,
   type TypedArray,
 } from "../core/dtype.ts";
 import { currentChecks } from "../core/checks.ts";
+import { Complex } from "../core/complex.ts";
 import { getEvaluator } from "../core/trace.ts";
 import { literal } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { broadcastInDim, reshape } from "../ops/shape.ts";
+import { complex } from "../ops/parts.ts";
 
 /** Whether a value is a host scalar. */
 export function isHostScalar(x: unknown): x is HostScalar {
@@ -47,6 +52,12 @@ function refuse(x: unknown, where: string): ArgumentError {
   return new ArgumentError(`${where}: expected an array or a number; got ${came}${hint}`);
 }
 
+/** A complex number of the host as a 0-d array. */
+function ofComplex({ re, im }: Complex, dtype: DType, weakType: boolean): NDArray {
+  const part = partOf(dtype);
+  return complex(literal(re, part, weakType), literal(im, part, weakType));
+}
+
 /** An array of what a user gave: a weakly typed 0-d one for a host number. */
 export function asArray(x: ArrayLike, where: string): NDArray {
   if (x instanceof NDArray) return x;
@@ -58,6 +69,7 @@ export function asArray(x: ArrayLike, where: string): NDArray {
     case "boolean":
       return literal(x, "bool");
     default:
+      if (x instanceof Complex) return ofComplex(x, "complex64", true);
       if (isTypedArray(x)) {
         return getEvaluator().fromTypedArray(x, [x.length], dtypeOfTypedArray(x, where));
       }
@@ -76,6 +88,7 @@ function promotionTypeOf(x: ArrayLike, integral: boolean, where: string): Promot
     case "boolean":
       return { dtype: "bool", weakType: false };
     default:
+      if (x instanceof Complex) return { dtype: "complex64", weakType: true };
       if (isTypedArray(x)) return { dtype: dtypeOfTypedArray(x, where), weakType: false };
       throw refuse(x, where);
   }
@@ -85,7 +98,8 @@ function promotionTypeOf(x: ArrayLike, integral: boolean, where: string): Promot
 export function resultType(xs: readonly ArrayLike[], where: string): PromotionType {
   const integral = xs.some((x) => typeof x !== "number") && xs.every((x) => {
     if (typeof x === "number") return true;
-    if (x instanceof NDArray) return !isFloating(x.dtype);
+    if (x instanceof Complex) return false;
+    if (x instanceof NDArray) return !isInexact(x.dtype);
     return !isTypedArray(x) || !isFloating(dtypeOfTypedArray(x, where));
   });
   const types = xs.map((x) => promotionTypeOf(x, integral, where));
@@ -108,6 +122,7 @@ function refuseMixed(types: readonly PromotionType[], where: string): void {
 /** An operand converted to a dtype. */
 export function toDType(x: ArrayLike, dtype: DType, weakType: boolean, where: string): NDArray {
   if (isHostScalar(x)) return literal(hostCast(x, dtype), dtype, weakType);
+  if (x instanceof Complex && isComplex(dtype)) return ofComplex(x, dtype, weakType);
   const array = asArray(x, where);
   return array.dtype === dtype ? array : convertElementType(array, dtype, weakType);
 }
@@ -115,7 +130,7 @@ export function toDType(x: ArrayLike, dtype: DType, weakType: boolean, where: st
 /** A host scalar as a literal of a dtype wants it. */
 function hostCast(x: HostScalar, dtype: DType): HostScalar {
   if (dtype === "bool") return Boolean(x);
-  if (isFloating(dtype)) return Number(x);
+  if (isInexact(dtype)) return Number(x);
   // Integers wrap around, as conversions between integers do.
   const whole = typeof x === "bigint" ? x : BigInt(Math.trunc(Number(x)));
   const wrap = isSigned(dtype) ? BigInt.asIntN : BigInt.asUintN;
@@ -140,9 +155,9 @@ export function toInexact(x: ArrayLike, where: string): NDArray {
   return promoteInexact([x], where)[0];
 }
 
-/** The floating dtype in which functions of another compute: int64 has as many bits as float64. */
+/** The floating or complex dtype in which functions of another compute: int64 has as many bits as float64. */
 export function inexactDType(dtype: DType): DType {
-  if (isFloating(dtype)) return dtype;
+  if (isInexact(dtype)) return dtype;
   return isBig(dtype) ? "float64" : "float32";
 }
 

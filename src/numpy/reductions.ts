@@ -9,7 +9,9 @@ import {
   checkDType,
   type DType,
   dtypeInfo,
+  isComplex,
   isFloating,
+  isInexact,
   isInteger,
   isSigned,
 } from "../core/dtype.ts";
@@ -18,6 +20,7 @@ import { lit, literal } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { sqrt } from "../ops/elementary.ts";
 import * as logic from "../ops/logic.ts";
+import { imag, real } from "../ops/parts.ts";
 import * as ops from "../ops/reduce.ts";
 import { broadcastInDim, reduceSum, reshape } from "../ops/shape.ts";
 import {
@@ -211,7 +214,7 @@ export function mean(x: ArrayLike, options?: AxisOr<MeanOptions>): NDArray {
   const dtype = o.dtype === undefined
     ? inexactDType(a.dtype)
     : checkDType(o.dtype, `${name}: options.dtype`);
-  const computeIn: DType = isFloating(dtype) ? dtype : "float32";
+  const computeIn: DType = isInexact(dtype) ? dtype : "float32";
   const axes = normalizeAxes(o.axis, a.ndim, name);
   const total = reduceSum(
     masked(
@@ -251,10 +254,13 @@ export function variance(x: ArrayLike, options?: AxisOr<VarOptions>): NDArray {
   const center = mean(b, { axis: axes, keepdims: true, ...part });
   const kept = a.shape.map((_, i) => i);
   const deviation = arith.sub(b, broadcastInDim(center, a.shape, kept));
-  const total = sum(arith.square(deviation), { axis: axes, ...part });
+  const squares = isComplex(dtype)
+    ? arith.add(arith.square(real(deviation)), arith.square(imag(deviation)))
+    : arith.square(deviation);
+  const total = sum(squares, { axis: axes, ...part });
   const divisor = arith.sub(
-    count(a, axes, o.where, dtype, name),
-    lit(b, o.ddof ?? o.correction ?? 0),
+    count(a, axes, o.where, squares.dtype, name),
+    lit(squares, o.ddof ?? o.correction ?? 0),
   );
   return keep(arith.div(total, divisor), a.shape, axes, o.keepdims);
 }

@@ -5,7 +5,7 @@
  */
 import { DTypeError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
-import { isFloating, isSigned } from "../core/dtype.ts";
+import { isFloating, isInexact, isSigned } from "../core/dtype.ts";
 import * as arith from "../ops/arith.ts";
 import { lit } from "../ops/common.ts";
 import { bitcastConvertType, convertElementType } from "../ops/convert.ts";
@@ -145,10 +145,10 @@ export function power(x: ArrayLike, y: ArrayLike): NDArray {
   if (typeof y === "number" && Number.isInteger(y) && Math.abs(y) <= 2 ** 31) {
     const base = asArray(x, where);
     const numeric = base.dtype === "bool" ? convertElementType(base, "int32", true) : base;
-    if (isFloating(numeric.dtype) || y >= 0) return arith.integerPow(numeric, y);
+    if (isInexact(numeric.dtype) || y >= 0) return arith.integerPow(numeric, y);
   }
   const [a, b] = numberPair(x, y, where);
-  if (isFloating(a.dtype)) return el.pow(fullLike(a, b.shape), b);
+  if (isInexact(a.dtype)) return el.pow(fullLike(a, b.shape), b);
   return integerPower(a, b);
 }
 
@@ -368,7 +368,7 @@ export function positive(x: ArrayLike): NDArray {
 /** `|x|`. */
 export function abs(x: ArrayLike): NDArray {
   const a = asArray(x, "numpy.abs");
-  return isFloating(a.dtype) || isSigned(a.dtype) ? arith.abs(a) : a;
+  return isInexact(a.dtype) || isSigned(a.dtype) ? arith.abs(a) : a;
 }
 
 /** `|x|`: {@linkcode abs}. */
@@ -444,7 +444,7 @@ export function round(x: ArrayLike, options: RoundOptions | number = {}): NDArra
 /** Whether `x` is neither infinite nor NaN. */
 export function isfinite(x: ArrayLike): NDArray {
   const a = asArray(x, "numpy.isfinite");
-  return isFloating(a.dtype) ? logic.isFinite(a) : logic.eq(a, a);
+  return isInexact(a.dtype) ? logic.isFinite(a) : logic.eq(a, a);
 }
 
 /** Whether `x` is NaN. */
@@ -456,8 +456,9 @@ export function isnan(x: ArrayLike): NDArray {
 /** Whether `x` is infinite. */
 export function isinf(x: ArrayLike): NDArray {
   const a = asArray(x, "numpy.isinf");
-  if (!isFloating(a.dtype)) return logic.ne(a, a);
-  return logic.eq(arith.abs(a), lit(a, Infinity));
+  if (!isInexact(a.dtype)) return logic.ne(a, a);
+  const size = arith.abs(a);
+  return logic.eq(size, lit(size, Infinity));
 }
 
 /** Whether `x` is +∞. */

@@ -4,7 +4,15 @@
  * @module
  */
 import type { NDArray } from "../core/array.ts";
-import { isUndefinedPrimal, type Primitive, type Tangent, Zero } from "../core/primitive.ts";
+import { shapedArray } from "../core/aval.ts";
+import { isComplex, partOf } from "../core/dtype.ts";
+import {
+  isUndefinedPrimal,
+  type Parts,
+  type Primitive,
+  type Tangent,
+  Zero,
+} from "../core/primitive.ts";
 import { bind1 } from "../core/trace.ts";
 import { binary, constant, type Expr, select as selectExpr, unary } from "../loopnest/expr.ts";
 import {
@@ -18,6 +26,7 @@ import {
   type Operand,
   operand,
   sameDType,
+  onParts,
 } from "./common.ts";
 import { axisTools, batchToFront, fullLike } from "./shape.ts";
 import {
@@ -30,7 +39,11 @@ import {
   unaryLowering,
   zeroJvp,
 } from "./rules.ts";
-import { and, eq, ge, gt, lt, select } from "./logic.ts";
+import { and, eq, ge, gt, lt, or, select } from "./logic.ts";
+import { neg } from "./negate.ts";
+import { conj, real } from "./parts.ts";
+
+export { neg, negP } from "./negate.ts";
 
 // ---------------------------------------------------------------- arithmetic
 
@@ -39,6 +52,7 @@ export const addP: Primitive<NoParams> = {
   name: "add",
   abstractEval: (ins) => elementwiseAval("add", "number", ins),
   lower: (reads, ins) => binaryLowering("add", reads, ins),
+  onParts: "each",
   batch: (xs, dims) => batchElementwise(axisTools, addP, xs, dims, noParams),
   jvp: ([x, y], ts) => binaryJvp(add(x, y), ts, (t) => t, (t) => t),
   transpose: ([ct], [x, y]) => [ctOf(x, ct, (c) => c), ctOf(y, ct, (c) => c)],
@@ -54,6 +68,7 @@ export const subP: Primitive<NoParams> = {
   name: "sub",
   abstractEval: (ins) => elementwiseAval("sub", "number", ins),
   lower: (reads, ins) => binaryLowering("sub", reads, ins),
+  onParts: "each",
   batch: (xs, dims) => batchElementwise(axisTools, subP, xs, dims, noParams),
   jvp: ([x, y], ts) => binaryJvp(sub(x, y), ts, (t) => t, neg),
   transpose: ([ct], [x, y]) => [ctOf(x, ct, (c) => c), ctOf(y, ct, neg)],
@@ -69,6 +84,7 @@ export const mulP: Primitive<NoParams> = {
   name: "mul",
   abstractEval: (ins) => elementwiseAval("mul", "number", ins),
   lower: (reads, ins) => binaryLowering("mul", reads, ins),
+  onParts: onParts(times),
   batch: (xs, dims) => batchElementwise(axisTools, mulP, xs, dims, noParams),
   jvp: ([x, y], ts) => binaryJvp(mul(x, y), ts, (t) => mul(t, y), (t) => mul(x, t)),
   transpose: ([ct], [x, y]) => [
@@ -87,6 +103,7 @@ export const divP: Primitive<NoParams> = {
   name: "div",
   abstractEval: (ins) => elementwiseAval("div", "number", ins),
   lower: (reads, ins) => binaryLowering("div", reads, ins),
+  onParts: onParts(quotient),
   batch: (xs, dims) => batchElementwise(axisTools, divP, xs, dims, noParams),
   jvp: ([x, y], ts) =>
     binaryJvp(div(x, y), ts, (t) => div(t, y), (t) => neg(mul(mul(div(x, y), t), reciprocal(y)))),
@@ -177,26 +194,12 @@ export function reciprocal(x: NDArray): NDArray {
   return div(lit(x, 1), x);
 }
 
-/** `neg`: `-x`. */
-export const negP: Primitive<NoParams> = {
-  name: "neg",
-  abstractEval: (ins) => elementwiseAval("neg", "number", ins),
-  lower: (reads, ins) => unaryLowering("neg", reads, ins),
-  batch: (xs, dims) => unaryBatch(negP, xs, dims, noParams),
-  jvp: ([x], [t]) => unaryJvp(neg(x), t, neg),
-  transpose: ([ct], [x]) => [ctOf(x, ct, neg)],
-};
-
-/** `-x`. */
-export function neg(x: NDArray): NDArray {
-  return bind1(negP, [x], noParams);
-}
-
 /** `sign`: -1, 0 or 1 by the sign of `x`; zeros and NaN stay as they are. Its tangent is zero. */
 export const signP: Primitive<NoParams> = {
   name: "sign",
   abstractEval: (ins) => elementwiseAval("sign", "number", ins),
   lower: (reads, ins) => unaryLowering("sign", reads, ins),
+  onParts: onParts(direction),
   batch: (xs, dims) => unaryBatch(signP, xs, dims, noParams),
   jvp: (xs) => zeroJvp(signP, xs, noParams),
 };
@@ -209,10 +212,21 @@ export function sign(x: NDArray): NDArray {
 /** `abs`: `|x|`. Its tangent is `t` where `x ≥ 0`, else `-t`: 1 at 0, as in JAX. */
 export const absP: Primitive<NoParams> = {
   name: "abs",
-  abstractEval: (ins) => elementwiseAval("abs", "number", ins),
+  abstractEval: (ins) => {
+    const [{ shape, dtype, weakType }] = elementwiseAval("abs", "number", ins);
+    return [shapedArray(shape, partOf(dtype), weakType)];
+  },
   lower: (reads, ins) => unaryLowering("abs", reads, ins),
+  onParts: ([z]) => [modulus(z as Parts)],
   batch: (xs, dims) => unaryBatch(absP, xs, dims, noParams),
-  jvp: ([x], [t]) => unaryJvp(abs(x), t, (t) => select(ge(x, lit(x, 0)), t, neg(t))),
+  jvp: ([x], [t]) => {
+    const out = abs(x);
+    if (!isComplex(x.dtype)) {
+      return unaryJvp(out, t, (t) => select(ge(x, lit(x, 0)), t, neg(t)));
+    }
+    // The part of the tangent along x: 0 at 0, as in JAX.
+    return unaryJvp(out, t, (t) => real(mul(t, conj(sign(x)))));
+  },
 };
 
 /** `|x|`. */
@@ -290,6 +304,7 @@ export const integerPowP: Primitive<IntegerPowParams> = {
   name: "integer_pow",
   abstractEval: (ins) => elementwiseAval("integerPow", "number", ins),
   lower: (reads, ins, _outs, { y }) => mapLowering(reads, ins, ([x]) => powerBySquaring(x, y)),
+  onParts: ([z], { y }) => [wholePower(z as Parts, y)],
   batch: (xs, dims, p) => unaryBatch(integerPowP, xs, dims, p),
   jvp: ([x], [t], { y }) =>
     unaryJvp(integerPow(x, y), t, (t) => {
@@ -323,6 +338,7 @@ export const squareP: Primitive<NoParams> = {
   name: "square",
   abstractEval: (ins) => elementwiseAval("square", "number", ins),
   lower: (reads, ins) => mapLowering(reads, ins, ([x]) => binary("mul", x, x)),
+  onParts: onParts((z) => times(z, z)),
   batch: (xs, dims) => unaryBatch(squareP, xs, dims, noParams),
   jvp: ([x], [t]) => unaryJvp(square(x), t, (t) => mul(t, mul(lit(x, 2), x))),
 };
@@ -370,4 +386,130 @@ export const clampP: Primitive<NoParams> = {
 /** `x` kept within `low` and `high`. */
 export function clamp(low: NDArray, x: NDArray, high: NDArray): NDArray {
   return bind1(clampP, [low, x, high], noParams);
+}
+
+/** `sqrt`: the square root. Its tangent is `t / (2 √x)`. */
+export const sqrtP: Primitive<NoParams> = {
+  name: "sqrt",
+  abstractEval: (ins) => elementwiseAval("sqrt", "inexact", ins),
+  lower: (reads, ins) => unaryLowering("sqrt", reads, ins),
+  onParts: onParts(rootOfParts),
+  batch: (xs, dims) => unaryBatch(sqrtP, xs, dims, noParams),
+  jvp: ([x], [t]) => {
+    const out = sqrt(x);
+    return unaryJvp(out, t, (t) => div(mul(t, 0.5), out));
+  },
+};
+
+/** The square root. */
+export function sqrt(x: NDArray): NDArray {
+  return bind1(sqrtP, [x], noParams);
+}
+
+// ---------------------------------------------------------------- complex numbers, by their parts
+
+/** Parts as one value. */
+export function parts(re: NDArray, im: NDArray): Parts {
+  return { re, im };
+}
+
+/** Both of one shape: of a 0-d part beside a larger one, copies. */
+export function level(x: NDArray, y: NDArray): [NDArray, NDArray] {
+  const shape = x.ndim >= y.ndim ? x.shape : y.shape;
+  return [fullLike(x, shape), fullLike(y, shape)];
+}
+
+/** A number everywhere in the shape of an array. */
+export function number(like: NDArray, value: number): NDArray {
+  return fullLike(lit(like, value), like.shape);
+}
+
+/** A selection among parts. */
+export function choose(condition: NDArray, x: NDArray, y: NDArray): NDArray {
+  const [a, b] = level(x, y);
+  return select(fullLike(condition, a.shape), a, b);
+}
+
+/** `|x|` with the sign of `y`, that of a zero too. */
+function withSign(x: NDArray, y: NDArray): NDArray {
+  const size = abs(x);
+  const isNegative = or(
+    lt(y, lit(y, 0)),
+    and(eq(y, lit(y, 0)), lt(div(number(y, 1), y), lit(y, 0))),
+  );
+  return select(isNegative, neg(size), size);
+}
+
+/** The product. */
+export function times(x: Parts, y: Parts): Parts {
+  return bilinear([x, y], mul);
+}
+
+/** The quotient, scaled so that nothing overflows that need not. */
+export function quotient(x: Parts, y: Parts): Parts {
+  const byReal = ge(abs(y.re), abs(y.im));
+  const large = choose(byReal, y.re, y.im);
+  const small = choose(byReal, y.im, y.re);
+  const ratio = choose(eq(small, lit(small, 0)), small, div(small, large));
+  const scale = add(large, mul(small, ratio));
+  const re = choose(byReal, add(x.re, mul(x.im, ratio)), add(mul(x.re, ratio), x.im));
+  const im = choose(byReal, sub(x.im, mul(x.re, ratio)), sub(mul(x.im, ratio), x.re));
+  return parts(div(re, scale), div(im, scale));
+}
+
+/** `|z|`, without overflow. */
+function modulus({ re, im }: Parts): NDArray {
+  const [a, b] = level(abs(re), abs(im));
+  const [large, small] = [max(a, b), min(a, b)];
+  const ratio = div(small, large);
+  const size = mul(large, sqrt(add(mul(ratio, ratio), 1)));
+  const infinite = number(large, Infinity);
+  const isInfinite = or(eq(a, infinite), eq(b, infinite)); // whatever the other part is
+  return select(isInfinite, infinite, select(eq(small, lit(small, 0)), large, size));
+}
+
+/** `z / |z|`, 0 for 0. */
+function direction(z: Parts): Parts {
+  const size = modulus(z);
+  const isZero = eq(size, lit(size, 0));
+  return parts(choose(isZero, z.re, div(z.re, size)), choose(isZero, z.im, div(z.im, size)));
+}
+
+/** A whole power, by squaring. */
+function wholePower(z: Parts, y: number): Parts {
+  const one = parts(number(z.re, 1), number(z.im, 0));
+  if (y === 0) return one;
+  if (y < 0) return quotient(one, wholePower(z, -y));
+  let result: Parts | null = null;
+  let square = z;
+  for (let n = y; n > 0; n = Math.floor(n / 2)) {
+    if (n % 2 === 1) result = result === null ? square : times(result, square);
+    if (n > 1) square = times(square, square);
+  }
+  return result!;
+}
+
+/** The square root on the right half-plane. */
+export function rootOfParts(z: Parts): Parts {
+  const { re, im } = z;
+  const size = modulus(z);
+  const root = sqrt(add(mul(size, 0.5), mul(abs(re), 0.5)));
+  const other = div(mul(abs(im), 0.5), root);
+  const isZero = eq(size, lit(size, 0));
+  const isRight = ge(re, lit(re, 0));
+  const first = select(isZero, number(re, 0), select(isRight, root, other));
+  const second = select(isZero, im, withSign(select(isRight, other, root), im));
+  return parts(first, second);
+}
+
+/** The parts of an operation that is linear in each of two complex operands, given what it does with real ones. */
+export function bilinear(
+  [x, y]: readonly (NDArray | Parts)[],
+  fn: (x: NDArray, y: NDArray) => NDArray,
+): Parts {
+  const [a, b] = [x as Parts, y as Parts];
+  return parts(
+    sub(fn(a.re, b.re), fn(a.im, b.im)),
+    add(fn(a.re, b.im), fn(a.im, b.re)),
+  );
 }

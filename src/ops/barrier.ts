@@ -16,6 +16,7 @@ import { instantiate } from "./shape.ts";
  */
 export const optimizationBarrierP: Primitive<NoParams> = {
   name: "optimization_barrier",
+  onParts: "stored",
   abstractEval: (ins) => ins,
   lower: (reads) => reads.map((_, operand) => ({ kind: "alias", operand, barrier: true })),
   batch: (xs, dims) => [optimizationBarrier(xs), dims],
@@ -46,6 +47,7 @@ export interface NameParams {
 /** `name`: the identity; policies of checkpoints know the value by its name. */
 export const nameP: Primitive<NameParams> = {
   name: "name",
+  onParts: "stored",
   abstractEval: ([x]) => [x],
   lower: () => [{ kind: "alias", operand: 0 }],
   finalise: (xs) => xs,

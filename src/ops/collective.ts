@@ -37,6 +37,7 @@ function linearJvp<P>(primitive: () => Primitive<P>): JvpRule<P> {
 /** `psum`: the sum over all examples. Linear; its transpose is itself. */
 export const psumP: Primitive<AxisParams> = {
   name: "psum",
+  onParts: "each",
   abstractEval: ([x]) => [x],
   jvp: linearJvp(() => psumP),
   transpose: ([ct], [x], p) => [ct instanceof Zero ? new Zero(x.aval) : bind1(psumP, [ct], p)],
@@ -152,6 +153,7 @@ function withSize(shape: Shape, axis: number, size: number): Shape {
 /** `all_gather`: each example gets the values of all. Linear; transposes to `reduce_scatter`. */
 export const allGatherP: Primitive<AllGatherParams> = {
   name: "all_gather",
+  onParts: "each",
   abstractEval: ([{ shape, dtype, weakType }], { axisSize, allGatherDimension: at, tiled }) => [
     shapedArray(
       tiled
@@ -206,6 +208,7 @@ export interface ReduceScatterParams extends AxisParams {
 /** `reduce_scatter`: each example gets its part of the sum over all. Linear; transposes to `all_gather`. */
 export const reduceScatterP: Primitive<ReduceScatterParams> = {
   name: "reduce_scatter",
+  onParts: "each",
   abstractEval: ([{ shape, dtype, weakType }], { axisSize, scatterDimension: at, tiled }) => {
     const part = tiled
       ? withSize(shape, at, axisSize === 0 ? 0 : shape[at] / axisSize)
@@ -256,6 +259,7 @@ export interface AllToAllParams extends AxisParams {
 /** `all_to_all`: each example hands a part to each other. Linear; transposes to itself, axes exchanged. */
 export const allToAllP: Primitive<AllToAllParams> = {
   name: "all_to_all",
+  onParts: "each",
   abstractEval: ([{ shape, dtype, weakType }], { axisSize, splitAxis, concatAxis }) => {
     const cut = withSize(shape, splitAxis, axisSize === 0 ? 0 : shape[splitAxis] / axisSize);
     return [shapedArray(withSize(cut, concatAxis, cut[concatAxis] * axisSize), dtype, weakType)];
@@ -299,6 +303,7 @@ export interface PpermuteParams extends AxisParams {
 /** `ppermute`: the value of one example goes to another. Linear; transposes to the inverse. */
 export const ppermuteP: Primitive<PpermuteParams> = {
   name: "ppermute",
+  onParts: "each",
   abstractEval: ([x]) => [x],
   jvp: linearJvp(() => ppermuteP),
   transpose: ([ct], [x], { axisName, perm }) => [

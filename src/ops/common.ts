@@ -19,11 +19,12 @@ import {
   type HostScalar,
   isBig,
   isFloating,
+  isInexact,
   isInteger,
   isSigned,
 } from "../core/dtype.ts";
 import type { Access, Lowered } from "../core/lowering.ts";
-import { type Primitive, type Tangent, Zero } from "../core/primitive.ts";
+import { type Parts, type Primitive, type Tangent, Zero } from "../core/primitive.ts";
 import { bind, getEvaluator } from "../core/trace.ts";
 import type { Expr } from "../loopnest/expr.ts";
 
@@ -86,11 +87,19 @@ export function sameDType(name: string, avals: readonly ShapedArray[]): DType {
 }
 
 /** Kinds of dtype that an operation takes. */
-export type Accepts = "any" | "number" | "floating" | "signed" | "integral" | "integer";
+export type Accepts =
+  | "any"
+  | "number"
+  | "inexact"
+  | "floating"
+  | "signed"
+  | "integral"
+  | "integer";
 
 const accepted: Readonly<Record<Accepts, (dtype: DType) => boolean>> = {
   any: () => true,
   number: (d) => d !== "bool" && d !== "key<fry>",
+  inexact: isInexact, // complex too
   floating: isFloating,
   signed: (d) => isFloating(d) || isSigned(d),
   integral: (d) => isInteger(d) || d === "bool",
@@ -116,6 +125,13 @@ export function elementwiseAval(
   checkAccepts(name, dtype, accepts);
   const shape = elementwiseShape(name, avals);
   return [shapedArray(shape, dtype, avals.every((a) => a.weakType))];
+}
+
+/** The rule of an operation whose operands are all complex, and its one result. */
+export function onParts(
+  fn: (...xs: Parts[]) => Parts,
+): (operands: readonly (NDArray | Parts)[]) => readonly Parts[] {
+  return (operands) => [fn(...operands as Parts[])];
 }
 
 /** Lowers an elementwise operation: 0-d operands are read without an index. */

@@ -34,6 +34,7 @@ import {
   type Padding,
   windowCount,
 } from "./window.ts";
+import { bilinear } from "./arith.ts";
 
 /** Which axis of an operand is what: `[batch, feature, ...spatial]`, for the kernel `[output, input, ...spatial]`. */
 export interface ConvDimensionNumbers {
@@ -226,6 +227,7 @@ function mergeWithinGroups(x: NDArray, dim: number, at: number, groups: number):
 /** `conv_general_dilated`: windows of the left operand, each contracted with the kernel. */
 export const convGeneralDilatedP: Primitive<ConvParams> = {
   name: "conv_general_dilated",
+  onParts: (xs, p) => [bilinear(xs, (x, y) => bind1(convGeneralDilatedP, [x, y], p))],
   abstractEval: convAval,
   lower: convLowering,
   split: ([x, w], _ins, [out], { dimensionNumbers, batchGroupCount }) => {

@@ -6,13 +6,13 @@
 import { DTypeError, ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, shapedArray } from "../core/aval.ts";
-import { type DType, dtypeInfo, isInexact } from "../core/dtype.ts";
-import { type Primitive, type UndefinedPrimal, Zero } from "../core/primitive.ts";
+import { type DType, dtypeInfo, isComplex, isInexact, partOf } from "../core/dtype.ts";
+import { isParts, type Parts, type Primitive, type UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { bind1 } from "../core/trace.ts";
 import { binary, bitcast, cast, constant } from "../loopnest/expr.ts";
-import { mapLowering, type NoParams, noParams } from "./common.ts";
-import { batchToFront } from "./shape.ts";
-import { ctOf, unaryBatch, zeroJvp } from "./rules.ts";
+import { lit, mapLowering, type NoParams, noParams } from "./common.ts";
+import { batchToFront, fullLike } from "./shape.ts";
+import { addAnyP, ctOf, unaryBatch, zeroJvp } from "./rules.ts";
 
 // ---------------------------------------------------------------- conversion
 
@@ -27,6 +27,16 @@ export interface ConvertParams {
 /** `convert_element_type`: the same values in another dtype (floats to integers saturate). Linear between floats. */
 export const convertElementTypeP: Primitive<ConvertParams> = {
   name: "convert_element_type",
+  onParts: ([x], p) => {
+    const { newDtype } = p;
+    if (newDtype === "bool") {
+      const { re, im } = x as Parts; // true where either part is not 0
+      return [bind1(addAnyP, [convertElementType(re, "bool"), convertElementType(im, "bool")], noParams)];
+    }
+    const part = (y: NDArray) => convertElementType(y, partOf(newDtype), p.weakType);
+    if (!isParts(x)) return [{ re: part(x), im: fullLike(lit(part(x), 0), x.shape) }];
+    return [isComplex(newDtype) ? { re: part(x.re), im: part(x.im) } : part(x.re)];
+  },
   abstractEval: ([x], { newDtype, weakType }) => {
     if ((x.dtype === "key<fry>") !== (newDtype === "key<fry>")) {
       throw new DTypeError(
@@ -120,6 +130,7 @@ export function bitcastConvertType(x: NDArray, dtype: DType): NDArray {
 export const stopGradientP: Primitive<NoParams> = {
   name: "stop_gradient",
   finalise: (xs) => xs,
+  onParts: "each",
   abstractEval: ([x]) => [x],
   lower: ([read]) => [{ kind: "map", at: read }],
   batch: (xs, dims) => unaryBatch(stopGradientP, xs, dims, noParams),

@@ -121,6 +121,7 @@ function cumulativeJvp(
 /** `cumsum`: running sums. Linear; its transpose runs the other way. */
 export const cumsumP: Primitive<CumulativeParams> = {
   name: "cumsum",
+  onParts: "each",
   abstractEval: (ins, p) => cumulativeAval("cumsum", ins, p),
   lower: (_reads, ins, _outs, p) => cumulativeLowering("cumsum", ins, p),
   expand: (ins, p) => wrappingWidening(cumsumP, ins, p),

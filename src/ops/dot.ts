@@ -20,6 +20,7 @@ import { axisToFront, sameDType } from "./common.ts";
 import { addTangents } from "./rules.ts";
 import { axisTools, transpose } from "./shape.ts";
 import { widening } from "./widening.ts";
+import { bilinear } from "./arith.ts";
 
 /** Which axes are contracted and which are batched: `[[lhs, rhs], [lhs, rhs]]`, as JAX writes it. */
 export type DimensionNumbers = readonly [
@@ -96,6 +97,7 @@ function transposeLhs(
 /** `dot_general`: sums products over contracted axes; the result has batch axes, then lhs free, then rhs free axes. */
 export const dotGeneralP: Primitive<DotParams> = {
   name: "dot_general",
+  onParts: (xs, p) => [bilinear(xs, (x, y) => bind1(dotGeneralP, [x, y], p))],
   abstractEval: dotAval,
   lower: (_reads, _ins, _outs, { dimensionNumbers: [[xc, yc], [xb, yb]] }) => [{
     kind: "dot",

@@ -32,6 +32,7 @@ export interface ConcatenateParams {
 /** `concatenate`: arrays one after the other along an axis. */
 export const concatenateP: Primitive<ConcatenateParams> = {
   name: "concatenate",
+  onParts: "each",
   split: splitByAxis,
   abstractEval: (ins, { dimension }) => {
     const dtype = sameDType("concatenate", ins);
@@ -126,6 +127,7 @@ function checkStarts(
 /** `dynamic_slice`: a box of constant size at start indices that are data, clamped to fit. */
 export const dynamicSliceP: Primitive<DynamicSliceParams> = {
   name: "dynamic_slice",
+  onParts: "each",
   split: splitByAxis,
   abstractEval: ([x, ...starts], { sliceSizes }) => {
     checkStarts("dynamicSlice", starts, x.shape.length);
@@ -183,6 +185,7 @@ export function dynamicSlice(x: NDArray, starts: readonly NDArray[], sliceSizes:
 /** `dynamic_update_slice`: a copy with a box replaced, at start indices that are data, clamped to fit. */
 export const dynamicUpdateSliceP: Primitive<Readonly<Record<never, never>>> = {
   name: "dynamic_update_slice",
+  onParts: "each",
   abstractEval: ([x, update, ...starts]) => {
     checkStarts("dynamicUpdateSlice", starts, x.shape.length);
     sameDType("dynamicUpdateSlice", [x, update]);

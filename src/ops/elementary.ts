@@ -16,7 +16,9 @@ import {
   noParams,
   type Operand,
   operand,
+  onParts,
 } from "./common.ts";
+import { complexFunctions } from "./complex_math.ts";
 import { eq, lt, select } from "./logic.ts";
 import { polygamma } from "./polygamma.ts";
 import { binaryJvp, binaryLowering, unaryBatch, unaryJvp, unaryLowering } from "./rules.ts";
@@ -24,28 +26,18 @@ import { axisTools, fullLike } from "./shape.ts";
 import { isHalf } from "../core/dtype.ts";
 import { binary, bitcast, constant, type Expr, select as selectExpr } from "../loopnest/expr.ts";
 
-/** `sqrt`: the square root. Its tangent is `t / (2 √x)`. */
-export const sqrtP: Primitive<NoParams> = {
-  name: "sqrt",
-  abstractEval: (ins) => elementwiseAval("sqrt", "floating", ins),
-  lower: (reads, ins) => unaryLowering("sqrt", reads, ins),
-  batch: (xs, dims) => unaryBatch(sqrtP, xs, dims, noParams),
-  jvp: ([x], [t]) => {
-    const out = sqrt(x);
-    return unaryJvp(out, t, (t) => div(mul(t, 0.5), out));
-  },
-};
+export { sqrt, sqrtP } from "./arith.ts";
 
-/** The square root. */
-export function sqrt(x: NDArray): NDArray {
-  return bind1(sqrtP, [x], noParams);
-}
+const complex = complexFunctions({
+  ...{ exp, expm1, log, log1p, sin, cos, tan, sinh, cosh, tanh, asinh, atan2 },
+});
 
 /** `rsqrt`: the reciprocal of the square root. Its tangent is `-t / (2 x √x)`. */
 export const rsqrtP: Primitive<NoParams> = {
   name: "rsqrt",
-  abstractEval: (ins) => elementwiseAval("rsqrt", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("rsqrt", "inexact", ins),
   lower: (reads, ins) => unaryLowering("rsqrt", reads, ins),
+  onParts: onParts(complex.rsqrt),
   batch: (xs, dims) => unaryBatch(rsqrtP, xs, dims, noParams),
   jvp: ([x], [t]) => {
     const out = rsqrt(x);
@@ -78,8 +70,9 @@ export function cbrt(x: NDArray): NDArray {
 /** `exp`: the exponential. Its tangent is `t · exp(x)`. */
 export const expP: Primitive<NoParams> = {
   name: "exp",
-  abstractEval: (ins) => elementwiseAval("exp", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("exp", "inexact", ins),
   lower: (reads, ins) => unaryLowering("exp", reads, ins),
+  onParts: onParts(complex.exp),
   batch: (xs, dims) => unaryBatch(expP, xs, dims, noParams),
   jvp: ([x], [t]) => {
     const out = exp(x);
@@ -95,8 +88,9 @@ export function exp(x: NDArray): NDArray {
 /** `exp2`: 2 to the power `x`. Its tangent is `t · log(2) · 2^x`. */
 export const exp2P: Primitive<NoParams> = {
   name: "exp2",
-  abstractEval: (ins) => elementwiseAval("exp2", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("exp2", "inexact", ins),
   lower: (reads, ins) => unaryLowering("exp2", reads, ins),
+  onParts: onParts(({ re, im }) => complex.exp({ re: mul(re, Math.LN2), im: mul(im, Math.LN2) })),
   batch: (xs, dims) => unaryBatch(exp2P, xs, dims, noParams),
   jvp: ([x], [t]) => {
     const out = exp2(x);
@@ -112,8 +106,9 @@ export function exp2(x: NDArray): NDArray {
 /** `expm1`: `exp(x) - 1`, exact near 0. Its tangent is `t · (out + 1)`. */
 export const expm1P: Primitive<NoParams> = {
   name: "expm1",
-  abstractEval: (ins) => elementwiseAval("expm1", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("expm1", "inexact", ins),
   lower: (reads, ins) => unaryLowering("expm1", reads, ins),
+  onParts: onParts(complex.expm1),
   batch: (xs, dims) => unaryBatch(expm1P, xs, dims, noParams),
   jvp: ([x], [t]) => {
     const out = expm1(x);
@@ -129,8 +124,9 @@ export function expm1(x: NDArray): NDArray {
 /** `log`: the natural logarithm. Its tangent is `t / x`. */
 export const logP: Primitive<NoParams> = {
   name: "log",
-  abstractEval: (ins) => elementwiseAval("log", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("log", "inexact", ins),
   lower: (reads, ins) => unaryLowering("log", reads, ins),
+  onParts: onParts(complex.log),
   batch: (xs, dims) => unaryBatch(logP, xs, dims, noParams),
   jvp: ([x], [t]) => {
     return unaryJvp(log(x), t, (t) => div(t, x));
@@ -145,8 +141,9 @@ export function log(x: NDArray): NDArray {
 /** `log1p`: `log(1 + x)`, exact near 0. Its tangent is `t / (1 + x)`. */
 export const log1pP: Primitive<NoParams> = {
   name: "log1p",
-  abstractEval: (ins) => elementwiseAval("log1p", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("log1p", "inexact", ins),
   lower: (reads, ins) => unaryLowering("log1p", reads, ins),
+  onParts: onParts(complex.log1p),
   batch: (xs, dims) => unaryBatch(log1pP, xs, dims, noParams),
   jvp: ([x], [t]) => {
     return unaryJvp(log1p(x), t, (t) => div(t, add(x, 1)));
@@ -161,8 +158,9 @@ export function log1p(x: NDArray): NDArray {
 /** `sin`: the sine. Its tangent is `t · cos(x)`. */
 export const sinP: Primitive<NoParams> = {
   name: "sin",
-  abstractEval: (ins) => elementwiseAval("sin", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("sin", "inexact", ins),
   lower: (reads, ins) => unaryLowering("sin", reads, ins),
+  onParts: onParts(complex.sin),
   batch: (xs, dims) => unaryBatch(sinP, xs, dims, noParams),
   jvp: ([x], [t]) => {
     return unaryJvp(sin(x), t, (t) => mul(t, cos(x)));
@@ -177,8 +175,9 @@ export function sin(x: NDArray): NDArray {
 /** `cos`: the cosine. Its tangent is `-t · sin(x)`. */
 export const cosP: Primitive<NoParams> = {
   name: "cos",
-  abstractEval: (ins) => elementwiseAval("cos", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("cos", "inexact", ins),
   lower: (reads, ins) => unaryLowering("cos", reads, ins),
+  onParts: onParts(complex.cos),
   batch: (xs, dims) => unaryBatch(cosP, xs, dims, noParams),
   jvp: ([x], [t]) => {
     return unaryJvp(cos(x), t, (t) => neg(mul(t, sin(x))));
@@ -193,8 +192,9 @@ export function cos(x: NDArray): NDArray {
 /** `tan`: the tangent. Its tangent is `t · (1 + tan²(x))`. */
 export const tanP: Primitive<NoParams> = {
   name: "tan",
-  abstractEval: (ins) => elementwiseAval("tan", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("tan", "inexact", ins),
   lower: (reads, ins) => unaryLowering("tan", reads, ins),
+  onParts: onParts(complex.tan),
   batch: (xs, dims) => unaryBatch(tanP, xs, dims, noParams),
   jvp: ([x], [t]) => {
     const out = tan(x);
@@ -210,8 +210,9 @@ export function tan(x: NDArray): NDArray {
 /** `asin`: the inverse sine. Its tangent is `t / √(1 - x²)`. */
 export const asinP: Primitive<NoParams> = {
   name: "asin",
-  abstractEval: (ins) => elementwiseAval("asin", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("asin", "inexact", ins),
   lower: (reads, ins) => unaryLowering("asin", reads, ins),
+  onParts: onParts(complex.asin),
   batch: (xs, dims) => unaryBatch(asinP, xs, dims, noParams),
   jvp: ([x], [t]) => {
     return unaryJvp(asin(x), t, (t) => mul(t, rsqrt(sub(lit(x, 1), mul(x, x)))));
@@ -226,8 +227,9 @@ export function asin(x: NDArray): NDArray {
 /** `acos`: the inverse cosine. Its tangent is `-t / √(1 - x²)`. */
 export const acosP: Primitive<NoParams> = {
   name: "acos",
-  abstractEval: (ins) => elementwiseAval("acos", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("acos", "inexact", ins),
   lower: (reads, ins) => unaryLowering("acos", reads, ins),
+  onParts: onParts(complex.acos),
   batch: (xs, dims) => unaryBatch(acosP, xs, dims, noParams),
   jvp: ([x], [t]) => {
     return unaryJvp(acos(x), t, (t) => neg(mul(t, rsqrt(sub(lit(x, 1), mul(x, x))))));
@@ -242,8 +244,9 @@ export function acos(x: NDArray): NDArray {
 /** `atan`: the inverse tangent. Its tangent is `t / (1 + x²)`. */
 export const atanP: Primitive<NoParams> = {
   name: "atan",
-  abstractEval: (ins) => elementwiseAval("atan", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("atan", "inexact", ins),
   lower: (reads, ins) => unaryLowering("atan", reads, ins),
+  onParts: onParts(complex.atan),
   batch: (xs, dims) => unaryBatch(atanP, xs, dims, noParams),
   jvp: ([x], [t]) => {
     return unaryJvp(atan(x), t, (t) => div(t, add(mul(x, x), 1)));
@@ -258,8 +261,9 @@ export function atan(x: NDArray): NDArray {
 /** `sinh`: the hyperbolic sine. Its tangent is `t · cosh(x)`. */
 export const sinhP: Primitive<NoParams> = {
   name: "sinh",
-  abstractEval: (ins) => elementwiseAval("sinh", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("sinh", "inexact", ins),
   lower: (reads, ins) => unaryLowering("sinh", reads, ins),
+  onParts: onParts(complex.sinh),
   batch: (xs, dims) => unaryBatch(sinhP, xs, dims, noParams),
   jvp: ([x], [t]) => {
     return unaryJvp(sinh(x), t, (t) => mul(t, cosh(x)));
@@ -274,8 +278,9 @@ export function sinh(x: NDArray): NDArray {
 /** `cosh`: the hyperbolic cosine. Its tangent is `t · sinh(x)`. */
 export const coshP: Primitive<NoParams> = {
   name: "cosh",
-  abstractEval: (ins) => elementwiseAval("cosh", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("cosh", "inexact", ins),
   lower: (reads, ins) => unaryLowering("cosh", reads, ins),
+  onParts: onParts(complex.cosh),
   batch: (xs, dims) => unaryBatch(coshP, xs, dims, noParams),
   jvp: ([x], [t]) => {
     return unaryJvp(cosh(x), t, (t) => mul(t, sinh(x)));
@@ -290,8 +295,9 @@ export function cosh(x: NDArray): NDArray {
 /** `tanh`: the hyperbolic tangent. Its tangent is `t · (1 - tanh²(x))`. */
 export const tanhP: Primitive<NoParams> = {
   name: "tanh",
-  abstractEval: (ins) => elementwiseAval("tanh", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("tanh", "inexact", ins),
   lower: (reads, ins) => unaryLowering("tanh", reads, ins),
+  onParts: onParts(complex.tanh),
   batch: (xs, dims) => unaryBatch(tanhP, xs, dims, noParams),
   jvp: ([x], [t]) => {
     const out = tanh(x);
@@ -307,8 +313,9 @@ export function tanh(x: NDArray): NDArray {
 /** `asinh`: the inverse hyperbolic sine. Its tangent is `t / √(x² + 1)`. */
 export const asinhP: Primitive<NoParams> = {
   name: "asinh",
-  abstractEval: (ins) => elementwiseAval("asinh", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("asinh", "inexact", ins),
   lower: (reads, ins) => unaryLowering("asinh", reads, ins),
+  onParts: onParts(complex.asinh),
   batch: (xs, dims) => unaryBatch(asinhP, xs, dims, noParams),
   jvp: ([x], [t]) => {
     return unaryJvp(asinh(x), t, (t) => mul(t, rsqrt(add(mul(x, x), 1))));
@@ -323,8 +330,9 @@ export function asinh(x: NDArray): NDArray {
 /** `acosh`: the inverse hyperbolic cosine. Its tangent is `t / √((x - 1)(x + 1))`. */
 export const acoshP: Primitive<NoParams> = {
   name: "acosh",
-  abstractEval: (ins) => elementwiseAval("acosh", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("acosh", "inexact", ins),
   lower: (reads, ins) => unaryLowering("acosh", reads, ins),
+  onParts: onParts(complex.acosh),
   batch: (xs, dims) => unaryBatch(acoshP, xs, dims, noParams),
   jvp: ([x], [t]) => {
     return unaryJvp(acosh(x), t, (t) => mul(t, mul(rsqrt(sub(x, 1)), rsqrt(add(x, 1)))));
@@ -339,8 +347,9 @@ export function acosh(x: NDArray): NDArray {
 /** `atanh`: the inverse hyperbolic tangent. Its tangent is `t / (1 - x²)`. */
 export const atanhP: Primitive<NoParams> = {
   name: "atanh",
-  abstractEval: (ins) => elementwiseAval("atanh", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("atanh", "inexact", ins),
   lower: (reads, ins) => unaryLowering("atanh", reads, ins),
+  onParts: onParts(complex.atanh),
   batch: (xs, dims) => unaryBatch(atanhP, xs, dims, noParams),
   jvp: ([x], [t]) => {
     return unaryJvp(atanh(x), t, (t) => div(t, mul(add(x, 1), sub(lit(x, 1), x))));
@@ -355,8 +364,9 @@ export function atanh(x: NDArray): NDArray {
 /** `logistic`: the logistic function `1 / (1 + exp(-x))`. Its tangent is `t · out · (1 - out)`. */
 export const logisticP: Primitive<NoParams> = {
   name: "logistic",
-  abstractEval: (ins) => elementwiseAval("logistic", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("logistic", "inexact", ins),
   lower: (reads, ins) => unaryLowering("logistic", reads, ins),
+  onParts: onParts(complex.logistic),
   batch: (xs, dims) => unaryBatch(logisticP, xs, dims, noParams),
   jvp: ([x], [t]) => {
     const out = logistic(x);
@@ -471,8 +481,9 @@ export function digamma(x: NDArray): NDArray {
 /** `pow`: `x` to the power `y`. Its tangent is `y x^(y-1) tx + log(x) x^y ty`, with the limits taken where `x` or `y` is 0. */
 export const powP: Primitive<NoParams> = {
   name: "pow",
-  abstractEval: (ins) => elementwiseAval("pow", "floating", ins),
+  abstractEval: (ins) => elementwiseAval("pow", "inexact", ins),
   lower: (reads, ins) => binaryLowering("pow", reads, ins),
+  onParts: onParts(complex.power),
   batch: (xs, dims) => batchElementwise(axisTools, powP, xs, dims, noParams),
   jvp: ([x, y], ts) => {
     const out = pow(x, y);

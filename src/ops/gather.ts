@@ -12,6 +12,7 @@ import type { Access, Lowered } from "../core/lowering.ts";
 import {
   type AnyPrimitive,
   isUndefinedPrimal,
+  type Parts,
   type Primitive,
   type Tangent,
   type UndefinedPrimal,
@@ -170,6 +171,12 @@ const zeroIndices = (x: ShapedArray) => x.size === 0;
 /** `gather`: slices of the operand at index vectors. Linear in the operand. */
 export const gatherP: Primitive<GatherParams> = {
   name: "gather",
+  onParts: ([x, indices], p) => {
+    const part = (array: NDArray, fill: GatherParams["fillValue"]) =>
+      bind1(gatherP, [array, indices as NDArray], { ...p, fillValue: fill });
+    const { re, im } = x as Parts; // what is out of bounds is a real number
+    return [{ re: part(re, p.fillValue), im: part(im, 0) }];
+  },
   abstractEval: ([x, indices], p) => [shapedArray(gatherShape(x, indices, p), x.dtype, x.weakType)],
   lower: ([read, readIndex], [x], _outs, p) => [{
     kind: "map",
@@ -421,6 +428,7 @@ function gatherUpdates(ct: NDArray, indices: NDArray, updates: Shape, p: Scatter
 /** `scatter-add`: a copy with updates added at index vectors; repeated indices accumulate. Linear in operand and updates. */
 export const scatterAddP: Primitive<ScatterParams> = {
   name: "scatter-add",
+  onParts: "each",
   abstractEval: (ins, p) => scatterAval("scatterAdd", ins, p),
   lower: (reads, ins, _outs, p) => scatterLowering("add", reads, ins, p),
   jvp: ([x, indices, updates], [tx, , tu], p) => {
@@ -443,6 +451,7 @@ export const scatterAddP: Primitive<ScatterParams> = {
 /** `scatter`: a copy with elements replaced at index vectors; of repeated indices the last wins. */
 export const scatterP: Primitive<ScatterParams> = {
   name: "scatter",
+  onParts: "each",
   abstractEval: (ins, p) => scatterAval("scatter", ins, p),
   lower: (reads, ins, _outs, p) => scatterLowering(null, reads, ins, p),
   jvp: ([x, indices, updates], [tx, , tu], p) => {

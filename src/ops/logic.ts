@@ -6,7 +6,7 @@
 import { DTypeError, ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type ShapedArray, shapedArray } from "../core/aval.ts";
-import { isUndefinedPrimal, type Primitive, Zero } from "../core/primitive.ts";
+import { isUndefinedPrimal, type Parts, type Primitive, Zero } from "../core/primitive.ts";
 import { bind1 } from "../core/trace.ts";
 import { binary, constant, select as selectExpr } from "../loopnest/expr.ts";
 import {
@@ -121,9 +121,19 @@ function comparisonAval(name: string, ins: readonly ShapedArray[]): readonly Sha
   return [shapedArray(elementwiseShape(name, ins), "bool")];
 }
 
+/** A comparison of the real and of the imaginary parts. */
+function byPart(
+  compare: (x: NDArray, y: NDArray) => NDArray,
+  x: Parts,
+  y: Parts,
+): [NDArray, NDArray] {
+  return [compare(x.re, y.re), compare(x.im, y.im)];
+}
+
 /** `eq`: `x = y`, as bool. Its tangent is zero. */
 export const eqP: Primitive<NoParams> = {
   name: "eq",
+  onParts: ([x, y]) => [and(...byPart(eq, x as Parts, y as Parts))],
   abstractEval: (ins) => comparisonAval("eq", ins),
   lower: (reads, ins) => binaryLowering("eq", reads, ins),
   batch: (xs, dims) => batchElementwise(axisTools, eqP, xs, dims, noParams),
@@ -138,6 +148,7 @@ export function eq(x: NDArray, y: Operand): NDArray {
 /** `ne`: `x ≠ y`, as bool. Its tangent is zero. */
 export const neP: Primitive<NoParams> = {
   name: "ne",
+  onParts: ([x, y]) => [or(...byPart(ne, x as Parts, y as Parts))],
   abstractEval: (ins) => comparisonAval("ne", ins),
   lower: (reads, ins) => binaryLowering("ne", reads, ins),
   batch: (xs, dims) => batchElementwise(axisTools, neP, xs, dims, noParams),
@@ -210,6 +221,7 @@ export function ge(x: NDArray, y: Operand): NDArray {
 /** `select_n`: for each element, the case that `which` (bool or int32; 0-d or of the cases' shape) names. Linear in the cases. */
 export const selectNP: Primitive<NoParams> = {
   name: "select_n",
+  onParts: "each",
   abstractEval: ([which, ...cases]) => {
     const dtype = sameDType("selectN", cases);
     const shape = cases[0].shape;
@@ -293,9 +305,10 @@ export function select(condition: NDArray, x: NDArray, y: NDArray): NDArray {
 /** `is_finite`: whether `x` is neither infinite nor NaN. Its tangent is zero. */
 export const isFiniteP: Primitive<NoParams> = {
   name: "is_finite",
+  onParts: ([x]) => [and(isFinite((x as Parts).re), isFinite((x as Parts).im))],
   abstractEval: (
     ins,
-  ) => [shapedArray(elementwiseAval("isFinite", "floating", ins)[0].shape, "bool")],
+  ) => [shapedArray(elementwiseAval("isFinite", "inexact", ins)[0].shape, "bool")],
   lower: (reads, ins) => unaryLowering("isFinite", reads, ins),
   batch: (xs, dims) => unaryBatch(isFiniteP, xs, dims, noParams),
   jvp: (xs) => zeroJvp(isFiniteP, xs, noParams),

@@ -203,6 +203,7 @@ function windowBatch(
 export const reduceWindowSumP: Primitive<WindowParams> = {
   name: "reduce_window_sum",
   split: splitByAxis,
+  onParts: "each",
   abstractEval: (ins, p) => windowAval("number", ins, p),
   expand: (ins, p) => expansion(reduceWindowSumP, "add", ins, p),
   lower: (reads, ins, _outs, p) => windowLowering("add", reads, ins, p),

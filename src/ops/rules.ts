@@ -107,6 +107,7 @@ export function ctOf(
 /** `add_any`: the sum of two cotangents. Unlike `add`, it takes only equal shapes. */
 export const addAnyP: Primitive<NoParams> = {
   name: "add_any",
+  onParts: "each",
   abstractEval: (ins) => elementwiseAval("addAny", "any", ins),
   lower: (reads, ins) => binaryLowering("add", reads, ins),
   batch: (xs, dims) => batchElementwise(axisTools, addAnyP, xs, dims, noParams),

@@ -41,6 +41,7 @@ export interface BroadcastInDimParams {
 /** `broadcast_in_dim`: operand axis `i` becomes result axis `dims[i]`; size 1 stretches. */
 export const broadcastInDimP: Primitive<BroadcastInDimParams> = {
   name: "broadcast_in_dim",
+  onParts: "each",
   abstractEval: ([x], { shape, broadcastDimensions: dims }) => {
     if (dims.length !== x.shape.length) {
       throw new ShapeError(
@@ -121,6 +122,7 @@ export interface ReshapeParams {
 /** `reshape`: the same elements, row-major, in another shape. */
 export const reshapeP: Primitive<ReshapeParams> = {
   name: "reshape",
+  onParts: "each",
   abstractEval: ([x], { newSizes }) => {
     if (sizeOf(newSizes) !== x.size) {
       throw new ShapeError(
@@ -160,6 +162,7 @@ export interface SqueezeParams {
 /** `squeeze`: drops axes of size 1. */
 export const squeezeP: Primitive<SqueezeParams> = {
   name: "squeeze",
+  onParts: "each",
   abstractEval: ([x], { dimensions }) => {
     for (const d of dimensions) {
       if (x.shape[d] !== 1) {
@@ -199,6 +202,7 @@ export interface TransposeParams {
 /** `transpose`: result axis `i` is operand axis `permutation[i]`. */
 export const transposeP: Primitive<TransposeParams> = {
   name: "transpose",
+  onParts: "each",
   abstractEval: ([x], { permutation }) => {
     const sorted = [...permutation].sort((a, b) => a - b);
     if (permutation.length !== x.shape.length || sorted.some((p, i) => p !== i)) {
@@ -281,6 +285,7 @@ export function reductionIndex(
 /** `reduce_sum`: the sum over some axes. Linear; transposes to a broadcast. */
 export const reduceSumP: Primitive<ReduceParams> = {
   name: "reduce_sum",
+  onParts: "each",
   abstractEval: ([x], { axes }) => {
     checkAccepts("reduceSum", x.dtype, "number");
     checkAxes("reduceSum", x.shape, axes);
@@ -336,7 +341,7 @@ export function reduceSum(x: NDArray, axes: readonly number[]): NDArray {
 
 /** Parameters of {@linkcode iotaP}. */
 export interface IotaParams {
-  readonly dtype: Exclude<DType, "bool" | "key<fry>">;
+  readonly dtype: Exclude<DType, "bool" | "complex64" | "complex128" | "key<fry>">;
   readonly shape: Shape;
   readonly dimension: number;
 }
@@ -370,6 +375,7 @@ export function batchToFront(x: NDArray, dim: number | null, size: number): NDAr
 /** `copy`: a new array with the same elements. */
 export const copyP: Primitive<NoParams> = {
   name: "copy",
+  onParts: "each",
   abstractEval: ([x]) => [x],
   lower: ([read]) => [{ kind: "map", at: read }],
   jvp: ([x], [t]) => [[copy(x)], [t instanceof Zero ? t : copy(t)]],

@@ -20,6 +20,7 @@ export interface ShardingParams {
 /** `sharding_constraint`: the operand, where the sharding says. The identity to derivatives; a mapped axis is not split. */
 export const shardingConstraintP: Primitive<ShardingParams> = {
   name: "sharding_constraint",
+  onParts: "each",
   abstractEval: ([x], { sharding }) => {
     sharding.checkShape(x.shape, "filterShard");
     return [x];

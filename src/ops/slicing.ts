@@ -36,6 +36,7 @@ export interface SliceParams {
 /** `slice`: a box with constant bounds and positive strides. */
 export const sliceP: Primitive<SliceParams> = {
   name: "slice",
+  onParts: "each",
   split: splitByAxis,
   abstractEval: ([x], { startIndices, limitIndices, strides }) => {
     const shape = x.shape.map((n, i) => {
@@ -119,6 +120,7 @@ export interface PadParams {
 /** `pad`: puts a value before, after and between the elements of each axis. */
 export const padP: Primitive<PadParams> = {
   name: "pad",
+  onParts: "each",
   split: splitByAxis,
   abstractEval: ([x, value], { paddingConfig }) => {
     if (value.shape.length !== 0 || value.dtype !== x.dtype) {
@@ -230,6 +232,7 @@ export interface RevParams {
 /** `rev`: reverses some axes. */
 export const revP: Primitive<RevParams> = {
   name: "rev",
+  onParts: "each",
   abstractEval: ([x], { dimensions }) => {
     checkAxes("rev", x.shape, dimensions);
     return [x];

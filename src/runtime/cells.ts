@@ -18,12 +18,14 @@ import {
 import { type Heap, heap } from "./memory.ts";
 import type { Cells } from "./storage.ts";
 
-/** The view of the whole memory in which elements of `dtype` are read. */
+/** The view of the whole memory in which elements of `dtype`, or their parts, are read. */
 export function viewFor(memory: Heap, dtype: DType): TypedArray {
   switch (dtype) {
     case "float32":
+    case "complex64":
       return memory.f32;
     case "float64":
+    case "complex128":
       return memory.f64;
     case "int32":
       return memory.i32;
@@ -53,8 +55,8 @@ export function viewFor(memory: Heap, dtype: DType): TypedArray {
   }
 }
 
-/** Writes host scalars into the shared memory as elements of `aval.dtype`. */
-export function writeCells(cells: Cells, aval: ShapedArray, address: number): void {
+/** Writes host scalars into the shared memory as elements of `aval.dtype`; of a complex one, its parts in turn. */
+export function writeCells(cells: Cells, { stored: aval }: ShapedArray, address: number): void {
   const memory = heap();
   switch (aval.dtype) {
     case "float32":
@@ -86,8 +88,8 @@ function put(view: { [index: number]: number }, cells: readonly number[], at: nu
   for (let i = 0; i < cells.length; i++) view[at + i] = cells[i];
 }
 
-/** Reads elements of `aval.dtype` from the shared memory as host scalars. */
-export function readCells(aval: ShapedArray, address: number): Cells {
+/** Reads elements of `aval.dtype` from the shared memory as host scalars; of a complex one, its parts in turn. */
+export function readCells({ stored: aval }: ShapedArray, address: number): Cells {
   const memory = heap();
   const { size } = aval;
   switch (aval.dtype) {

@@ -4,6 +4,7 @@
  * @module
  */
 import { NDArray, type NestedList } from "../core/array.ts";
+import { Complex } from "../core/complex.ts";
 import { defaultPlacement, placementOf } from "../core/placement.ts";
 import type { Sharding } from "../core/sharding.ts";
 import { formatAval, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
@@ -13,6 +14,9 @@ import {
   dtypeOfTypedArray,
   type HostScalar,
   isBig,
+  isComplex,
+  partOf,
+  roundTo,
   type TypedArray,
   typedArrayClass,
 } from "../core/dtype.ts";
@@ -35,6 +39,9 @@ import {
 
 /** Arrays of up to this many elements are kept as host scalars: cheaper than memory that the collector must be told of. */
 export const MAX_CELLS = 64;
+
+/** Elements on the host. */
+type Elements = { readonly length: number; readonly [index: number]: HostScalar | Complex };
 
 /** What took an array's elements away, for the message of a later use. */
 export interface Removal {
@@ -128,8 +135,9 @@ export class ConcreteArray extends NDArray {
       return new (typedArrayClass(dtype))(storage.spilled.slice().buffer);
     }
     const { bytes } = dtypeInfo(dtype);
-    const from = Math.floor(storage.address / bytes);
-    return viewFor(heap(), dtype).slice(from, from + size);
+    const per = isComplex(dtype) ? 2 : 1;
+    const from = Math.floor(storage.address / bytes) * per;
+    return viewFor(heap(), dtype).slice(from, from + size * per);
   }
 
   // deno-lint-ignore require-await -- other devices wait; a bad array must reject, not throw
@@ -148,7 +156,7 @@ export class ConcreteArray extends NDArray {
     return nest(this.#values(), shape);
   }
 
-  override item(): number {
+  override item<T extends number | Complex = number>(): T {
     if (this.aval.size !== 1) {
       throw new ShapeError(
         `item: needs an array of one element, got ${
@@ -157,7 +165,8 @@ export class ConcreteArray extends NDArray {
       );
     }
     if (this.aval.dtype === "key<fry>") throw keyHasNoNumbers("item");
-    return Number(this.#values()[0]);
+    const first = this.#values()[0];
+    return (first instanceof Complex ? first : Number(first)) as T;
   }
 
   /** As NumPy prints it, long arrays cut short: `Array([1., 2.], dtype=float32)`. */
@@ -196,8 +205,14 @@ export class ConcreteArray extends NDArray {
     return this.toString();
   }
 
-  /** The elements as host scalars; long arrays in a TypedArray, if one holds them as they are. */
-  #values(): { readonly length: number; readonly [index: number]: HostScalar } {
+  /** The elements as host values; long arrays in a TypedArray, if one holds them as they are. */
+  #values(): Elements {
+    if (isComplex(this.aval.dtype)) {
+      const parts = this.storage?.cells as number[] | null ?? this.dataSync() as Float32Array;
+      return Array.from({ length: this.aval.size }, (_, i) => {
+        return new Complex(parts[2 * i], parts[2 * i + 1]);
+      });
+    }
     const cells = this.storage?.cells;
     if (cells !== null && cells !== undefined) return cells;
     const { dtype } = this.aval;
@@ -222,7 +237,7 @@ function keyHasNoNumbers(where: string): DTypeError {
 }
 
 function nest(
-  data: { readonly [index: number]: HostScalar },
+  data: Elements,
   shape: Shape,
 ): NestedList {
   let at = 0;
@@ -240,7 +255,7 @@ function nest(
 /** A view of elements in the shared memory. */
 export function viewOf(aval: ShapedArray, address: number): TypedArray {
   const Class = typedArrayClass(aval.dtype);
-  return new Class(heap().memory.buffer as ArrayBuffer, address, aval.size);
+  return new Class(heap().memory.buffer as ArrayBuffer, address, aval.stored.size);
 }
 
 /** An array of few elements, made of host scalars that are already values of the dtype. `cells` is kept, not copied. */
@@ -263,7 +278,7 @@ export function emptyArray(aval: ShapedArray): ConcreteArray {
 export function aliasArray(x: ConcreteArray, aval: ShapedArray): ConcreteArray {
   const storage = x.live();
   // Cells belong to one array, so that each may have its own copy in the shared memory.
-  if (storage.cells !== null && x.aval.dtype === aval.dtype) return fromCells(aval, storage.cells);
+  if (storage.cells !== null && x.aval.stored.dtype === aval.stored.dtype) return fromCells(aval, storage.cells);
   x.address();
   storage.cells = null;
   storage.handles++;
@@ -294,7 +309,7 @@ export function arrayFromTypedArray(
   weakType = false,
 ): ConcreteArray {
   const aval = shapedArray(shape, dtype, weakType);
-  if (aval.size !== data.length) {
+  if (aval.stored.size !== data.length) {
     throw new ShapeError(
       `array: ${data.length} elements do not fill the shape [${shape.join(", ")}]`,
     );
@@ -304,10 +319,10 @@ export function arrayFromTypedArray(
       `array: a ${(data as TypedArray).constructor.name} does not hold elements of ${dtype}`,
     );
   }
-  if (aval.size <= MAX_CELLS) return fromCells(aval, typedArrayToCells(data, dtype));
+  if (aval.stored.size <= MAX_CELLS) return fromCells(aval, typedArrayToCells(data, dtype));
   beginOperation();
   const x = emptyArray(aval);
-  const { bytes } = dtypeInfo(dtype);
+  const { bytes } = dtypeInfo(aval.stored.dtype);
   (viewFor(heap(), dtype) as Float32Array).set(
     data as Float32Array,
     Math.floor(x.address() / bytes),
@@ -333,11 +348,38 @@ export function fullArray(aval: ShapedArray, value: HostScalar): ConcreteArray {
   return x;
 }
 
+/** An array under another aval of the same stored form, in its place: `x` is not to be used any more. */
+export function retyped(x: ConcreteArray, aval: ShapedArray): ConcreteArray {
+  if (x.aval === aval) return x;
+  const storage = x.live();
+  if (storage.lease !== null) storage.lease.aval = aval;
+  const array = new ConcreteArray(aval, storage, x.guard);
+  x.forget(deletion);
+  return array;
+}
+
 /** A 0-d constant that traces may write into equations. */
 export function literalArray(value: HostScalar, dtype: DType, weakType: boolean): ConcreteArray {
+  if (isComplex(dtype)) return complexConstant(Number(value), dtype, weakType);
   const cell = toCell(value, dtype);
   const x = fromCells(scalarAval(dtype, weakType), [cell] as Cells);
   x.literal = cell;
+  return x;
+}
+
+const complexConstants = new Map<string, ConcreteArray>();
+const MAX_CONSTANTS = 256;
+
+/** A complex number is no literal: traces capture it. The same array each time, so that they capture it once. */
+function complexConstant(value: number, dtype: DType, weakType: boolean): ConcreteArray {
+  const key = `${Object.is(value, -0) ? "-0" : value} ${dtype} ${weakType}`;
+  let x = complexConstants.get(key);
+  if (x === undefined || x.isDeleted) {
+    if (complexConstants.size >= MAX_CONSTANTS) complexConstants.clear();
+    x = fromCells(scalarAval(dtype, weakType), [roundTo(value, partOf(dtype)), 0]);
+    x.isKept = true;
+    complexConstants.set(key, x);
+  }
   return x;
 }
 

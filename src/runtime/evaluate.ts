@@ -14,9 +14,10 @@ import { identityOf, paramsKey } from "../core/params_key.ts";
 import type { AnyPrimitive, Expansion } from "../core/primitive.ts";
 import type { Sharding } from "../core/sharding.ts";
 import { type Evaluator, installEvaluator, withEager } from "../core/trace.ts";
+import { expansionOf } from "../ops/expansion.ts";
 import { freeTemporaries } from "./scope.ts";
 import { InternalError } from "../errors.ts";
-import { arrayFromTypedArray, ConcreteArray, literalArray, placedArray } from "./concrete.ts";
+import { arrayFromTypedArray, ConcreteArray, literalArray, placedArray, retyped } from "./concrete.ts";
 import { cellsPlan } from "./cells_plan.ts";
 import { programPlan } from "./eager_program.ts";
 import { kernelPlan } from "./kernel_plan.ts";
@@ -121,12 +122,15 @@ function makePlan(primitive: AnyPrimitive, operands: readonly NDArray[], params:
     }
   }
   const ins: ShapedArray[] = operands.map((x) => x.aval);
-  const expansion = primitive.expand?.(ins, params) ?? null;
-  if (expansion !== null) return expandedPlan(expansion);
   const outs = primitive.abstractEval(ins, params);
-  const recipes = recipesOf(primitive, ins, outs, params);
-  return (recipes && (cellsPlan(recipes, outs) ?? kernelPlan(recipes, ins, outs))) ??
-    programPlan(primitive, ins, outs, params);
+  const expansion = expansionOf(primitive, ins, outs, params);
+  if (expansion !== null) return expandedPlan(expansion);
+  const [from, to] = [ins.map((a) => a.stored), outs.map((a) => a.stored)];
+  const recipes = recipesOf(primitive, from, to, params);
+  const plan = recipes && (cellsPlan(recipes, to) ?? kernelPlan(recipes, from, to));
+  if (plan === null) return programPlan(primitive, ins, outs, params);
+  if (outs.every((a, i) => a === to[i])) return plan;
+  return (operands) => plan(operands).map((x, i) => retyped(x, outs[i]));
 }
 
 /** What the primitive expands to, operation by operation. */

@@ -330,7 +330,7 @@ function donorsOf(program: Program, outAvals: readonly ShapedArray[]): number[] 
   for (const buffer of program.buffers) {
     if (buffer.role !== "output") continue;
     outputs++;
-    const aval = outAvals[buffer.position];
+    const aval = outAvals[buffer.position]?.stored;
     if (aval === undefined || aval.size !== buffer.size || aval.dtype !== buffer.dtype) {
       throw new InternalError(
         `${program.name}: output ${buffer.position} is not ${buffer.dtype}[${buffer.size}]`,

@@ -4,9 +4,10 @@
  * @module
  */
 import { formatAval, type ShapedArray } from "../core/aval.ts";
-import { type DType, type HostScalar, roundTo } from "../core/dtype.ts";
+import type { Complex } from "../core/complex.ts";
+import { type DType, type HostScalar, partOf, roundTo } from "../core/dtype.ts";
 
-type Elements = { readonly length: number; readonly [index: number]: HostScalar };
+type Elements = { readonly length: number; readonly [index: number]: HostScalar | Complex };
 
 /** Above this many elements the middle of each long axis is left out. */
 const THRESHOLD = 1000;
@@ -78,8 +79,11 @@ function formatElements(data: Elements, aval: ShapedArray, indent: number): stri
   return level(0, indent);
 }
 
-function formatScalars(values: readonly HostScalar[], dtype: DType): string[] {
+function formatScalars(values: readonly (HostScalar | Complex)[], dtype: DType): string[] {
   switch (dtype) {
+    case "complex64":
+    case "complex128":
+      return formatComplex(values as Complex[], partOf(dtype));
     case "bool":
       return values.map((v) => v ? "true" : "false");
     case "float16":
@@ -95,6 +99,18 @@ function formatScalars(values: readonly HostScalar[], dtype: DType): string[] {
     default:
       return values.map(String);
   }
+}
+
+/** As NumPy: `1.+2.j`, real parts and imaginary parts each in one form. */
+function formatComplex(values: readonly Complex[], part: DType): string[] {
+  const re = formatFloats(values.map((z) => z.re), part);
+  const im = formatFloats(values.map((z) => z.im), part);
+  const width = Math.max(...re.map((t) => t.length));
+  return re.map((text, i) => {
+    const sign = im[i].startsWith("-") ? "" : "+";
+    const digits = im[i].trimEnd();
+    return `${text.padStart(width)}${sign}${digits}j${" ".repeat(im[i].length - digits.length)}`;
+  });
 }
 
 /** As NumPy: up to 8 digits after the point, trailing zeros cut together, one exponent form for all where fixed ones would be long. */

@@ -143,7 +143,7 @@ export class Graph {
     const { constvars, invars, outvars, eqns } = closed.jaxpr;
     const values = new Map<JaxprVar, Value>();
     for (const v of [...constvars, ...invars]) {
-      const value = this.add(v.aval, -1, "input", "input");
+      const value = this.add(v.aval.stored, -1, "input", "input");
       values.set(v, value);
       this.inputs.push(value);
     }
@@ -181,7 +181,7 @@ export class Graph {
         `${primitive.name}: this operation has no compiled form; apply it outside of the compiled function`,
       );
     }
-    const outAvals = eqn.outvars.map((v) => v.aval);
+    const outAvals = eqn.outvars.map((v) => v.aval.stored);
     // What a rule reads at once, and not when asked for an element, has to be memory.
     const eager: Value[] = [];
     this.reader = (v, at) => {

@@ -13,6 +13,7 @@ import { nameP } from "../ops/barrier.ts";
 import { convertElementTypeP, stopGradientP } from "../ops/convert.ts";
 import { notP, selectNP } from "../ops/logic.ts";
 import { addAnyP } from "../ops/rules.ts";
+import { complexP, imagP, realP } from "../ops/parts.ts";
 import {
   broadcastInDimP,
   type BroadcastInDimParams,
@@ -47,6 +48,12 @@ const rules = new Map<AnyPrimitive, Rule>([
   [addAnyP, ({ invars: [x, y] }, def) => isZero(y, def) ? x : isZero(x, def) ? y : null],
   [negP, ({ invars: [x] }, def) => operandOf(negP, x, def)],
   [notP, ({ invars: [x] }, def) => operandOf(notP, x, def)],
+  [realP, ({ invars: [x] }, def) => partOfPair(x, 0, def)],
+  [imagP, ({ invars: [x] }, def) => partOfPair(x, 1, def)],
+  [complexP, ({ invars: [x, y] }, def) => {
+    const z = operandOf(realP, x, def);
+    return z !== null && z === operandOf(imagP, y, def) ? z : null;
+  }],
   [copyP, ({ invars: [x] }) => x],
   [nameP, ({ invars: [x] }) => x],
   [stopGradientP, ({ invars: [x] }) => x],
@@ -98,6 +105,12 @@ function scalarOf(x: Atom, def: Definitions): HostScalar | null {
 function operandOf(primitive: AnyPrimitive, x: Atom, def: Definitions): Atom | null {
   const eqn = def(x);
   return eqn?.primitive === primitive ? eqn.invars[0] : null;
+}
+
+/** A part of what was put together of parts. */
+function partOfPair(x: Atom, part: 0 | 1, def: Definitions): Atom | null {
+  const eqn = def(x);
+  return eqn?.primitive === complexP ? eqn.invars[part] : null;
 }
 
 /** Reshapes in a row are one; one that ends where it began is none. */

@@ -87,7 +87,7 @@ class Unfused {
   }
 
   private declare(role: BufferDecl["role"], position: number, of: Atom): number {
-    return this.declareSized(role, position, of.aval.dtype, of.aval.size);
+    return this.declareSized(role, position, of.aval.stored.dtype, of.aval.stored.size);
   }
 
   private declareSized(
@@ -115,7 +115,7 @@ class Unfused {
     if (buffer === undefined) {
       throw new InternalError("schedule: a variable is read before it is bound");
     }
-    return (at) => load(buffer, atom.aval.dtype, linear(atom.aval.shape, at));
+    return (at) => load(buffer, atom.aval.stored.dtype, linear(atom.aval.stored.shape, at));
   }
 
   private buffer(atom: Atom): number {
@@ -135,8 +135,8 @@ class Unfused {
     }
     const lowered = primitive.lower(
       invars.map((x) => this.access(x)),
-      invars.map((x) => x.aval),
-      outvars.map((x) => x.aval),
+      invars.map((x) => x.aval.stored),
+      outvars.map((x) => x.aval.stored),
       params,
     );
     let kernel: LoweredKernel | null = null;
@@ -148,7 +148,7 @@ class Unfused {
       if (l.kind === "kernel") {
         if (kernel === null) this.kernel(l.call, eqn);
         kernel = l.call;
-      } else if (v.aval.size > 0) this.result(l, eqn, v);
+      } else if (v.aval.stored.size > 0) this.result(l, eqn, v);
     });
   }
 
@@ -182,7 +182,7 @@ class Unfused {
 
   private result(l: Exclude<Lowered, { kind: "kernel" }>, eqn: JaxprEqn, v: JaxprVar): void {
     const to = this.bufferOf.get(v)!;
-    const { shape, dtype } = v.aval;
+    const { shape, dtype } = v.aval.stored;
     const name = eqn.primitive.name;
     const store = (at: readonly Expr[], value: Expr): Stmt => ({
       kind: "store",
@@ -197,7 +197,7 @@ class Unfused {
         break;
       case "alias": {
         const x = eqn.invars[l.operand];
-        const map = aliasAsMap(this.access(x), x.aval, v.aval);
+        const map = aliasAsMap(this.access(x), x.aval.stored, v.aval.stored);
         if (map.kind === "map") nest(loops(shape, "independent", (at) => [store(at, map.at(at))]));
         break;
       }
@@ -274,7 +274,7 @@ class Unfused {
       contract: readonly number[],
       isLeft: boolean,
     ): { at: DotOperand; free: number[] } | null => {
-      const { shape } = eqn.invars[operand].aval;
+      const { shape } = eqn.invars[operand].aval.stored;
       const strides = stridesOf(shape);
       const free = shape.map((_, k) => k).filter((k) =>
         !batch.includes(k) && !contract.includes(k)
@@ -287,8 +287,8 @@ class Unfused {
     };
     const lhs = side(spec.lhs, spec.lhsBatch, spec.lhsContract, true);
     const rhs = side(spec.rhs, spec.rhsBatch, spec.rhsContract, false);
-    const [ls, rs] = [eqn.invars[spec.lhs].aval.shape, eqn.invars[spec.rhs].aval.shape];
-    const out = eqn.outvars[0].aval;
+    const [ls, rs] = [eqn.invars[spec.lhs].aval.stored.shape, eqn.invars[spec.rhs].aval.stored.shape];
+    const out = eqn.outvars[0].aval.stored;
     const name = eqn.primitive.name;
     const box = (shape: Shape, axes: readonly number[]) => axes.map((k) => shape[k]);
     if (lhs !== null && rhs !== null) {
