@@ -121,7 +121,9 @@ Deno.test("axes follow the arguments", () => {
 Deno.test("predicates narrow", () => {
   const narrowed = (x: unknown): void => {
     if (vn.isArrayLike(x)) {
-      holds<Accepts<vn.NDArray | number | bigint | boolean | ArrayBufferView, typeof x>>();
+      holds<
+        Accepts<vn.NDArray | number | bigint | boolean | vn.Complex | ArrayBufferView, typeof x>
+      >();
     }
     if (vn.tree.isModule(x)) holds<Equal<typeof x, vn.Module>>();
     if (vn.isKwargs(x)) holds<Accepts<Record<string, unknown>, typeof x>>();

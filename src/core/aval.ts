@@ -51,12 +51,12 @@ export function shapedArray(shape: Shape, dtype: DType, weakType = false): Shape
       weakType,
       size: sizeOf(shape),
       id: interned.size,
-    } as { -readonly [name in keyof ShapedArray]: ShapedArray[name] };
-    interned.set(key, made);
-    made.stored = isComplex(dtype)
-      ? shapedArray([...shape, 2], partOf(dtype), weakType)
-      : made;
-    aval = Object.freeze(made);
+    };
+    interned.set(key, made as ShapedArray);
+    const stored = isComplex(dtype) ? shapedArray([...shape, 2], partOf(dtype), weakType) : made;
+    // Not enumerable: parameters that hold avals are compared property by property.
+    Object.defineProperty(made, "stored", { value: stored });
+    aval = Object.freeze(made as ShapedArray);
   }
   return aval;
 }

@@ -3,21 +3,21 @@
  *
  * @module
  */
-import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
+import { ArgumentError, ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
-import { isInexact } from "../core/dtype.ts";
 import { type Tangent, Zero } from "../core/primitive.ts";
 import { literal } from "../ops/common.ts";
 import { instantiate } from "../ops/shape.ts";
 import { applyTranspose, linearizeFlat } from "../transform/linearize.ts";
 import { flatten, unflatten } from "../tree/flatten.ts";
 import { isKwargs } from "../tree/kwargs.ts";
+import { checkInputs, checkOutput, type HolomorphicOptions } from "./holomorphic.ts";
 import { describeValue, isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import type { Grad } from "./types.ts";
 import { checkOptions, invoke, transform, type Transformation } from "./wrapper.ts";
 
 /** Options of {@linkcode filterGrad} and {@linkcode filterValueAndGrad}. */
-export interface GradOptions {
+export interface GradOptions extends HolomorphicOptions {
   /** Whether the function returns a pair, of which only the first is differentiated. */
   readonly hasAux?: boolean;
 }
@@ -32,6 +32,7 @@ function differentiate(
   name: string,
   fun: unknown,
   hasAux: boolean,
+  holomorphic: boolean,
   args: unknown[],
 ): Differentiated {
   if (args.length === 0) {
@@ -46,6 +47,7 @@ function differentiate(
   }
   const [leaves, treedef] = flatten(args[0]);
   const split = splitLeaves(leaves, isInexactLeaf, `${name}: args[0]`);
+  checkInputs(name, split.arrays, holomorphic, "reverse");
   const rest = args.slice(1);
 
   let hostValue: unknown;
@@ -69,7 +71,7 @@ function differentiate(
       fillAux = (arrays) => unflatten(auxDef, auxSplit.fill(arrays));
     }
     hostValue = value;
-    return [scalarOutput(name, value), ...auxArrays];
+    return [scalarOutput(name, value, holomorphic), ...auxArrays];
   }, split.arrays);
 
   const [value, ...auxArrays] = lin.outs;
@@ -87,9 +89,9 @@ function differentiate(
   };
 }
 
-/** The function's value as an array, checked to be a real scalar. */
-function scalarOutput(name: string, value: unknown): NDArray {
-  if (typeof value === "number") return literal(value, "float32", true);
+/** The function's value as an array, checked to be a scalar that can be differentiated. */
+function scalarOutput(name: string, value: unknown, holomorphic: boolean): NDArray {
+  if (typeof value === "number" && !holomorphic) return literal(value, "float32", true);
   if (!isArrayLeaf(value)) {
     throw new ShapeError(
       `${name}: gradients are defined for functions that return a scalar array; the output was ${
@@ -104,26 +106,30 @@ function scalarOutput(name: string, value: unknown): NDArray {
         "it, for example with numpy.sum or numpy.mean, or use filterJacrev",
     );
   }
-  if (!isInexact(x.dtype)) {
-    throw new DTypeError(
-      `${name}: gradients need a real-valued output, of a floating dtype; got ${x.dtype}`,
-    );
-  }
+  checkOutput(name, x, holomorphic);
   return x;
 }
 
 const gradT: Transformation = {
   name: "filterGrad",
-  call: (fun, [hasAux], args) => {
-    const { aux, grads } = differentiate("filterGrad", fun, hasAux as boolean, args);
+  call: (fun, options, args) => {
+    const [hasAux, holomorphic] = options as boolean[];
+    const { aux, grads } = differentiate("filterGrad", fun, hasAux, holomorphic, args);
     return hasAux ? [grads, aux] : grads;
   },
 };
 
 const valueAndGradT: Transformation = {
   name: "filterValueAndGrad",
-  call: (fun, [hasAux], args) => {
-    const { value, aux, grads } = differentiate("filterValueAndGrad", fun, hasAux as boolean, args);
+  call: (fun, options, args) => {
+    const [hasAux, holomorphic] = options as boolean[];
+    const { value, aux, grads } = differentiate(
+      "filterValueAndGrad",
+      fun,
+      hasAux,
+      holomorphic,
+      args,
+    );
     return hasAux ? [[value, aux], grads] : [value, grads];
   },
 };
@@ -136,8 +142,9 @@ function readOptions(name: string): (options: object) => readonly unknown[] {
           "them into one array and pass that as the first argument",
       );
     }
-    checkOptions(name, options, ["hasAux"]);
-    return [(options as GradOptions).hasAux ?? false];
+    checkOptions(name, options, ["hasAux", "holomorphic"]);
+    const { hasAux = false, holomorphic = false } = options as GradOptions;
+    return [hasAux, holomorphic];
   };
 }
 

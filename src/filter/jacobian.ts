@@ -19,6 +19,7 @@ import {
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
 import { isKwargs } from "../tree/kwargs.ts";
 import { keystr } from "../tree/path.ts";
+import { checkInputs, checkOutput, type HolomorphicOptions } from "./holomorphic.ts";
 import { describeValue, isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import type { AnyTree } from "./types.ts";
 import {
@@ -30,9 +31,16 @@ import {
 } from "./wrapper.ts";
 
 /** Options of the jacobians. */
-export interface FilterJacobianOptions {
+export interface FilterJacobianOptions extends HolomorphicOptions {
   /** Whether the function returns a pair, of which only the first is differentiated. */
   readonly hasAux?: boolean;
+}
+
+/** What is differentiated, and what of it may be complex. */
+interface Request {
+  readonly name: string;
+  readonly mode: "forward" | "reverse";
+  readonly holomorphic: boolean;
 }
 
 /** Blocks `[output][input]`, each of shape `out.shape + in.shape`, by pushing every input direction forward. */
@@ -47,9 +55,8 @@ function forwardBlocks(lin: Linearized, inputs: readonly NDArray[], count: numbe
 /** The same blocks, by pulling every output direction back. */
 function reverseBlocks(
   lin: Linearized,
-  _inputs: readonly NDArray[],
   count: number,
-  name: string,
+  { name, holomorphic }: Request,
   paths: readonly string[],
 ): NDArray[][] {
   lin.outs.slice(0, count).forEach((out, o) => {
@@ -60,26 +67,18 @@ function reverseBlocks(
         }. filterJacfwd gives zeros for it`,
       );
     }
+    checkOutput(name, out, holomorphic);
   });
   return reverseRows((cts) => applyTranspose(lin, cts), lin.outs, count);
 }
 
-/** Blocks `[output][input]`; `paths` are those of the outputs, for messages. */
-type BlocksOf = (
-  lin: Linearized,
-  inputs: readonly NDArray[],
-  count: number,
-  name: string,
-  paths: readonly string[],
-) => NDArray[][];
-
 function jacobianCall(
-  name: string,
+  request: Request,
   fun: unknown,
   hasAux: boolean,
   args: unknown[],
-  blocksOf: BlocksOf,
 ): unknown {
+  const { name } = request;
   if (args.length === 0 || isKwargs(args[0])) {
     throw new ArgumentError(
       `${name}: the first argument must be passed by position: it is the one differentiated`,
@@ -87,6 +86,7 @@ function jacobianCall(
   }
   const [leaves, inDef] = flatten(args[0]);
   const split = splitLeaves(leaves, isInexactLeaf, `${name}: args[0]`);
+  checkInputs(name, split.arrays, request.holomorphic, request.mode);
   let rebuild: (leaves: unknown[]) => unknown = () => undefined;
   let fillAux: (arrays: NDArray[]) => unknown = () => undefined;
   let outPaths: readonly string[] = [];
@@ -123,7 +123,9 @@ function jacobianCall(
     rebuild = (parts) => unflatten(outDef, parts);
     return [...arrays, ...auxArrays];
   }, split.arrays);
-  const blocks = blocksOf(lin, split.arrays, count, name, outPaths);
+  const blocks = request.mode === "forward"
+    ? forwardBlocks(lin, split.arrays, count)
+    : reverseBlocks(lin, count, request, outPaths);
   const jacobian = rebuild(blocks.map((row) => {
     const inner: unknown[] = leaves.map(() => null);
     let next = 0;
@@ -136,17 +138,20 @@ function jacobianCall(
 }
 
 /** `name` is that of the public function, which for its halves is `filterHessian`. */
-function jacobianT(name: string, blocksOf: BlocksOf): Transformation {
+function jacobianT(name: string, mode: Request["mode"]): Transformation {
   return {
     name,
-    call: (fun, [hasAux], args) => jacobianCall(name, fun, hasAux as boolean, args, blocksOf),
+    call: (fun, options, args) => {
+      const [hasAux, holomorphic] = options as boolean[];
+      return jacobianCall({ name, mode, holomorphic }, fun, hasAux, args);
+    },
   };
 }
 
-const jacfwdT = jacobianT("filterJacfwd", forwardBlocks);
-const jacrevT = jacobianT("filterJacrev", reverseBlocks);
-const hessianOuterT = jacobianT("filterHessian", forwardBlocks);
-const hessianInnerT = jacobianT("filterHessian", reverseBlocks);
+const jacfwdT = jacobianT("filterJacfwd", "forward");
+const jacrevT = jacobianT("filterJacrev", "reverse");
+const hessianOuterT = jacobianT("filterHessian", "forward");
+const hessianInnerT = jacobianT("filterHessian", "reverse");
 
 function makeJacobian(
   transformation: Transformation,
@@ -154,13 +159,13 @@ function makeJacobian(
   options: FilterJacobianOptions | boolean,
 ): (...args: unknown[]) => unknown {
   checkCallable(fun, transformation.name);
-  return makeWrapper(transformation, fun, [readOptions(transformation.name, options)]);
+  return makeWrapper(transformation, fun, readOptions(transformation.name, options));
 }
 
-function readOptions(name: string, options: FilterJacobianOptions | boolean): boolean {
-  if (typeof options === "boolean") return options;
-  checkOptions(name, options, ["hasAux"]);
-  return options.hasAux ?? false;
+function readOptions(name: string, options: FilterJacobianOptions | boolean): boolean[] {
+  if (typeof options === "boolean") return [options, false];
+  checkOptions(name, options, ["hasAux", "holomorphic"]);
+  return [options.hasAux ?? false, options.holomorphic ?? false];
 }
 
 /** A tree of trees of arrays. */

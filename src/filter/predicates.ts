@@ -6,6 +6,7 @@
 import type { NDArray } from "../core/array.ts";
 import type { HostScalar, TypedArray } from "../core/dtype.ts";
 import { isArrayLeaf, isInexactLeaf } from "./leaves.ts";
+import { Complex } from "../core/complex.ts";
 
 /**
  * Whether `x` is an array: an `NDArray`, concrete or traced, of any dtype, or a TypedArray.
@@ -26,7 +27,7 @@ export function isArray(x: unknown): x is NDArray | TypedArray {
 }
 
 /**
- * Whether `x` is an array or a host scalar: a number, a bigint or a boolean.
+ * Whether `x` is an array or a host scalar: a number, a bigint, a boolean or a {@linkcode Complex}.
  *
  * @example
  * ```ts
@@ -36,13 +37,14 @@ export function isArray(x: unknown): x is NDArray | TypedArray {
  * vn.isArrayLike("1"); // false
  * ```
  */
-export function isArrayLike(x: unknown): x is NDArray | TypedArray | HostScalar {
+export function isArrayLike(x: unknown): x is NDArray | TypedArray | HostScalar | Complex {
   const kind = typeof x;
-  return kind === "number" || kind === "bigint" || kind === "boolean" || isArrayLeaf(x);
+  return kind === "number" || kind === "bigint" || kind === "boolean" || x instanceof Complex ||
+    isArrayLeaf(x);
 }
 
 /**
- * Whether `x` is an array of a floating dtype: what `filterGrad` differentiates.
+ * Whether `x` is an array of a floating or complex dtype: what `filterGrad` differentiates.
  *
  * Integer and boolean arrays, PRNG keys and host scalars are not.
  *
@@ -59,7 +61,7 @@ export function isInexactArray(x: unknown): x is NDArray | Float32Array | Float6
 }
 
 /**
- * Whether `x` is an array of a floating dtype, or a number.
+ * Whether `x` is an array of a floating or complex dtype, or a number, complex ones included.
  *
  * A number counts whether it is whole or not; a bigint or a boolean does not.
  *
@@ -73,6 +75,6 @@ export function isInexactArray(x: unknown): x is NDArray | Float32Array | Float6
  */
 export function isInexactArrayLike(
   x: unknown,
-): x is NDArray | Float32Array | Float64Array | number {
-  return typeof x === "number" || isInexactLeaf(x);
+): x is NDArray | Float32Array | Float64Array | number | Complex {
+  return typeof x === "number" || x instanceof Complex || isInexactLeaf(x);
 }

@@ -26,6 +26,7 @@ import { callCheckpointed, type CheckpointOptions, readCheckpointOptions } from 
 import { filterEvalShape } from "./eval_shape.ts";
 import { filterJit } from "./jit.ts";
 import type { Donate } from "./jit_program.ts";
+import { checkInputs, checkOutput, type HolomorphicOptions } from "./holomorphic.ts";
 import { isArrayLeaf } from "./leaves.ts";
 import { ShapeDtypeStruct, type Structs } from "./struct.ts";
 import { callMapped, type MapRequest } from "./vmap.ts";
@@ -68,7 +69,7 @@ function flatFunction(fn: AnyFunction, def: TreeDef, caller: string) {
 // ---------------------------------------------------------------- grad
 
 /** Options of {@linkcode grad} and {@linkcode valueAndGrad}. */
-export interface GradArgOptions {
+export interface GradArgOptions extends HolomorphicOptions {
   /** Which arguments to differentiate; 0 unless given. A list gives a list of gradients. */
   readonly argnums?: number | readonly number[];
   /** Whether the function returns a pair, of which only the first is differentiated. */
@@ -98,7 +99,7 @@ function differentiated(
   args: unknown[],
 ): [unknown, unknown] {
   checkCallable(fun, caller);
-  const { argnums = 0, hasAux = false } = options;
+  const { argnums = 0, hasAux = false, holomorphic = false } = options;
   const list = typeof argnums === "number" ? [argnums] : argnums;
   const places = list.map((i) => i < 0 ? i + args.length : i);
   for (const i of places) {
@@ -116,6 +117,7 @@ function differentiated(
       );
     }
   });
+  checkInputs(caller, arrays, holomorphic, "reverse");
   let aux: unknown;
   const lin = linearizeFlat((xs) => {
     const filled = [...args];
@@ -132,9 +134,7 @@ function differentiated(
         `${caller}: gradients are only defined for functions that return a scalar; the output had shape [${value.shape}]`,
       );
     }
-    if (!isInexact(value.dtype)) {
-      throw new DTypeError(`${caller}: the output must be floating; got ${value.dtype}`);
-    }
+    checkOutput(caller, value, holomorphic);
     if (!hasAux) return [value];
     const [auxArrays, auxDef] = flattenArrays(out[1], "aux", caller);
     aux = auxDef;
@@ -241,7 +241,7 @@ export function linearize(
 // ---------------------------------------------------------------- jacobians
 
 /** Options of the jacobians. */
-export interface JacobianOptions {
+export interface JacobianOptions extends HolomorphicOptions {
   /** Which argument to differentiate; 0 unless given. */
   readonly argnums?: number;
 }
@@ -260,6 +260,12 @@ function jacobian(
       );
     }
     const [xs, def] = flattenArrays([args[at]], "args", caller);
+    checkInputs(
+      caller,
+      xs,
+      options.holomorphic ?? false,
+      caller === "jacfwd" ? "forward" : "reverse",
+    );
     const f = flatFunction((x) => fun(...args.slice(0, at), x, ...args.slice(at + 1)), def, caller);
     const rows = compute(f.flat, xs);
     return unflatten(f.outDef(), rows.map((row) => (unflatten(def, row) as unknown[])[0]));
@@ -282,6 +288,7 @@ export function jacfwd(fun: AnyFunction, options: JacobianOptions = {}): AnyFunc
 export function jacrev(fun: AnyFunction, options: JacobianOptions = {}): AnyFunction {
   return jacobian("jacrev", fun, options, (f, xs) => {
     const [outs, pullback] = vjpFlat(f, xs);
+    for (const out of outs) checkOutput("jacrev", out, options.holomorphic ?? false);
     return reverseRows(pullback, outs);
   });
 }

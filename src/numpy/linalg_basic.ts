@@ -20,6 +20,7 @@ import {
   promote,
   readAlone,
 } from "./promote.ts";
+import { conj } from "./complex.ts";
 
 function operands(x: ArrayLike, y: ArrayLike, where: string): [NDArray, NDArray] {
   return promote([x, y], where) as [NDArray, NDArray];
@@ -93,7 +94,7 @@ export function dot(x: ArrayLike, y: ArrayLike): NDArray {
 /** The sum of products of all elements. */
 export function vdot(x: ArrayLike, y: ArrayLike): NDArray {
   const [a, b] = operands(x, y, "numpy.vdot");
-  return dot(ops.reshape(a, [a.size]), ops.reshape(b, [b.size]));
+  return dot(ops.reshape(conj(a), [a.size]), ops.reshape(b, [b.size]));
 }
 
 /** Sums over the last axes of both. */

@@ -10,7 +10,6 @@ import {
   type DType,
   dtypeInfo,
   isComplex,
-  isFloating,
   isInexact,
   isInteger,
   isSigned,

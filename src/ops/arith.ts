@@ -23,10 +23,10 @@ import {
   mapLowering,
   type NoParams,
   noParams,
+  onParts,
   type Operand,
   operand,
   sameDType,
-  onParts,
 } from "./common.ts";
 import { axisTools, batchToFront, fullLike } from "./shape.ts";
 import {
@@ -41,7 +41,7 @@ import {
 } from "./rules.ts";
 import { and, eq, ge, gt, lt, or, select } from "./logic.ts";
 import { neg } from "./negate.ts";
-import { conj, real } from "./parts.ts";
+import { complex, conj, real } from "./parts.ts";
 
 export { neg, negP } from "./negate.ts";
 
@@ -225,7 +225,10 @@ export const absP: Primitive<NoParams> = {
       return unaryJvp(out, t, (t) => select(ge(x, lit(x, 0)), t, neg(t)));
     }
     // The part of the tangent along x: 0 at 0, as in JAX.
-    return unaryJvp(out, t, (t) => real(mul(t, conj(sign(x)))));
+    return unaryJvp(out, t, (t) => {
+      const size = select(eq(out, lit(out, 0)), number(out, 1), out);
+      return real(mul(t, div(conj(x), complex(size, lit(size, 0)))));
+    });
   },
 };
 
@@ -431,7 +434,7 @@ export function choose(condition: NDArray, x: NDArray, y: NDArray): NDArray {
 }
 
 /** `|x|` with the sign of `y`, that of a zero too. */
-function withSign(x: NDArray, y: NDArray): NDArray {
+export function withSign(x: NDArray, y: NDArray): NDArray {
   const size = abs(x);
   const isNegative = or(
     lt(y, lit(y, 0)),

@@ -24,6 +24,7 @@ import {
   rootOfParts as sqrt,
   sub,
   times,
+  withSign,
 } from "./arith.ts";
 import { lit } from "./common.ts";
 import { and, eq, gt, lt, or, select } from "./logic.ts";
@@ -33,7 +34,8 @@ type Real = (x: NDArray) => NDArray;
 
 /** The real functions that the complex ones are made of. */
 export interface RealFunctions
-  extends Readonly<Record<"exp" | "expm1" | "log" | "log1p" | "sin" | "cos" | "tan", Real>>,
+  extends
+    Readonly<Record<"exp" | "expm1" | "log" | "log1p" | "sin" | "cos" | "tan", Real>>,
     Readonly<Record<"sinh" | "cosh" | "tanh" | "asinh", Real>> {
   readonly atan2: (y: NDArray, x: NDArray) => NDArray;
 }
@@ -43,7 +45,29 @@ export type ComplexFunction = (z: Parts) => Parts;
 
 /** The complex functions by name; `power` takes two. */
 export type ComplexFunctions =
-  & Readonly<Record<"exp" | "expm1" | "log" | "log1p" | "rsqrt" | "sin" | "cos" | "sinh" | "cosh" | "tanh" | "tan" | "asin" | "acos" | "acosh" | "asinh" | "atanh" | "atan" | "logistic", ComplexFunction>>
+  & Readonly<
+    Record<
+      | "exp"
+      | "expm1"
+      | "log"
+      | "log1p"
+      | "rsqrt"
+      | "sin"
+      | "cos"
+      | "sinh"
+      | "cosh"
+      | "tanh"
+      | "tan"
+      | "asin"
+      | "acos"
+      | "acosh"
+      | "asinh"
+      | "atanh"
+      | "atan"
+      | "logistic",
+      ComplexFunction
+    >
+  >
   & { readonly power: (x: Parts, y: Parts) => Parts };
 
 /** Makes the complex functions. The real ones are handed in, because their primitives hold the complex ones as rules. */
@@ -174,11 +198,12 @@ export function complexFunctions(el: RealFunctions): ComplexFunctions {
 
   /** `atanh`. */
   function atanh({ re, im }: Parts): Parts {
-    const beyond = sub(number(re, 1), re);
+    const x = abs(re); // on this side nothing cancels
+    const beyond = sub(number(x, 1), x);
     const size = add(mul(beyond, beyond), mul(im, im));
-    const height = sub(mul(beyond, add(re, 1)), mul(im, im));
+    const height = sub(mul(beyond, add(x, 1)), mul(im, im));
     return parts(
-      mul(el.log1p(div(mul(re, 4), size)), 0.25),
+      withSign(mul(el.log1p(div(mul(x, 4), size)), 0.25), re),
       mul(el.atan2(mul(im, 2), height), 0.5),
     );
   }
@@ -210,5 +235,25 @@ export function complexFunctions(el: RealFunctions): ComplexFunctions {
     );
   }
 
-  return { exp, expm1, log, log1p, rsqrt, sin, cos, sinh, cosh, tanh, tan, asin, acos, acosh, asinh, atanh, atan, logistic, power };
+  return {
+    exp,
+    expm1,
+    log,
+    log1p,
+    rsqrt,
+    sin,
+    cos,
+    sinh,
+    cosh,
+    tanh,
+    tan,
+    asin,
+    acos,
+    acosh,
+    asinh,
+    atanh,
+    atan,
+    logistic,
+    power,
+  };
 }

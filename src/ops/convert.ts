@@ -7,7 +7,13 @@ import { DTypeError, ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, shapedArray } from "../core/aval.ts";
 import { type DType, dtypeInfo, isComplex, isInexact, partOf } from "../core/dtype.ts";
-import { isParts, type Parts, type Primitive, type UndefinedPrimal, Zero } from "../core/primitive.ts";
+import {
+  isParts,
+  type Parts,
+  type Primitive,
+  type UndefinedPrimal,
+  Zero,
+} from "../core/primitive.ts";
 import { bind1 } from "../core/trace.ts";
 import { binary, bitcast, cast, constant } from "../loopnest/expr.ts";
 import { lit, mapLowering, type NoParams, noParams } from "./common.ts";
@@ -31,7 +37,9 @@ export const convertElementTypeP: Primitive<ConvertParams> = {
     const { newDtype } = p;
     if (newDtype === "bool") {
       const { re, im } = x as Parts; // true where either part is not 0
-      return [bind1(addAnyP, [convertElementType(re, "bool"), convertElementType(im, "bool")], noParams)];
+      return [
+        bind1(addAnyP, [convertElementType(re, "bool"), convertElementType(im, "bool")], noParams),
+      ];
     }
     const part = (y: NDArray) => convertElementType(y, partOf(newDtype), p.weakType);
     if (!isParts(x)) return [{ re: part(x), im: fullLike(lit(part(x), 0), x.shape) }];

@@ -14,9 +14,9 @@ import {
   mapLowering,
   type NoParams,
   noParams,
+  onParts,
   type Operand,
   operand,
-  onParts,
 } from "./common.ts";
 import { complexFunctions } from "./complex_math.ts";
 import { eq, lt, select } from "./logic.ts";

@@ -11,6 +11,30 @@ import { type AnyPrimitive, type Expansion, isParts, type Parts } from "../core/
 import { bind } from "../core/trace.ts";
 import { complex, imag, real } from "./parts.ts";
 
+function isAnyComplex(avals: readonly ShapedArray[]): boolean {
+  for (const { dtype } of avals) if (isComplex(dtype)) return true;
+  return false;
+}
+
+/**
+ * Checks that an operation has a meaning on its operands.
+ *
+ * @throws {DTypeError} Where one, or a result, is complex and it has none.
+ */
+export function checkMeaning(
+  primitive: AnyPrimitive,
+  ins: readonly ShapedArray[],
+  outs: readonly ShapedArray[],
+): void {
+  // What is not lowered is inlined, or evaluates by itself.
+  if (primitive.onParts !== undefined || primitive.lower === undefined) return;
+  const { dtype } = [...ins, ...outs].find((a) => isComplex(a.dtype)) ?? {};
+  if (dtype === undefined) return;
+  throw new DTypeError(
+    `${primitive.name}: is not defined on ${dtype}; take numpy.real(z), numpy.imag(z) or numpy.abs(z) first`,
+  );
+}
+
 /**
  * What an operation on operands of these avals is in terms of others; `null` where it is lowered as it stands.
  *
@@ -22,18 +46,12 @@ export function expansionOf(
   outs: readonly ShapedArray[],
   params: unknown,
 ): Expansion | null {
-  const isAnyComplex = (avals: readonly ShapedArray[]) => avals.some((a) => isComplex(a.dtype));
   if (!isAnyComplex(ins) && !isAnyComplex(outs)) return primitive.expand?.(ins, params) ?? null;
+  checkMeaning(primitive, ins, outs);
   const { onParts: rule } = primitive;
-  if (rule === "stored") return null;
-  if (rule === undefined) {
-    if (primitive.lower === undefined) return null; // it is inlined, or evaluates by itself
-    throw noMeaning(primitive, ins, outs);
-  }
+  if (rule === "stored" || rule === undefined) return null;
   return (xs) => {
-    const operands = xs.map((x, i) =>
-      isComplex(ins[i].dtype) ? { re: real(x), im: imag(x) } : x
-    );
+    const operands = xs.map((x, i) => isComplex(ins[i].dtype) ? { re: real(x), im: imag(x) } : x);
     const results = rule === "each" ? onEach(primitive, operands, params) : rule(operands, params);
     return results.map((y, i) => {
       if (!isParts(y)) return y;
@@ -52,15 +70,4 @@ function onEach(
     bind(primitive, operands.map((x) => isParts(x) ? x[part] : x), params)
   );
   return re.map((_, i) => ({ re: re[i], im: im[i] }));
-}
-
-function noMeaning(
-  { name }: AnyPrimitive,
-  ins: readonly ShapedArray[],
-  outs: readonly ShapedArray[],
-): DTypeError {
-  const { dtype } = [...ins, ...outs].find((a) => isComplex(a.dtype))!;
-  return new DTypeError(
-    `${name}: is not defined on ${dtype}; take numpy.real(z), numpy.imag(z) or numpy.abs(z) first`,
-  );
 }

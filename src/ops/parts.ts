@@ -8,8 +8,14 @@
 import { DTypeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { type ShapedArray, shapedArray } from "../core/aval.ts";
-import { complexOf, isComplex, partOf } from "../core/dtype.ts";
-import { isUndefinedPrimal, type Parts, type Primitive, type Tangent, Zero } from "../core/primitive.ts";
+import { complexOf, type DType, isComplex, partOf } from "../core/dtype.ts";
+import {
+  isUndefinedPrimal,
+  type Parts,
+  type Primitive,
+  type Tangent,
+  Zero,
+} from "../core/primitive.ts";
 import { bind1 } from "../core/trace.ts";
 import { index } from "../loopnest/expr.ts";
 import type { Access } from "../core/lowering.ts";
@@ -117,15 +123,20 @@ export function complex(re: NDArray, im: NDArray): NDArray {
   return bind1(complexP, [re, im], noParams);
 }
 
+/** Parameters of {@linkcode conjP}. */
+export interface ConjParams {
+  readonly inputDtype: DType;
+}
+
 /** `conj`: the complex conjugate. */
-export const conjP: Primitive<NoParams> = {
+export const conjP: Primitive<ConjParams> = {
   name: "conj",
   abstractEval: ([x]) => {
     partAval("conj", [x]);
     return [x];
   },
   onParts: ([x]) => [{ re: (x as Parts).re, im: neg((x as Parts).im) }],
-  batch: (xs, dims) => unaryBatch(conjP, xs, dims, noParams),
+  batch: (xs, dims) => unaryBatch(conjP, xs, dims, { inputDtype: xs[0].dtype }),
   jvp: ([x], [t]) => unaryJvp(conj(x), t, conj),
   transpose: ([ct], [x]): readonly (Tangent | null)[] => [
     !isUndefinedPrimal(x) ? null : ct instanceof Zero ? new Zero(x.aval) : conj(ct),
@@ -134,5 +145,5 @@ export const conjP: Primitive<NoParams> = {
 
 /** The complex conjugate of a complex array. */
 export function conj(x: NDArray): NDArray {
-  return bind1(conjP, [x], noParams);
+  return bind1(conjP, [x], { inputDtype: x.dtype });
 }

@@ -6,7 +6,7 @@
 import { DTypeError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
 import type { Shape } from "../core/aval.ts";
-import { checkDType, type DType, isFloating } from "../core/dtype.ts";
+import { checkDType, type DType, isComplex, isFloating, partOf } from "../core/dtype.ts";
 import { getEvaluator } from "../core/trace.ts";
 import * as arith from "../ops/arith.ts";
 import { lit, literal } from "../ops/common.ts";
@@ -18,7 +18,8 @@ import { fullLike } from "../ops/shape.ts";
 import { checkShape } from "../numpy/creation.ts";
 import { finfo } from "../numpy/dtype_queries.ts";
 import { broadcastArray, broadcastShapes, toDType } from "../numpy/promote.ts";
-import { singleKey } from "./keys.ts";
+import { complex } from "../ops/parts.ts";
+import { singleKey, split } from "./keys.ts";
 
 /** Options of distributions over floats. */
 export interface FloatOptions {
@@ -90,9 +91,15 @@ export function uniform(k: NDArray, shape: Shape = [], options: UniformOptions =
   return uniformBetween(singleKey(k, where), sizes, dtype, low, high);
 }
 
-/** Standard normal floats: `√2 · erfInv(u)` of a uniform `u` in (-1, 1), as JAX draws them. */
+/** Standard normal floats: `√2 · erfInv(u)` of a uniform `u` in (-1, 1), as JAX draws them; complex ones have variance 1, too. */
 export function normal(k: NDArray, shape: Shape = [], options: FloatOptions = {}): NDArray {
   const where = "random.normal";
+  const wanted = checkDType(options.dtype ?? "float32", `${where}: options.dtype`);
+  if (isComplex(wanted)) {
+    const keys = split(singleKey(k, where));
+    const [re, im] = [0, 1].map((i) => normal(keys.get(i), shape, { dtype: partOf(wanted) }));
+    return arith.div(complex(re, im), Math.SQRT2);
+  }
   const dtype = floatDType(options, where);
   const low = literal(aboveMinusOne(dtype), dtype);
   const u = uniformBetween(

@@ -278,7 +278,9 @@ export function emptyArray(aval: ShapedArray): ConcreteArray {
 export function aliasArray(x: ConcreteArray, aval: ShapedArray): ConcreteArray {
   const storage = x.live();
   // Cells belong to one array, so that each may have its own copy in the shared memory.
-  if (storage.cells !== null && x.aval.stored.dtype === aval.stored.dtype) return fromCells(aval, storage.cells);
+  if (storage.cells !== null && x.aval.stored.dtype === aval.stored.dtype) {
+    return fromCells(aval, storage.cells);
+  }
   x.address();
   storage.cells = null;
   storage.handles++;

@@ -17,7 +17,14 @@ import { type Evaluator, installEvaluator, withEager } from "../core/trace.ts";
 import { expansionOf } from "../ops/expansion.ts";
 import { freeTemporaries } from "./scope.ts";
 import { InternalError } from "../errors.ts";
-import { arrayFromTypedArray, ConcreteArray, literalArray, placedArray, retyped } from "./concrete.ts";
+import {
+  aliasArray,
+  arrayFromTypedArray,
+  ConcreteArray,
+  literalArray,
+  placedArray,
+  retyped,
+} from "./concrete.ts";
 import { cellsPlan } from "./cells_plan.ts";
 import { programPlan } from "./eager_program.ts";
 import { kernelPlan } from "./kernel_plan.ts";
@@ -124,7 +131,7 @@ function makePlan(primitive: AnyPrimitive, operands: readonly NDArray[], params:
   const ins: ShapedArray[] = operands.map((x) => x.aval);
   const outs = primitive.abstractEval(ins, params);
   const expansion = expansionOf(primitive, ins, outs, params);
-  if (expansion !== null) return expandedPlan(expansion);
+  if (expansion !== null) return expandedPlan(expansion, outs);
   const [from, to] = [ins.map((a) => a.stored), outs.map((a) => a.stored)];
   const recipes = recipesOf(primitive, from, to, params);
   const plan = recipes && (cellsPlan(recipes, to) ?? kernelPlan(recipes, from, to));
@@ -134,9 +141,13 @@ function makePlan(primitive: AnyPrimitive, operands: readonly NDArray[], params:
 }
 
 /** What the primitive expands to, operation by operation. */
-function expandedPlan(expansion: Expansion): Plan {
-  return (operands) =>
-    withEager(() => freeTemporaries(() => expansion(operands))) as readonly ConcreteArray[];
+function expandedPlan(expansion: Expansion, outs: readonly ShapedArray[]): Plan {
+  const run = (operands: readonly ConcreteArray[]) =>
+    expansion(operands).map((x, i) => {
+      // It may be weak where the operation is not, or the other way round.
+      return x.aval === outs[i] ? x as ConcreteArray : aliasArray(x as ConcreteArray, outs[i]);
+    });
+  return (operands) => withEager(() => freeTemporaries(() => run(operands)));
 }
 
 /** Forgets all plans. */

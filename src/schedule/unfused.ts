@@ -287,7 +287,10 @@ class Unfused {
     };
     const lhs = side(spec.lhs, spec.lhsBatch, spec.lhsContract, true);
     const rhs = side(spec.rhs, spec.rhsBatch, spec.rhsContract, false);
-    const [ls, rs] = [eqn.invars[spec.lhs].aval.stored.shape, eqn.invars[spec.rhs].aval.stored.shape];
+    const [ls, rs] = [
+      eqn.invars[spec.lhs].aval.stored.shape,
+      eqn.invars[spec.rhs].aval.stored.shape,
+    ];
     const out = eqn.outvars[0].aval.stored;
     const name = eqn.primitive.name;
     const box = (shape: Shape, axes: readonly number[]) => axes.map((k) => shape[k]);

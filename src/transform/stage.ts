@@ -29,6 +29,7 @@ import {
   Tracer,
   withTrace,
 } from "../core/trace.ts";
+import { checkMeaning } from "../ops/expansion.ts";
 
 /** A value of a jaxpr under construction. */
 export class JaxprTracer extends Tracer {
@@ -72,7 +73,9 @@ export class JaxprTrace extends Trace {
     params: unknown,
   ): readonly NDArray[] {
     const invars = operands.map((x) => this.atom(x, primitive.name));
-    const avals = primitive.abstractEval(operands.map((x) => x.aval), params);
+    const ins = operands.map((x) => x.aval);
+    const avals = primitive.abstractEval(ins, params);
+    checkMeaning(primitive, ins, avals);
     return this.record(primitive, invars, avals, params);
   }
 

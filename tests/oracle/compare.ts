@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type DType, isFloating } from "../../src/core/dtype.ts";
+import { type DType, isComplex, isFloating, partOf } from "../../src/core/dtype.ts";
 import * as vn from "../../mod.ts";
 import {
   type DataFile,
@@ -120,18 +120,21 @@ function elements(want: StoredArray, got: ArrayLike<number | bigint>, tol: Toler
   if (got.length !== want.values.length) {
     return [`expected ${want.values.length} elements, got ${got.length}`];
   }
-  const floating = isFloating(want.dtype);
+  const dtype = partOf(want.dtype);
+  const floating = isFloating(dtype);
   let count = 0;
   let first = "";
   for (let i = 0; i < got.length; i++) {
     const [g, w] = [got[i]!, want.values[i]!];
     const why = floating
-      ? floatDifference(Number(g), w as number, want.dtype, tol)
+      ? floatDifference(Number(g), w as number, dtype, tol)
       : (g === w || Number(g) === Number(w) ? null : "");
     if (why === null) continue;
     count++;
     if (first === "") {
-      first = `at [${position(i, want.shape)}] expected ${text(w)}, got ${text(g)}${why}`;
+      first = `at [${
+        position(i, isComplex(want.dtype) ? [...want.shape, 2] : want.shape)
+      }] expected ${text(w)}, got ${text(g)}${why}`;
     }
   }
   return count === 0 ? [] : [`${first}; ${count} of ${got.length} differ`];

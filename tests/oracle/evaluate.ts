@@ -125,6 +125,10 @@ export function decode(file: DataFile, v: Encoded, env: ReadonlyMap<number, unkn
       return specialNumber(content);
     case "n":
       return BigInt(content);
+    case "z": {
+      const [re, im] = (content as Encoded[]).map((part) => decode(file, part, env));
+      return new vn.Complex(re as number, im as number);
+    }
     case "s":
       return vn.slice(content[0], content[1], content[2]);
     case "d":

@@ -107,11 +107,19 @@ const made: WeakMap<StoredArray, vn.NDArray> = new WeakMap();
 export function toArray(stored: StoredArray): vn.NDArray {
   let array = made.get(stored);
   if (array === undefined) {
-    array = vn.numpy.array(stored.values, { dtype: stored.dtype });
+    array = stored.dtype.startsWith("complex")
+      ? complexArray(stored.values as Float32Array)
+      : vn.numpy.array(stored.values, { dtype: stored.dtype });
     if (stored.shape.length !== 1) array = vn.numpy.reshape(array, stored.shape);
     made.set(stored, array);
   }
   return array;
+}
+
+/** An array of real and imaginary parts in turn. */
+function complexArray(pairs: Float32Array): vn.NDArray {
+  const part = (k: number) => vn.numpy.array(pairs.filter((_, i) => i % 2 === k));
+  return vn.lax.complex(part(0), part(1));
 }
 
 /** Makes the arrays of a program now, so that a function that is traced later finds them concrete. */

@@ -23,6 +23,7 @@ Format of a data file, all JSON:
             | {"a": i, "w": 1?} array i of the file; "w": an output of weak type
             | {"x": "nan" | "inf" | "-inf" | "-0"}   a number that JSON lacks
             | {"n": "123"}      a bigint
+            | {"z": [1, 2]}     a complex number
             | {"d": {...}}      a dictionary
             | {"o": {...}}      an options object (last argument only)
             | {"k": {...}}      the same as a branded kwargs(...) object
@@ -52,7 +53,7 @@ import numpy as onp
 import optax
 
 DTYPES = ["float32", "float64", "float16", "bfloat16", "int8", "int16", "int32", "int64",
-          "uint8", "uint16", "uint32", "uint64", "bool"]
+          "uint8", "uint16", "uint32", "uint64", "bool", "complex64", "complex128"]
 
 
 def camel(name):
@@ -415,7 +416,7 @@ _Fn.ts = property(_ts)
 
 def array(value):
     """A NumPy array as a JAX array of exactly its dtype."""
-    if value.dtype in (onp.float64, onp.int64, onp.uint64):
+    if value.dtype in (onp.float64, onp.int64, onp.uint64, onp.complex128):
         with jax.enable_x64(True):
             return jnp.asarray(value)
     return jnp.asarray(value)
@@ -537,6 +538,8 @@ class File:
             if math.isinf(v):
                 return {"x": "inf" if v > 0 else "-inf"}
             return {"x": "-0"} if v == 0 and math.copysign(1, v) < 0 else v
+        if isinstance(v, complex):
+            return {"z": [again(v.real), again(v.imag)]}
         if isinstance(v, (_Options, _Kwargs)):
             return {"k" if isinstance(v, _Kwargs) else "o": {camel(k): again(x) for k, x in v.items()}}
         if isinstance(v, dict):

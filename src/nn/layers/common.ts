@@ -6,8 +6,10 @@
 import { ArgumentError } from "../../errors.ts";
 import { NDArray } from "../../core/array.ts";
 import type { Shape } from "../../core/aval.ts";
-import { checkDType, type DType, promoteTypes } from "../../core/dtype.ts";
+import { checkDType, type DType, isComplex, partOf, promoteTypes } from "../../core/dtype.ts";
+import { complex } from "../../ops/parts.ts";
 import { uniform } from "../../random/continuous.ts";
+import { split } from "../../random/keys.ts";
 import type { State } from "../state.ts";
 
 /** What every layer takes when it is called. */
@@ -64,7 +66,7 @@ export function checkKey(key: unknown, where: string): NDArray {
   );
 }
 
-/** Uniform in `(-limit, limit)`. */
+/** Uniform in `(-limit, limit)`; of a complex dtype both parts. */
 export function uniformInit(
   key: NDArray,
   shape: Shape,
@@ -72,11 +74,12 @@ export function uniformInit(
   dtype: DType | undefined,
   where: string,
 ): NDArray {
-  return uniform(key, shape, {
-    minval: -limit,
-    maxval: limit,
-    dtype: checkDType(dtype ?? "float32", `${where}: options.dtype`),
-  });
+  const checked = checkDType(dtype ?? "float32", `${where}: options.dtype`);
+  const draw = (k: NDArray) =>
+    uniform(k, shape, { minval: -limit, maxval: limit, dtype: partOf(checked) });
+  if (!isComplex(checked)) return draw(key);
+  const keys = split(key);
+  return complex(draw(keys.get(0)), draw(keys.get(1)));
 }
 
 /** The dtype in which statistics of a layer's input are computed: at least float32. */
