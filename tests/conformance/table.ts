@@ -7,6 +7,7 @@ import * as vn from "../../mod.ts";
 import { noinline } from "../../src/internal/mod.ts";
 import { hostCases } from "./host_cases.ts";
 import { threefry2x32 } from "../../src/ops/random_bits.ts";
+import { complexCases } from "./complex_cases.ts";
 import { controlCases } from "./control_cases.ts";
 
 /** The elements of an operand of a case. */
@@ -391,6 +392,7 @@ export const cases: readonly Case[] = [
     ...ints,
   },
   ...controlCases,
+  ...complexCases,
   {
     name: "jit",
     operands: [f([3]), f([])],
