@@ -96,7 +96,7 @@ export class WebGpuArray extends NDArray {
 
   override async data(): Promise<TypedArray> {
     const block = this.live();
-    const { dtype, size } = this.aval;
+    const { dtype, size } = this.aval.stored;
     block.handles++; // it may be deleted meanwhile
     try {
       const bytes = await block.device.read(block.view);
@@ -159,7 +159,7 @@ export function emptyOnDevice(
   aval: ShapedArray,
   placement: Placement,
 ): WebGpuArray {
-  const bytes = bufferBytes(aval);
+  const bytes = bufferBytes(aval.stored);
   const view = { buffer: device.acquire(bytes), offset: 0, bytes };
   return new WebGpuArray(aval, new DeviceBlock(device, view), placement);
 }

@@ -131,8 +131,9 @@ function blockOf(device: WebGpuDevice, x: NDArray): DeviceBlock {
 
 /** A copy of a host's array in a device's memory. */
 export function upload(device: WebGpuDevice, x: ConcreteArray): DeviceBlock {
-  const bytes = bufferBytes(x.aval);
-  const words = toDevice(x.dataSync(), x.dtype);
+  const { stored } = x.aval;
+  const bytes = bufferBytes(stored);
+  const words = toDevice(x.dataSync(), stored.dtype);
   const block = new DeviceBlock(device, { buffer: device.acquire(bytes), offset: 0, bytes });
   if (words.byteLength > 0) device.write(block.view, words);
   return block;
