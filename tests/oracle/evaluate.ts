@@ -4,6 +4,7 @@
  * @module
  */
 import * as vn from "../../mod.ts";
+import * as internal from "../../src/internal/mod.ts";
 import {
   type DataFile,
   type Encoded,

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as onp
 
-from record import array, lax, nn, np, record, replay, vn
+from record import array, internal, lax, nn, np, record, replay, vn
 
 i32 = lambda *v: onp.array(v, "int32")
 f64 = lambda v: onp.array(v, "float64")
@@ -113,10 +113,26 @@ TRANSFORMATIONS = {
     "cond": lambda f, x: lax.cond(np.sum(x) > 0.0, f, lambda a: a, x),
     "filterCheckpoint": lambda f, x: vn.filter_checkpoint(f)(x),
     "filterPmap": lambda f, x: np.sum(vn.filter_pmap(f)(np.stack([x, x * 0.5])), axis=0),
+    "filterCheckpoint, dotsSaveable": lambda f, x: vn.filter_checkpoint(f, policy=vn.checkpoint_policies.dots_saveable)(x),
+    "noinline": lambda f, x: internal.noinline(f)(x),
+    "filterShard": lambda f, x: f(vn.filter_shard(x, vn.devices()[0])),
+    "filterScan": lambda f, x: vn.filter_scan(lambda c, a: [f(c), f(a)], x, np.stack([x, np.cos(x)]))[0],
+    "filterCond": lambda f, x: vn.filter_cond(np.sum(x) > 0.0, f, lambda a: a, x),
+    "filterWhileLoop, bounded": lambda f, x: vn.filter_while_loop(
+        lambda c: c[0] < 2, lambda c: [c[0] + 1, f(c[1])], [onp.array(0, "int32"), x], kind="bounded", max_steps=3
+    )[1],
 }
 
-# What JAX runs in place of a transformation that it does not nest, where the numbers are the same by definition.
-ON_JAX = {"filterPmap": "filterVmap"}
+# What JAX runs in place of a transformation that it does not have or does not nest, where the numbers are the same by definition.
+ON_JAX = {
+    "filterPmap": "filterVmap",
+    "filterCheckpoint, dotsSaveable": "none",
+    "noinline": "none",
+    "filterShard": "none",
+    "filterScan": "scan",
+    "filterCond": "cond",
+    "filterWhileLoop, bounded": "scan",  # f twice
+}
 
 # Second derivatives by reverse mode of a scan over a function with a jvp rule come out wrong in JAX 0.10.2: they differ from its own
 # by forward mode, and from those of the loop written out, which stand here.
@@ -134,15 +150,18 @@ def write(file):
     with jax.enable_x64(True):
         x = array(X)
         rows = []
+        known = {}
         for outer, inner in itertools.product(transformations, transformations):
-            jax_outer, jax_inner = (transformations[ON_JAX.get(name, name)] for name in (outer, inner))
+            key = tuple(ON_JAX.get(name, name) for name in (outer, inner))
 
             def apply(name):
                 own = lambda v: replay(functions[name], [v])
-                nested = lambda v: replay(written_out.get((outer, inner, name), jax_inner), [own, v])
-                return lambda v: replay(jax_outer, [nested, v])
+                nested = lambda v: replay(written_out.get((*key, name), transformations[key[1]]), [own, v])
+                return lambda v: replay(transformations[key[0]], [nested, v])
 
-            values = evaluate({name: apply(name) for name in functions}, x)
+            if key not in known:
+                known[key] = evaluate({name: apply(name) for name in functions}, x)
+            values = known[key]
             stack = onp.array([values.get(name, jnp.full(3, jnp.nan)) for name in functions])
             refused = [name for name in functions if name not in values]
             rows.append([outer, inner, file.index_of(stack), refused])
