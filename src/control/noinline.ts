@@ -19,8 +19,8 @@ import { axisToFront } from "../ops/common.ts";
 import { axisTools, reshape } from "../ops/shape.ts";
 import { slice } from "../ops/slicing.ts";
 import { jvpJaxpr } from "../transform/jvp.ts";
-import { transposeJaxpr } from "../transform/linearize.ts";
-import { evalClosedJaxpr } from "../transform/stage.ts";
+import { splitJaxpr, transposeJaxpr } from "../transform/linearize.ts";
+import { evalClosedJaxpr, stage } from "../transform/stage.ts";
 import type { Equatable } from "../tree/static_value.ts";
 import { batchJaxpr } from "../transform/vmap.ts";
 import { callLowering } from "./callback.ts";
@@ -143,8 +143,7 @@ function transformed(
       return closeJaxpr(makeJaxprOf(constvars, invars, wanted, eqns), result.closed.consts);
     }
     case "transpose": {
-      const linear = [...consts, ...transform.linear];
-      return transposeJaxpr(closed, linear, transform.nonzero, true).closed;
+      return transposed(closed, [...consts, ...transform.linear], transform.nonzero);
     }
     case "batch": {
       const all = closed.outAvals.map(() => true);
@@ -156,6 +155,36 @@ function transformed(
       return never;
     }
   }
+}
+
+/**
+ * The transpose of a jaxpr that is linear in some inputs as a whole, and not equation by equation: the derivative of a loop carries values and tangents in one. What
+ * the linear part needs of the rest is computed first.
+ */
+function transposed(
+  closed: ClosedJaxpr,
+  linear: readonly boolean[],
+  nonzero: readonly boolean[],
+): ClosedJaxpr {
+  const { known, unknown, knownOuts } = splitJaxpr(closed, linear.map((l) => !l));
+  const numKnown = knownOuts.filter(Boolean).length;
+  const numResiduals = known.outAvals.length - numKnown;
+  const pulled = transposeJaxpr(
+    unknown,
+    unknown.inAvals.map((_, i) => i >= numResiduals),
+    nonzero.filter((_, o) => !knownOuts[o]),
+    true,
+  ).closed;
+  const defined = closed.inAvals.filter((_, i) => !linear[i]);
+  return stage((xs) => {
+    const residuals = evalClosedJaxpr(known, xs.slice(0, defined.length)).slice(numKnown);
+    let next = defined.length;
+    const cts = nonzero.flatMap((n, o) => {
+      const ct = n ? [xs[next++]] : [];
+      return knownOuts[o] ? [] : ct;
+    });
+    return evalClosedJaxpr(pulled, [...residuals, ...cts]);
+  }, [...defined, ...closed.outAvals.filter((_, o) => nonzero[o])]);
 }
 
 function checkResults(

@@ -8,7 +8,7 @@ import * as vn from "../../mod.ts";
 import { noinline } from "../../src/internal/mod.ts";
 import { compilationCount } from "../../src/runtime/jit_backend.ts";
 
-const { numpy: np } = vn;
+const { lax, numpy: np } = vn;
 
 const close = (a: vn.NDArray, b: vn.NDArray) =>
   assert(np.allclose(a, b, { rtol: 1e-5, atol: 1e-6 }).item(), `${a.tolist()} and ${b.tolist()}`);
@@ -211,6 +211,21 @@ Deno.test("noinline: what does not agree with abstractFn, closes over a tracer, 
   assertThrows(() => noinline(3 as never), vn.ArgumentError, "internal.noinline: expected");
   const y = np.array(2);
   assertEquals(noinline((x: vn.NDArray) => x.mul(y))(np.array(3)).item(), 6);
+});
+
+Deno.test("noinline: reverse mode of loops and branches inside", () => {
+  const f = (x: vn.NDArray) => {
+    const turned = lax.foriLoop(0, 3, (i, c: vn.NDArray) => np.sin(c).add(x.mul(i)), x);
+    const [last, all] = lax.scan(
+      (c: vn.NDArray, v: vn.NDArray) => [np.sin(c).mul(v), c.mul(x)] as const,
+      turned.sum(),
+      turned,
+    );
+    return lax.cond(last.greater(9), (y: vn.NDArray) => y, (y: vn.NDArray) => np.sin(y), all).sum();
+  };
+  const x = np.array([0.6, -0.35, 0.85], { dtype: "float64" });
+  const [plain, apart] = [f, noinline(f)].map((g) => vn.filterGrad(g)(x)!.tolist() as number[]);
+  plain.forEach((g, i) => assert(Math.abs(apart[i] - g) < 1e-12, `${apart} and ${plain}`));
 });
 
 Deno.test("noinline: clearCaches forgets its programs too", () => {

@@ -77,8 +77,8 @@ export function readPairs(): Pairs {
   ) as Map<string, (f: Vector) => Vector>;
   const pairs = tables.pairs.flatMap(([outer, inner, expected, refused]) => {
     if (waiting.includes(outer) || waiting.includes(inner)) return [];
-    // Sent to one device inside of a function that runs on two: refused, as by JAX.
-    if (outer === "filterPmap" && inner === "filterShard") return [];
+    // Sent to one device and computed on two: refused, as by JAX.
+    if ([outer, inner].includes("filterPmap") && [outer, inner].includes("filterShard")) return [];
     const all = file.arrays[expected].values as Float64Array;
     const rows = Object.keys(tables.functions).flatMap((name, i) =>
       functions.has(name) ? [...all.subarray(3 * i, 3 * i + 3)] : []
