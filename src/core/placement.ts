@@ -9,6 +9,7 @@ import { devicesDiffer, sameDevices, type Sharding, SingleDeviceSharding } from 
 
 /** A sharding, and whether what is computed from the array must be there too. Equal placements are the same object. */
 export interface Placement {
+  /** Where it is. */
   readonly sharding: Sharding;
   /** Whether somebody said so (`devicePut`, a sharding), and it does not just happen to be there. */
   readonly committed: boolean;

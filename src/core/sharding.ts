@@ -100,6 +100,7 @@ export class Mesh {
   readonly axisNames: readonly string[];
   /** The sizes of the axes, in order. */
   readonly axisSizes: readonly number[];
+  readonly #text: string;
 
   /**
    * Names the axes of a grid of devices.
@@ -141,6 +142,8 @@ export class Mesh {
     if (flat.length === 0) throw new ArgumentError("Mesh: needs at least one device");
     this.devices = Object.freeze(flat);
     this.axisSizes = Object.freeze(sizes);
+    const axes = this.axisNames.map((name, i) => `${JSON.stringify(name)}: ${sizes[i]}`);
+    this.#text = `Mesh(${axes.join(", ")}; ${flat.join(" ")})`;
   }
 
   /** The size of each axis, by name. */
@@ -159,15 +162,14 @@ export class Mesh {
     return at < 0 ? 1 : this.axisSizes[at];
   }
 
-  /** The axes and their sizes, and the devices. */
+  /** The axes and their sizes, and the devices: equal for equal meshes. */
   toString(): string {
-    const axes = this.axisNames.map((name, i) => `${JSON.stringify(name)}: ${this.axisSizes[i]}`);
-    return `Mesh(${axes.join(", ")}; ${this.devices.join(" ")})`;
+    return this.#text;
   }
 
   /** Whether another value is a mesh of the same devices and names. */
   [equalsKey](other: unknown): boolean {
-    return other instanceof Mesh && String(other) === String(this);
+    return other instanceof Mesh && other.#text === this.#text;
   }
 
   /** For `console.log`. */
