@@ -6,7 +6,7 @@
  * @module
  */
 import { ArgumentError, DeviceError, ShapeError } from "../errors.ts";
-import { equalsKey } from "../tree/brands.ts";
+import { equalsKey, hashKey } from "../tree/brands.ts";
 import { formatShape, type Shape } from "./aval.ts";
 import { cpuDevices, Device } from "./device.ts";
 
@@ -54,6 +54,11 @@ export class PartitionSpec {
         ? JSON.stringify(e)
         : `[${e.map(text).join(", ")}]`;
     return `P(${this.entries.map(text).join(", ")})`;
+  }
+
+  /** Equal values have equal texts. */
+  [hashKey](): string {
+    return this.toString();
   }
 
   /** Whether another value is a spec of the same entries. */
@@ -167,6 +172,11 @@ export class Mesh {
     return this.#text;
   }
 
+  /** Equal values have equal texts. */
+  [hashKey](): string {
+    return this.toString();
+  }
+
   /** Whether another value is a mesh of the same devices and names. */
   [equalsKey](other: unknown): boolean {
     return other instanceof Mesh && other.#text === this.#text;
@@ -257,6 +267,11 @@ export abstract class Sharding {
     // A shape that every division of devices fits shows how each lies.
     const shape = Array<number>(ndim).fill(this.devices.length);
     return JSON.stringify(this.boxes(shape)) === JSON.stringify(other.boxes(shape));
+  }
+
+  /** Equal values have equal texts. */
+  [hashKey](): string {
+    return this.toString();
   }
 
   /** Whether another value is a sharding of the same kind and content. */

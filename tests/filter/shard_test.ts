@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import * as vn from "../../mod.ts";
+import { compilationCount } from "../../src/runtime/jit_backend.ts";
 
 const { numpy: np, P } = vn;
 const [zero, one, two, three] = await vn.init("cpu", { devices: 4 });
@@ -324,4 +325,17 @@ Deno.test("a training step over a mesh: data split, weights whole, one trace for
     equals(vn.filterJit((m: vn.nn.MLP, x: vn.NDArray) => vn.filterVmap(m)(x))(b, x).sharding, rows),
   );
   assertEquals(traces, 1);
+});
+
+Deno.test("two functions that put a value to equal shardings are compiled once", () => {
+  const make = () => {
+    const there = new vn.NamedSharding(vn.makeMesh([2, 2], ["a", "b"]), P("b"));
+    return vn.filterJit((x: vn.NDArray) => vn.filterShard(x.mul(3), there).add(7));
+  };
+  const x = np.ones([4]);
+  make()(x);
+  const before = compilationCount();
+  const y = make()(x);
+  assert(equals(y.sharding, sharded("b")));
+  assertEquals(compilationCount(), before);
 });
