@@ -37,6 +37,27 @@ class Chain extends vn.Module {
   readonly options: { readonly rate?: number; readonly table?: NDArray } = {};
 }
 
+Deno.test("loops and branches hand on the types of what they carry", () => {
+  type State = { readonly layer: Linear; readonly h: NDArray };
+  const loops = (state: State, xs: { x: NDArray; scale: number }) => {
+    const last = vn.filterWhileLoop((s) => s.h.less(3), (s) => ({ ...s, h: s.h.mul(2) }), state, {
+      kind: "checkpointed",
+      checkpoints: 2,
+      buffers: (s) => [s.h, s.layer.weight],
+    });
+    holds<Equal<typeof last, State>>();
+    const step = (s: State, x: typeof xs) => [s, { y: x.x, tag: "t" }] as const;
+    const scanned = vn.filterScan(step, state, xs);
+    holds<Equal<(typeof scanned)[0], State>>();
+    holds<Equal<(typeof scanned)[1]["tag"], "t">>();
+    const chosen = vn.filterCond(true, (s: State, n: number) => s.h.mul(n), (s) => s.h, state, 2);
+    holds<Equal<typeof chosen, NDArray>>();
+    // @ts-expect-error the body must give a carry of the type that it takes
+    vn.filterWhileLoop((s) => s.h.less(3), (s) => s.h, state);
+  };
+  void loops;
+});
+
 Deno.test("the gradient of a leaf is an array or null", () => {
   holds<Equal<Grad<NDArray>, NDArray>>();
   holds<Equal<Grad<Float32Array>, NDArray>>();
