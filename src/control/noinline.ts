@@ -82,6 +82,9 @@ interface Compiled {
   readonly program: CompiledProgram;
 }
 
+/** Programs kept of one function. */
+const MAX_PROGRAMS = 256;
+
 const targets: { readonly target: Target; programs: Map<string, Compiled> }[] = [];
 
 /** Gives a function a number. It is never forgotten. */
@@ -104,6 +107,7 @@ function run(operands: readonly NDArray[], params: NoinlineParams): readonly NDA
   const key = `${site.key}|${avals}|${paramsKey({ transforms })}`;
   let compiled = entry.programs.get(key);
   if (compiled === undefined) {
+    if (entry.programs.size >= MAX_PROGRAMS) entry.programs.clear();
     entry.programs.set(key, compiled = withEager(() => compile(entry.target, params)));
   }
   return compiled.program.run([...compiled.consts, ...inputs]);

@@ -57,7 +57,7 @@ function objectKey(value: object): string {
   }
   const prototype = Object.getPrototypeOf(value);
   const isPlain = prototype === Object.prototype || prototype === null;
-  // Jaxprs are plain objects, but large, and never made twice alike.
+  // Jaxprs are plain objects, but large; where equal ones are worth finding, jaxpr_key.ts compares them.
   if (isPlain && !("eqns" in value) && !("jaxpr" in value)) return `{${paramsKey(value)}}`;
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
     return `${value.constructor.name}(${(value as Uint8Array).join()})`;
