@@ -69,25 +69,29 @@ function packHalf<T>(kc: i32, src: usize, ks: usize, cs: usize, dst: usize): voi
   let p = 0;
   if (sizeof<T>() == 4) {
     const s0 = src + entry(cs, 0), s1 = src + entry(cs, 1), s2 = src + entry(cs, 2), s3 = src + entry(cs, 3);
-    for (; p + 4 <= kc;) {
-      const at = entry(ks, p);
-      if (entry(ks, p + 3) - at != 12 || runLength(ks, p, p + 4, 4) != 4) {
-        gather<T>(src + at, cs, dst);
-        p++;
-        dst += 32;
-        continue;
+    // Steps of k that are neighbours: four of them from four columns are turned over at once.
+    while (p < kc) {
+      let n = runLength(ks, p, kc, 4);
+      let at = entry(ks, p);
+      p += n;
+      for (; n >= 4; n -= 4, at += 16, dst += 128) {
+        const r0 = v128.load(s0 + at), r1 = v128.load(s1 + at);
+        const r2 = v128.load(s2 + at), r3 = v128.load(s3 + at);
+        const t0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5), t1 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
+        const t2 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5), t3 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
+        v128.store(dst, v128.shuffle<i64>(t0, t2, 0, 2));
+        v128.store(dst, v128.shuffle<i64>(t0, t2, 1, 3), 32);
+        v128.store(dst, v128.shuffle<i64>(t1, t3, 0, 2), 64);
+        v128.store(dst, v128.shuffle<i64>(t1, t3, 1, 3), 96);
       }
-      const r0 = v128.load(s0 + at), r1 = v128.load(s1 + at);
-      const r2 = v128.load(s2 + at), r3 = v128.load(s3 + at);
-      const t0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5), t1 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
-      const t2 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5), t3 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
-      v128.store(dst, v128.shuffle<i64>(t0, t2, 0, 2));
-      v128.store(dst, v128.shuffle<i64>(t0, t2, 1, 3), 32);
-      v128.store(dst, v128.shuffle<i64>(t1, t3, 0, 2), 64);
-      v128.store(dst, v128.shuffle<i64>(t1, t3, 1, 3), 96);
-      p += 4;
-      dst += 128;
+      for (; n > 0; n--, at += 4, dst += 32) {
+        store<f32>(dst, load<f32>(s0 + at));
+        store<f32>(dst, load<f32>(s1 + at), 4);
+        store<f32>(dst, load<f32>(s2 + at), 8);
+        store<f32>(dst, load<f32>(s3 + at), 12);
+      }
     }
+    return;
   }
   for (; p < kc; p++, dst += 32) gather<T>(src + entry(ks, p), cs, dst);
 }
