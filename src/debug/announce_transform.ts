@@ -99,6 +99,12 @@ export function announceTransform<T>(x: T, options: AnnounceOptions = {}): T {
   const [leaves, def] = flatten(x);
   const split = splitLeaves(leaves, isArrayLeaf, "debug.announceTransform");
   const prefix = name === undefined ? "" : `(${name}) `;
-  const outs = bind(announceP, split.arrays, { stack: [], announce, prefix, intermediates });
+  const outs = bind(announceP, split.arrays, {
+    stack: [],
+    // A function of its own, so that no other function's program, compiled before, is taken for this one's.
+    announce: (text: string) => announce(text),
+    prefix,
+    intermediates,
+  });
   return unflatten(def, split.fill(outs)) as T;
 }

@@ -179,6 +179,13 @@ Deno.test("debug.announceTransform tells the transformations, and how they end",
     ]),
   );
   assertEquals(printed(() => debug.announceTransform(np.array(1), { name: "x" })), ["(x) impl"]);
+  // Functions that are alike are compiled once, but each is announced.
+  for (let i = 0; i < 2; i++) {
+    const last = printed(() =>
+      vn.filterJit((x: vn.NDArray) => debug.announceTransform(x))(np.ones([7]))
+    );
+    assertEquals(last.at(-1), "lower");
+  }
 });
 
 Deno.test("debug.breakpointIf lets programs run, and stops nobody without a debugger", () => {
