@@ -86,6 +86,13 @@ export {
   filterJacrev,
   type Jacobian,
 } from "./src/filter/jacobian.ts";
+export {
+  customJvp,
+  type CustomJvpFunction,
+  type CustomRuleOptions,
+  customVjp,
+  type CustomVjpFunction,
+} from "./src/filter/custom_rules.ts";
 export { type CustomJvp, filterCustomJvp, type JvpRuleFunction } from "./src/filter/custom_jvp.ts";
 export {
   type CustomVjp,
