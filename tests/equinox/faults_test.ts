@@ -11,6 +11,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import * as vn from "../../mod.ts";
+import { noinline } from "../../src/internal/mod.ts";
 
 const { numpy: np, random, nn } = vn;
 
@@ -37,6 +38,20 @@ Deno.test("fault 1: static arguments compare by Object.is: 1 and true, 0 and -0 
   assert(warnings[0].includes("was 0, is -0"), warnings[0]);
 });
 
+Deno.test("fault 2: a function compiled ahead of time refuses another static argument than it was compiled for", () => {
+  const f = vn.filterJit((x: vn.NDArray, k: number, { by }: { by: string }) =>
+    x.mul(k).add(by.length)
+  );
+  const compiled = f.lower(np.array(3), 2, vn.kwargs({ by: "ab" })).compile();
+  assertEquals(value(compiled(np.array(4), 2, vn.kwargs({ by: "ab" }))), 10);
+  const refuses = (parts: string[], ...args: Any[]) => {
+    const { message } = assertThrows(() => (compiled as Any)(...args), vn.ArgumentError) as Error;
+    for (const part of parts) assert(message.includes(part), message);
+  };
+  refuses(["args[1] was 2", "is 5"], np.array(4), 5, vn.kwargs({ by: "ab" }));
+  refuses(['"ab"', '"abc"'], np.array(4), 2, vn.kwargs({ by: "abc" }));
+});
+
 Deno.test("fault 3: what is differentiated is told by tracing, not by the type a user passed", () => {
   let backward = 0;
   const f = vn.filterCustomVjp((x: vn.NDArray) => np.square(x));
@@ -50,22 +65,41 @@ Deno.test("fault 3: what is differentiated is told by tracing, not by the type a
   assertEquals(backward, 2);
 });
 
-Deno.test("faults 4, 5 and 14: filterPmap counts axes from the end, refuses null where results differ, and speaks of itself", async () => {
-  await vn.init("cpu", { devices: 4 });
-  const x = np.arange(8).reshape(4, 2).astype("float32");
-  const double = (v: vn.NDArray) => v.mul(2);
-  const last = vn.filterPmap(double, { outAxes: -1 })(x);
-  assertEquals(last.tolist(), x.mul(2).T.tolist());
-  assertEquals(vn.filterPmap(double, { inAxes: -1 })(x.T).tolist(), x.mul(2).tolist());
-  const error = assertThrows(
-    () => vn.filterPmap(double, { outAxes: null })(x),
-    vn.ArgumentError,
-    "depends on the mapped axis",
-  );
-  assert(error.message.startsWith("filterPmap: output"), error.message);
-  const donate = "every" as "all";
-  assertThrows(() => vn.filterPmap(double, { donate }), vn.ArgumentError, "filterPmap: donate");
-  await vn.init("cpu", { devices: 1 });
+/** Runs `fn` with logical devices. */
+async function onDevices(count: number, fn: () => void): Promise<void> {
+  await vn.init("cpu", { devices: count });
+  try {
+    fn();
+  } finally {
+    await vn.init("cpu", { devices: 1 });
+  }
+}
+
+Deno.test("fault 4: axes of filterPmap count from either end", async () => {
+  await onDevices(4, () => {
+    const x = np.arange(8).reshape(4, 2).astype("float32");
+    const twice = (row: vn.NDArray) => row.mul(2);
+    for (const outAxes of [0, 1, -1, -2]) {
+      const mapped = vn.filterPmap(twice, { outAxes })(x);
+      const expected = vn.filterVmap(twice, { outAxes })(x);
+      assertEquals([mapped.shape, value(mapped)], [expected.shape, value(expected)]);
+    }
+    assertEquals(value(vn.filterPmap(twice, { inAxes: -2 })(x)), value(x.mul(2)));
+    assertThrows(() => vn.filterPmap(twice, { outAxes: 2 })(x), vn.VernalError, "outAxes 2");
+  });
+});
+
+Deno.test("fault 5: filterPmap refuses to give one device's value for that of all", async () => {
+  await onDevices(2, () => {
+    const x = np.array([1, 2]);
+    const f = vn.filterPmap((a: vn.NDArray) => ({ out: a.mul(2) }), { outAxes: null });
+    assertThrows(() => f(x), vn.ArgumentError, "output.out");
+    const whole = vn.filterPmap((a: vn.NDArray) => vn.lax.psum(a, "i"), {
+      outAxes: null,
+      axisName: "i",
+    });
+    assertEquals(value(whole(x)), 3);
+  });
 });
 
 Deno.test("fault 6: a callback under a map is called example by example, and with vectorized once", () => {
@@ -178,6 +212,14 @@ Deno.test("fault 13: rules are held to shape and dtype of primals and cotangents
   }
 });
 
+Deno.test("fault 14: an option that filterPmap refuses is refused by filterPmap's name", () => {
+  const { message } = assertThrows(
+    () => vn.filterPmap((x: vn.NDArray) => x, { donate: "some" as never }),
+    vn.ArgumentError,
+  ) as Error;
+  assert(message.startsWith("filterPmap: ") && !message.includes("filterJit"), message);
+});
+
 Deno.test("fault 15: filterMakeJaxpr traces arrays and ShapeDtypeStructs, and nothing that only looks like one", () => {
   class Duck {
     readonly shape = [2];
@@ -190,6 +232,14 @@ Deno.test("fault 15: filterMakeJaxpr traces arrays and ShapeDtypeStructs, and no
   assertEquals(closed.jaxpr.invars.length, 1);
   assertEquals([String((structs as Any)[0]), (structs as Any)[1]], [String(struct), null]);
   assertStrictEquals((rest as Any)[1], duck);
+});
+
+Deno.test("fault 16: noinline gives back what is no array too, at once and compiled", () => {
+  const f = noinline((x: vn.NDArray, k: number) => ({ y: x.mul(k), k, name: "f", none: null }));
+  for (const g of [f, vn.filterJit(f)]) {
+    const out = g(np.array(2), 3);
+    assertEquals({ ...out, y: value(out.y) }, { y: 6, k: 3, name: "f", none: null } as Any);
+  }
 });
 
 Deno.test("fault 17: treeAt refuses a place that is named twice", () => {
