@@ -220,7 +220,8 @@ export const noinlineP: Primitive<NoinlineParams> = {
     const nonzero = tangents.map(isPresent);
     const outs = bind(noinlineP, primals, params);
     const { jaxpr, outAvals, transforms } = params;
-    const live = jaxpr !== null && transforms.length === 0
+    // Mapping changes nothing about which results depend on what.
+    const live = jaxpr !== null && transforms.every((t) => t.kind === "batch")
       ? jvpJaxpr(jaxpr, nonzero).nonzeroOuts
       : outAvals.map((a) => isInexact(a.dtype));
     if (!live.includes(true)) return [outs, outs.map((x) => new Zero(x.aval))];

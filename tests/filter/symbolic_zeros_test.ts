@@ -6,6 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import * as vn from "../../mod.ts";
+import { noinline } from "../../src/internal/mod.ts";
 
 const { lax, numpy: np } = vn;
 
@@ -28,6 +29,7 @@ const rows: readonly [what: string, program: Program, expected: string][] = [
   ["the same under filterJit", vn.filterJit(direct), "T0T0"],
   ["the same under filterCheckpoint", vn.filterCheckpoint(direct) as Program, "T0T0"],
   ["the same under filterVmap", vn.filterVmap(direct as never) as Program, "T0T0"],
+  ["the same under noinline", noinline(direct), "T0T0"],
   [
     "the same under filterClosureConvert",
     (x, y) => vn.filterClosureConvert(direct, x, y)(x, y),
@@ -132,6 +134,18 @@ const wraps: readonly [string, (f: Program) => Program][] = [
   ["in filterJit", (f) => vn.filterJit(f)],
   ["in filterJit twice", (f) => vn.filterJit(vn.filterJit(f))],
   ["in filterCheckpoint", (f) => vn.filterCheckpoint(f) as Program],
+  [
+    "in filterScan of one step",
+    (f) => (x, y) =>
+      vn.filterScan(
+        (c: Arrays, _: null): [Arrays, Arrays] => [c, pair(f)(c)],
+        [x, y] as Arrays,
+        null,
+        {
+          length: 1,
+        },
+      )[1].map((out) => out),
+  ],
   ["in filterClosureConvert", (f) => (x, y) => vn.filterClosureConvert(f, x, y)(x, y)],
   [
     "in a scan that carries x and y along",

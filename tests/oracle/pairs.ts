@@ -4,7 +4,7 @@
  * @module
  */
 import * as vn from "../../mod.ts";
-import { lookUp, MissingFunction, run } from "./evaluate.ts";
+import { run } from "./evaluate.ts";
 import { type DataFile, makeProgramArrays, type Program, readDataFile, toArray } from "./format.ts";
 
 type Vector = (x: vn.NDArray) => vn.NDArray;
@@ -25,8 +25,6 @@ export interface Pairs {
   readonly functions: ReadonlyMap<string, Vector>;
   readonly transformations: ReadonlyMap<string, (f: Vector) => Vector>;
   readonly pairs: readonly Pair[];
-  /** Functions and transformations that need what is not there yet. */
-  readonly waiting: readonly string[];
 }
 
 /** What the data file holds. */
@@ -37,36 +35,15 @@ interface Tables {
   readonly pairs: readonly (readonly [string, string, number, string[]])[];
 }
 
-/** The functions that a program names and that are not there (yet). */
-function missingFunctions(program: unknown): string[] {
-  if (Array.isArray(program)) return program.flatMap(missingFunctions);
-  if (typeof program === "object" && program !== null) {
-    return Object.values(program).flatMap(missingFunctions);
-  }
-  if (typeof program !== "string" || !/^(np|lax|random|nn|tree|internal|vn)\./.test(program)) {
-    return [];
-  }
-  try {
-    lookUp(program);
-    return [];
-  } catch (error) {
-    if (error instanceof MissingFunction) return [program];
-    throw error;
-  }
-}
-
 /** Reads the table. */
 export function readPairs(): Pairs {
   const file: DataFile = readDataFile("pairs");
   const tables = file.tables as unknown as Tables;
-  const waiting: string[] = [];
-  const ready = (programs: Record<string, Program>) =>
-    Object.entries(programs).filter(([name, p]) => {
-      makeProgramArrays(file, p);
-      if (missingFunctions(p).length === 0) return true;
-      waiting.push(name);
-      return false;
-    });
+  const ready = (programs: Record<string, Program>) => {
+    const entries = Object.entries(programs);
+    for (const [, p] of entries) makeProgramArrays(file, p);
+    return entries;
+  };
   const functions = new Map(
     ready(tables.functions).map(([name, p]) => [name, (x) => run(file, p, [x]) as vn.NDArray]),
   ) as Map<string, Vector>;
@@ -76,16 +53,12 @@ export function readPairs(): Pairs {
     ) => [name, (f) => (x) => run(file, p, [f, x]) as vn.NDArray]),
   ) as Map<string, (f: Vector) => Vector>;
   const pairs = tables.pairs.flatMap(([outer, inner, expected, refused]) => {
-    if (waiting.includes(outer) || waiting.includes(inner)) return [];
     // Sent to one device and computed on two: refused, as by JAX.
     if ([outer, inner].includes("filterPmap") && [outer, inner].includes("filterShard")) return [];
-    const all = file.arrays[expected].values as Float64Array;
-    const rows = Object.keys(tables.functions).flatMap((name, i) =>
-      functions.has(name) ? [...all.subarray(3 * i, 3 * i + 3)] : []
-    );
-    return [{ outer, inner, expected: Float64Array.from(rows), refused: new Set(refused) }];
+    const rows = file.arrays[expected].values as Float64Array;
+    return [{ outer, inner, expected: rows, refused: new Set(refused) }];
   });
-  return { x: toArray(file.arrays[tables.x]), functions, transformations, pairs, waiting };
+  return { x: toArray(file.arrays[tables.x]), functions, transformations, pairs };
 }
 
 /**

@@ -7,8 +7,11 @@ import "../strict.ts";
 import * as vn from "../../mod.ts";
 import type { ShapedArray } from "../../src/core/aval.ts";
 import type { ClosedJaxpr } from "../../src/core/jaxpr.ts";
+import type { HostCallback } from "../../src/core/lowering.ts";
 import { interpret } from "../../src/backends/interp/mod.ts";
+import { callFromInterpreter } from "../../src/runtime/callbacks.ts";
 import { schedule } from "../../src/schedule/mod.ts";
+import { noinline } from "../../src/internal/mod.ts";
 import { evalClosedJaxpr, stage } from "../../src/transform/stage.ts";
 import { difference, makeRandom, randomArray } from "./helpers.ts";
 import { randomProgram } from "./random_programs.ts";
@@ -64,6 +67,16 @@ export const transformations: Readonly<Record<string, Transformation>> = {
       xs,
     ),
   filterCheckpoint: (f) => vn.filterCheckpoint(f) as Flat,
+  noinline: (f) => noinline(f),
+  filterScan: (f) => (...xs) =>
+    vn.filterScan((_carry: null, xs: vn.NDArray[]) => [null, f(...xs)], null, xs.map(doubled))[1],
+  filterCond: (f) => (...xs) =>
+    vn.filterCond(
+      loss(xs.filter(isFloat)).greater(0),
+      (...xs: vn.NDArray[]) => f(...xs),
+      (...xs: vn.NDArray[]) => f(...xs.map((x) => isFloat(x) ? np.sin(x) : x)),
+      ...xs,
+    ),
   filterClosureConvert: (f) => (...xs) => vn.filterClosureConvert(f, ...xs)(...xs),
   filterCustomJvp: (f) => (...xs) => {
     const g = vn.filterCustomJvp(f);
@@ -130,9 +143,11 @@ export function failureOf(sample: Sample): string | null {
     const eager = fn(...xs);
     const compiled = vn.filterJit(fn)(...xs);
     const staged = stage((inputs) => fn(...inputs), program.inAvals);
+    const callbacks: HostCallback[] = [];
     const interpreted = interpret(
-      schedule(staged, { name: "stack" }),
+      schedule(staged, { name: "stack", callbacks }),
       [...staged.consts, ...xs].map((x) => x.dataSync()),
+      callFromInterpreter(callbacks),
     );
     for (const [i, x] of eager.entries()) {
       const expected = x.dataSync();
