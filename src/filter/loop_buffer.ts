@@ -43,6 +43,8 @@ export interface BufferUpdate {
  */
 export class LoopBuffer {
   /**
+   * Loops make buffers; users get them.
+   *
    * @param array The elements; a buffer of a loop around this one is one here too.
    * @param alive Whether the present example has not ended: a 0-d bool.
    * @param tag The run of the function that it belongs to.
@@ -91,6 +93,7 @@ export class LoopBuffer {
     };
   }
 
+  /** Reads the innermost array. */
   private read(index: readonly Index[], options?: LookupOptions): NDArray {
     return this.array instanceof LoopBuffer
       ? this.array.read(index, options)
