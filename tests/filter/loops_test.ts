@@ -141,6 +141,34 @@ Deno.test("filterWhileLoop carries Modules in all kinds", () => {
   }
 });
 
+Deno.test("keys of random numbers are carried, kept in checkpoints and stacked", () => {
+  type State = [key: NDArray, y: NDArray];
+  const step = ([key, y]: State): [State, NDArray] => {
+    const keys = random.split(key, 2);
+    const factor = random.uniform(keys.get(1)).add(0.5);
+    return [[keys.get(0), y.mul(factor)], keys.get(1)];
+  };
+  const scanned = (kind: "lax" | "checkpointed") =>
+    vn.filterGrad((x: NDArray) => {
+      const init: State = [random.key(1), x];
+      const [[, y], keys] = vn.filterScan((c: State, _: null) => step(c), init, null, {
+        kind,
+        length: 6,
+      });
+      return y.mul(random.uniform(keys.get(2)));
+    })(np.array(2)).item();
+  assertEquals(scanned("checkpointed"), scanned("lax"));
+  const looped = (kind: "bounded" | "checkpointed") =>
+    vn.filterGrad((x: NDArray) =>
+      vn.filterWhileLoop(() => true, (c: State) => step(c)[0], [random.key(1), x] as State, {
+        kind,
+        maxSteps: 6,
+        checkpoints: 2,
+      })[1]
+    )(np.array(2)).item();
+  assertEquals(looped("checkpointed"), looped("bounded"));
+});
+
 Deno.test("maxSteps ends a loop of any kind; none at all for zero", () => {
   for (const kind of ["lax", "bounded", "checkpointed"] as const) {
     for (const maxSteps of [0, 1, 2, 5, 17]) {
