@@ -339,3 +339,15 @@ Deno.test("two functions that put a value to equal shardings are compiled once",
   assert(equals(y.sharding, sharded("b")));
   assertEquals(compilationCount(), before);
 });
+
+Deno.test("what a callback gives is whole on every device", () => {
+  const call = vn.filterJit((x: vn.NDArray) =>
+    vn.filterPureCallback(
+      (x: vn.NDArray) => x.mul(2),
+      x,
+      vn.kwargs({ resultShapeDtypes: new vn.ShapeDtypeStruct([4], "float32") }),
+    )
+  );
+  const y = call(vn.devicePut(np.ones([4]), sharded("a"))) as vn.NDArray;
+  assertEquals([y.tolist(), y.committed, y.sharding.isFullyReplicated], [[2, 2, 2, 2], true, true]);
+});
