@@ -50,6 +50,7 @@ export interface ConvOptions extends ConvPrecision {
   readonly lhsDilation?: readonly number[] | null;
   /** Distance between neighbours of the kernel, for each spatial axis; 1 unless given. */
   readonly rhsDilation?: readonly number[] | null;
+  /** Which axis of each array is what; examples (output features), features (input features), spatial axes unless given. */
   readonly dimensionNumbers?: ConvDimensions;
   /** Into how many groups the features fall, each with its share of the output features; 1 unless given. */
   readonly featureGroupCount?: number;

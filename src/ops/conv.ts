@@ -38,8 +38,11 @@ import { bilinear } from "./arith.ts";
 
 /** Which axis of an operand is what: `[batch, feature, ...spatial]`, for the kernel `[output, input, ...spatial]`. */
 export interface ConvDimensionNumbers {
+  /** The operand's: examples, features, spatial axes. */
   readonly lhsSpec: readonly number[];
+  /** The kernel's: output features, input features, spatial axes. */
   readonly rhsSpec: readonly number[];
+  /** The result's: examples, features, spatial axes. */
   readonly outSpec: readonly number[];
 }
 
