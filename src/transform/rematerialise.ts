@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { ArgumentError } from "../errors.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import { inlineCalls } from "../core/inline.ts";
 import { eliminateDeadCode } from "../core/dead_code.ts";
@@ -131,6 +132,16 @@ function withoutUnusedConsts(closed: ClosedJaxpr): ClosedJaxpr {
   );
 }
 
+function checkSaving(said: unknown, name: string): void {
+  const offloads = typeof said === "object" && said !== null && "offloadTo" in said;
+  if (typeof said === "boolean" || said === "saveable" || said === "recompute" || offloads) return;
+  throw new ArgumentError(
+    `filterCheckpoint: the policy must say true, false, "saveable", "recompute" or { offloadFrom, offloadTo }; it said ${
+      typeof said === "object" ? JSON.stringify(said) : String(said)
+    } of ${name}`,
+  );
+}
+
 /** What a policy says of the values of a jaxpr. A value and the names it is given are one. */
 class Values {
   /** What a name was given to. */
@@ -149,7 +160,8 @@ class Values {
         for (const v of eqn.outvars) this.once.add(v);
         continue;
       }
-      const said = policy?.(primitive, avals, eqn.params) ?? false;
+      const said = policy === null ? false : policy(primitive, avals, eqn.params);
+      checkSaving(said, primitive.name);
       const isKept = said !== false && said !== "recompute";
       const [x] = eqn.invars;
       if (primitive === nameP && x instanceof JaxprVar) {

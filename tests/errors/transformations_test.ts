@@ -109,6 +109,27 @@ errorTests({
       ["filterClosureConvert", "kwargs"],
     ],
   ],
+  "filterCheckpoint": [
+    ["what cannot be called", () => t.filterCheckpoint(3), vn.ArgumentError, [
+      "filterCheckpoint",
+      "3",
+    ]],
+    [
+      "a policy that cannot be called",
+      () => t.filterCheckpoint((x: Any) => x, { policy: 3 }),
+      vn.ArgumentError,
+      ["filterCheckpoint: policy", "checkpointPolicies", "3"],
+    ],
+    [
+      "a policy that gives no answer",
+      () => {
+        const f = t.filterCheckpoint((x: Any) => np.sin(x).sum(), { policy: () => "keep" });
+        return vn.filterGrad(f)(x);
+      },
+      vn.ArgumentError,
+      ["filterCheckpoint", '"saveable"', "keep", "of "],
+    ],
+  ],
   "filterVmap": [
     ["a scalar", () => t.filterVmap((p: Any) => p)({ a: s }), vn.ShapeError, [
       "filterVmap",
