@@ -155,6 +155,9 @@ export function compare_u8(op: i32, n: i32, a: usize, as: i32, b: usize, bs: i32
 @inline
 function mask<T>(c: usize): v128 {
   if (sizeof<T>() == 1) return i8x16.ne(v128.load(c), i8x16.splat(0));
+  if (sizeof<T>() == 2) {
+    return i16x8.ne(i16x8.extend_low_i8x16_u(v128.load64_zero(c)), i16x8.splat(0));
+  }
   if (sizeof<T>() == 4) {
     const wide = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(c)));
     return i32x4.ne(wide, i32x4.splat(0));
@@ -209,6 +212,13 @@ export function select_1(
   n: i32, cond: usize, cs: i32, a: usize, as: i32, b: usize, bs: i32, out: usize,
 ): void {
   picks<u8>(n, cond, cs, a, as, b, bs, out);
+}
+
+/** As select_1, for elements of 2 bytes. */
+export function select_2(
+  n: i32, cond: usize, cs: i32, a: usize, as: i32, b: usize, bs: i32, out: usize,
+): void {
+  picks<u16>(n, cond, cs, a, as, b, bs, out);
 }
 
 /** As select_1, for elements of 4 bytes. */

@@ -226,6 +226,13 @@ export function copy_strided_1(
   copy<u8>(rank, shape, srcStrides, dstStrides, src, dst);
 }
 
+/** As copy_strided_1, for elements of 2 bytes. */
+export function copy_strided_2(
+  rank: i32, shape: usize, srcStrides: usize, dstStrides: usize, src: usize, dst: usize,
+): void {
+  copy<u16>(rank, shape, srcStrides, dstStrides, src, dst);
+}
+
 /** As copy_strided_1, for elements of 4 bytes. */
 export function copy_strided_4(
   rank: i32, shape: usize, srcStrides: usize, dstStrides: usize, src: usize, dst: usize,

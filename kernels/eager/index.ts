@@ -4,4 +4,5 @@ export * from "./compare";
 export * from "./convert";
 export * from "./copy";
 export * from "./reduce";
+export * from "./stored";
 export * from "./unary";

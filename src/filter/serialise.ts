@@ -4,11 +4,13 @@
  * @module
  */
 import { SerialisationError } from "../errors.ts";
+import { Complex } from "../core/complex.ts";
 import { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, shapesEqual } from "../core/aval.ts";
 import {
   type DType,
   dtypeOfTypedArray,
+  isComplex,
   numericDTypes,
   type TypedArray,
   typedArrayClass,
@@ -80,6 +82,8 @@ export async function defaultSerialiseFilterSpec(sink: ByteSink, leaf: unknown):
     await writeRecord(sink, dtypeOfTypedArray(leaf, "treeSerialiseLeaves"), [leaf.length], leaf);
   } else if (typeof leaf === "number") {
     await writeRecord(sink, "float64", [], Float64Array.of(leaf));
+  } else if (leaf instanceof Complex) {
+    await writeRecord(sink, "complex128", [], Float64Array.of(leaf.re, leaf.im));
   } else if (typeof leaf === "boolean") {
     await writeRecord(sink, "bool", [], Uint8Array.of(leaf ? 1 : 0));
   } else if (typeof leaf === "bigint") {
@@ -112,7 +116,8 @@ export async function defaultDeserialiseFilterSpec(
 ): Promise<unknown> {
   if (leaf instanceof NDArray || leaf instanceof ShapeDtypeStruct) {
     const { dtype, shape, elements, fortranOrder } = await readRecord(source);
-    let array = getEvaluator().fromTypedArray(elements, [elements.length], dtype);
+    const count = isComplex(dtype) ? elements.length / 2 : elements.length;
+    let array = getEvaluator().fromTypedArray(elements, [count], dtype);
     // Elements in Fortran's order are the transpose's in C's.
     array = fortranOrder
       ? transpose(reshape(array, shape.toReversed()))
@@ -120,6 +125,10 @@ export async function defaultDeserialiseFilterSpec(
     return leaf.dtype === "key<fry>" && dtype === "uint32" ? wrapKeyData(array) : array;
   }
   if (isTypedArray(leaf)) return (await readRecord(source)).elements;
+  if (leaf instanceof Complex) {
+    const { dtype, elements } = await readRecord(source);
+    return new Complex(Number(elements[0]), isComplex(dtype) ? Number(elements[1]) : 0);
+  }
   const isScalar = typeof leaf === "number" || typeof leaf === "boolean" ||
     typeof leaf === "bigint";
   if (!isScalar) return leaf;
