@@ -9,6 +9,7 @@ import { formatShape } from "../core/aval.ts";
 import { convGeneralDilated } from "../ops/conv.ts";
 import { reshape } from "../ops/shape.ts";
 import { rev } from "../ops/slicing.ts";
+import { conj } from "./complex.ts";
 import { promoteInexact } from "./promote.ts";
 
 /** How much of a convolution is given: all of it, as much as the longer vector, or where the vectors overlap wholly. */
@@ -95,7 +96,7 @@ export function convolve(a: ArrayLike, v: ArrayLike, mode?: ConvolveOptions): ND
 }
 
 /**
- * The cross-correlation of two vectors: `out[k] = Σ a[i + k] · v[i]`. Integers are converted to floats.
+ * The cross-correlation of two vectors: `out[k] = Σ a[i + k] · conj(v[i])`. Integers are converted to floats.
  *
  * @param mode `"valid"` unless given.
  * @throws {ShapeError} Where an argument is no vector, or has no elements.
@@ -110,6 +111,7 @@ export function convolve(a: ArrayLike, v: ArrayLike, mode?: ConvolveOptions): ND
 export function correlate(a: ArrayLike, v: ArrayLike, mode?: ConvolveOptions): NDArray {
   const where = "numpy.correlate";
   const { long, short, exchanged } = vectors(a, v, where);
-  const out = slide(long, short, false, modeOf(mode, "valid"), where);
+  const [x, y] = exchanged ? [conj(long), short] : [long, conj(short)];
+  const out = slide(x, y, false, modeOf(mode, "valid"), where);
   return exchanged ? rev(out, [0]) : out;
 }
