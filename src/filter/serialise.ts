@@ -4,8 +4,8 @@
  * @module
  */
 import { SerialisationError } from "../errors.ts";
-import { Complex } from "../core/complex.ts";
 import { NDArray } from "../core/array.ts";
+import { Complex } from "../core/complex.ts";
 import { formatShape, type Shape, shapesEqual } from "../core/aval.ts";
 import {
   type DType,
@@ -17,7 +17,6 @@ import {
 } from "../core/dtype.ts";
 import { getEvaluator } from "../core/trace.ts";
 import { transpose } from "../numpy/shapes.ts";
-import { reshape } from "../ops/shape.ts";
 import { keyData, wrapKeyData } from "../random/keys.ts";
 import { flatten, type IsLeafOption, leafPaths, unflatten } from "../tree/flatten.ts";
 import { flattenUpTo } from "../tree/map.ts";
@@ -55,7 +54,7 @@ export interface DeserialiseOptions extends IsLeafOption {
 
 /**
  * Saves one leaf as Equinox does: arrays and TypedArrays as a record of their dtype and shape; numbers as float64, booleans as bool,
- * bigints as int64, each of shape `[]`. Other leaves are not saved.
+ * bigints as int64, `Complex` numbers as complex128, each of shape `[]`. Other leaves are not saved.
  *
  * Typed PRNG keys, which Equinox refuses, are saved as their `random.keyData`: uint32, with a last axis of size 2.
  *
@@ -82,8 +81,6 @@ export async function defaultSerialiseFilterSpec(sink: ByteSink, leaf: unknown):
     await writeRecord(sink, dtypeOfTypedArray(leaf, "treeSerialiseLeaves"), [leaf.length], leaf);
   } else if (typeof leaf === "number") {
     await writeRecord(sink, "float64", [], Float64Array.of(leaf));
-  } else if (leaf instanceof Complex) {
-    await writeRecord(sink, "complex128", [], Float64Array.of(leaf.re, leaf.im));
   } else if (typeof leaf === "boolean") {
     await writeRecord(sink, "bool", [], Uint8Array.of(leaf ? 1 : 0));
   } else if (typeof leaf === "bigint") {
@@ -91,6 +88,8 @@ export async function defaultSerialiseFilterSpec(sink: ByteSink, leaf: unknown):
       throw new SerialisationError(`the bigint ${leaf} does not fit in 64 bits`);
     }
     await writeRecord(sink, "int64", [], BigInt64Array.of(leaf));
+  } else if (leaf instanceof Complex) {
+    await writeRecord(sink, "complex128", [], Float64Array.of(leaf.re, leaf.im));
   }
 }
 
@@ -116,29 +115,25 @@ export async function defaultDeserialiseFilterSpec(
 ): Promise<unknown> {
   if (leaf instanceof NDArray || leaf instanceof ShapeDtypeStruct) {
     const { dtype, shape, elements, fortranOrder } = await readRecord(source);
-    const count = isComplex(dtype) ? elements.length / 2 : elements.length;
-    let array = getEvaluator().fromTypedArray(elements, [count], dtype);
     // Elements in Fortran's order are the transpose's in C's.
-    array = fortranOrder
-      ? transpose(reshape(array, shape.toReversed()))
-      : reshape(array, shape as number[]);
+    const array = fortranOrder
+      ? transpose(getEvaluator().fromTypedArray(elements, shape.toReversed(), dtype))
+      : getEvaluator().fromTypedArray(elements, shape, dtype);
     return leaf.dtype === "key<fry>" && dtype === "uint32" ? wrapKeyData(array) : array;
   }
   if (isTypedArray(leaf)) return (await readRecord(source)).elements;
-  if (leaf instanceof Complex) {
-    const { dtype, elements } = await readRecord(source);
-    return new Complex(Number(elements[0]), isComplex(dtype) ? Number(elements[1]) : 0);
-  }
-  const isScalar = typeof leaf === "number" || typeof leaf === "boolean" ||
-    typeof leaf === "bigint";
-  if (!isScalar) return leaf;
-  const { shape, elements } = await readRecord(source);
-  if (elements.length !== 1) {
+  const kind = leaf instanceof Complex ? "complex number" : typeof leaf;
+  if (!["number", "boolean", "bigint", "complex number"].includes(kind)) return leaf;
+  const { dtype, shape, elements } = await readRecord(source);
+  if (shape.length > 0 || (isComplex(dtype) && kind !== "complex number")) {
     throw new SerialisationError(
-      `expected one ${typeof leaf}; the file has an array of shape ${formatShape(shape)}`,
+      `expected one ${kind}; the file has an array of dtype ${dtype} and shape ${
+        formatShape(shape)
+      }`,
     );
   }
-  const [value] = elements;
+  const [value, imaginary = 0] = elements;
+  if (kind === "complex number") return new Complex(Number(value), Number(imaginary));
   if (typeof leaf === "boolean") return Boolean(value);
   return typeof leaf === "number" ? Number(value) : BigInt(value);
 }
@@ -220,7 +215,7 @@ function atLeaf(caller: string, path: string, error: unknown): SerialisationErro
 }
 
 /**
- * Saves the leaves of a tree: arrays, TypedArrays, numbers, booleans and bigints; not functions, strings and other values.
+ * Saves the leaves of a tree: arrays, TypedArrays, numbers (`Complex` ones too), booleans and bigints; not functions, strings and other values.
  *
  * The file has the leaves in order, each as a NumPy `.npy` record, and nothing of the structure: it is what Equinox's
  * `tree_serialise_leaves` writes for the same tree, and each library reads the other's. (What Python holds as an `int` is a number

@@ -32,6 +32,8 @@ Deno.test("equinox/nn/test_linear: sizes 0, numbers and scalars", () => {
   assertEquals(shape("scalar", "scalar", []), []);
   const half = new nn.Linear(2, "scalar", { key: key(), dtype: "float16" });
   assertEquals(half.call(random.normal(key(), [2], { dtype: "float16" })).dtype, "float16");
+  const complex = new nn.Linear(2, "scalar", { key: key(), dtype: "complex64" });
+  assertEquals(complex.call(np.ones([2], { dtype: "complex64" })).dtype, "complex64");
 });
 
 Deno.test("equinox/nn/test_identity: it takes anything and hands its input on", () => {

@@ -79,6 +79,16 @@ Deno.test("equinox/nn/test_conv2d: shapes, strides, values, groups", () => {
     [1],
   );
   assertClose(conv.call(counted([1, 3, 3], -4)), answer2d);
+  const complex = new nn.Conv2d(1, 1, 3, { padding: 1, dtype: "complex64", key: key() });
+  const [unit, c64] = [new vn.Complex(1, 1), { dtype: "complex64" } as const];
+  const turned = vn.treeAt((c) => [c.weight, c.bias], complex, [
+    counted([1, 1, 3, 3]).astype("complex64"),
+    np.array([[[unit]]], c64),
+  ]);
+  assertEquals([complex.weight.dtype, complex.bias!.shape], ["complex64", [1, 1, 1]]);
+  const out = turned.call(np.array(unit, c64).mul(counted([1, 3, 3], -4)));
+  assertClose(np.real(out), answer2d);
+  assertClose(np.imag(out), answer2d);
   const grouped = withParameters(
     new nn.Conv2d(2, 2, 3, { padding: 1, groups: 2, key: key() }),
     groupedWeight(),

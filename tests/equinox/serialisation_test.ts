@@ -43,7 +43,7 @@ const exampleTrees = () => {
       np.array([1, 2]),
       new Int32Array([1]),
       new Float64Array([1, 2]),
-      [true, 1, 1.5, 3n],
+      [true, 1, 1.5, 3n, new vn.Complex(1, 1)],
       (x: unknown) => x,
       marker,
     ],
@@ -52,7 +52,7 @@ const exampleTrees = () => {
       np.array([6, 7]),
       new Int32Array([5]),
       new Float64Array([6, 7]),
-      [false, 6, 6.5, 6n],
+      [false, 6, 6.5, 6n, new vn.Complex(6, 6)],
       likeFn,
       likeMarker,
     ],
@@ -144,8 +144,17 @@ Deno.test("equinox/serialisation/test_helpful_errors: they name the leaf", async
     new Float64Array(2),
     "the leaf like: the type has changed from Float64Array in like to Float32Array in the file",
   );
-  await fails(np.zeros([2]), 1, "expected one number; the file has an array of shape [2]");
+  await fails(
+    np.zeros([2]),
+    1,
+    "expected one number; the file has an array of dtype float32 and shape [2]",
+  );
   await fails(1.5, 1n, "1.5");
+  await fails(
+    new vn.Complex(1, 2),
+    1,
+    "expected one number; the file has an array of dtype complex128",
+  );
   const noRecord = await assertRejects(
     () => vn.treeDeserialiseLeaves(new Uint8Array(200), [np.zeros([2])]),
     vn.SerialisationError,
@@ -184,6 +193,8 @@ Deno.test("equinox/serialisation/test_generic_dtype_serialisation: every dtype c
     "uint32",
     "uint64",
     "bool",
+    "complex64",
+    "complex128",
   ] as const;
   const tree = dtypes.map((dtype) => np.array([0, 1, 0, 3]).astype(dtype).reshape([2, 2]));
   const like = tree.map((x) => np.zerosLike(x));
@@ -342,13 +353,13 @@ function pythonTree() {
     "uint32",
     "uint64",
   ] as const;
-  const dtypes = [...floats, ...integers];
+  const dtypes = [...floats, ...integers, "complex64", "complex128"] as const;
   const shapes = [[], [3], [0, 2], [2, 1, 3]];
   const arrays = Object.fromEntries(
     dtypes.map((dtype) => [dtype, shapes.map((shape) => np.zeros(shape, { dtype }))]),
   );
   const flags = np.array([[true, false], [false, true]]);
-  const scalars = { "b": true, "x": 2.5, "negative zero": -0 };
+  const scalars = { "b": true, "c": new vn.Complex(1, 2), "x": 2.5, "negative zero": -0 };
   return [fill([model, state]), fill(arrays), flags, scalars, Float64Array.of(0, 1, 2)] as const;
 }
 
@@ -363,6 +374,7 @@ Deno.test("a file that Equinox wrote is read", async () => {
   const zeros = vn.tree.map((leaf: unknown) => {
     if (leaf instanceof vn.NDArray) return np.zerosLike(leaf);
     if (ArrayBuffer.isView(leaf)) return new Float64Array(3);
+    if (leaf instanceof vn.Complex) return new vn.Complex(0);
     return typeof leaf === "number" ? 7 : typeof leaf === "boolean" ? !leaf : leaf;
   }, tree);
   assert(same(await vn.treeDeserialiseLeaves(pythonFile, zeros), tree));

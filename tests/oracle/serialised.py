@@ -42,10 +42,10 @@ def main():
     )()
     arrays = {
         dtype: [jnp.zeros(shape, dtype) for shape in [(), (3,), (0, 2), (2, 1, 3)]]
-        for dtype in ("float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+        for dtype in ("float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "complex64", "complex128")
     }
     flags = jnp.array([[True, False], [False, True]])
-    scalars = {"b": True, "x": 2.5, "negative zero": -0.0}
+    scalars = {"b": True, "c": 1 + 2j, "x": 2.5, "negative zero": -0.0}
     tree = (jax.tree.map(counted, (model, state)), jax.tree.map(counted, arrays), flags, scalars, np.arange(3.0))
     path = pathlib.Path(__file__).parent / "data" / "serialised.eqx"
     eqx.tree_serialise_leaves(path, tree)

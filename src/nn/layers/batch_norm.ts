@@ -9,6 +9,7 @@ import { formatShape } from "../../core/aval.ts";
 import type { AxisName } from "../../core/axis_env.ts";
 import type { DType } from "../../core/dtype.ts";
 import { pmean } from "../../lax/collectives.ts";
+import { conj } from "../../numpy/complex.ts";
 import { sqrt } from "../../numpy/elementary.ts";
 import { array, ones, zeros } from "../../numpy/creation.ts";
 import { mean } from "../../numpy/reductions.ts";
@@ -198,7 +199,7 @@ function statisticsOf(layer: BatchNorm, x: NDArray): RunningStatistics {
   const overBatch = (v: NDArray) => pmean(mean(v, { axis: others }), layer.axisName);
   const center = overBatch(x);
   const deviation = subtract(x, reshape(center, [layer.inputSize, ...others.map(() => 1)]));
-  return [center, maximum(overBatch(multiply(deviation, deviation)), 0)];
+  return [center, maximum(overBatch(multiply(deviation, conj(deviation))), 0)];
 }
 
 function emaStatistics(

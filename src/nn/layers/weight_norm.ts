@@ -4,6 +4,7 @@
  * @module
  */
 import type { NDArray } from "../../core/array.ts";
+import { conj, real } from "../../numpy/complex.ts";
 import { sqrt } from "../../numpy/elementary.ts";
 import { normalizeAxis } from "../../numpy/promote.ts";
 import { sum } from "../../numpy/reductions.ts";
@@ -79,5 +80,5 @@ export class WeightNorm<L extends ParametrisedLayer = ParametrisedLayer> extends
 function normExcept(v: NDArray, axis: number | null): NDArray {
   const kept = axis === null ? -1 : normalizeAxis(axis, v.ndim, "nn.WeightNorm");
   const axes = v.shape.map((_, i) => i).filter((i) => i !== kept);
-  return sqrt(sum(multiply(v, v), { axis: axes, keepdims: true }));
+  return sqrt(sum(real(multiply(v, conj(v))), { axis: axes, keepdims: true }));
 }
