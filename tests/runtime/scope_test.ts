@@ -5,7 +5,7 @@ import { DonatedError } from "../../src/errors.ts";
 import { aliasArray, type ConcreteArray } from "../../src/runtime/concrete.ts";
 import { evaluator } from "../../src/runtime/evaluate.ts";
 import { scope } from "../../src/runtime/scope.ts";
-import { filled, live } from "./helpers.ts";
+import { filled, live, settled } from "./helpers.ts";
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, 0));
 
@@ -61,6 +61,7 @@ Deno.test("a scope that throws frees all and hands the error on", () => {
 });
 
 Deno.test("an asynchronous scope frees what its function made before and after waiting", async () => {
+  await settled(); // what other tests dropped may be collected at any pause
   const before = live();
   const result = await scope(async () => {
     filled([1000], 1);
@@ -85,6 +86,7 @@ Deno.test("an asynchronous scope frees what its function made before and after w
 });
 
 Deno.test("tasks that run at the same time keep to their own scopes", async () => {
+  await settled(); // what other tests dropped may be collected at any pause
   const before = live();
   const outside: ConcreteArray[] = [];
   const task = (async () => {
