@@ -6,6 +6,7 @@
 import { ShapeError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
 import { shapesEqual } from "../core/aval.ts";
+import { partOf } from "../core/dtype.ts";
 import * as arith from "../ops/arith.ts";
 import { literal } from "../ops/common.ts";
 import * as logic from "../ops/logic.ts";
@@ -36,7 +37,7 @@ function close(x: ArrayLike, y: ArrayLike, options: ClosenessOptions, where: str
   const [a, b] = broadcastOperands(promoteInexact([x, y], where), where);
   const shape = a.ndim >= b.ndim ? a.shape : b.shape;
   const [rtol, atol] = [o.rtol ?? 1e-5, o.atol ?? 1e-8].map((t) =>
-    toDType(t, a.dtype, false, where)
+    toDType(t, partOf(a.dtype), false, where)
   );
   const allowed = fullLike(arith.add(atol, arith.mul(rtol, arith.abs(b))), shape);
   // Equal infinities are close, though their difference is NaN; near an infinity is nothing else.

@@ -6,6 +6,7 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
 import { formatShape } from "../core/aval.ts";
+import { isComplex } from "../core/dtype.ts";
 import * as arith from "../ops/arith.ts";
 import { lit } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
@@ -50,7 +51,8 @@ function readNorm(options: NormOptions | NormOrder | null | undefined, where: st
 }
 
 /** The p-norm over axes, which go. */
-function vectorOver(a: NDArray, ord: number, axes: readonly number[]): NDArray {
+function vectorOver(given: NDArray, ord: number, axes: readonly number[]): NDArray {
+  const a = isComplex(given.dtype) ? arith.abs(given) : given; // sizes are all that counts
   if (ord === 2) return el.sqrt(reduceSum(arith.square(a), axes));
   const size = arith.abs(a);
   if (ord === Infinity) return reduceMax(size, axes);

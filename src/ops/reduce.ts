@@ -7,18 +7,25 @@ import { ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
 import type { Access, Lowered } from "../core/lowering.ts";
-import { type AnyPrimitive, type Primitive, type Tangent, Zero } from "../core/primitive.ts";
+import {
+  type AnyPrimitive,
+  type Parts,
+  type Primitive,
+  type Tangent,
+  Zero,
+} from "../core/primitive.ts";
 import { splitReduced } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
-import { div, mul } from "./arith.ts";
-import { type Accepts, checkAccepts } from "./common.ts";
+import { div, mul, times } from "./arith.ts";
+import { type Accepts, checkAccepts, lit } from "./common.ts";
 import { convertElementType } from "./convert.ts";
 import { eq } from "./logic.ts";
 import { addAny, zeroJvp } from "./rules.ts";
 import {
   broadcastInDim,
   checkAxes,
+  fullLike,
   instantiate,
   reducedBatchDim,
   reducedShape,
@@ -114,6 +121,9 @@ export const reduceProdP: Primitive<ReduceParams> = {
   name: "reduce_prod",
   abstractEval: (ins, p) => reduceAval("reduceProd", "number", ins, p),
   lower: (reads, ins, _outs, p) => reduceLowering("mul", reads, ins, p),
+  onParts: ([z], { axes }) => [
+    [...axes].sort((a, b) => b - a).reduce(productOfParts, z as Parts),
+  ],
   split: splitReduced,
   jvp: ([x], [t], { axes }) => {
     const out = reduceProd(x, axes);
@@ -126,6 +136,33 @@ export const reduceProdP: Primitive<ReduceParams> = {
   },
   batch: (xs, dims, p) => reduceBatch(reduceProdP, xs, dims, p),
 };
+
+/** The product of complex numbers along an axis: the first half times the second, until there is one. */
+function productOfParts({ re, im }: Parts, axis: number): Parts {
+  const whole = re.shape;
+  const without = reducedShape(whole, [axis]);
+  const cut = (z: Parts, from: number, to: number): Parts => {
+    const start = whole.map((_, i) => i === axis ? from : 0);
+    const limit = whole.map((n, i) => i === axis ? to : n);
+    return { re: slice(z.re, start, limit), im: slice(z.im, start, limit) };
+  };
+  let z: Parts = { re, im };
+  let odd: Parts | null = null; // what was left over where a half was not whole
+  for (let size = whole[axis]; size > 1; size = Math.floor(size / 2)) {
+    const half = Math.floor(size / 2);
+    if (size % 2 === 1) {
+      const last = cut(z, size - 1, size);
+      odd = odd === null ? last : times(odd, last);
+    }
+    z = times(cut(z, 0, half), cut(z, half, 2 * half));
+  }
+  if (whole[axis] === 0) {
+    const one = (value: number) => fullLike(lit(re, value), without);
+    return { re: one(1), im: one(0) };
+  }
+  if (odd !== null) z = times(z, odd);
+  return { re: reshape(z.re, without), im: reshape(z.im, without) };
+}
 
 /** The product along an axis and its tangent, by halving. */
 function productTree(x: NDArray, t: NDArray, axis: number): [NDArray, NDArray] {

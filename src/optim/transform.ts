@@ -8,8 +8,9 @@
  */
 import { ArgumentError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
-import type { DType } from "../core/dtype.ts";
+import { type DType, isComplex } from "../core/dtype.ts";
 import { isArrayLeaf, isInexactLeaf, toNDArray } from "../filter/leaves.ts";
+import { imag, real } from "../numpy/complex.ts";
 import { array, zerosLike } from "../numpy/creation.ts";
 import { sqrt } from "../numpy/elementary.ts";
 import { sum } from "../numpy/reductions.ts";
@@ -217,6 +218,11 @@ function perDType(make: (dtype: DType) => NDArray): (dtype: DType) => NDArray {
   };
 }
 
+/** `|x|²`, real also where `x` is complex. */
+function squaredSize(x: NDArray): NDArray {
+  return isComplex(x.dtype) ? add(square(real(x)), square(imag(x))) : square(x);
+}
+
 /** Divides the mean of gradients by the root of the mean of their squares. State: `[count, mu, nu]`. Kingma and Ba 2014, https://arxiv.org/abs/1412.6980. */
 export function scaleByAdam(options: AdamOptions = {}): GradientTransformation {
   const { b1 = 0.9, b2 = 0.999, eps = 1e-8, epsRoot = 0, nesterov = false } = options;
@@ -227,7 +233,7 @@ export function scaleByAdam(options: AdamOptions = {}): GradientTransformation {
       const next = add(count, 1);
       const mu = mapKeeping((m, g) => add(multiply(1 - b1, g), multiply(b1, m)), oldMu, updates);
       const nu = mapKeeping(
-        (v, g) => add(multiply(1 - b2, square(g)), multiply(b2, v)),
+        (v, g) => add(multiply(1 - b2, squaredSize(g)), multiply(b2, v)),
         oldNu,
         updates,
       );
@@ -296,7 +302,7 @@ export function clip(maxDelta: number): GradientTransformation {
 /** The root of the sum of all squares in a tree. */
 export function globalNorm(tree: Tree): NDArray {
   const squares = leaves(tree).filter(isArrayLeaf).map((x) =>
-    sum(square(toNDArray(x as NDArray, "optim.globalNorm")))
+    sum(squaredSize(toNDArray(x as NDArray, "optim.globalNorm")))
   );
   if (squares.length === 0) return array(0);
   return sqrt(squares.reduce((a, b) => add(a, b)));

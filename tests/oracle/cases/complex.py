@@ -8,7 +8,7 @@ modulus: ``close``.
 import numpy as onp
 
 from cases.elementwise import fn_of
-from record import close, lax, np, random, ulp, vn
+from record import close, lax, nn, np, optim, random, tree, ulp, vn
 
 COMPLEX = ["complex64", "complex128"]
 REAL = ["float32", "float64", "float16", "bfloat16", "int8", "int32", "int64", "uint8", "uint32", "bool"]
@@ -154,6 +154,33 @@ def write(file):
         file.add(f"vn.grad/{a} through scan",
                  lambda z: vn.grad(lambda z: np.real(np.sum(lax.scan(lambda c, x: [c * x, c], z[0], z)[1])))(z), z, tol=close(1e-4, 1e-4))
         file.add(f"vn.makeJaxpr/{a}", lambda z: vn.make_jaxpr(lambda z: np.real(z * np.conj(z)))(z), z, jit=False)
+    # --- layers, optimisers, random numbers, norms
+    z4 = (rng.normal(size=(4,)) + 1j * rng.normal(size=(4,))).astype("complex64")
+    image = (rng.normal(size=(2, 7)) + 1j * rng.normal(size=(2, 7))).astype("complex64")
+    key = lambda: random.PRNGKey(3)
+    file.add("nn.Linear/complex64", lambda x: [nn.Linear(4, 3, dtype="complex64", key=key())(x), tree.leaves(nn.Linear(4, 3, dtype="complex64", key=key()))],
+             z4, tol=close(1e-5, 1e-5))
+    file.add("nn.Conv1d/complex64", lambda x: nn.Conv1d(2, 3, 3, padding=1, dtype="complex64", key=key())(x), image, tol=close(1e-5, 1e-5))
+    file.add("nn.Linear/complex64 gradient", lambda x: tree.leaves(vn.filter_grad(lambda m, x: np.sum(np.abs(m(x)) ** 2))(
+        nn.Linear(4, 3, dtype="complex64", key=key()), x)), z4, tol=close(1e-4, 1e-4))
+    file.add("random.normal/complex64", lambda: random.normal(random.key(5), (20,), dtype="complex64"), tol=close(1e-5, 1e-6))
+    for name in ("sgd", "adam", "adamw"):
+
+        def steps(x):
+            o = getattr(optim, name)(0.1)
+            state = o.init(x)
+            for _ in range(2):
+                pair = o.update(vn.grad(lambda z: np.sum(np.abs(z - 1j) ** 2))(x), state, x)
+                x, state = x + pair[0], pair[1]
+            return x
+
+        file.add(f"optim.{name}/complex64", steps, z4, tol=close(1e-4, 1e-5), jit=False)
+    file.add("np.linalg.norm/complex64", lambda x, m: [np.linalg.norm(x), np.linalg.norm(m, axis=0), np.linalg.norm(x, ord=1)], z4, image,
+             tol=close(1e-5, 1e-5))
+    file.add("np.prod/complex64", lambda x: np.prod(x), z4, tol=close(1e-5, 1e-5))
+    file.add("np.outer/complex64", lambda x, m: [np.outer(x, x), np.inner(x, x), np.tensordot(m, m, axes=2), np.trace(np.outer(x, x)),
+                                                 np.tril(np.outer(x, x)), np.allclose(x, x), np.array_equal(x, x), np.any(x), np.count_nonzero(x)],
+             z4, image, tol=close(1e-5, 1e-5))
     for name in ("lax.max", "lax.floor", "lax.lt", "lax.rem", "lax.erf"):
         f = fn_of(name)
         z = onp.array([1 + 2j], "complex64")
