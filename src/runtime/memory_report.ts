@@ -5,6 +5,8 @@
  */
 import { existingHeap } from "./memory.ts";
 import { biggestHolders, ledger, type MemoryLimits } from "./storage.ts";
+import type { DeviceMemory } from "./webgpu/device.ts";
+import { webGpuMemory } from "./webgpu/platform.ts";
 
 /** What {@linkcode memory} tells. Sizes are in bytes. */
 export interface MemoryReport {
@@ -24,6 +26,8 @@ export interface MemoryReport {
   readonly byOwner: Readonly<Record<string, { readonly bytes: number; readonly buffers: number }>>;
   /** The largest groups of equal arrays, as text. */
   readonly biggest: readonly string[];
+  /** What is held on the WebGPU device, which counts apart; `null` where none was opened. */
+  readonly webgpu: DeviceMemory | null;
 }
 
 /**
@@ -56,6 +60,7 @@ export function memory(): MemoryReport {
     limit: state.limits.limit,
     byOwner,
     biggest: biggestHolders(5),
+    webgpu: webGpuMemory(),
   };
 }
 

@@ -16,7 +16,7 @@ import { DeviceError } from "../../errors.ts";
 import { ConcreteArray } from "../concrete.ts";
 import { equationProgram } from "../eager_program.ts";
 import { WebGpuArray } from "./array.ts";
-import { WebGpuDevice } from "./device.ts";
+import { type DeviceMemory, WebGpuDevice } from "./device.ts";
 import { DeviceExecutable, upload } from "./executable.ts";
 
 let open: WebGpuDevice | null = null;
@@ -51,7 +51,7 @@ export function webGpu(): WebGpuDevice {
 }
 
 /** What is held on the device. */
-export function webGpuMemory(): ReturnType<WebGpuDevice["memory"]> | null {
+export function webGpuMemory(): DeviceMemory | null {
   return open?.memory() ?? null;
 }
 
