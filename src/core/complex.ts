@@ -20,6 +20,8 @@ import { equalsKey } from "../tree/brands.ts";
  */
 export class Complex {
   /**
+   * Makes a number of its parts.
+   *
    * @param re The real part.
    * @param im The imaginary part; 0 unless given.
    */

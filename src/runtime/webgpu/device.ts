@@ -15,8 +15,9 @@ function sizeClass(bytes: number): number {
 
 /** What is held on a device. */
 export interface DeviceMemory {
-  /** Bytes in use, and the buffers they are in. */
+  /** Bytes in use. */
   readonly bytes: number;
+  /** The buffers that they are in. */
   readonly buffers: number;
   /** Bytes that wait to be used again. */
   readonly pooledBytes: number;
