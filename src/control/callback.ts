@@ -7,11 +7,13 @@
 import { DifferentiationError, InternalError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { type ShapedArray, shapedArray } from "../core/aval.ts";
+import { isComplex, partOf } from "../core/dtype.ts";
 import type { Lowered } from "../core/lowering.ts";
-import type { AnyPrimitive, Primitive } from "../core/primitive.ts";
+import { type AnyPrimitive, isParts, type Parts, type Primitive } from "../core/primitive.ts";
 import { bind, withEager } from "../core/trace.ts";
 import { axisToFront, literal } from "../ops/common.ts";
 import { concatenate } from "../ops/dynamic.ts";
+import { complex, imag, real } from "../ops/parts.ts";
 import { axisTools, batchToFront, broadcastInDim, reshape } from "../ops/shape.ts";
 import { slice } from "../ops/slicing.ts";
 import { controlArgs } from "./common.ts";
@@ -59,6 +61,7 @@ function callbackRules(self: () => AnyPrimitive) {
       withEager(() => callback(operands, resultAvals)),
     lower: (reads, ins, outs, { callback }) =>
       callLowering(self().name, reads.length, ins, outs, callback, false),
+    onParts: (operands, params) => callWithParts(self(), operands, params),
     // What the host makes is whole.
     split: (_operands, _ins, outs) => outs.map(() => null),
     batch: (operands, dims, params, size) => {
@@ -69,6 +72,36 @@ function callbackRules(self: () => AnyPrimitive) {
       return [bind(self(), batched.operands, batched.params), params.resultAvals.map(() => 0)];
     },
   } satisfies Partial<Primitive<CallbackParams>>;
+}
+
+/** A call whose program has the parts of complex arrays, and whose function sees them put together. */
+function callWithParts(
+  primitive: AnyPrimitive,
+  operands: readonly (NDArray | Parts)[],
+  { callback, resultAvals, vmapMethod }: CallbackParams,
+): readonly (NDArray | Parts)[] {
+  const arePairs = operands.map(isParts);
+  const whole: HostFunction = (args) => {
+    let next = 0;
+    const joined = arePairs.map((isPair) => {
+      return isPair ? complex(args[next++], args[next++]) : args[next++];
+    });
+    return callback(joined, resultAvals).flatMap((y) => {
+      return isComplex(y.dtype) ? [real(y), imag(y)] : [y];
+    });
+  };
+  Object.defineProperty(whole, "name", { value: callback.name });
+  const results = bind(primitive, operands.flatMap((x) => isParts(x) ? [x.re, x.im] : [x]), {
+    callback: whole,
+    resultAvals: resultAvals.flatMap((a) => {
+      return isComplex(a.dtype) ? [0, 1].map(() => shapedArray(a.shape, partOf(a.dtype))) : [a];
+    }),
+    vmapMethod,
+  });
+  let next = 0;
+  return resultAvals.map((a) => {
+    return isComplex(a.dtype) ? { re: results[next++], im: results[next++] } : results[next++];
+  });
 }
 
 /** The lowering of a call; `guarded` calls depend on their first operand. */

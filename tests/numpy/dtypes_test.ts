@@ -232,3 +232,26 @@ Deno.test("complex leaves are saved and loaded", async () => {
   assertEquals(loaded[1], tree[1]);
   assertEquals((loaded[2] as vn.NDArray).tolist(), [1, 1, 1]);
 });
+
+Deno.test("a function of the host takes and gives complex arrays and short floats, compiled too", () => {
+  const i = new Complex(0, 1);
+  const turn = (x: vn.NDArray) =>
+    vn.filterPureCallback(
+      (x: vn.NDArray) => x.mul(i),
+      x,
+      vn.kwargs({ resultShapeDtypes: new vn.ShapeDtypeStruct([2], "complex64") }),
+    ) as vn.NDArray;
+  const z = np.array([new Complex(1, 2), new Complex(0, -1)]);
+  const expected = [new Complex(-2, 1), new Complex(1, 0)];
+  for (const run of [turn, vn.filterJit(turn)]) {
+    assertEquals(np.real(run(z)).tolist(), expected.map((z) => z.re));
+    assertEquals(np.imag(run(z)).tolist(), expected.map((z) => z.im));
+  }
+  const triple = (x: vn.NDArray) =>
+    vn.filterPureCallback(
+      (x: vn.NDArray) => x.mul(3),
+      x,
+      vn.kwargs({ resultShapeDtypes: new vn.ShapeDtypeStruct([2], "bfloat16") }),
+    ) as vn.NDArray;
+  assertEquals(vn.filterJit(triple)(np.ones([2], { dtype: "bfloat16" })).tolist(), [3, 3]);
+});
