@@ -18,6 +18,7 @@ import {
 } from "../../core/dtype.ts";
 import { InternalError } from "../../errors.ts";
 import type { BinaryOp, UnaryOp } from "../../loopnest/expr.ts";
+import { reductionIdentity } from "../../loopnest/identity.ts";
 import type { ReduceOp } from "../../loopnest/ir.ts";
 import { digamma, erf, erfc, erfInv, lgamma } from "./special.ts";
 
@@ -426,33 +427,7 @@ export function storedCombine(op: ReduceOp, dtype: DType): Binary {
 
 /** What a reduction starts with: combining it with a value gives the value. */
 export function identityOf(op: ReduceOp, dtype: DType): Value {
-  if (dtype === "bool") return op === "and" || op === "min" || op === "mul";
-  const number = identityNumber(op, dtype);
-  return isBig(dtype) ? BigInt(number) : Number(number);
-}
-
-function identityNumber(op: ReduceOp, dtype: DType): number | bigint {
-  switch (op) {
-    case "add":
-    case "or":
-    case "xor":
-      return 0;
-    case "mul":
-      return 1;
-    case "and":
-      return dtypeInfo(dtype).kind === "unsigned" ? integerLimits(dtype)[1] : -1;
-    case "max":
-      return isFloating(dtype) ? -Infinity : limitsOf(dtype)[0];
-    case "min":
-      return isFloating(dtype) ? Infinity : limitsOf(dtype)[1];
-    default: {
-      const never: never = op;
-      return never;
-    }
-  }
-}
-
-/** A key counts as a signed number. */
-function limitsOf(dtype: DType): readonly [bigint, bigint] {
-  return integerLimits(dtype === "key<fry>" ? "int64" : dtype);
+  const x = reductionIdentity(op, dtype);
+  if (dtype === "bool") return Boolean(x);
+  return isBig(dtype) ? BigInt(x) : Number(x);
 }

@@ -7,13 +7,13 @@
 import {
   type DType,
   dtypeInfo,
-  integerLimits,
   isFloating,
   isStored,
   wideOf,
 } from "../../core/dtype.ts";
 import { InternalError } from "../../errors.ts";
 import type { BinaryOp, UnaryOp } from "../../loopnest/expr.ts";
+import { reductionIdentity } from "../../loopnest/identity.ts";
 import type { ReduceOp } from "../../loopnest/ir.ts";
 import type { Ref, TypeName } from "./assembler.ts";
 import type { FunctionBuilder, Value } from "./function.ts";
@@ -337,30 +337,8 @@ export function scalarBitcast({ fn }: Target, from: DType, to: DType, operand: V
 
 /** What a reduction starts with, in the dtype that it is computed in. */
 export function identityOf(op: ReduceOp, dtype: DType): number | bigint {
-  const { kind } = dtypeInfo(dtype);
-  const [low, high] = kind === "floating"
-    ? [-Infinity, Infinity]
-    : kind === "bool"
-    ? [0, 1]
-    : integerLimits(kind === "key" ? "int64" : dtype);
-  switch (op) {
-    case "add":
-    case "or":
-    case "xor":
-      return 0;
-    case "mul":
-      return 1;
-    case "and":
-      return kind === "signed" || kind === "key" ? -1 : high;
-    case "max":
-      return low;
-    case "min":
-      return high;
-    default: {
-      const never: never = op;
-      return never;
-    }
-  }
+  const x = reductionIdentity(op, dtype);
+  return typeof x === "boolean" ? Number(x) : x;
 }
 
 /** The code of an element's new value: what was there, combined with a term in the wider dtype if its own is only stored. */

@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { type DType, integerLimits } from "../../core/dtype.ts";
+import type { DType } from "../../core/dtype.ts";
+import { reductionIdentity } from "../../loopnest/identity.ts";
 import type { ReduceOp } from "../../loopnest/ir.ts";
 import { wgslType } from "./types.ts";
 
@@ -47,21 +48,5 @@ export function literal(value: number | bigint | boolean, dtype: DType): string 
 
 /** What a reduction starts with. */
 export function identity(op: ReduceOp, dtype: DType): string {
-  if (dtype === "bool") return op === "and" || op === "min" || op === "mul" ? "true" : "false";
-  const floating = wgslType(dtype) === "f32";
-  const [low, high] = floating ? [-Infinity, Infinity] : integerLimits(dtype);
-  switch (op) {
-    case "add":
-    case "or":
-    case "xor":
-      return literal(0, dtype);
-    case "mul":
-      return literal(1, dtype);
-    case "and":
-      return literal(low === 0n ? high : -1, dtype);
-    case "max":
-      return literal(low, dtype);
-    case "min":
-      return literal(high, dtype);
-  }
+  return literal(reductionIdentity(op, dtype), dtype);
 }
