@@ -4,13 +4,7 @@
  *
  * @module
  */
-import {
-  type DType,
-  dtypeInfo,
-  isFloating,
-  isStored,
-  wideOf,
-} from "../../core/dtype.ts";
+import { type DType, dtypeInfo, isFloating, isStored, wideOf } from "../../core/dtype.ts";
 import { InternalError } from "../../errors.ts";
 import type { BinaryOp, UnaryOp } from "../../loopnest/expr.ts";
 import { reductionIdentity } from "../../loopnest/identity.ts";
