@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { DTypeError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
 import type { Shape } from "../core/aval.ts";
-import { checkDType, type DType, isComplex, isFloating, partOf } from "../core/dtype.ts";
+import { checkDType, type DType, isComplex, partOf } from "../core/dtype.ts";
 import { getEvaluator } from "../core/trace.ts";
 import * as arith from "../ops/arith.ts";
 import { lit, literal } from "../ops/common.ts";
@@ -20,21 +19,7 @@ import { finfo } from "../numpy/dtype_queries.ts";
 import { broadcastArray, broadcastShapes, toDType } from "../numpy/promote.ts";
 import { complex } from "../ops/parts.ts";
 import { singleKey, split } from "./keys.ts";
-
-/** Options of distributions over floats. */
-export interface FloatOptions {
-  /** A floating dtype; `"float32"` unless given. */
-  readonly dtype?: DType | undefined;
-}
-
-/** A floating dtype that came as an option. */
-export function floatDType(options: FloatOptions, where: string): DType {
-  const dtype = checkDType(options.dtype ?? "float32", `${where}: options.dtype`);
-  if (!isFloating(dtype)) {
-    throw new DTypeError(`${where}: dtype must be floating; got ${dtype}`);
-  }
-  return dtype;
-}
+import { floatDType, type FloatOptions, readOptions } from "./parameters.ts";
 
 /** The number after -1. */
 function aboveMinusOne(dtype: DType): number {
@@ -127,9 +112,7 @@ export function truncatedNormal(
   options: FloatOptions = {},
 ): NDArray {
   const where = "random.truncatedNormal";
-  const given = Array.isArray(shapeOrOptions)
-    ? { ...options, shape: shapeOrOptions as Shape }
-    : shapeOrOptions as TruncatedOptions;
+  const given = readOptions<TruncatedOptions>(shapeOrOptions, options);
   const dtype = floatDType(given, where);
   const [lo, hi] = [lower, upper].map((x) => toDType(x, dtype, false, where));
   const shape = given.shape === undefined

@@ -6,14 +6,7 @@
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import { type ArrayLike, NDArray } from "../core/array.ts";
 import { formatShape, type Shape, sizeOf } from "../core/aval.ts";
-import {
-  checkDType,
-  type DType,
-  dtypeInfo,
-  integerLimits,
-  isBig,
-  isInteger,
-} from "../core/dtype.ts";
+import { checkDType, type DType, dtypeInfo, integerLimits, isBig } from "../core/dtype.ts";
 import * as arith from "../ops/arith.ts";
 import { lit, literal } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
@@ -31,12 +24,10 @@ import { searchsorted, take } from "../numpy/lookup.ts";
 import { topK } from "../lax/top_k.ts";
 import { gumbel, uniform } from "./continuous.ts";
 import { singleKey } from "./keys.ts";
+import { integerDType, type IntegerOptions, readOptions } from "./parameters.ts";
 
 /** Options of {@linkcode randint}. */
-export interface RandintOptions {
-  /** An integer dtype; int32 unless given. */
-  readonly dtype?: DType;
-}
+export type RandintOptions = IntegerOptions;
 
 /** A bound of an integer range, clipped to what it may be; and whether it lay above. */
 function integerBound(
@@ -71,8 +62,7 @@ export function randint(
   options: RandintOptions = {},
 ): NDArray {
   const where = "random.randint";
-  const dtype = checkDType(options.dtype ?? "int32", `${where}: options.dtype`);
-  if (!isInteger(dtype)) throw new DTypeError(`${where}: dtype must be an integer; got ${dtype}`);
+  const dtype = integerDType(options, where);
   const sizes = checkShape(shape, where);
   // Short integers are drawn as int32, as JAX does: fewer random bits would make the bias large.
   const isShort = dtypeInfo(dtype).bytes < 4;
@@ -241,9 +231,7 @@ export function choice(
   more: ChoiceOptions = {},
 ): NDArray {
   const where = "random.choice";
-  const options: ChoiceOptions = Array.isArray(shapeOrOptions)
-    ? { ...more, shape: shapeOrOptions as Shape }
-    : shapeOrOptions as ChoiceOptions;
+  const options = readOptions<ChoiceOptions>(shapeOrOptions, more);
   const { replace = true, p } = options;
   const sizes = checkShape(options.shape ?? [], where);
   const draws = sizeOf(sizes);

@@ -17,7 +17,6 @@ export {
 export {
   cauchy,
   exponential,
-  type FloatOptions,
   gumbel,
   laplace,
   logistic,
@@ -41,3 +40,34 @@ export {
   randint,
   type RandintOptions,
 } from "./discrete.ts";
+export {
+  ball,
+  type BallOptions,
+  beta,
+  chisquare,
+  dirichlet,
+  f,
+  gamma,
+  generalizedNormal,
+  loggamma,
+  t,
+} from "./gamma.ts";
+export { binomial, geometric, multinomial, poisson } from "./counts.ts";
+export {
+  doubleSidedMaxwell,
+  lognormal,
+  type LognormalOptions,
+  maxwell,
+  pareto,
+  rayleigh,
+  triangular,
+  wald,
+  weibullMin,
+} from "./transformed.ts";
+export type {
+  FloatOptions,
+  FloatSampleOptions,
+  IntegerOptions,
+  IntegerSampleOptions,
+  ShapeOption,
+} from "./parameters.ts";
