@@ -19,7 +19,7 @@ import { finfo } from "../numpy/dtype_queries.ts";
 import { broadcastArray, broadcastShapes, toDType } from "../numpy/promote.ts";
 import { complex } from "../ops/parts.ts";
 import { singleKey, split } from "./keys.ts";
-import { floatDType, type FloatOptions, readOptions } from "./parameters.ts";
+import { floatDType, type FloatOptions, readShaped } from "./parameters.ts";
 
 /** The number after -1. */
 function aboveMinusOne(dtype: DType): number {
@@ -112,7 +112,7 @@ export function truncatedNormal(
   options: FloatOptions = {},
 ): NDArray {
   const where = "random.truncatedNormal";
-  const given = readOptions<TruncatedOptions>(shapeOrOptions, options);
+  const given = readShaped<TruncatedOptions>(shapeOrOptions, options, where);
   const dtype = floatDType(given, where);
   const [lo, hi] = [lower, upper].map((x) => toDType(x, dtype, false, where));
   const shape = given.shape === undefined

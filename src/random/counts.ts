@@ -32,8 +32,8 @@ import {
   integerDType,
   type IntegerOptions,
   type IntegerSampleOptions,
-  readOptions,
   readParameters,
+  readShaped,
   sampleShape,
 } from "./parameters.ts";
 
@@ -138,7 +138,7 @@ export function poisson(
   options: IntegerOptions = {},
 ): NDArray {
   const where = "random.poisson";
-  const given = readOptions<IntegerSampleOptions>(shapeOrOptions, options);
+  const given = readShaped<IntegerSampleOptions>(shapeOrOptions, options, where);
   const dtype = integerDType(given, where);
   const [, read] = readParameters({ lam }, given.shape, "float32", where);
   const key = singleKey(k, where);
@@ -175,7 +175,7 @@ export function geometric(
   options: IntegerOptions = {},
 ): NDArray {
   const where = "random.geometric";
-  const given = readOptions<IntegerSampleOptions>(shapeOrOptions, options);
+  const given = readShaped<IntegerSampleOptions>(shapeOrOptions, options, where);
   const dtype = integerDType(given, where);
   const type = toInexact(p, where).dtype;
   const [shape, chance] = readParameters({ p }, given.shape, type, where);
@@ -342,7 +342,7 @@ export function binomial(
   options: FloatOptions = {},
 ): NDArray {
   const where = "random.binomial";
-  const given = readOptions<FloatSampleOptions>(shapeOrOptions, options);
+  const given = readShaped<FloatSampleOptions>(shapeOrOptions, options, where);
   const dtype = floatDType(given, where);
   const type = toInexact(p, where).dtype;
   const [, trials, chance] = readParameters({ n, p }, given.shape, type, where);

@@ -24,7 +24,7 @@ import { searchsorted, take } from "../numpy/lookup.ts";
 import { topK } from "../lax/top_k.ts";
 import { gumbel, uniform } from "./continuous.ts";
 import { singleKey } from "./keys.ts";
-import { integerDType, type IntegerOptions, readOptions } from "./parameters.ts";
+import { integerDType, type IntegerOptions, readShaped } from "./parameters.ts";
 
 /** Options of {@linkcode randint}. */
 export type RandintOptions = IntegerOptions;
@@ -231,7 +231,7 @@ export function choice(
   more: ChoiceOptions = {},
 ): NDArray {
   const where = "random.choice";
-  const options = readOptions<ChoiceOptions>(shapeOrOptions, more);
+  const options = readShaped<ChoiceOptions>(shapeOrOptions, more, where);
   const { replace = true, p } = options;
   const sizes = checkShape(options.shape ?? [], where);
   const draws = sizeOf(sizes);

@@ -30,8 +30,8 @@ import {
   floatDType,
   type FloatOptions,
   type FloatSampleOptions,
-  readOptions,
   readParameters,
+  readShaped,
   sampleShape,
 } from "./parameters.ts";
 
@@ -163,8 +163,8 @@ export function gamma(
   shapeOrOptions: Shape | FloatSampleOptions | null = {},
   options: FloatOptions = {},
 ): NDArray {
-  const given = readOptions<FloatSampleOptions>(shapeOrOptions, options);
-  return gammaOf(k, a, given, false, "random.gamma");
+  const where = "random.gamma";
+  return gammaOf(k, a, readShaped(shapeOrOptions, options, where), false, where);
 }
 
 /**
@@ -187,8 +187,8 @@ export function loggamma(
   shapeOrOptions: Shape | FloatSampleOptions | null = {},
   options: FloatOptions = {},
 ): NDArray {
-  const given = readOptions<FloatSampleOptions>(shapeOrOptions, options);
-  return gammaOf(k, a, given, true, "random.loggamma");
+  const where = "random.loggamma";
+  return gammaOf(k, a, readShaped(shapeOrOptions, options, where), true, where);
 }
 
 /**
@@ -212,7 +212,7 @@ export function beta(
   options: FloatOptions = {},
 ): NDArray {
   const where = "random.beta";
-  const given = readOptions<FloatSampleOptions>(shapeOrOptions, options);
+  const given = readShaped<FloatSampleOptions>(shapeOrOptions, options, where);
   const [, x, y] = readParameters({ a, b }, given.shape, floatDType(given, where), where);
   const keys = randomSplit(singleKey(k, where), [2]);
   const [logX, logY] = [draw(keys.get(0), x, true), draw(keys.get(1), y, true)];
@@ -242,7 +242,7 @@ export function dirichlet(
   options: FloatOptions = {},
 ): NDArray {
   const where = "random.dirichlet";
-  const given = readOptions<FloatSampleOptions>(shapeOrOptions, options);
+  const given = readShaped<FloatSampleOptions>(shapeOrOptions, options, where);
   const array = floatArray(alpha, floatDType(given, where), "alpha", where);
   if (array.ndim === 0) {
     throw new ShapeError(
@@ -273,7 +273,7 @@ export function chisquare(
   options: FloatOptions = {},
 ): NDArray {
   const where = "random.chisquare";
-  const given = readOptions<FloatSampleOptions>(shapeOrOptions, options);
+  const given = readShaped<FloatSampleOptions>(shapeOrOptions, options, where);
   const [, x] = readParameters({ df }, given.shape, floatDType(given, where), where);
   return chisquareOf(singleKey(k, where), x);
 }
@@ -295,7 +295,7 @@ export function f(
   options: FloatOptions = {},
 ): NDArray {
   const where = "random.f";
-  const given = readOptions<FloatSampleOptions>(shapeOrOptions, options);
+  const given = readShaped<FloatSampleOptions>(shapeOrOptions, options, where);
   const dtype = floatDType(given, where);
   const [, above, below] = readParameters({ dfnum, dfden }, given.shape, dtype, where);
   const keys = randomSplit(singleKey(k, where), [2]);
@@ -322,7 +322,7 @@ export function t(
   options: FloatOptions = {},
 ): NDArray {
   const where = "random.t";
-  const given = readOptions<FloatSampleOptions>(shapeOrOptions, options);
+  const given = readShaped<FloatSampleOptions>(shapeOrOptions, options, where);
   const dtype = floatDType(given, where);
   const [shape, x] = readParameters({ df }, given.shape, dtype, where);
   const keys = randomSplit(singleKey(k, where), [2]);
@@ -344,7 +344,7 @@ export function generalizedNormal(
   options: FloatOptions = {},
 ): NDArray {
   const where = "random.generalizedNormal";
-  const given = readOptions<FloatSampleOptions>(shapeOrOptions, options);
+  const given = readShaped<FloatSampleOptions>(shapeOrOptions, options, where);
   const dtype = floatDType(given, where);
   const [shape, power] = readParameters({ p }, given.shape, dtype, where);
   const keys = randomSplit(singleKey(k, where), [2]);

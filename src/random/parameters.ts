@@ -7,6 +7,7 @@ import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
 import { formatShape, type Shape, shapesEqual } from "../core/aval.ts";
 import { checkDType, type DType, isComplex, isFloating, isInteger } from "../core/dtype.ts";
+import { readOptions } from "../numpy/axes.ts";
 import { checkShape } from "../numpy/creation.ts";
 import { asArray, broadcastArray, broadcastShapes, toDType } from "../numpy/promote.ts";
 
@@ -51,12 +52,14 @@ export function integerDType(options: IntegerOptions, where: string): DType {
 }
 
 /** The options of a call that gave its shape alone, or in the options' place. */
-export function readOptions<O extends ShapeOption>(
+export function readShaped<O extends ShapeOption>(
   shapeOrOptions: Shape | O | null | undefined,
   more: Omit<O, "shape">,
+  where: string,
 ): O {
   const alone = Array.isArray(shapeOrOptions) || shapeOrOptions === null;
-  return (alone ? { ...more, shape: shapeOrOptions } : shapeOrOptions ?? more) as O;
+  const given = alone ? { ...more, shape: shapeOrOptions } : shapeOrOptions ?? more;
+  return readOptions(given as O, where, "{ shape: [2, 3] }");
 }
 
 /** The shape of a sample: the one given, if parameters of these shapes broadcast to it, else theirs together. */

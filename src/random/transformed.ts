@@ -21,8 +21,8 @@ import {
   floatDType,
   type FloatOptions,
   type FloatSampleOptions,
-  readOptions,
   readParameters,
+  readShaped,
 } from "./parameters.ts";
 
 /**
@@ -44,7 +44,7 @@ export function pareto(
   options: FloatOptions = {},
 ): NDArray {
   const where = "random.pareto";
-  const given = readOptions<FloatSampleOptions>(shapeOrOptions, options);
+  const given = readShaped<FloatSampleOptions>(shapeOrOptions, options, where);
   const dtype = floatDType(given, where);
   const [shape, power] = readParameters({ b }, given.shape, dtype, where);
   return el.exp(arith.div(exponential(singleKey(k, where), shape, { dtype }), power));
@@ -63,7 +63,7 @@ export function weibullMin(
   options: FloatOptions = {},
 ): NDArray {
   const where = "random.weibullMin";
-  const given = readOptions<FloatSampleOptions>(shapeOrOptions, options);
+  const given = readShaped<FloatSampleOptions>(shapeOrOptions, options, where);
   const dtype = floatDType(given, where);
   const [shape, a, c] = readParameters({ scale, concentration }, given.shape, dtype, where);
   const e = exponential(singleKey(k, where), shape, { dtype });
@@ -82,7 +82,7 @@ export function rayleigh(
   options: FloatOptions = {},
 ): NDArray {
   const where = "random.rayleigh";
-  const given = readOptions<FloatSampleOptions>(shapeOrOptions, options);
+  const given = readShaped<FloatSampleOptions>(shapeOrOptions, options, where);
   const dtype = floatDType(given, where);
   const [shape, factor] = readParameters({ scale }, given.shape, dtype, where);
   const u = uniform(singleKey(k, where), shape, { dtype });
@@ -96,7 +96,7 @@ export function maxwell(
   options: FloatOptions = {},
 ): NDArray {
   const where = "random.maxwell";
-  const given = readOptions<FloatSampleOptions>(shapeOrOptions, options);
+  const given = readShaped<FloatSampleOptions>(shapeOrOptions, options, where);
   const dtype = floatDType(given, where);
   const shape = checkShape(given.shape ?? [], where);
   const x = normal(singleKey(k, where), [...shape, 3], { dtype });
@@ -118,7 +118,7 @@ export function doubleSidedMaxwell(
   options: FloatOptions = {},
 ): NDArray {
   const where = "random.doubleSidedMaxwell";
-  const given = readOptions<FloatSampleOptions>(shapeOrOptions, options);
+  const given = readShaped<FloatSampleOptions>(shapeOrOptions, options, where);
   const dtype = floatDType(given, where);
   const centre = floatArray(loc, dtype, "loc", where);
   const factor = floatArray(scale, dtype, "scale", where);
@@ -147,7 +147,7 @@ export function wald(
   options: FloatOptions = {},
 ): NDArray {
   const where = "random.wald";
-  const given = readOptions<FloatSampleOptions>(shapeOrOptions, options);
+  const given = readShaped<FloatSampleOptions>(shapeOrOptions, options, where);
   const dtype = floatDType(given, where);
   const [shape, m] = readParameters({ mean }, given.shape, dtype, where);
   const keys = randomSplit(singleKey(k, where), [2]);
@@ -185,7 +185,7 @@ export function triangular(
   options: FloatOptions = {},
 ): NDArray {
   const where = "random.triangular";
-  const given = readOptions<FloatSampleOptions>(shapeOrOptions, options);
+  const given = readShaped<FloatSampleOptions>(shapeOrOptions, options, where);
   const dtype = floatDType(given, where);
   const [shape, a, c, b] = readParameters({ left, mode, right }, given.shape, dtype, where);
   const u = uniform(singleKey(k, where), shape, { dtype });
