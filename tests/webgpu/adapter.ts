@@ -9,7 +9,7 @@ import { deviceProgram } from "../../src/backends/wgsl/program.ts";
 import { forEachExpr } from "../../src/backends/wgsl/rewrite.ts";
 import { isDeviceDType } from "../../src/backends/wgsl/types.ts";
 import { WebGpuDevice } from "../../src/runtime/webgpu/device.ts";
-import { execute } from "../../src/runtime/webgpu/execute.ts";
+import { execute } from "./execute.ts";
 
 const adapter = await navigator.gpu?.requestAdapter() ?? null;
 let opened: WebGpuDevice | null = null;

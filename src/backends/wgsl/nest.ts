@@ -394,63 +394,64 @@ class NestWriter implements Scope {
   }
 
   /** A variable of the workgroup with a place for each invocation. */
-  #lanes(type: string): string {
-    const name = `lanes_${type.replaceAll(/\W+/g, "_")}`;
+  #lanes(name: string, type: string): string {
     const held = type === "bool" ? "u32" : type;
     const text = `var<workgroup> ${name}: array<${held}, ${this.#width}>;`;
     if (!this.#globals.includes(text)) this.#globals.push(text);
     return name;
   }
 
-  /** Replaces each invocation's value by that of all, by halves. */
+  /** Replaces each invocation's value by that of all. */
   #reduce(a: Accumulator | ArgAccumulator): void {
     const v = a.kind === "accumulator" ? a.v : a.value;
-    const name = this.#names.get(v.id)!;
     const type = wgslType(v.dtype);
-    const lanes = this.#lanes(type);
+    const name = this.#names.get(v.id)!;
+    const lanes = this.#lanes(`lanes_${type.replaceAll(/\W+/g, "_")}`, type);
     const hold = (text: string): string => type === "bool" ? `select(0u, 1u, ${text})` : text;
     const value = (text: string): string => type === "bool" ? `(${text} != 0u)` : text;
-    const places = a.kind === "argAccumulator" ? this.#lanes("i32") : "";
-    const position = a.kind === "argAccumulator" ? this.#names.get(a.at.id)! : "";
-    // Values of type i32 need lanes beside those of their positions.
-    const own = a.kind === "argAccumulator" && type === "i32" ? this.#positions() : places;
     this.#emit(`${lanes}[lane] = ${hold(name)};`);
-    if (position !== "") this.#emit(`${own}[lane] = ${position};`);
-    this.#emit("workgroupBarrier();");
-    const step = this.#fresh();
-    this.#emit(`for (var ${step} = ${this.#width / 2}u; ${step} > 0u; ${step} >>= 1u) {`);
-    this.#emit(`if (lane < ${step}) {`);
-    const [left, right] = [value(`${lanes}[lane]`), value(`${lanes}[lane + ${step}]`)];
     if (a.kind === "accumulator") {
-      this.#emit(`${lanes}[lane] = ${hold(combined(a.op, left, right, v.dtype, this))};`);
+      this.#halve((step) => {
+        const [left, right] = [value(`${lanes}[lane]`), value(`${lanes}[lane + ${step}]`)];
+        this.#emit(`${lanes}[lane] = ${hold(combined(a.op, left, right, v.dtype, this))};`);
+      });
+      this.#emit(`${name} = ${value(`${lanes}[0]`)};`);
     } else {
-      const [x, y] = [this.#fresh(), this.#fresh()];
-      this.#emit(`let ${x} = ${left};`);
-      this.#emit(`let ${y} = ${right};`);
-      const take = [
-        `${lanes}[lane] = ${hold(y)};`,
-        `${own}[lane] = ${own}[lane + ${step}];`,
-      ];
-      // Of equals the one that comes first, wherever it was found.
-      const equal = this.#equal(x, y, v.dtype);
-      this.#emit(`if (${equal} && ${own}[lane + ${step}] < ${own}[lane]) {`);
-      take.forEach((line) => this.#emit(line));
-      this.#emit("} else {");
-      this.#better(a.op, y, x, v.dtype, take);
-      this.#emit("}");
+      const position = this.#names.get(a.at.id)!;
+      const places = this.#lanes("lanes_at", "i32");
+      this.#emit(`${places}[lane] = ${position};`);
+      this.#halve((step) => {
+        const [x, y] = [this.#fresh(), this.#fresh()];
+        this.#emit(`let ${x} = ${value(`${lanes}[lane]`)};`);
+        this.#emit(`let ${y} = ${value(`${lanes}[lane + ${step}]`)};`);
+        const take = [
+          `${lanes}[lane] = ${hold(y)};`,
+          `${places}[lane] = ${places}[lane + ${step}];`,
+        ];
+        // Of equals the one that comes first, wherever it was found.
+        const equal = this.#equal(x, y, v.dtype);
+        this.#emit(`if (${equal} && ${places}[lane + ${step}] < ${places}[lane]) {`);
+        take.forEach((line) => this.#emit(line));
+        this.#emit("} else {");
+        this.#better(a.op, y, x, v.dtype, take);
+        this.#emit("}");
+      });
+      this.#emit(`${name} = ${value(`${lanes}[0]`)};`);
+      this.#emit(`${position} = ${places}[0];`);
     }
-    this.#emit("}");
-    this.#emit("workgroupBarrier();");
-    this.#emit("}");
-    this.#emit(`${name} = ${value(`${lanes}[0]`)};`);
-    if (position !== "") this.#emit(`${position} = ${own}[0];`);
     this.#emit("workgroupBarrier();");
   }
 
-  #positions(): string {
-    const text = `var<workgroup> lanes_at: array<i32, ${this.#width}>;`;
-    if (!this.#globals.includes(text)) this.#globals.push(text);
-    return "lanes_at";
+  /** Joins the upper half of the lanes into the lower one until one is left. */
+  #halve(join: (step: string) => void): void {
+    const step = this.#fresh();
+    this.#emit("workgroupBarrier();");
+    this.#emit(`for (var ${step} = ${this.#width / 2}u; ${step} > 0u; ${step} >>= 1u) {`);
+    this.#emit(`if (lane < ${step}) {`);
+    join(step);
+    this.#emit("}");
+    this.#emit("workgroupBarrier();");
+    this.#emit("}");
   }
 
   /** Whether two offers are as good as each other: equal, or both NaN. */

@@ -3,12 +3,17 @@
  *
  * @module
  */
-import type { TypedArray } from "../../core/dtype.ts";
-import type { DeviceProgram } from "../../backends/wgsl/program.ts";
-import { bufferBytes } from "../../backends/wgsl/program.ts";
-import type { WebGpuDevice } from "./device.ts";
-import { fromDevice, toDevice } from "./elements.ts";
-import { type HostCall, Recorder, type View, type Work } from "./recorder.ts";
+import type { TypedArray } from "../../src/core/dtype.ts";
+import type { DeviceProgram } from "../../src/backends/wgsl/program.ts";
+import { bufferBytes } from "../../src/backends/wgsl/program.ts";
+import type { WebGpuDevice } from "../../src/runtime/webgpu/device.ts";
+import { fromDevice, toDevice } from "../../src/runtime/webgpu/elements.ts";
+import {
+  type HostCall,
+  Recorder,
+  type View,
+  type Work,
+} from "../../src/runtime/webgpu/recorder.ts";
 
 /** Runs a program; inputs are left as they are, donated ones too. */
 export async function execute(
