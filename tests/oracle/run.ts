@@ -7,7 +7,6 @@ import * as vn from "../../mod.ts";
 import { differences } from "./compare.ts";
 import { decode, run } from "./evaluate.ts";
 import { type Case, type DataFile, makeProgramArrays, readDataFile } from "./format.ts";
-import { waitingTests, waitsFor } from "./next_issue.ts";
 
 /** Runs one case; gives the lines that say what is wrong, none where all is well. */
 export function runCase(file: DataFile, c: Case, compiled: boolean): string[] {
@@ -27,11 +26,10 @@ export function runCase(file: DataFile, c: Case, compiled: boolean): string[] {
   }
 }
 
-/** The cases of a file by the part of their names before the slash, without those that wait for later functions. */
+/** The cases of a file by the part of their names before the slash. */
 export function groups(file: DataFile): Map<string, Case[]> {
   const found = new Map<string, Case[]>();
   for (const c of file.cases) {
-    if (waitsFor(c).length > 0) continue;
     const name = c.id.split("/")[0]!;
     const list = found.get(name);
     if (list === undefined) found.set(name, [c]);
@@ -43,7 +41,6 @@ export function groups(file: DataFile): Map<string, Case[]> {
 /** Registers the tests of one data file: one for each group of cases, and one for it compiled. */
 export function oracleTests(name: string): void {
   const file = readDataFile(name);
-  waitingTests(file);
   for (const [group, cases] of groups(file)) {
     Deno.test(`${name}: ${group} agrees with JAX`, () => check(file, cases, false));
     const compiled = cases.filter((c) => c.jit !== false);
