@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { ArgumentError, ShapeError } from "../errors.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import type { ArrayLike, NDArray, ReduceOptions } from "../core/array.ts";
 import { formatShape } from "../core/aval.ts";
+import { isComplex, isFloating } from "../core/dtype.ts";
 import * as arith from "../ops/arith.ts";
 import { lit, literal } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
@@ -19,7 +20,7 @@ import { rev } from "../ops/slicing.ts";
 import * as sorting from "../ops/sort.ts";
 import { checkConcrete, checkInteger, checkRank, readOptions, sliceAlong } from "./axes.ts";
 import { array } from "./creation.ts";
-import { searchsorted, take } from "./lookup.ts";
+import { cumsum, searchsorted, take } from "./lookup.ts";
 import {
   asArray,
   broadcastArray,
@@ -33,7 +34,7 @@ import {
 import { any, average, type AxisOr, sum } from "./reductions.ts";
 import { matmul } from "./linalg_basic.ts";
 import { where as choose } from "./where.ts";
-import { subtract } from "./ufuncs.ts";
+import * as u from "./ufuncs.ts";
 
 // ---------------------------------------------------------------- quantiles
 
@@ -328,6 +329,58 @@ export function diff(x: ArrayLike, options: DiffOptions | number = {}): NDArray 
   return a;
 }
 
+/** Options of {@linkcode unwrap}. */
+export interface UnwrapOptions {
+  /** The least jump that is taken out; half a period unless given, and no less has an effect. */
+  readonly discont?: number | null;
+  /** The axis along which neighbours are compared; the last unless given. */
+  readonly axis?: number;
+  /** What may be added to an element any number of times; 2π unless given. */
+  readonly period?: ArrayLike;
+}
+
+/**
+ * Angles without the jumps of a whole turn between neighbours: multiples of the period are added, so that no element is further than half of it
+ * from the one before.
+ *
+ * @param p Real; integers stay integers where the period is an integer array.
+ * @throws {DTypeError} Where `p` is complex.
+ *
+ * @example
+ * ```ts
+ * import { numpy as np } from "@vernal/vernal";
+ *
+ * np.unwrap(np.array([0, 3, -3])).tolist(); // about [0, 3, 3.283]
+ * np.unwrap(np.array([1, 9, 2]), { period: 10 }).tolist(); // [1, -1, 2]
+ * ```
+ */
+export function unwrap(p: ArrayLike, options: UnwrapOptions = {}): NDArray {
+  const where = "numpy.unwrap";
+  const o = readOptions(options, where, "{ period: 360 }");
+  const [a, period] = promote([p, o.period ?? 2 * Math.PI], where);
+  if (isComplex(a.dtype)) {
+    throw new DTypeError(`${where}: p must be real; got ${a.dtype}. Take numpy.angle(p) first`);
+  }
+  checkRank(a, 1, where);
+  const axis = normalizeAxis(o.axis ?? -1, a.ndim, where);
+  if (a.shape[axis] === 0) return a;
+  const step = diff(a, { axis });
+  const half = isFloating(a.dtype) ? u.divide(period, 2) : u.floorDivide(period, 2);
+  const within = u.subtract(u.remainder(u.add(step, half), period), half);
+  // A step of half a period keeps its direction.
+  const turned = choose(
+    u.logicalAnd(u.equal(within, u.negative(half)), u.greater(step, 0)),
+    half,
+    within,
+  );
+  const least = o.discont ?? u.divide(period, 2);
+  const correction = choose(u.less(u.abs(step), least), 0, u.subtract(turned, step));
+  const first = sliceAlong(a, axis, 0, 1);
+  const rest = sliceAlong(a, axis, 1, a.shape[axis]);
+  const out = concatenateOp([first, u.add(rest, cumsum(correction, { axis }))], axis);
+  return convertElementType(out, out.dtype); // not weakly typed, though the period is
+}
+
 /** Differences of neighbours of the flattened array, with other values put before and after them. */
 export function ediff1d(
   x: ArrayLike,
@@ -339,7 +392,7 @@ export function ediff1d(
   const a = reshape(whole, [whole.size]);
   const inner = a.size === 0
     ? a
-    : subtract(sliceAlong(a, 0, 1, a.size), sliceAlong(a, 0, 0, a.size - 1));
+    : u.subtract(sliceAlong(a, 0, 1, a.size), sliceAlong(a, 0, 0, a.size - 1));
   const flat = (v: ArrayLike) => {
     const part = toDType(v, a.dtype, false, where);
     return reshape(part, [part.size]);

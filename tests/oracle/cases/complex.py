@@ -71,6 +71,17 @@ def write(file):
     for b in REAL:
         y = typed([1, 0, 1] if b == "bool" else [3, 5, 9], b)
         file.add(f"np.multiply/{b} with 1j", lambda y: [y * 1j, y + (1 - 2j)], y)
+    # --- angles
+    turns = onp.array([[0, 3, -3, 2.5, -2.5, 0.5], [6, 12, 1, -20, 3, 3]], "float32")
+    file.add("np.unwrap/angles", lambda x: np.unwrap(x), turns, tol=close(1e-6, 2e-6))
+    file.add("np.unwrap/axis", lambda x: np.unwrap(x, axis=0), turns, tol=close(1e-6, 2e-6))
+    file.add("np.unwrap/period", lambda x: np.unwrap(x, period=8), turns, tol=close(1e-6, 2e-6))
+    file.add("np.unwrap/discont", lambda x: np.unwrap(x, discont=5), turns, tol=close(1e-6, 2e-6))
+    file.add("np.unwrap/int32", lambda x: np.unwrap(x, period=10), onp.array([1, 9, 2, 7, 30], "int32"))
+    file.add("np.unwrap/int32, odd period", lambda x: np.unwrap(x, period=7), onp.array([1, 9, 2, 7, 30], "int32"))
+    file.add("np.unwrap/int32 angles", lambda x: np.unwrap(x), onp.array([1, 9, 2, 7, 30], "int32"), tol=close(1e-6, 4e-6))
+    file.add("np.unwrap/none", lambda x: np.unwrap(x), onp.zeros((2, 0), "float32"))
+    file.add("np.unwrap/half a turn", lambda x: np.unwrap(x, period=4), onp.array([0, 2, 0, -2, 1], "float32"))
     # --- elementwise
     for a in COMPLEX:
         z = signed(a)
@@ -79,6 +90,10 @@ def write(file):
                      "np.iscomplex", "np.isreal", "lax.real", "lax.imag", "lax.conj"):
             f = fn_of(name)
             file.add(f"{f.ts}/{a}", lambda z: f(z), z, tol=tight)
+        file.add(f"np.iscomplexobj/{a}", lambda z: [np.iscomplexobj(z), np.isrealobj(z), np.iscomplexobj(np.abs(z)), np.isrealobj(np.abs(z))], z)
+        file.add(f"np.conjugate/{a}", lambda z: np.conjugate(z), z)
+        file.add(f"np.angle/{a} in degrees", lambda z: np.angle(z, deg=True), z, tol=close(1e-5, 1e-4))
+        file.add(f"np.unwrap/{a}", lambda z: np.unwrap(z), z, throws=True)
         file.add(f"np.sqrt/{a}", lambda z: np.sqrt(z), z, out=onp.sqrt(z), tol=tight)
         for name in ("np.exp", "np.expm1", "np.sin", "np.cos", "np.sinh", "np.cosh", "np.tanh", "np.tan", "lax.logistic",
                      "np.exp2"):
