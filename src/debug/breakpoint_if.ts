@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { NDArray } from "../core/array.ts";
+import { ArgumentError } from "../errors.ts";
+import { NDArray } from "../core/array.ts";
 import { debugCallback, type HostFunction } from "../control/callback.ts";
-import { isArrayLeaf, toNDArray } from "../filter/leaves.ts";
+import { describeValue, isArrayLeaf, toNDArray } from "../filter/leaves.ts";
 import { literal } from "../ops/common.ts";
 import { flatten, unflatten } from "../tree/flatten.ts";
 
@@ -30,6 +31,11 @@ import { flatten, unflatten } from "../tree/flatten.ts";
 export function breakpointIf(pred: boolean | NDArray, values: unknown = null): void {
   if (pred === false) return;
   const condition = typeof pred === "boolean" ? literal(pred, "bool") : pred;
+  if (!(condition instanceof NDArray)) {
+    throw new ArgumentError(
+      `debug.breakpointIf: pred must be a boolean or an array of bools; got ${describeValue(pred)}`,
+    );
+  }
   const [leaves, def] = flatten(values);
   const statics = leaves.map((x) => isArrayLeaf(x) ? null : x);
   const places = leaves.flatMap((x, i) => isArrayLeaf(x) ? [i] : []);

@@ -71,7 +71,8 @@ export async function writeBytes(
     const fs = fileSystem(caller);
     const parts: Uint8Array[] = [];
     await write({ write: (bytes) => void parts.push(bytes.slice()) });
-    await fs.writeFile(withSuffix(target), concatenate(parts));
+    const path = withSuffix(target);
+    await orRefuse(fs.writeFile(path, concatenate(parts)), `${caller}: writing ${path}`);
   } else if (typeof (target as ByteSink | null)?.write === "function") {
     await write(isDenoFile(target) ? wholeWrites(target) : target);
   } else {
@@ -86,7 +87,12 @@ export async function openBytes(
   source: string | URL | Uint8Array | ByteSource,
   caller: string,
 ): Promise<ByteReader> {
-  if (isPath(source)) return readerOf(await fileSystem(caller).readFile(withSuffix(source)));
+  if (isPath(source)) {
+    const path = withSuffix(source);
+    return readerOf(
+      await orRefuse(fileSystem(caller).readFile(path), `${caller}: reading ${path}`),
+    );
+  }
   if (source instanceof Uint8Array) return readerOf(source);
   if (typeof (source as ByteSource | null)?.read !== "function") {
     throw new ArgumentError(
@@ -106,6 +112,16 @@ export async function openBytes(
       return bytes;
     },
   };
+}
+
+/** What the system says of a file, with who asked for which. */
+async function orRefuse<T>(work: Promise<T>, what: string): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    throw new SerialisationError(`${what} failed: ${text}`, { cause });
+  }
 }
 
 function readerOf(given: Uint8Array): ByteReader {

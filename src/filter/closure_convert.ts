@@ -28,6 +28,8 @@ import { isArrayLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import { ShapeDtypeStruct } from "./struct.ts";
 import { checkCallable, invoke, makeWrapper, type Transformation } from "./wrapper.ts";
 
+const structOf = ({ shape, dtype }: ShapedArray) => new ShapeDtypeStruct(shape, dtype);
+
 /** What one leaf of the arguments must be: an array of this aval, or this very value. */
 type ArgumentSpec = { readonly aval: ShapedArray } | { readonly value: unknown };
 
@@ -57,6 +59,17 @@ class Converted implements Equatable {
     return this.#key;
   }
 
+  get inStruct(): readonly unknown[] {
+    const leaves = this.specs.map((s) => "aval" in s ? structOf(s.aval) : s.value);
+    return unflatten(this.inDef, leaves) as unknown[];
+  }
+
+  get outStruct(): unknown {
+    const leaves = [...this.outLeaves];
+    this.outPlaces.forEach((place, i) => leaves[place] = structOf(this.jaxpr.outvars[i].aval));
+    return unflatten(this.outDef, leaves);
+  }
+
   [equalsKey](other: unknown): boolean {
     return other instanceof Converted && other.key === this.key;
   }
@@ -78,6 +91,12 @@ class Converted implements Equatable {
 export type ClosureConverted<F> = F & {
   /** The arrays that the function closed over, once each: the very objects. */
   readonly consts: readonly NDArray[];
+  /** What it computes: a function of `consts` and the arrays of the arguments. */
+  readonly jaxpr: Jaxpr;
+  /** The arguments that it takes, a list, with a `ShapeDtypeStruct` for every array. */
+  readonly inStruct: readonly unknown[];
+  /** What it returns, with a `ShapeDtypeStruct` for every array. */
+  readonly outStruct: unknown;
 };
 
 /** The arrays of a call, checked to be like the example's. */
@@ -125,7 +144,15 @@ const closureT: Transformation = {
     info.outPlaces.forEach((place, i) => leaves[place] = outs[i]);
     return unflatten(info.outDef, leaves);
   },
-  finish: (wrapper, consts) => void Object.defineProperty(wrapper, "consts", { value: consts }),
+  finish: (wrapper, consts, [known]) => {
+    const info = known as Converted;
+    Object.defineProperties(wrapper, {
+      consts: { value: consts },
+      jaxpr: { value: info.jaxpr },
+      inStruct: { get: () => info.inStruct },
+      outStruct: { get: () => info.outStruct },
+    });
+  },
 };
 
 /**
@@ -137,7 +164,7 @@ const closureT: Transformation = {
  *
  * @param fn The function. It is not called again.
  * @param args Example arguments; arrays and `ShapeDtypeStruct`s stand for any of their shape and dtype, other leaves must be the same in later calls.
- * @returns The converted function, with `.consts`.
+ * @returns The converted function, with `.consts`, `.jaxpr`, `.inStruct` and `.outStruct`.
  *
  * @example
  * ```ts

@@ -12,6 +12,7 @@ import { convertElementType } from "../ops/convert.ts";
 import { stage } from "../transform/stage.ts";
 import { avalsOf } from "./loop_carry.ts";
 import { compareTrees, takeArrays, type Template } from "./loop_trees.ts";
+import { checkCallable, invoke } from "./wrapper.ts";
 
 const caller = "filterCond";
 
@@ -30,7 +31,7 @@ function traceBranch(
   let outs: readonly NDArray[] = [];
   let template: Template | null = null;
   const closed = stage((inputs) => {
-    [outs, template] = takeArrays(fn(...operands.fill(inputs) as never[]), `${caller}: output`);
+    [outs, template] = takeArrays(invoke(fn, operands.fill(inputs)), `${caller}: output`);
     return outs;
   }, avalsOf(arrays));
   return { closed, outs, template: template! };
@@ -64,6 +65,8 @@ export function filterCond<A extends unknown[], R>(
   const p = asArray(pred, `${caller}: pred`);
   if (p.ndim !== 0) throw new ShapeError(`${caller}: pred must be 0-d; got shape [${p.shape}]`);
   const truth = p.dtype === "bool" ? p : p.notEqual(0);
+  checkCallable(onTrue, `${caller}: onTrue`);
+  checkCallable(onFalse, `${caller}: onFalse`);
   const [arrays, template] = takeArrays(operands, `${caller}: operands`);
   const [yes, no] = [onTrue, onFalse].map((fn) => traceBranch(fn as never, arrays, template));
   compareTrees([yes.template, yes.outs], [no.template, no.outs], {

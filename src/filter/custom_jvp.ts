@@ -19,12 +19,21 @@ import { literal } from "../ops/common.ts";
 import { flatten, isNull, leafPaths, unflatten } from "../tree/flatten.ts";
 import { isKwargs } from "../tree/kwargs.ts";
 import { keyed } from "../tree/keyed.ts";
+import type { HasCall } from "../tree/callable.ts";
 import { describeDifference } from "../tree/mismatch.ts";
 import { keystr } from "../tree/path.ts";
 import type { TreeDef } from "../tree/treedef.ts";
-import { isArrayLeaf, isInexactLeaf, splitLeaves, staticParts, toNDArray } from "./leaves.ts";
+import {
+  describeValue,
+  isArrayLeaf,
+  isInexactLeaf,
+  splitLeaves,
+  staticParts,
+  toNDArray,
+} from "./leaves.ts";
 import type { AnyTree } from "./types.ts";
-import { invoke } from "./wrapper.ts";
+import { checkRule, pairOf, ruledName } from "./rules.ts";
+import { checkCallable, invoke } from "./wrapper.ts";
 
 /** The rule of a function with a custom jvp: primals and tangents to output and its tangent. */
 export type JvpRuleFunction = (
@@ -56,7 +65,7 @@ function outputArrays(out: unknown, name: string, what: string): [NDArray[], Tre
     throw new ArgumentError(
       `filterCustomJvp(${name}): every output must be an array or a number; ${
         keystr(paths[i], what)
-      } is ${String(leaf)}`,
+      } is ${describeValue(leaf)}`,
     );
   });
   return [arrays, def];
@@ -119,7 +128,9 @@ function outputTangents(
       ? toNDArray(leaf, where)
       : null;
     if (t === null) {
-      throw new ArgumentError(`${where}: ${path} must be an array or null; got ${String(leaf)}`);
+      throw new ArgumentError(
+        `${where}: ${path} must be an array or null; got ${describeValue(leaf)}`,
+      );
     }
     if (!isInexact(out.dtype)) {
       throw new DTypeError(
@@ -149,7 +160,8 @@ function outputTangents(
  *
  * The rule must be given, by `defJvp`, before the first call. Keyword arguments are not differentiated.
  *
- * @param fn A function whose outputs are arrays or numbers.
+ * @param fn A function, or a Module with `call`, whose outputs are arrays or numbers. The arrays of a Module are closed over: where they are to be differentiated, they
+ * must be arguments.
  * @throws {DifferentiationError} Where it is called without a rule, or a keyword argument is differentiated.
  * @throws {TreeError} Where the rule's tangent has another structure than its output; shapes and dtypes are checked too.
  *
@@ -162,11 +174,14 @@ function outputTangents(
  * vn.filterGrad(call)(vn.numpy.array(2), vn.numpy.array(2)).item(); // 2
  * ```
  */
-export function filterCustomJvp<A extends unknown[], R>(fn: (...args: A) => R): CustomJvp<A, R> {
-  if (typeof fn !== "function") {
-    throw new ArgumentError(`filterCustomJvp: expected a function; got ${String(fn)}`);
-  }
-  const name = fn.name || "function";
+export function filterCustomJvp<A extends unknown[], R>(fn: (...args: A) => R): CustomJvp<A, R>;
+/** As above, of a Module. */
+export function filterCustomJvp<A extends unknown[], R>(fn: HasCall<A, R>): CustomJvp<A, R>;
+export function filterCustomJvp<A extends unknown[], R>(
+  fn: ((...args: A) => R) | HasCall<A, R>,
+): CustomJvp<A, R> {
+  checkCallable(fn, "filterCustomJvp");
+  const name = ruledName(fn);
   let rule: JvpRuleFunction | null = null;
   const call = (...args: unknown[]): unknown => {
     if (rule === null) {
@@ -202,20 +217,19 @@ export function filterCustomJvp<A extends unknown[], R>(fn: (...args: A) => R): 
           const xs = rebuild(primals);
           const ts = unflatten(treedef, nulls) as unknown[];
           const kwargs = hasKwargs ? xs.pop() : {};
-          if (hasKwargs && flatten(ts.pop())[0].length > 0) {
+          const [path] = hasKwargs ? leafPaths(flatten(ts.pop())[1]) : [];
+          if (path !== undefined) {
             throw new DifferentiationError(
-              `filterCustomJvp(${name}): a keyword argument is being differentiated; pass it by position`,
+              `filterCustomJvp(${name}): a keyword argument is being differentiated: ${
+                keystr(path, "kwargs")
+              }; pass it by position`,
             );
           }
-          const result = own(xs, ts, kwargs);
-          if (!Array.isArray(result) || result.length !== 2) {
-            throw new ArgumentError(
-              `filterCustomJvp(${name}).defJvp: the rule must return a pair [out, tangentOut]`,
-            );
-          }
-          const [arrays, def] = outputArrays(result[0], name, "out");
+          const where = `filterCustomJvp(${name}).defJvp`;
+          const [out, tangentOut] = pairOf(own(xs, ts, kwargs), where, "out, tangentOut");
+          const [arrays, def] = outputArrays(out, name, "out");
           checkOutputs(arrays, def, outAvals, outDef!, name);
-          return [arrays, outputTangents(result[1], arrays, def, name)] as const;
+          return [arrays, outputTangents(tangentOut, arrays, def, name)] as const;
         },
         "filterCustomJvp",
         [fn, own, treedef, ...staticParts(leaves)],
@@ -228,7 +242,7 @@ export function filterCustomJvp<A extends unknown[], R>(fn: (...args: A) => R): 
   Object.defineProperty(call, "name", { value: name });
   return Object.assign(call, {
     defJvp: (r: JvpRuleFunction): void => {
-      rule = r;
+      rule = checkRule(r, `filterCustomJvp(${name}).defJvp`);
     },
   }) as CustomJvp<A, R>;
 }

@@ -18,12 +18,21 @@ import { literal } from "../ops/common.ts";
 import { flatten, isNull, leafPaths, unflatten } from "../tree/flatten.ts";
 import { isKwargs } from "../tree/kwargs.ts";
 import { keyed } from "../tree/keyed.ts";
+import type { HasCall } from "../tree/callable.ts";
 import { describeDifference } from "../tree/mismatch.ts";
 import { keystr } from "../tree/path.ts";
 import type { TreeDef } from "../tree/treedef.ts";
-import { isArrayLeaf, isInexactLeaf, splitLeaves, staticParts, toNDArray } from "./leaves.ts";
+import {
+  describeValue,
+  isArrayLeaf,
+  isInexactLeaf,
+  splitLeaves,
+  staticParts,
+  toNDArray,
+} from "./leaves.ts";
 import type { AnyTree } from "./types.ts";
-import { invoke } from "./wrapper.ts";
+import { checkRule, pairOf, ruledName } from "./rules.ts";
+import { checkCallable, invoke } from "./wrapper.ts";
 
 /** The forward rule: `(perturbed, vjpArg, ...args) => [out, residuals]`. */
 export type CustomVjpFwd = (
@@ -125,7 +134,9 @@ function readGradients(
       ? toNDArray(leaf, where)
       : null;
     if (g === null) {
-      throw new ArgumentError(`${where}: ${path} must be an array or null; got ${String(leaf)}`);
+      throw new ArgumentError(
+        `${where}: ${path} must be an array or null; got ${describeValue(leaf)}`,
+      );
     }
     if (!shapesEqual(g.shape, x.shape)) {
       throw new ShapeError(
@@ -148,7 +159,7 @@ function readGradients(
  * Only the first argument, `vjpArg`, can be differentiated (put several things into one tree); all arguments and outputs may be anything. Both rules must be given before the
  * first call. Second derivatives differentiate the rules. Forward mode is refused.
  *
- * @param fn `(vjpArg, ...args) => out`.
+ * @param fn `(vjpArg, ...args) => out`, or a Module with such a `call`, whose arrays are closed over.
  * @throws {DifferentiationError} Where a rule is missing, another argument than the first is differentiated, or forward mode is asked for.
  *
  * @example
@@ -161,11 +172,14 @@ function readGradients(
  * vn.filterGrad((x: vn.NDArray) => clipped(x).mul(5))(vn.numpy.array(2)).item(); // 1
  * ```
  */
-export function filterCustomVjp<A extends unknown[], R>(fn: (...args: A) => R): CustomVjp<A, R> {
-  if (typeof fn !== "function") {
-    throw new ArgumentError(`filterCustomVjp: expected a function; got ${String(fn)}`);
-  }
-  const name = fn.name || "function";
+export function filterCustomVjp<A extends unknown[], R>(fn: (...args: A) => R): CustomVjp<A, R>;
+/** As above, of a Module. */
+export function filterCustomVjp<A extends unknown[], R>(fn: HasCall<A, R>): CustomVjp<A, R>;
+export function filterCustomVjp<A extends unknown[], R>(
+  fn: ((...args: A) => R) | HasCall<A, R>,
+): CustomVjp<A, R> {
+  checkCallable(fn, "filterCustomVjp");
+  const name = ruledName(fn);
   let fwdRule: CustomVjpFwd | null = null;
   let bwdRule: CustomVjpBwd | null = null;
 
@@ -207,27 +221,26 @@ export function filterCustomVjp<A extends unknown[], R>(fn: (...args: A) => R): 
       },
       keyed(
         (perturbed: readonly boolean[], inputs: readonly NDArray[]) => {
-          if (perturbed.slice(count).includes(true)) {
-            throw new DifferentiationError(
-              `filterCustomVjp(${name}): only the first argument can be differentiated; an array in another one is. Put both into one tree`,
-            );
-          }
           const [first, rest] = rebuild(inputs);
-          const flags = unflatten(vjpDef, perturbedLeaves(vjpLeaves, perturbed));
-          const result = fwd(flags, first, ...rest);
-          if (!Array.isArray(result) || result.length !== 2) {
-            throw new ArgumentError(
-              `filterCustomVjp(${name}).defFwd: the rule must return a pair [out, residuals]`,
+          const at = perturbed.indexOf(true, count);
+          if (at !== -1) {
+            throw new DifferentiationError(
+              `filterCustomVjp(${name}): only the first argument can be differentiated; ${
+                pathInRest(rest, at - count)
+              } is, too. Put both into one tree`,
             );
           }
-          const [outLeaves, outDef] = flatten(result[0]);
+          const flags = unflatten(vjpDef, perturbedLeaves(vjpLeaves, perturbed));
+          const where = `filterCustomVjp(${name}).defFwd`;
+          const [out, residuals] = pairOf(fwd(flags, first, ...rest), where, "out, residuals");
+          const [outLeaves, outDef] = flatten(out);
           checkOutput(outDef, outLeaves, output!, name);
           const outSplit = splitLeaves(
             outLeaves,
             isArrayLeaf,
             `filterCustomVjp(${name}).defFwd: out`,
           );
-          const [resLeaves, resDef] = flatten(result[1]);
+          const [resLeaves, resDef] = flatten(residuals);
           const resSplit = splitLeaves(
             resLeaves,
             isArrayLeaf,
@@ -281,12 +294,18 @@ export function filterCustomVjp<A extends unknown[], R>(fn: (...args: A) => R): 
   Object.defineProperty(call, "name", { value: name });
   return Object.assign(call, {
     defFwd: (rule: CustomVjpFwd): void => {
-      fwdRule = rule;
+      fwdRule = checkRule(rule, `filterCustomVjp(${name}).defFwd`);
     },
     defBwd: (rule: CustomVjpBwd): void => {
-      bwdRule = rule;
+      bwdRule = checkRule(rule, `filterCustomVjp(${name}).defBwd`);
     },
   }) as CustomVjp<A, R>;
+}
+
+/** The path of one of the arrays of all arguments but the first, by its number. */
+function pathInRest(rest: readonly unknown[], k: number): string {
+  const [leaves, def] = flatten([null, ...rest]);
+  return keystr(leafPaths(def).filter((_, i) => isArrayLeaf(leaves[i]))[k], "args");
 }
 
 /** For each leaf of `vjpArg`, whether it is a floating array that is differentiated. */

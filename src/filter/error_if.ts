@@ -6,6 +6,7 @@
 import { ArgumentError, DTypeError, ShapeError, warn } from "../errors.ts";
 import { NDArray } from "../core/array.ts";
 import { formatAval } from "../core/aval.ts";
+import { isInteger } from "../core/dtype.ts";
 import { isEager, Tracer } from "../core/trace.ts";
 import { checkError, errorIf as bindErrorIf, messageAt, nanLike } from "../control/error_if.ts";
 import { literal } from "../ops/common.ts";
@@ -103,6 +104,9 @@ function readIndex(index: number | NDArray, messages: readonly string[], where: 
   if (index instanceof NDArray) {
     if (index.ndim > 0) {
       throw new ShapeError(`${where}: index must be 0-d; got ${formatAval(index.aval)}`);
+    }
+    if (!isInteger(index.dtype)) {
+      throw new DTypeError(`${where}: index must be an integer; got ${formatAval(index.aval)}`);
     }
     return index.dtype === "int32" ? index : convertElementType(index, "int32");
   }

@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { ArgumentError } from "../errors.ts";
 import { flatten } from "../tree/flatten.ts";
 import { isModule } from "../tree/module.ts";
 import { treeAt } from "./tree_at.ts";
+import { describeValue } from "./leaves.ts";
 
 /**
  * A copy of a tree in which the field `inference` of every Module that has one is `value`.
@@ -25,6 +27,11 @@ import { treeAt } from "./tree_at.ts";
  * ```
  */
 export function inferenceMode<T>(pytree: T, value = true): T {
+  if (typeof value !== "boolean") {
+    throw new ArgumentError(
+      `nn.inferenceMode: value must be true or false; got ${describeValue(value)}`,
+    );
+  }
   return treeAt(flags, pytree, { replaceFn: () => value });
 }
 

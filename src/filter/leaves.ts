@@ -35,7 +35,9 @@ export function describeValue(x: unknown): string {
   if (x === null || x === undefined) return String(x);
   if (x instanceof NDArray) return `an array ${formatAval(x.aval)}`;
   if (Array.isArray(x)) return `an array of ${x.length} values`;
-  if (typeof x === "object") return `a ${x.constructor?.name ?? "object"}`;
+  if (typeof x === "object") return `an object of class ${x.constructor?.name ?? "(none)"}`;
+  // Its source is no name.
+  if (typeof x === "function") return `a function ${x.name || "(anonymous)"}`;
   return `${typeof x} ${typeof x === "string" ? JSON.stringify(x) : String(x)}`;
 }
 

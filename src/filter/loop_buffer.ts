@@ -22,6 +22,7 @@ import { and } from "../ops/logic.ts";
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
 import { registerPytreeNode } from "../tree/registry.ts";
 import type { TreeDef } from "../tree/treedef.ts";
+import { describeValue } from "./leaves.ts";
 
 /** Options of writing into a {@linkcode LoopBuffer}. */
 export interface BufferSetOptions extends UpdateOptions {
@@ -179,6 +180,13 @@ export function bufferPlaces(
 ): Set<number> {
   const places = new Set<number>();
   if (pick === null) return places;
+  if (typeof pick !== "function") {
+    throw new ArgumentError(
+      `${caller}: options.buffers must be a function of the carry that picks arrays of it; got ${
+        describeValue(pick)
+      }`,
+    );
+  }
   const marks = leafPaths(def).map((_, i) => new LeafMark(i));
   const picked = (pick as (carry: unknown) => unknown)(unflatten(def, marks));
   // Of an outer loop's buffer, the array is meant.

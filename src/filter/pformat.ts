@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { ArgumentError } from "../errors.ts";
 import { NDArray } from "../core/array.ts";
 import { formatAval, type ShapedArray } from "../core/aval.ts";
 import { dtypeInfo, dtypeOfTypedArray } from "../core/dtype.ts";
@@ -17,9 +18,9 @@ import { isModule } from "../tree/module.ts";
 import { BoundMethod } from "../tree/partial.ts";
 import { nodeTypeOf } from "../tree/registry.ts";
 import { TreeDef } from "../tree/treedef.ts";
-import { isTypedArray } from "./leaves.ts";
+import { describeValue, isTypedArray } from "./leaves.ts";
 import { ShapeDtypeStruct } from "./struct.ts";
-import { wrapped } from "./wrapper.ts";
+import { checkOptions, wrapped } from "./wrapper.ts";
 
 /** Options of {@linkcode treePformat} and {@linkcode treePprint}. */
 export interface PformatOptions {
@@ -52,8 +53,27 @@ export interface PformatOptions {
  * ```
  */
 export function treePformat(pytree: unknown, options: PformatOptions = {}): string {
+  checkPformatOptions(options, "treePformat");
   const doc = describe(pytree, { ...options, open: new Set() });
   return render(doc, options.width ?? 80, options.indent ?? 2);
+}
+
+function checkPformatOptions(options: PformatOptions, where: string): void {
+  checkOptions(where, options, ["width", "indent", "shortArrays", "structAsArray", "truncateLeaf"]);
+  const { width = 80, indent = 2, truncateLeaf = null } = options;
+  for (const [name, value] of Object.entries({ width, indent })) {
+    if (typeof value === "number" && value >= 0) continue;
+    throw new ArgumentError(
+      `${where}: options.${name} must be a number of characters; got ${describeValue(value)}`,
+    );
+  }
+  if (truncateLeaf !== null && typeof truncateLeaf !== "function") {
+    throw new ArgumentError(
+      `${where}: options.truncateLeaf must be a function of a node; got ${
+        describeValue(truncateLeaf)
+      }`,
+    );
+  }
 }
 
 /** Prints a tree, as {@linkcode treePformat} writes it. */

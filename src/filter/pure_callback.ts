@@ -23,7 +23,7 @@ import type { TreeDef } from "../tree/treedef.ts";
 import { isArrayLeaf, toNDArray } from "./leaves.ts";
 import { ShapeDtypeStruct } from "./struct.ts";
 import { treeEqual } from "./tree_equal.ts";
-import { invoke } from "./wrapper.ts";
+import { checkCallable, invoke } from "./wrapper.ts";
 
 const name = "filterPureCallback";
 
@@ -204,6 +204,7 @@ export function filterPureCallback(callback: unknown, ...rest: unknown[]): unkno
       `${name}: the last argument must be kwargs({ resultShapeDtypes }): what the callback returns, with a ShapeDtypeStruct for each array`,
     );
   }
+  checkCallable(callback, name);
   const vmapMethod = readVmapMethod(options);
   const [leaves, def] = flatten(own === null ? positional : [...positional, own]);
   const operands = leaves.filter(isArrayLeaf).map((x) => toNDArray(x, name));

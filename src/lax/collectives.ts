@@ -297,7 +297,16 @@ export function ppermute<T>(
   axisName: AxisNames,
   perm: readonly (readonly [source: number, target: number])[],
 ): T {
-  const where = "lax.ppermute";
+  return permuted(x, axisName, perm, "lax.ppermute");
+}
+
+/** {@linkcode ppermute}, called by another name too. */
+function permuted<T>(
+  x: T,
+  axisName: AxisNames,
+  perm: readonly (readonly [number, number])[],
+  where: string,
+): T {
   const name = oneName(axisName, where);
   const size = axisSizeOf(name, where);
   const isPermutation = (numbers: readonly number[]) =>
@@ -319,7 +328,7 @@ export function ppermute<T>(
  * @throws {ArgumentError} Where `perm` is no permutation of the examples.
  */
 export function pshuffle<T>(x: T, axisName: AxisNames, perm: readonly number[]): T {
-  return ppermute(x, axisName, perm.map((source, target) => [source, target]));
+  return permuted(x, axisName, perm.map((source, target) => [source, target]), "lax.pshuffle");
 }
 
 /** The number of the example along a mapped axis, int32; along several, counted row-major. */

@@ -12,6 +12,7 @@ import { stage } from "../transform/stage.ts";
 import { callableOf } from "../tree/callable.ts";
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
 import { keystr } from "../tree/path.ts";
+import { describeNode } from "../tree/mismatch.ts";
 import type { TreeDef } from "../tree/treedef.ts";
 
 /** A tree of arrays and numbers, and one like it. */
@@ -28,8 +29,8 @@ export function arraysOf(tree: unknown, root: string, where: string): [NDArray[]
     }
     throw new ArgumentError(
       `${where}: every leaf must be an array or a number; ${keystr(paths[i], root)} is ${
-        typeof leaf === "object" ? leaf!.constructor?.name : `${typeof leaf} ${String(leaf)}`
-      }. Close over what is no array instead`,
+        describeNode(leaf)
+      }. Close over what is no array, or use filterScan, filterCond or filterWhileLoop, which carry it`,
     );
   });
   return [arrays, def];

@@ -151,3 +151,18 @@ Deno.test("filterClosureConvert inside of compiled, mapped and differentiated fu
   assertEquals(value(vn.filterVmap(f)(np.array([1, 2]))), [2, 8]);
   assertEquals(value(vn.filterJit(vn.filterVmap(vn.filterGrad(f)))(np.array([1, 2]))), [4, 8]);
 });
+
+Deno.test("filterClosureConvert: inStruct, outStruct and jaxpr say what it takes, gives and does", () => {
+  const z = np.array([1, 2]);
+  const g = convert(
+    (t: { a: vn.NDArray; n: number }) => ({ y: t.a.mul(z).mul(t.n), tag: "s" }),
+    { a: int(1), n: 2 },
+  );
+  const struct = (shape: number[], dtype: vn.DType) => new vn.ShapeDtypeStruct(shape, dtype);
+  assert(vn.treeEqual(g.inStruct, [{ a: struct([], "int32"), n: 2 }]));
+  assert(vn.treeEqual(g.outStruct, { y: struct([2], "float32"), tag: "s" }));
+  assertEquals([g.jaxpr.constvars.length, g.jaxpr.invars.length], [1, 1]);
+  // A gradient has its structure, and so knows it too.
+  const grad = vn.filterGrad((c: typeof g) => c({ a: int(1), n: 2 }).y.sum())(g) as typeof g;
+  assertEquals([value(grad.consts[0]), grad.jaxpr], [[2, 2], g.jaxpr]);
+});

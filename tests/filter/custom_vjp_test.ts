@@ -347,3 +347,12 @@ Deno.test("filterCustomVjp: function and rules may close over arrays, compiled a
   const grad = vn.filterGrad(vn.filterJit((x: vn.NDArray) => g(x).sum()));
   for (let i = 0; i < 3; i++) assertEquals(vn.scope(() => value(grad(x))), [5, 6]);
 });
+
+Deno.test("filterCustomVjp: a Module with call is a function too, closed over", () => {
+  const layer = new vn.nn.PReLU({ initAlpha: 3 });
+  const f = vn.filterCustomVjp(layer);
+  f.defFwd((_perturbed, x) => [layer.call(x), null]);
+  f.defBwd((_residuals, g) => g.mul(10));
+  assertEquals(f(np.array(-2)).tolist(), -6);
+  assertEquals(vn.filterGrad((x: vn.NDArray) => f(x))(np.array(-2)).tolist(), 10);
+});

@@ -12,7 +12,7 @@ import { split } from "../../random/keys.ts";
 import { type Field, field } from "../../tree/field.ts";
 import { Module } from "../../tree/module.ts";
 import { attendOneHead } from "../attention.ts";
-import { checkKey, type ParameterOptions } from "./common.ts";
+import { checkArray, checkKey, type ParameterOptions } from "./common.ts";
 import { Dropout } from "./dropout.ts";
 import { Linear } from "./linear.ts";
 
@@ -186,6 +186,7 @@ export class MultiheadAttention extends Module {
       ["value", value, this.valueSize],
     ];
     for (const [name, x, size] of given) {
+      checkArray(x, `nn.MultiheadAttention: ${name}`);
       if (x.ndim === 2 && x.shape[1] === size) continue;
       throw new ShapeError(
         `nn.MultiheadAttention: ${name} must have shape [sequence, ${size}]; got ${

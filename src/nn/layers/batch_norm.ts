@@ -18,8 +18,9 @@ import { where } from "../../numpy/where.ts";
 import { reshape } from "../../ops/shape.ts";
 import { type Field, field } from "../../tree/field.ts";
 import { type State, StateIndex } from "../state.ts";
-import type { StatefulCallOptions } from "./common.ts";
+import { checkArray, checkState, type StatefulCallOptions } from "./common.ts";
 import { StatefulLayer } from "./stateful.ts";
+import { describeValue } from "../../filter/leaves.ts";
 
 /** How {@linkcode BatchNorm} uses its running statistics. */
 export type BatchNormMode = "ema" | "batch";
@@ -120,6 +121,19 @@ export class BatchNorm extends StatefulLayer {
   ) {
     super();
     const { eps = 1e-5, channelwiseAffine = true, momentum = 0.99, inference = false } = options;
+    if (!Number.isInteger(inputSize) || inputSize < 0) {
+      throw new ArgumentError(
+        `nn.BatchNorm: inputSize must be a non-negative integer; got ${describeValue(inputSize)}`,
+      );
+    }
+    for (const name of Array.isArray(axisName) ? axisName : [axisName]) {
+      if (["string", "number", "symbol"].includes(typeof name)) continue;
+      throw new ArgumentError(
+        `nn.BatchNorm: axisName must be the axisName of a filterVmap, or a list of several; got ${
+          describeValue(name)
+        }`,
+      );
+    }
     const mode = options.mode ?? "ema";
     if (mode !== "ema" && mode !== "batch") {
       throw new ArgumentError(
@@ -161,12 +175,8 @@ export class BatchNorm extends StatefulLayer {
    */
   call(x: NDArray, options: StatefulCallOptions): [NDArray, State] {
     const { state } = options ?? {};
-    if (state === undefined || state === null) {
-      throw new ArgumentError(
-        "nn.BatchNorm: needs the model's state: const [model, state] = nn.makeWithState(...)(...); " +
-          "const [y, next] = layer.call(x, { state })",
-      );
-    }
+    checkState(state, "nn.BatchNorm");
+    checkArray(x, "nn.BatchNorm: x");
     if (x.ndim === 0 || x.shape[0] !== this.inputSize) {
       throw new ShapeError(
         `nn.BatchNorm: expected one example of shape [${this.inputSize}, ...]; got ${

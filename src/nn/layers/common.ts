@@ -10,7 +10,8 @@ import { checkDType, type DType, isComplex, partOf, promoteTypes } from "../../c
 import { complex } from "../../ops/parts.ts";
 import { uniform } from "../../random/continuous.ts";
 import { split } from "../../random/keys.ts";
-import type { State } from "../state.ts";
+import { State } from "../state.ts";
+import { describeValue } from "../../filter/leaves.ts";
 
 /** What every layer takes when it is called. */
 export interface CallOptions {
@@ -56,6 +57,23 @@ export function checkFeatures(features: Features, where: string): number {
     );
   }
   return features;
+}
+
+/** Checks that what a layer is called with is an array, before anything is asked of it. `what` names the layer and its argument. */
+export function checkArray(x: unknown, what: string): void {
+  if (x instanceof NDArray) return;
+  throw new ArgumentError(
+    `${what} must be an NDArray, such as np.array makes; got ${describeValue(x)}`,
+  );
+}
+
+/** Checks that a state was given to a layer that has some. */
+export function checkState(state: unknown, where: string): void {
+  if (state instanceof State) return;
+  throw new ArgumentError(
+    `${where}: needs the model's state: const [model, state] = nn.makeWithState(...)(...); ` +
+      `const [y, next] = layer.call(x, { state }); got ${describeValue(state)}`,
+  );
 }
 
 /** Checks that a key was given. */

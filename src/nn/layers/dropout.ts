@@ -10,7 +10,8 @@ import { divide, subtract } from "../../numpy/ufuncs.ts";
 import { stopGradient } from "../../ops/convert.ts";
 import { bernoulli } from "../../random/discrete.ts";
 import { Module } from "../../tree/module.ts";
-import type { CallOptions } from "./common.ts";
+import { type CallOptions, checkArray } from "./common.ts";
+import { describeValue } from "../../filter/leaves.ts";
 
 /** Options of {@linkcode Dropout}. */
 export interface DropoutOptions {
@@ -50,7 +51,13 @@ export class Dropout extends Module {
         `nn.Dropout: expected options, as in new nn.Dropout({ p: 0.5 }); got ${String(options)}`,
       );
     }
-    this.p = options.p ?? 0.5;
+    const { p = 0.5 } = options;
+    if (!(p instanceof NDArray) && !(typeof p === "number" && p >= 0 && p <= 1)) {
+      throw new ArgumentError(
+        `nn.Dropout: p must be a probability, from 0 to 1; got ${describeValue(p)}`,
+      );
+    }
+    this.p = p;
     this.inference = options.inference ?? false;
   }
 
@@ -58,9 +65,11 @@ export class Dropout extends Module {
   call(x: NDArray, options: CallOptions = {}): NDArray {
     const inference = options.inference ?? this.inference;
     if (inference || this.p === 0) return x;
-    if (options.key === null || options.key === undefined) {
+    checkArray(x, "nn.Dropout: x");
+    if (!(options.key instanceof NDArray)) {
       throw new ArgumentError(
-        "nn.Dropout: needs a key to drop elements: dropout.call(x, { key }); or set inference: true",
+        "nn.Dropout: needs a key to drop elements: dropout.call(x, { key }); or set inference: true; " +
+          `got ${describeValue(options.key)}`,
       );
     }
     const keep = this.p instanceof NDArray ? subtract(1, stopGradient(this.p)) : 1 - this.p;

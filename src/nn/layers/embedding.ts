@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { ArgumentError, ShapeError } from "../../errors.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../../errors.ts";
 import type { ArrayLike, NDArray } from "../../core/array.ts";
-import { formatShape } from "../../core/aval.ts";
-import type { DType } from "../../core/dtype.ts";
+import { formatAval, formatShape } from "../../core/aval.ts";
+import { type DType, isInteger } from "../../core/dtype.ts";
 import { asArray } from "../../numpy/promote.ts";
 import { normal } from "../../random/continuous.ts";
 import { type Field, field } from "../../tree/field.ts";
@@ -98,6 +98,9 @@ export class Embedding extends Module {
           formatShape(i.shape)
         }. For several, map the layer: filterVmap((i) => table.call(i))(x)`,
       );
+    }
+    if (!isInteger(i.dtype)) {
+      throw new DTypeError(`nn.Embedding: expected an integer; got ${formatAval(i.aval)}`);
     }
     return this.weight.get(i);
   }

@@ -16,7 +16,13 @@ import { reshape } from "../../ops/shape.ts";
 import { type Field, field } from "../../tree/field.ts";
 import { Module } from "../../tree/module.ts";
 import type { State } from "../state.ts";
-import { type CallOptions, type StatefulCallOptions, wideDType, withState } from "./common.ts";
+import {
+  type CallOptions,
+  checkArray,
+  type StatefulCallOptions,
+  wideDType,
+  withState,
+} from "./common.ts";
 
 /** Options of {@linkcode GroupNorm}. */
 export interface GroupNormOptions {
@@ -97,6 +103,7 @@ export class GroupNorm extends Module {
     x: NDArray,
     options: CallOptions | StatefulCallOptions = {},
   ): NDArray | [NDArray, State] {
+    checkArray(x, "nn.GroupNorm: x");
     const channels = x.shape[0];
     if (channels === undefined || (this.channels !== null && this.channels !== channels)) {
       throw new ShapeError(

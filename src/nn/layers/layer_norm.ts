@@ -15,7 +15,13 @@ import { rsqrt } from "../../ops/elementary.ts";
 import { type Field, field } from "../../tree/field.ts";
 import { Module } from "../../tree/module.ts";
 import type { State } from "../state.ts";
-import { type CallOptions, type StatefulCallOptions, wideDType, withState } from "./common.ts";
+import {
+  type CallOptions,
+  checkArray,
+  type StatefulCallOptions,
+  wideDType,
+  withState,
+} from "./common.ts";
 
 /** Options of {@linkcode LayerNorm}. */
 export interface LayerNormOptions {
@@ -89,6 +95,7 @@ export class LayerNorm extends Module {
     x: NDArray,
     options: CallOptions | StatefulCallOptions = {},
   ): NDArray | [NDArray, State] {
+    checkArray(x, "nn.LayerNorm: x");
     if (!shapesEqual(x.shape, this.shape)) {
       throw new ShapeError(
         `nn.LayerNorm: expected one example of shape ${formatShape(this.shape)}; got ${

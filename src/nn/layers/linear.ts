@@ -14,6 +14,7 @@ import { type Field, field } from "../../tree/field.ts";
 import { Module } from "../../tree/module.ts";
 import {
   type CallOptions,
+  checkArray,
   checkFeatures,
   checkKey,
   type Features,
@@ -82,6 +83,7 @@ export class Linear extends Module {
 
   /** Applies the layer to one example, of shape `[inFeatures]`. For batches use `filterVmap`. */
   call(x: NDArray, _options: CallOptions = {}): NDArray {
+    checkArray(x, "nn.Linear: x");
     const expected = this.inFeatures === "scalar" ? [] : [this.inFeatures];
     if (String(x.shape) !== String(expected) || x.ndim !== expected.length) {
       throw new ShapeError(

@@ -114,6 +114,8 @@ export class MLP extends Module {
     if (!Number.isInteger(depth) || depth < 0) {
       throw new ArgumentError(`nn.MLP: depth must be a non-negative integer; got ${depth}`);
     }
+    callableOf(activation, "nn.MLP: activation");
+    callableOf(finalActivation, "nn.MLP: finalActivation");
     const keys = split(checkKey(options?.key, "nn.MLP"), depth + 1);
     const dtype = options.dtype === undefined ? {} : { dtype: options.dtype };
     const linear = (from: Features, to: Features, useBias: boolean, key: NDArray) =>

@@ -10,7 +10,7 @@ import { greaterEqual, multiply } from "../../numpy/ufuncs.ts";
 import { where } from "../../numpy/where.ts";
 import { convertElementType } from "../../ops/convert.ts";
 import { Module } from "../../tree/module.ts";
-import type { CallOptions } from "./common.ts";
+import { type CallOptions, checkArray } from "./common.ts";
 
 /** Options of {@linkcode PReLU}. */
 export interface PReLUOptions {
@@ -44,6 +44,7 @@ export class PReLU extends Module {
 
   /** Applies the activation to an array of any shape with which the slope can be broadcast. */
   call(x: NDArray, _options: CallOptions = {}): NDArray {
+    checkArray(x, "nn.PReLU: x");
     // Promoted by name: the slope's dtype may be wider than an activation's, and that is meant.
     const { dtype } = promoteTypes(x.aval, this.negativeSlope.aval);
     const [slope, value] = [this.negativeSlope, x].map((v) =>

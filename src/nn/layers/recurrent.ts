@@ -13,7 +13,14 @@ import { split as splitKey } from "../../random/keys.ts";
 import { type Field, field } from "../../tree/field.ts";
 import { Module } from "../../tree/module.ts";
 import { sigmoid, tanh } from "../functions.ts";
-import { type CallOptions, checkKey, type ParameterOptions, uniformInit } from "./common.ts";
+import {
+  type CallOptions,
+  checkArray,
+  checkKey,
+  type ParameterOptions,
+  uniformInit,
+} from "./common.ts";
+import { describeValue } from "../../filter/leaves.ts";
 
 /** Options of {@linkcode GRUCell} and {@linkcode LSTMCell}. */
 export interface RecurrentCellOptions extends ParameterOptions {
@@ -27,6 +34,7 @@ function checkSize(size: number, name: string): void {
 }
 
 function checkStep(x: NDArray, shape: Shape, name: string): void {
+  checkArray(x, name);
   if (shapesEqual(x.shape, shape)) return;
   throw new ShapeError(
     `${name} must have shape ${formatShape(shape)}; got ${
@@ -185,6 +193,11 @@ export class LSTMCell extends Module {
     hidden: readonly [hidden: NDArray, memory: NDArray],
     _options: CallOptions = {},
   ): [hidden: NDArray, memory: NDArray] {
+    if (!Array.isArray(hidden) || hidden.length !== 2) {
+      throw new ArgumentError(
+        `nn.LSTMCell: hidden must be a pair [hidden, memory]; got ${describeValue(hidden)}`,
+      );
+    }
     const [h, c] = hidden;
     checkStep(input, [this.inputSize], "nn.LSTMCell: input");
     checkStep(h, [this.hiddenSize], "nn.LSTMCell: hidden[0]");

@@ -15,7 +15,13 @@ import { rsqrt } from "../../ops/elementary.ts";
 import { type Field, field } from "../../tree/field.ts";
 import { Module } from "../../tree/module.ts";
 import type { State } from "../state.ts";
-import { type CallOptions, type StatefulCallOptions, wideDType, withState } from "./common.ts";
+import {
+  type CallOptions,
+  checkArray,
+  type StatefulCallOptions,
+  wideDType,
+  withState,
+} from "./common.ts";
 
 /** Options of {@linkcode RMSNorm}. */
 export interface RMSNormOptions {
@@ -89,6 +95,7 @@ export class RMSNorm extends Module {
     x: NDArray,
     options: CallOptions | StatefulCallOptions = {},
   ): NDArray | [NDArray, State] {
+    checkArray(x, "nn.RMSNorm: x");
     if (!shapesEqual(x.shape, this.shape)) {
       throw new ShapeError(
         `nn.RMSNorm: expected one example of shape ${formatShape(this.shape)}; got ${

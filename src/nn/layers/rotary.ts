@@ -17,7 +17,7 @@ import { convertElementType } from "../../ops/convert.ts";
 import { slice } from "../../core/array.ts";
 import { type Field, field } from "../../tree/field.ts";
 import { Module } from "../../tree/module.ts";
-import type { CallOptions } from "./common.ts";
+import { type CallOptions, checkArray } from "./common.ts";
 
 /** Options of {@linkcode RotaryPositionalEmbedding}. */
 export interface RotaryPositionalEmbeddingOptions {
@@ -114,6 +114,7 @@ export class RotaryPositionalEmbedding extends Module {
 
   /** Turns a sequence of shape `[positions, embeddingSize]`. For several heads use `filterVmap`. */
   call(x: NDArray, _options: CallOptions = {}): NDArray {
+    checkArray(x, "nn.RotaryPositionalEmbedding: x");
     if (x.ndim !== 2 || x.shape[1] !== this.embeddingSize) {
       throw new ShapeError(
         `nn.RotaryPositionalEmbedding: expected shape [positions, ${this.embeddingSize}]; got ${

@@ -47,6 +47,7 @@ export class Sequential extends StatefulLayer {
     if (!Array.isArray(layers)) {
       throw new ArgumentError(`nn.Sequential: expected a list of layers; got ${String(layers)}`);
     }
+    layers.forEach((layer, i) => callableOf(layer, `nn.Sequential: layers[${i}]`));
     this.layers = [...layers];
   }
 
@@ -118,6 +119,7 @@ export class Lambda extends Module {
    */
   constructor(fn: Callable<[NDArray], NDArray>) {
     super();
+    callableOf(fn, "nn.Lambda: fn");
     this.fn = fn;
   }
 

@@ -6,6 +6,7 @@
 import { ArgumentError, ShapeError } from "../../errors.ts";
 import type { NDArray } from "../../core/array.ts";
 import { formatShape } from "../../core/aval.ts";
+import { checkArray } from "./common.ts";
 
 /** One number for all spatial axes, or one for each. */
 export type PerAxis = number | readonly number[];
@@ -56,6 +57,7 @@ export function paddingPairs(
 
 /** Checks that an input is one example, of channels and spatial axes. */
 export function checkExample(x: NDArray, axes: number, where: string): void {
+  checkArray(x, `${where}: x`);
   if (x.ndim === axes + 1) return;
   throw new ShapeError(
     `${where}: expected one example of ${axes + 1} axes, [channels, ${

@@ -16,7 +16,7 @@ import { normal } from "../../random/continuous.ts";
 import { split } from "../../random/keys.ts";
 import { type Field, field } from "../../tree/field.ts";
 import { type State, StateIndex } from "../state.ts";
-import { checkKey, type StatefulCallOptions } from "./common.ts";
+import { checkKey, checkState, type StatefulCallOptions } from "./common.ts";
 import { callWith, parameterOf, type ParametrisedLayer } from "./reparametrised.ts";
 import { StatefulLayer } from "./stateful.ts";
 
@@ -125,12 +125,7 @@ export class SpectralNorm<L extends ParametrisedLayer = ParametrisedLayer> exten
    */
   call(x: NDArray, options: StatefulCallOptions): [NDArray, State] {
     const { state, ...others } = options ?? {};
-    if (state === undefined || state === null) {
-      throw new ArgumentError(
-        "nn.SpectralNorm: needs the model's state: const [model, state] = nn.makeWithState(...)(...); " +
-          "const [y, next] = layer.call(x, { state })",
-      );
-    }
+    checkState(state, "nn.SpectralNorm");
     const weight = parameterOf(this.layer, this.weightName, "nn.SpectralNorm");
     const matrix = asMatrix(weight);
     let vectors = state.get(this.uvIndex);

@@ -1,0 +1,245 @@
+/**
+ * Arguments that are of no kind that could be meant, to rules, callbacks, loops, checks and layers: refused where they are given, by the public function's
+ * name, and not where something inside trips over them.
+ *
+ * @module
+ */
+import { assertEquals, assertRejects } from "@std/assert";
+import * as vn from "../../mod.ts";
+import { errorTests, type Row } from "./rows.ts";
+
+const { debug, lax, nn, numpy: np, random } = vn;
+
+/** Loose, to call with what types forbid. */
+// deno-lint-ignore no-explicit-any -- see above
+type Any = any;
+const t = vn as Any;
+
+const key = random.key(0);
+const s = np.array(1);
+const x = np.array([1, 2, 3]);
+const yes = np.array(true);
+
+const ruledJvp = (rule: unknown) => {
+  const f = t.filterCustomJvp((x: vn.NDArray, o?: Any) => o === undefined ? x : x.mul(o.by.y));
+  f.defJvp(rule);
+  return f;
+};
+const ruledVjp = (fwd: unknown, bwd: unknown) => {
+  const f = t.filterCustomVjp((x: vn.NDArray, y: vn.NDArray) => y === undefined ? x : x.mul(y));
+  f.defFwd(fwd);
+  f.defBwd(bwd);
+  return f;
+};
+const layers: readonly [name: string, call: (x: Any) => unknown][] = [
+  ["nn.Linear: x", (x) => new nn.Linear(3, 2, { key }).call(x)],
+  ["nn.Linear: x", (x) => new nn.MLP(3, 2, 2, 1, { key }).call(x)],
+  ["nn.Conv2d: x", (x) => new nn.Conv2d(1, 1, 3, { key }).call(x)],
+  ["nn.ConvTranspose2d: x", (x) => new nn.ConvTranspose2d(1, 1, 3, { key }).call(x)],
+  ["nn.MaxPool2d: x", (x) => new nn.MaxPool2d(2).call(x)],
+  ["nn.AdaptiveAvgPool2d: x", (x) => new nn.AdaptiveAvgPool2d(2).call(x)],
+  ["nn.LayerNorm: x", (x) => new nn.LayerNorm(3).call(x)],
+  ["nn.RMSNorm: x", (x) => new nn.RMSNorm(3).call(x)],
+  ["nn.GroupNorm: x", (x) => new nn.GroupNorm(1, { channels: 3 }).call(x)],
+  ["nn.RotaryPositionalEmbedding: x", (x) => new nn.RotaryPositionalEmbedding(4).call(x)],
+  ["nn.GRUCell: input", (x) => new nn.GRUCell(3, 2, { key }).call(x, x)],
+  ["nn.LSTMCell: input", (x) => new nn.LSTMCell(3, 2, { key }).call(x, [x, x])],
+  ["nn.PReLU: x", (x) => new nn.PReLU().call(x)],
+  ["nn.Dropout: x", (x) => new nn.Dropout().call(x, { key })],
+  ["nn.MultiheadAttention: query", (x) => new nn.MultiheadAttention(2, 4, { key }).call(x, x, x)],
+];
+
+errorTests({
+  "custom rules": [
+    ["a jvp rule that is none", () => ruledJvp(3), vn.ArgumentError, [
+      "filterCustomJvp(function).defJvp: the rule must be a function; got number 3",
+    ]],
+    ["a forward rule that is none", () => ruledVjp(null, () => 0), vn.ArgumentError, [
+      "filterCustomVjp(function).defFwd: the rule must be a function; got null",
+    ]],
+    ["a backward rule that is none", () => ruledVjp(() => 0, s), vn.ArgumentError, [
+      "filterCustomVjp(function).defBwd: the rule must be a function; got an array f32[]",
+    ]],
+    [
+      "a jvp rule without a tangent",
+      () => vn.filterGrad(ruledJvp(([x]: Any) => x))(s),
+      vn.ArgumentError,
+      ["defJvp: the rule must return a pair [out, tangentOut]; got an array f32[]"],
+    ],
+    [
+      "a forward rule without residuals",
+      () => vn.filterGrad(ruledVjp((_: Any, x: Any) => [x], () => s))(s),
+      vn.ArgumentError,
+      ["defFwd: the rule must return a pair [out, residuals]; got an array of 1 values"],
+    ],
+    [
+      "a keyword argument that is differentiated",
+      () =>
+        vn.filterGrad((y: vn.NDArray) =>
+          ruledJvp(([x]: Any, [t]: Any) => [x, t])(s, vn.kwargs({ by: { y } }))
+        )(s),
+      vn.DifferentiationError,
+      ["filterCustomJvp(function): a keyword argument", "kwargs.by.y", "by position"],
+    ],
+    [
+      "another argument that is differentiated",
+      () =>
+        vn.filterGrad((y: vn.NDArray) =>
+          ruledVjp((_: Any, x: Any, y: Any) => [x.mul(y), null], () => s)(s, y)
+        )(s),
+      vn.DifferentiationError,
+      ["filterCustomVjp(function): only the first argument", "args[1]", "one tree"],
+    ],
+    ["rules of what cannot be called", () => t.filterCustomVjp({}), vn.ArgumentError, [
+      "filterCustomVjp: expected a function, or a Module",
+    ]],
+  ],
+  "callbacks, collectives and checks": [
+    [
+      "a callback that is none",
+      () => t.filterPureCallback(3, x, vn.kwargs({ resultShapeDtypes: x })),
+      vn.ArgumentError,
+      ["filterPureCallback: expected a function", "number 3"],
+    ],
+    [
+      "a shuffle that is none",
+      () => vn.filterVmap((v: Any) => lax.pshuffle(v, "i", [0, 0, 1]), { axisName: "i" })(x),
+      vn.ArgumentError,
+      ["lax.pshuffle: perm must be a permutation of the 3 examples of axis i"],
+    ],
+    ["a message by a float", () => vn.branchedErrorIf(s, yes, s, ["a", "b"]), vn.DTypeError, [
+      "branchedErrorIf: index must be an integer; got f32[]",
+    ]],
+    ["a breakpoint at a number", () => debug.breakpointIf(3 as Any), vn.ArgumentError, [
+      "debug.breakpointIf: pred must be a boolean or an array of bools; got number 3",
+    ]],
+  ],
+  "loops, branches and printing": [
+    ["a branch that is none", () => t.filterCond(yes, (x: Any) => x, "no", s), vn.ArgumentError, [
+      "filterCond: onFalse: expected a function",
+      '"no"',
+    ]],
+    [
+      "buffers that are none",
+      () =>
+        t.filterWhileLoop((c: Any) => c.less(3), (c: Any) => c.add(1), s, {
+          kind: "checkpointed",
+          checkpoints: 2,
+          buffers: 3,
+        }),
+      vn.ArgumentError,
+      ["filterWhileLoop: options.buffers must be a function of the carry", "number 3"],
+    ],
+    [
+      "a Module in a loop of arrays",
+      () => lax.scan((c: Any, y: Any) => [c, y], new nn.MLP(2, 2, 2, 1, { key }) as Any, x),
+      vn.ArgumentError,
+      ["lax.scan: every leaf must be an array", "init.activation is function relu. ", "filterScan"],
+    ],
+    ["an unknown option", () => t.treePformat(s, { widht: 5 }), vn.ArgumentError, [
+      "treePformat: unknown option widht; it takes width",
+    ]],
+    ["a width that is none", () => vn.treePformat(s, { width: -5 }), vn.ArgumentError, [
+      "treePformat: options.width must be a number of characters; got number -5",
+    ]],
+    ["truncateLeaf that is none", () => t.treePformat(s, { truncateLeaf: 3 }), vn.ArgumentError, [
+      "treePformat: options.truncateLeaf must be a function",
+    ]],
+  ],
+  "layers": [
+    ...layers.flatMap(([name, call]): Row[] =>
+      [[3, "number 3"], [null, "null"], [[1, 2], "an array of 2 values"]].map(([given, came]) => [
+        `${name} of ${came}`,
+        () => call(given),
+        vn.ArgumentError,
+        [`${name} must be an NDArray, such as np.array makes; got ${came}`],
+      ])
+    ),
+    [
+      "batch norm of a number",
+      () => {
+        const [norm, state] = nn.makeWithState(nn.BatchNorm)(3, "b", { mode: "ema" });
+        norm.call(3 as Any, { state });
+      },
+      vn.ArgumentError,
+      ["nn.BatchNorm: x must be an NDArray"],
+    ],
+    [
+      "batch norm by a state that is none",
+      () => {
+        const [norm] = nn.makeWithState(nn.BatchNorm)(3, "b", { mode: "ema" });
+        norm.call(x, { state: 3 as Any });
+      },
+      vn.ArgumentError,
+      ["nn.BatchNorm: needs the model's state", "got number 3"],
+    ],
+    [
+      "batch norm of no size",
+      () => new nn.BatchNorm({} as Any, "b", { mode: "ema" }),
+      vn.ArgumentError,
+      ["nn.BatchNorm: inputSize must be a non-negative integer; got an object of class Object"],
+    ],
+    [
+      "batch norm over no axis",
+      () => new nn.BatchNorm(3, undefined as Any, { mode: "ema" }),
+      vn.ArgumentError,
+      ["nn.BatchNorm: axisName must be the axisName of a filterVmap", "got undefined"],
+    ],
+    [
+      "an LSTM's hidden state",
+      () => new nn.LSTMCell(3, 2, { key }).call(x, s as Any),
+      vn
+        .ArgumentError,
+      ["nn.LSTMCell: hidden must be a pair [hidden, memory]; got an array f32[]"],
+    ],
+    ["dropout by no probability", () => new nn.Dropout({ p: 2 }), vn.ArgumentError, [
+      "nn.Dropout: p must be a probability, from 0 to 1; got number 2",
+    ]],
+    ["dropout by no key", () => new nn.Dropout().call(x, { key: 3 as Any }), vn.ArgumentError, [
+      "nn.Dropout: needs a key",
+      "got number 3",
+    ]],
+    [
+      "an embedding of a float",
+      () => new nn.Embedding({ numEmbeddings: 3, embeddingSize: 2, key }).call(s),
+      vn.DTypeError,
+      ["nn.Embedding: expected an integer; got f32[]"],
+    ],
+    ["a layer that is none", () => new nn.Sequential([3 as Any]), vn.ArgumentError, [
+      "nn.Sequential: layers[0]: expected a function",
+      "number 3",
+    ]],
+    ["a function that is none", () => new nn.Lambda(3 as Any), vn.ArgumentError, [
+      "nn.Lambda: fn: expected a function",
+    ]],
+    [
+      "an activation that is none",
+      () => new nn.MLP(2, 2, 2, 1, { key, activation: 3 as Any }),
+      vn.ArgumentError,
+      ["nn.MLP: activation: expected a function"],
+    ],
+    ["a flag that is none", () => nn.inferenceMode(new nn.Dropout(), 3 as Any), vn.ArgumentError, [
+      "nn.inferenceMode: value must be true or false; got number 3",
+    ]],
+  ],
+});
+
+Deno.test("a file that is not there is an error of the library, with the system's as its cause", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/none`;
+    const reading = await assertRejects(
+      () => vn.treeDeserialiseLeaves(path, [x]),
+      vn.SerialisationError,
+      `treeDeserialiseLeaves: reading ${path}.eqx failed`,
+    );
+    assertEquals((reading.cause as { code?: string }).code, "ENOENT");
+    await assertRejects(
+      () => vn.treeSerialiseLeaves(`${folder}/no/where`, [x]),
+      vn.SerialisationError,
+      `treeSerialiseLeaves: writing ${folder}/no/where.eqx failed`,
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
