@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { RuntimeCheckError } from "../errors.ts";
+import { RuntimeCheckError, warn } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import { dtypeInfo, isInexact } from "../core/dtype.ts";
@@ -25,8 +25,8 @@ import { isPresent } from "./common.ts";
 export interface ErrorIfParams {
   /** What may be wrong; an index, which is an operand, tells which. */
   readonly messages: readonly string[];
-  /** Whether to throw, or to go on with NaN (the largest integer, true) in place of the operands. */
-  readonly onError: "raise" | "nan";
+  /** Whether to throw, or to go on with NaN (the largest integer, true) in place of the operands; after a stop in a debugger, perhaps. */
+  readonly onError: "raise" | "nan" | "breakpoint";
 }
 
 /** Where checks were traced, by their lists of messages: not among the parameters, because equal checks are equal wherever they stand. */
@@ -46,10 +46,17 @@ export function messageAt(messages: readonly string[], index: number): string {
     }`;
 }
 
-/** Throws what a predicate that is true in some place means. */
-function raise(pred: NDArray, index: NDArray, messages: readonly string[]): never {
+/** Says what is wrong, and stops in the debugger that is attached. Without one the program goes on. */
+export function stopAt(message: string): void {
+  warn(`a runtime check failed: ${message}`);
+  // deno-lint-ignore no-debugger -- this is what the caller asked for
+  debugger;
+}
+
+/** What a predicate that is true in some place means, in words. */
+function failure(pred: NDArray, index: NDArray, messages: readonly string[]): string {
   const { shape } = pred;
-  if (shape.length === 0) throw checkError(messageAt(messages, index.item()), messages);
+  if (shape.length === 0) return messageAt(messages, index.item());
   const flags = pred.dataSync();
   const which = index.dataSync();
   const lines: string[] = [];
@@ -65,7 +72,14 @@ function raise(pred: NDArray, index: NDArray, messages: readonly string[]): neve
       `Batch index (${place.join(", ")}${place.length === 1 ? "," : ""}) had error:\n${message}`,
     );
   }
-  throw checkError(lines.join("\n"), messages);
+  return lines.join("\n");
+}
+
+/** Throws or stops, as is asked for, where a predicate is true. */
+function fail(pred: NDArray, index: NDArray, { messages, onError }: ErrorIfParams): void {
+  const message = failure(pred, index, messages);
+  if (onError === "raise") throw checkError(message, messages);
+  stopAt(message);
 }
 
 /** Whether a predicate over a batch is true anywhere, 0-d. */
@@ -93,12 +107,15 @@ function poisoned(xs: readonly NDArray[], pred: NDArray): NDArray[] {
   return xs.map((x) => select(broadcastInDim(wrong, x.shape, []), nanLike(x), x));
 }
 
-/** `error_callback`: calls the host to throw, if its first operand is true. */
-const errorCallbackP: Primitive<{ readonly messages: readonly string[] }> = {
+/** `error_callback`: calls the host to throw, or to stop, if its first operand is true. */
+const errorCallbackP: Primitive<ErrorIfParams> = {
   name: "error_callback",
   abstractEval: () => [],
-  lower: (reads, ins, outs, { messages }) => {
-    const errorIf: HostFunction = ([, pred, index]) => raise(pred, index, messages);
+  lower: (reads, ins, outs, params) => {
+    const errorIf: HostFunction = ([, pred, index]) => {
+      fail(pred, index, params);
+      return [];
+    };
     return callLowering("error_callback", reads.length, ins, outs, errorIf, true);
   },
   effect: true,
@@ -106,15 +123,15 @@ const errorCallbackP: Primitive<{ readonly messages: readonly string[] }> = {
 
 /** What a check is once it is known that its results are used. */
 function effectOf(
-  { messages, onError }: ErrorIfParams,
+  params: ErrorIfParams,
   avals: readonly ShapedArray[],
 ): ClosedJaxpr {
   return stage((inputs) => {
     const xs = inputs.slice(0, -2);
     const [pred, index] = inputs.slice(-2);
-    if (onError === "nan") return poisoned(xs, pred);
-    bind(errorCallbackP, [anyOf(pred), pred, index], { messages });
-    return xs;
+    const { onError } = params;
+    if (onError !== "nan") bind(errorCallbackP, [anyOf(pred), pred, index], params);
+    return onError === "raise" ? xs : poisoned(xs, pred);
   }, avals);
 }
 
@@ -125,12 +142,12 @@ function effectOf(
 export const errorIfP: Primitive<ErrorIfParams> = {
   name: "error_if",
   abstractEval: (ins) => ins.slice(0, -2),
-  evaluate: (operands, { messages, onError }) => {
+  evaluate: (operands, params) => {
+    const { onError } = params;
     const xs = operands.slice(0, -2);
     const [pred, index] = operands.slice(-2);
-    if (onError === "nan") return poisoned(xs, pred);
-    if (anyOf(pred).item() !== 0) raise(pred, index, messages);
-    return xs;
+    if (onError !== "nan" && anyOf(pred).item() !== 0) fail(pred, index, params);
+    return onError === "raise" ? xs : poisoned(xs, pred);
   },
   jvp: (primals, tangents, params) => {
     return [bind(errorIfP, primals, params), tangents.slice(0, -2)];

@@ -11,7 +11,7 @@ import type { Atom, Jaxpr, JaxprEqn, JaxprVar } from "../core/jaxpr.ts";
 import { callPath } from "../filter/jit_entry.ts";
 import { isArrayLeaf, toNDArray } from "../filter/leaves.ts";
 import { ShapeDtypeStruct } from "../filter/struct.ts";
-import { invoke } from "../filter/wrapper.ts";
+import { checkCallable, invoke } from "../filter/wrapper.ts";
 import { linearizeFlat } from "../transform/linearize.ts";
 import { stage } from "../transform/stage.ts";
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
@@ -44,6 +44,7 @@ export interface SavedResidual {
  * ```
  */
 export function savedResiduals(fun: unknown, ...args: unknown[]): readonly SavedResidual[] {
+  checkCallable(fun, "debug.savedResiduals");
   const [leaves, treedef] = flatten([fun, args]);
   const avals: ShapedArray[] = [];
   const places: number[] = [];

@@ -15,7 +15,8 @@ import { filterCustomVjp } from "./custom_vjp.ts";
 import { isArrayLeaf, isInexactLeaf, toNDArray } from "./leaves.ts";
 import { ShapeDtypeStruct } from "./struct.ts";
 import type { AnyTree } from "./types.ts";
-import { checkCallable, checkOptions } from "./wrapper.ts";
+import { checkCallable, checkOptions, invoke } from "./wrapper.ts";
+import { checkRule, ruledName } from "./rules.ts";
 
 /** Options of {@linkcode customJvp} and {@linkcode customVjp}. */
 export interface CustomRuleOptions {
@@ -133,13 +134,14 @@ export function customJvp<A extends unknown[], R>(
   const places = new Places(options, "customJvp");
   const inner = filterCustomJvp(
     Object.defineProperty(
-      (diff: unknown[], nondiff: unknown[]) => fun(...places.join(diff, nondiff) as A),
+      (diff: unknown[], nondiff: unknown[]) => invoke(fun, places.join(diff, nondiff)) as R,
       "name",
-      { value: fun.name },
+      { value: ruledName(fun) },
     ),
   );
   const call = (...args: unknown[]): unknown => inner(...places.split(args));
   const defjvp: CustomJvpFunction<A, R>["defjvp"] = (rule) => {
+    checkRule(rule, `customJvp(${ruledName(fun)}).defjvp`);
     inner.defJvp(([diff, nondiff], [tangents]) =>
       rule(...nondiff as AnyTree[], diff, filled(tangents, diff) as AnyTree)
     );
@@ -148,6 +150,9 @@ export function customJvp<A extends unknown[], R>(
     if (!places.isEmpty) {
       throw new ArgumentError("customJvp: defjvps takes no nondiffArgnums; use defjvp");
     }
+    rules.forEach((rule) =>
+      rule === null || checkRule(rule, `customJvp(${ruledName(fun)}).defjvps`)
+    );
     inner.defJvp(([diff], [tangents]) => {
       const out = call(...diff as unknown[]) as NDArray;
       const terms = rules.flatMap((rule, i) => {
@@ -157,7 +162,7 @@ export function customJvp<A extends unknown[], R>(
       return [out, terms.length === 0 ? null : terms.reduce((sum, term) => sum.add(term))];
     });
   };
-  Object.defineProperty(call, "name", { value: fun.name });
+  Object.defineProperty(call, "name", { value: ruledName(fun) });
   return Object.assign(call, { defjvp, defjvps }) as CustomJvpFunction<A, R>;
 }
 
@@ -184,18 +189,20 @@ export function customVjp<A extends unknown[], R>(
   const places = new Places(options, "customVjp");
   const inner = filterCustomVjp(
     Object.defineProperty(
-      (diff: unknown[], nondiff: unknown[]) => fun(...places.join(diff, nondiff) as A),
+      (diff: unknown[], nondiff: unknown[]) => invoke(fun, places.join(diff, nondiff)) as R,
       "name",
-      { value: fun.name },
+      { value: ruledName(fun) },
     ),
   );
   const call = (...args: unknown[]): unknown => inner(...places.split(args));
   const defvjp: CustomVjpFunction<A, R>["defvjp"] = (fwd, bwd) => {
+    checkRule(fwd, `customVjp(${ruledName(fun)}).defvjp: fwd`);
+    checkRule(bwd, `customVjp(${ruledName(fun)}).defvjp: bwd`);
     inner.defFwd((_perturbed, diff, nondiff) => {
       const result = fwd(...places.join(diff as unknown[], nondiff as unknown[]) as AnyTree[]);
       if (!Array.isArray(result) || result.length !== 2) {
         throw new ArgumentError(
-          `customVjp(${fun.name}).defvjp: fwd must return a pair [out, residuals]`,
+          `customVjp(${ruledName(fun)}).defvjp: fwd must return a pair [out, residuals]`,
         );
       }
       const [out, residuals] = result;
@@ -215,7 +222,9 @@ export function customVjp<A extends unknown[], R>(
       const count = (diff as unknown[]).length;
       if (!Array.isArray(given) || given.length !== count) {
         throw new ArgumentError(
-          `customVjp(${fun.name}).defvjp: bwd must return a list of ${count} gradients, one for each differentiated argument; got ${
+          `customVjp(${
+            ruledName(fun)
+          }).defvjp: bwd must return a list of ${count} gradients, one for each differentiated argument; got ${
             Array.isArray(given) ? `${given.length}` : String(given)
           }`,
         );
@@ -223,6 +232,6 @@ export function customVjp<A extends unknown[], R>(
       return given.map((g, i) => g ?? map(() => null, (diff as unknown[])[i]));
     });
   };
-  Object.defineProperty(call, "name", { value: fun.name });
+  Object.defineProperty(call, "name", { value: ruledName(fun) });
   return Object.assign(call, { defvjp }) as CustomVjpFunction<A, R>;
 }

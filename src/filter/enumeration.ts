@@ -12,6 +12,7 @@ import { eq, ne, select } from "../ops/logic.ts";
 import { pformatKey } from "../tree/brands.ts";
 import { registerPytreeNode } from "../tree/registry.ts";
 import { branchedErrorIf } from "./error_if.ts";
+import { describeValue } from "./leaves.ts";
 
 /** Computes while tracing what is known while tracing. */
 function known(operands: readonly unknown[], fn: () => NDArray): NDArray {
@@ -180,6 +181,13 @@ export class Enumeration<K extends string = string> {
     title: string,
     entries: Readonly<Record<K, string>>,
   ): EnumerationOf<K> {
+    if (typeof entries !== "object" || entries === null) {
+      throw new ArgumentError(
+        `Enumeration.define: entries must be an object of messages by name; got ${
+          describeValue(entries)
+        }`,
+      );
+    }
     return new Enumeration(title, entries, null) as unknown as EnumerationOf<K>;
   }
 

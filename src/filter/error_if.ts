@@ -8,22 +8,29 @@ import { NDArray } from "../core/array.ts";
 import { formatAval } from "../core/aval.ts";
 import { isInteger } from "../core/dtype.ts";
 import { isEager, Tracer } from "../core/trace.ts";
-import { checkError, errorIf as bindErrorIf, messageAt, nanLike } from "../control/error_if.ts";
+import {
+  checkError,
+  errorIf as bindErrorIf,
+  messageAt,
+  nanLike,
+  stopAt,
+} from "../control/error_if.ts";
 import { literal } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { reduceOr } from "../ops/reduce.ts";
 import { flatten, unflatten } from "../tree/flatten.ts";
 import { isArrayLeaf, toNDArray } from "./leaves.ts";
 
-/** What a check does that fails: throw, go on with NaN, or nothing, since it is left out. */
-export type OnError = "raise" | "nan" | "off";
+/** What a check does that fails: throw, go on with NaN, stop in a debugger and then go on with NaN, or nothing, since it is left out. */
+export type OnError = "raise" | "nan" | "breakpoint" | "off";
 
-const modes: readonly OnError[] = ["raise", "nan", "off"];
+const modes: readonly OnError[] = ["raise", "nan", "breakpoint", "off"];
 
 /** Options of {@linkcode errorIf} and {@linkcode branchedErrorIf}. */
 export interface ErrorIfOptions {
   /**
-   * `"raise"`: a `RuntimeCheckError`. `"nan"`: floating arrays of the result become NaN, integers the largest of their dtype, bools true. `"off"`: no check. What
+   * `"raise"`: a `RuntimeCheckError`. `"nan"`: floating arrays of the result become NaN, integers the largest of their dtype, bools true. `"breakpoint"`: warns with the message, stops in the debugger
+   * that is attached, if there is one, and goes on as `"nan"`. `"off"`: no check. What
    * {@linkcode setOnError} says unless given.
    */
   readonly onError?: OnError;
@@ -143,7 +150,8 @@ function check<T>(
   if (pred === true && !(which instanceof Tracer)) {
     const message = messageAt(messages, which.item());
     if (mode === "raise") throw checkError(message, messages);
-    if (predicate === true || !isEager()) {
+    if (mode === "breakpoint") stopAt(message);
+    else if (predicate === true || !isEager()) {
       warn(
         `${where}: the check fails whatever the arguments are, and its result is NaN: ${message}`,
       );

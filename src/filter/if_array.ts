@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { isArrayLeaf } from "./leaves.ts";
+import { describeValue, isArrayLeaf } from "./leaves.ts";
+import { ArgumentError } from "../errors.ts";
 
 const made: Map<number, (leaf: unknown) => number | null> = new Map();
 
@@ -21,6 +22,9 @@ const made: Map<number, (leaf: unknown) => number | null> = new Map();
  * ```
  */
 export function ifArray(axis: number): (leaf: unknown) => number | null {
+  if (!Number.isInteger(axis)) {
+    throw new ArgumentError(`ifArray: axis must be an integer; got ${describeValue(axis)}`);
+  }
   let fn = made.get(axis);
   if (fn === undefined) {
     fn = (leaf) => isArrayLeaf(leaf) ? axis : null;

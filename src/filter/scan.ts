@@ -22,6 +22,7 @@ import {
 } from "./loop_carry.ts";
 import { settleWeakTypes, takeArrays, type Template } from "./loop_trees.ts";
 import { checkOptions } from "./wrapper.ts";
+import { callableOf } from "../tree/callable.ts";
 
 /** Options of {@linkcode filterScan}. */
 export interface FilterScanOptions<C = unknown> {
@@ -155,7 +156,12 @@ export function filterScan<C, X, Y>(
   const [arrays, xsTemplate] = takeArrays(xs, `${caller}: xs`);
   const length = lengthOf(arrays, xsTemplate, options.length ?? null);
   const slices = avalsOf(arrays).map((a) => shapedArray(a.shape.slice(1), a.dtype, a.weakType));
-  const [{ closed, ys }, started] = traceBody(f as never, carry, xsTemplate, slices);
+  const [{ closed, ys }, started] = traceBody(
+    callableOf(f, `${caller}: f`) as never,
+    carry,
+    xsTemplate,
+    slices,
+  );
   const numCarry = started.length;
   let results: readonly NDArray[];
   if (kind === "lax" || length === 0) {

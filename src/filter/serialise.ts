@@ -31,6 +31,7 @@ import {
 import { isTypedArray } from "./leaves.ts";
 import { npyHeader, readNpyHeader } from "./npy.ts";
 import { ShapeDtypeStruct, type Structs } from "./struct.ts";
+import { checkOptions } from "./wrapper.ts";
 
 /** Saves one leaf, or does nothing. */
 // deno-lint-ignore no-explicit-any -- it takes whatever leaves the tree has
@@ -245,6 +246,7 @@ export async function treeSerialiseLeaves(
   options: SerialiseOptions = {},
 ): Promise<void> {
   const caller = "treeSerialiseLeaves";
+  checkOptions("treeSerialiseLeaves", options, ["filterSpec", "isLeaf"]);
   const { filterSpec = defaultSerialiseFilterSpec, isLeaf } = options;
   const [placed] = place<SerialiseSpec>(pytree, filterSpec, { isLeaf }, caller, "pytree");
   await writeBytes(target, caller, async (sink) => {
@@ -299,6 +301,7 @@ export async function treeDeserialiseLeaves(
   options: DeserialiseOptions = {},
 ): Promise<unknown> {
   const caller = "treeDeserialiseLeaves";
+  checkOptions("treeDeserialiseLeaves", options, ["filterSpec", "isLeaf"]);
   const { filterSpec = defaultDeserialiseFilterSpec, isLeaf } = options;
   const [placed, rebuild] = place<DeserialiseSpec>(like, filterSpec, { isLeaf }, caller, "like");
   const reader = await openBytes(source, caller);

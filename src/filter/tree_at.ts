@@ -8,6 +8,7 @@ import { flatten, flattenOneLevel, type IsLeafOption, unflatten } from "../tree/
 import { isKwargs } from "../tree/kwargs.ts";
 import { map } from "../tree/map.ts";
 import { describeNode } from "../tree/mismatch.ts";
+import { describeValue } from "./leaves.ts";
 
 /** Options of {@linkcode treeAt}. */
 export interface TreeAtOptions extends IsLeafOption {
@@ -79,6 +80,13 @@ export function treeAt<T>(
   options?: TreeAtOptions,
 ): T;
 export function treeAt<T>(where: (tree: T) => unknown, pytree: T, ...rest: unknown[]): T {
+  if (typeof where !== "function") {
+    throw new ArgumentError(
+      `treeAt: where must be a function of the tree that picks nodes of it; got ${
+        describeValue(where)
+      }`,
+    );
+  }
   const { replace, replaceFn, isLeaf } = readArguments(rest);
   const options: IsLeafOption = isLeaf === undefined ? {} : { isLeaf };
   const picked = where(pytree);

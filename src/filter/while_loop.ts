@@ -31,6 +31,7 @@ import {
 } from "./loop_carry.ts";
 import { settleWeakTypes } from "./loop_trees.ts";
 import { checkOptions } from "./wrapper.ts";
+import { callableOf } from "../tree/callable.ts";
 
 /** Options of {@linkcode filterWhileLoop}. */
 export interface WhileLoopOptions<C = unknown> {
@@ -215,9 +216,11 @@ export function filterWhileLoop<C>(
     }
     if (checkpoints !== null) checkCount("checkpoints", checkpoints, 1);
   }
+  const goesOn = callableOf(cond, `${caller}: cond`);
+  const step = callableOf(body, `${caller}: body`);
   const carry = readCarry(init, buffers, caller);
   if (maxSteps === 0) return carry.template.fill(carry.arrays);
-  const loop = traceLoop(cond as never, body as never, carry);
+  const loop = traceLoop(goesOn as never, step as never, carry);
   const run = () => {
     switch (kind) {
       case "lax":

@@ -259,6 +259,31 @@ Deno.test("onError nan with a predicate that is known warns and gives NaN", () =
   assert(warnings[0].includes("so it is"));
 });
 
+Deno.test("onError breakpoint tells what failed, stops where a debugger is, and goes on with NaN", () => {
+  const warnings: string[] = [];
+  const before = vn.setWarningHandler((text) => warnings.push(text));
+  const f = (x: vn.NDArray) =>
+    vn.errorIf(x, x.less(0), "must not be negative", { onError: "breakpoint" }).mul(2);
+  try {
+    for (const run of [f, vn.filterJit(f)]) {
+      warnings.length = 0;
+      assertEquals([run(np.array(1)).item(), run(np.array(-1)).item()], [2, NaN]);
+      assertEquals(warnings, ["a runtime check failed: must not be negative"]);
+    }
+    warnings.length = 0;
+    const mapped = vn.filterJit(vn.filterVmap(f))(np.array([1, -1]));
+    assert(Number.isNaN(mapped.get(1).item()));
+    assertEquals(warnings, [
+      "a runtime check failed: Batch index (1,) had error:\nmust not be negative",
+    ]);
+    warnings.length = 0;
+    vn.filterGrad((x: vn.NDArray) => f(x))(np.array(1));
+    assertEquals(warnings, []);
+  } finally {
+    vn.setWarningHandler(before);
+  }
+});
+
 Deno.test("onError off, and the default that can be set", () => {
   const f = (x: vn.NDArray) => vn.errorIf(x, x.less(0), "no", { onError: "off" });
   assertEquals(vn.filterJit(f)(np.array(-1)).item(), -1);

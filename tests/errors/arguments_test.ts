@@ -90,6 +90,23 @@ errorTests({
       vn.DifferentiationError,
       ["filterCustomVjp(function): only the first argument", "args[1]", "one tree"],
     ],
+    ["customJvp's rule", () => t.customJvp((x: Any) => x).defjvp(3), vn.ArgumentError, [
+      "customJvp(function).defjvp: the rule must be a function; got number 3",
+    ]],
+    [
+      "one of customJvp's rules",
+      () => t.customJvp((x: Any) => x).defjvps(null, 3),
+      vn
+        .ArgumentError,
+      ["customJvp(function).defjvps: the rule must be a function; got number 3"],
+    ],
+    [
+      "customVjp's rule",
+      () => t.customVjp((x: Any) => x).defvjp((x: Any) => [x, x]),
+      vn
+        .ArgumentError,
+      ["customVjp(function).defvjp: bwd: the rule must be a function; got undef"],
+    ],
     ["rules of what cannot be called", () => t.filterCustomVjp({}), vn.ArgumentError, [
       "filterCustomVjp: expected a function, or a Module",
     ]],
@@ -136,6 +153,33 @@ errorTests({
       vn.ArgumentError,
       ["lax.scan: every leaf must be an array", "init.activation is function relu. ", "filterScan"],
     ],
+    ["a scan of what cannot be called", () => t.filterScan(3, s, x), vn.ArgumentError, [
+      "filterScan: f: expected a function",
+      "number 3",
+    ]],
+    [
+      "a condition that is none",
+      () => t.filterWhileLoop(3, (c: Any) => c, s),
+      vn.ArgumentError,
+      ["filterWhileLoop: cond: expected a function"],
+    ],
+    [
+      "a body that is none",
+      () => t.filterWhileLoop((c: Any) => c.less(3), 3, s),
+      vn.ArgumentError,
+      ["filterWhileLoop: body: expected a function"],
+    ],
+    ["where that is none", () => t.treeAt(3, [s], s), vn.ArgumentError, [
+      "treeAt: where must be a function of the tree",
+      "number 3",
+    ]],
+    ["an axis that is none", () => t.ifArray("s"), vn.ArgumentError, [
+      "ifArray: axis must be an integer",
+      'string "s"',
+    ]],
+    ["messages that are none", () => t.Enumeration.define("E"), vn.ArgumentError, [
+      "Enumeration.define: entries must be an object of messages by name; got undefined",
+    ]],
     ["an unknown option", () => t.treePformat(s, { widht: 5 }), vn.ArgumentError, [
       "treePformat: unknown option widht; it takes width",
     ]],
@@ -218,6 +262,9 @@ errorTests({
       vn.ArgumentError,
       ["nn.MLP: activation: expected a function"],
     ],
+    ["weight norm of no layer", () => new (nn.WeightNorm as Any)(), vn.ArgumentError, [
+      "nn.WeightNorm: weightName must name an array of the layer; undefined has no array",
+    ]],
     ["a flag that is none", () => nn.inferenceMode(new nn.Dropout(), 3 as Any), vn.ArgumentError, [
       "nn.inferenceMode: value must be true or false; got number 3",
     ]],

@@ -14,10 +14,10 @@ export type ParametrisedLayer = Callable<[NDArray, CallOptions], NDArray>;
 
 /** The parameter of a layer by its name. */
 export function parameterOf(layer: object, name: string, where: string): NDArray {
-  const value = (layer as Record<string, unknown>)[name];
+  const value = (layer as Record<string, unknown> | undefined)?.[name];
   if (value instanceof NDArray) return value;
   throw new ArgumentError(
-    `${where}: weightName must name an array of the layer; ${layer.constructor.name} has no array '${name}'`,
+    `${where}: weightName must name an array of the layer; ${layer?.constructor.name} has no array '${name}'`,
   );
 }
 
