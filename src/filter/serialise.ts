@@ -180,7 +180,8 @@ function place<S>(
   const [specs, specDef] = flatten(filterSpec);
   const specPaths = leafPaths(specDef);
   const placed: Placed<S>[] = [];
-  const parts = flattenUpTo(specDef, tree, caller, root).map((subtree, i) => {
+  const rule = `${caller}: filterSpec must be a prefix of the tree`;
+  const parts = flattenUpTo(specDef, tree, rule, root).map((subtree, i) => {
     if (typeof specs[i] !== "function") {
       throw new SerialisationError(
         `${caller}: filterSpec must be a function, or a tree of functions; at ${

@@ -290,3 +290,18 @@ Deno.test("a file that is not there is an error of the library, with the system'
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("a filterSpec that does not fit the tree, and an option that is none, are told so", async () => {
+  const sink = { write: () => {} };
+  const spec = [vn.defaultSerialiseFilterSpec];
+  await assertRejects(
+    () => vn.treeSerialiseLeaves(sink, [x, x], { filterSpec: spec }),
+    vn.TreeError,
+    "treeSerialiseLeaves: filterSpec must be a prefix of the tree: at pytree: expected an array of length 1",
+  );
+  await assertRejects(
+    () => t.treeSerialiseLeaves(sink, x, { fltrSpec: spec }),
+    vn.ArgumentError,
+    "treeSerialiseLeaves: unknown option fltrSpec; it takes filterSpec, isLeaf",
+  );
+});
