@@ -39,13 +39,19 @@ export abstract class Tracer extends NDArray {
     super();
   }
 
-  /** Where the value came from, for messages: an argument's path, or "". */
-  get origin(): string {
-    return "";
+  /** The paths of the arguments that the value depends on, for messages, as far as they are known. */
+  get origins(): readonly string[] {
+    return [];
   }
 
   private concretization(what: string): TracerError {
-    const from = this.origin === "" ? "" : `, which depends on the argument ${this.origin}`;
+    const { origins } = this;
+    const [shown, more] = [origins.slice(0, 4), origins.length > 4 ? ", …" : ""];
+    const from = origins.length === 0
+      ? ""
+      : `, which depends on the argument${origins.length > 1 ? "s" : ""} ${
+        shown.join(", ")
+      }${more}`;
     return new TracerError(
       `${what} a traced array (${
         formatAval(this.aval)

@@ -33,7 +33,7 @@ import {
 } from "./leaves.ts";
 import type { AnyTree } from "./types.ts";
 import { checkRule, pairOf, ruledName } from "./rules.ts";
-import { checkCallable, invoke } from "./wrapper.ts";
+import { checkCallable, invoke, refuseDecoration } from "./wrapper.ts";
 
 /** The rule of a function with a custom jvp: primals and tangents to output and its tangent. */
 export type JvpRuleFunction = (
@@ -179,8 +179,10 @@ export function filterCustomJvp<A extends unknown[], R>(fn: (...args: A) => R): 
 export function filterCustomJvp<A extends unknown[], R>(fn: HasCall<A, R>): CustomJvp<A, R>;
 export function filterCustomJvp<A extends unknown[], R>(
   fn: ((...args: A) => R) | HasCall<A, R>,
+  context?: unknown,
 ): CustomJvp<A, R> {
   checkCallable(fn, "filterCustomJvp");
+  refuseDecoration("filterCustomJvp", context);
   const name = ruledName(fn);
   let rule: JvpRuleFunction | null = null;
   const call = (...args: unknown[]): unknown => {

@@ -32,7 +32,7 @@ import {
 } from "./leaves.ts";
 import type { AnyTree } from "./types.ts";
 import { checkRule, pairOf, ruledName } from "./rules.ts";
-import { checkCallable, invoke } from "./wrapper.ts";
+import { checkCallable, invoke, refuseDecoration } from "./wrapper.ts";
 
 /** The forward rule: `(perturbed, vjpArg, ...args) => [out, residuals]`. */
 export type CustomVjpFwd = (
@@ -177,8 +177,10 @@ export function filterCustomVjp<A extends unknown[], R>(fn: (...args: A) => R): 
 export function filterCustomVjp<A extends unknown[], R>(fn: HasCall<A, R>): CustomVjp<A, R>;
 export function filterCustomVjp<A extends unknown[], R>(
   fn: ((...args: A) => R) | HasCall<A, R>,
+  context?: unknown,
 ): CustomVjp<A, R> {
   checkCallable(fn, "filterCustomVjp");
+  refuseDecoration("filterCustomVjp", context);
   const name = ruledName(fn);
   let fwdRule: CustomVjpFwd | null = null;
   let bwdRule: CustomVjpBwd | null = null;

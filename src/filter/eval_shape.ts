@@ -11,7 +11,7 @@ import type { TreeDef } from "../tree/treedef.ts";
 import { callPath } from "./jit_entry.ts";
 import { isArrayLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import { ShapeDtypeStruct, structOf, type Structs } from "./struct.ts";
-import { checkCallable, invoke, makeWrapper, type Transformation } from "./wrapper.ts";
+import { checkCallable, checkOptions, invoke, transform, type Transformation } from "./wrapper.ts";
 
 /** Whether a leaf has shape and dtype: an array or a struct. */
 function isAbstractable(x: unknown): boolean {
@@ -111,6 +111,14 @@ const makeJaxprT: Transformation = {
   },
 };
 
+/** As below, as a method decorator. */
+export function filterMakeJaxpr(
+  // deno-lint-ignore no-explicit-any -- a decorator takes any method
+  method: any,
+  // deno-lint-ignore no-explicit-any -- see above
+  context: ClassMethodDecoratorContext<any, any>,
+  // deno-lint-ignore no-explicit-any -- see above
+): any;
 /**
  * A function that gives the jaxpr of `fun` at some arguments.
  *
@@ -131,7 +139,13 @@ const makeJaxprT: Transformation = {
  */
 export function filterMakeJaxpr<A extends unknown[], R>(
   fun: ((...args: A) => R) | { call(...args: A): R },
-): (...args: { [K in keyof A]: A[K] | ShapeDtypeStruct }) => [ClosedJaxpr, Structs<R>, unknown] {
+): (...args: { [K in keyof A]: A[K] | ShapeDtypeStruct }) => [ClosedJaxpr, Structs<R>, unknown];
+export function filterMakeJaxpr(fun: unknown, context?: unknown): unknown {
   checkCallable(fun, "filterMakeJaxpr");
-  return makeWrapper(makeJaxprT, fun, []) as never;
+  return transform(makeJaxprT, noOptions, fun, context);
+}
+
+function noOptions(options: object): readonly unknown[] {
+  checkOptions("filterMakeJaxpr", options, []);
+  return [];
 }

@@ -22,13 +22,7 @@ import { keystr } from "../tree/path.ts";
 import { checkInputs, checkOutput, type HolomorphicOptions } from "./holomorphic.ts";
 import { describeValue, isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import type { AnyTree } from "./types.ts";
-import {
-  checkCallable,
-  checkOptions,
-  invoke,
-  makeWrapper,
-  type Transformation,
-} from "./wrapper.ts";
+import { checkCallable, checkOptions, invoke, transform, type Transformation } from "./wrapper.ts";
 
 /** Options of the jacobians. */
 export interface FilterJacobianOptions extends HolomorphicOptions {
@@ -156,14 +150,18 @@ const hessianInnerT = jacobianT("filterHessian", "reverse");
 function makeJacobian(
   transformation: Transformation,
   fun: unknown,
-  options: FilterJacobianOptions | boolean,
-): (...args: unknown[]) => unknown {
+  options: FilterJacobianOptions | boolean | ClassMethodDecoratorContext,
+): unknown {
   checkCallable(fun, transformation.name);
-  return makeWrapper(transformation, fun, readOptions(transformation.name, options));
+  return transform(
+    transformation,
+    (own) => readOptions(transformation.name, own),
+    fun,
+    typeof options === "boolean" ? { hasAux: options } : options,
+  );
 }
 
-function readOptions(name: string, options: FilterJacobianOptions | boolean): boolean[] {
-  if (typeof options === "boolean") return [options, false];
+function readOptions(name: string, options: FilterJacobianOptions): boolean[] {
   checkOptions(name, options, ["hasAux", "holomorphic"]);
   return [options.hasAux ?? false, options.holomorphic ?? false];
 }
@@ -196,9 +194,20 @@ export type Differentiable<A extends unknown[]> = ((...args: A) => unknown) | {
  */
 export function filterJacfwd<A extends unknown[]>(
   fun: Differentiable<A>,
-  options: FilterJacobianOptions | boolean = {},
-): (...args: A) => Jacobian {
-  return makeJacobian(jacfwdT, fun, options) as (...args: A) => Jacobian;
+  options?: FilterJacobianOptions | boolean,
+): (...args: A) => Jacobian;
+/** As above, as a method decorator: the instance is differentiated. */
+export function filterJacfwd(
+  // deno-lint-ignore no-explicit-any -- a decorator takes any method
+  method: any,
+  context: ClassMethodDecoratorContext,
+  // deno-lint-ignore no-explicit-any -- see above
+): any;
+export function filterJacfwd(
+  fun: unknown,
+  options: FilterJacobianOptions | boolean | ClassMethodDecoratorContext = {},
+): unknown {
+  return makeJacobian(jacfwdT, fun, options);
 }
 
 /**
@@ -214,9 +223,20 @@ export function filterJacfwd<A extends unknown[]>(
  */
 export function filterJacrev<A extends unknown[]>(
   fun: Differentiable<A>,
-  options: FilterJacobianOptions | boolean = {},
-): (...args: A) => Jacobian {
-  return makeJacobian(jacrevT, fun, options) as (...args: A) => Jacobian;
+  options?: FilterJacobianOptions | boolean,
+): (...args: A) => Jacobian;
+/** As above, as a method decorator: the instance is differentiated. */
+export function filterJacrev(
+  // deno-lint-ignore no-explicit-any -- a decorator takes any method
+  method: any,
+  context: ClassMethodDecoratorContext,
+  // deno-lint-ignore no-explicit-any -- see above
+): any;
+export function filterJacrev(
+  fun: unknown,
+  options: FilterJacobianOptions | boolean | ClassMethodDecoratorContext = {},
+): unknown {
+  return makeJacobian(jacrevT, fun, options);
 }
 
 /**
@@ -232,8 +252,19 @@ export function filterJacrev<A extends unknown[]>(
  */
 export function filterHessian<A extends unknown[]>(
   fun: Differentiable<A>,
-  options: FilterJacobianOptions | boolean = {},
-): (...args: A) => Jacobian {
+  options?: FilterJacobianOptions | boolean,
+): (...args: A) => Jacobian;
+/** As above, as a method decorator: the instance is differentiated. */
+export function filterHessian(
+  // deno-lint-ignore no-explicit-any -- a decorator takes any method
+  method: any,
+  context: ClassMethodDecoratorContext,
+  // deno-lint-ignore no-explicit-any -- see above
+): any;
+export function filterHessian(
+  fun: unknown,
+  options: FilterJacobianOptions | boolean | ClassMethodDecoratorContext = {},
+): unknown {
   const inner = makeJacobian(hessianInnerT, fun, options);
-  return makeJacobian(hessianOuterT, inner, options) as (...args: A) => Jacobian;
+  return makeJacobian(hessianOuterT, inner, options);
 }

@@ -94,7 +94,8 @@ const jitT: Transformation = {
 };
 
 function compilationOf(name: string, [donate, on]: readonly unknown[]): Compilation {
-  const label = `filterJit(${name})`;
+  // A function without a name of its own has the transformation's.
+  const label = name === jitT.name ? name : `${jitT.name}(${name})`;
   return { name, label, donate: donate as Donate, on: on as Sharding | null };
 }
 

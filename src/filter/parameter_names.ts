@@ -4,16 +4,18 @@
  * @module
  */
 import { ArgumentError } from "../errors.ts";
-import { wrapped } from "./wrapper.ts";
+import { methodOf, wrapped } from "./wrapper.ts";
 
 /**
- * Names of the parameters, in order; `""` for one that is a pattern.
+ * Names of the parameters, in order; `""` for one that is a pattern. A decorated method's first is its instance, `"self"`.
  *
  * @throws {ArgumentError} Where the source does not show them (built-in functions).
  */
 export function parameterNames(fun: unknown, caller: string): string[] {
   let f = fun;
   for (let inner = wrapped(f); inner !== undefined; inner = wrapped(f)) f = inner;
+  const method = methodOf(f);
+  if (method !== undefined) return ["self", ...parameterNames(method, caller)];
   if (typeof f !== "function") f = (f as { call: unknown }).call;
   const source = Function.prototype.toString.call(f);
   const list = parameterList(source);

@@ -8,10 +8,9 @@ import type { NDArray } from "../core/array.ts";
 import { formatAval, type ShapedArray } from "../core/aval.ts";
 import { isInexact } from "../core/dtype.ts";
 import type { Jaxpr } from "../core/jaxpr.ts";
-import { type Tangent, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { literal } from "../ops/common.ts";
 import { instantiate } from "../ops/shape.ts";
-import { backwardPass, linearizeFlat } from "../transform/linearize.ts";
+import { linearizeFlat, pullBack } from "../transform/linearize.ts";
 import { flatten, isNull, leafPaths, unflatten } from "../tree/flatten.ts";
 import { splitKwargs, takeOptions } from "../tree/kwargs.ts";
 import { describeDifference } from "../tree/mismatch.ts";
@@ -89,12 +88,9 @@ const pullbackT: Transformation = {
       throw new ArgumentError(`filterVjp: vjpFn takes one cotangent; got ${args.length} arguments`);
     }
     const cts = readCotangents(info, args[0]).filter((_, i) => info.nonzeroOuts[i]);
-    const inputs = info.inAvals.map((aval) => new UndefinedPrimal(aval));
-    const results = backwardPass(info.linear, residuals as NDArray[], inputs, cts) as Tangent[];
+    const results = pullBack(info.linear, residuals as NDArray[], info.inAvals, cts);
     const leaves: unknown[] = Array(info.inDef.numLeaves).fill(null);
-    info.inPlaces.forEach((place, k) =>
-      leaves[place] = instantiate(results[k] ?? new Zero(info.inAvals[k]))
-    );
+    info.inPlaces.forEach((place, k) => leaves[place] = instantiate(results[k]));
     return unflatten(info.inDef, leaves);
   },
 };

@@ -111,9 +111,25 @@ export function wrapperOf(fun: unknown): object | undefined {
   return (states.has(fun) ? fun : standIns.get(fun)) as object | undefined;
 }
 
-/** Whether `x` is the context that a method decorator is called with. */
-function isMethodContext(x: unknown): x is ClassMethodDecoratorContext {
-  return typeof x === "object" && x !== null && (x as { kind?: unknown }).kind === "method";
+/** The context of a decorator, which goes on methods only; `null` where `x` is none. */
+function methodContext(name: string, x: unknown): ClassMethodDecoratorContext | null {
+  const { kind, addInitializer } = Object(x) as Partial<DecoratorContext>;
+  if (typeof kind !== "string" || typeof addInitializer !== "function") return null;
+  if (kind === "method") return x as ClassMethodDecoratorContext;
+  throw new ArgumentError(
+    `${name}: decorates methods; got a ${kind}. Call it instead: ${name}(${
+      kind === "class" ? "TheClass" : "theFunction"
+    })`,
+  );
+}
+
+/** Refuses to decorate, for transformations that give no function of an instance. */
+export function refuseDecoration(name: string, context: unknown): void {
+  if (methodContext(name, context) === null) return;
+  throw new ArgumentError(
+    `${name}: cannot decorate a method: what it gives is not called on an instance. Give it a function of the instance, and call ` +
+      "that in the method",
+  );
 }
 
 /**
@@ -127,7 +143,8 @@ export function transform(
   second: unknown,
 ): unknown {
   const { name } = transformation;
-  if (isMethodContext(second)) return decorateMethod(transformation, readOptions({}), first);
+  const context = methodContext(name, second);
+  if (context !== null) return decorateMethod(transformation, readOptions({}), first, context);
   if (isCallable(first)) {
     return makeWrapper(transformation, first, readOptions(optionsObject(name, second)));
   }
@@ -137,8 +154,9 @@ export function transform(
     );
   }
   const options = readOptions(optionsObject(name, first));
-  return (fun: unknown, context?: unknown) => {
-    if (isMethodContext(context)) return decorateMethod(transformation, options, fun);
+  return (fun: unknown, second?: unknown) => {
+    const context = methodContext(name, second);
+    if (context !== null) return decorateMethod(transformation, options, fun, context);
     if (!isCallable(fun)) {
       throw new ArgumentError(
         `${name}: expected a function, or a Module with a call method; got ${String(fun)}`,
@@ -156,20 +174,41 @@ function optionsObject(name: string, options: unknown): object {
   return options;
 }
 
-/** A method whose instance becomes the first argument of the transformed function. */
+const methods: WeakMap<object, unknown> = new WeakMap();
+
+/** The method that a decorated method's function calls with its first argument as `this`; `undefined` for any other function. */
+export function methodOf(fun: unknown): unknown {
+  return typeof fun === "function" ? methods.get(fun) : undefined;
+}
+
+/** A method whose instance becomes the first argument of the transformed function. A static one has no instance: its class is `this` alone. */
 function decorateMethod(
   transformation: Transformation,
   options: readonly unknown[],
   method: unknown,
+  context: ClassMethodDecoratorContext,
 ): unknown {
   const plain = method as (...args: unknown[]) => unknown;
+  const name = { value: plain.name };
+  if (context.static) {
+    let owner: unknown;
+    context.addInitializer(function () {
+      owner = this;
+    });
+    const bound = (...args: unknown[]) => plain.apply(owner, args);
+    return makeWrapper(transformation, Object.defineProperty(bound, "name", name), options);
+  }
   const unbound = (self: unknown, ...args: unknown[]) => plain.apply(self, args);
-  Object.defineProperty(unbound, "name", { value: plain.name });
-  const wrapper = makeWrapper(transformation, unbound, options);
+  methods.set(unbound, plain);
+  const wrapper = makeWrapper(
+    transformation,
+    Object.defineProperty(unbound, "name", name),
+    options,
+  );
   const decorated = function (this: unknown, ...args: unknown[]): unknown {
     return wrapper(this, ...args);
   };
-  return standFor(decorated, wrapper);
+  return standFor(Object.defineProperty(decorated, "name", name), wrapper);
 }
 
 /** Checks that an options object has only known keys. */

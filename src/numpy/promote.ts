@@ -42,8 +42,8 @@ export function isTypedArray(x: unknown): x is TypedArray {
 /** The error for an operand that is no array. */
 function refuse(x: unknown, where: string): ArgumentError {
   const hint = Array.isArray(x) ? "; make an array of the list with numpy.array(...)" : "";
-  const came = x === null
-    ? "null"
+  const came = x === null || x === undefined
+    ? String(x)
     : Array.isArray(x)
     ? "a list"
     : typeof x === "object"

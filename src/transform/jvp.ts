@@ -25,8 +25,8 @@ export class JvpTracer extends Tracer {
   override get aval(): ShapedArray {
     return this.primal.aval;
   }
-  override get origin(): string {
-    return this.primal instanceof Tracer ? this.primal.origin : "";
+  override get origins(): readonly string[] {
+    return this.primal instanceof Tracer ? this.primal.origins : [];
   }
 }
 

@@ -22,6 +22,7 @@ import {
 } from "../core/jaxpr.ts";
 import { type Tangent, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { bind, withTrace } from "../core/trace.ts";
+import { convertElementType } from "../ops/convert.ts";
 import { addTangents } from "../ops/rules.ts";
 import { instantiate } from "../ops/shape.ts";
 import { JvpTrace, maskKey, memoize } from "./jvp.ts";
@@ -75,8 +76,21 @@ export function applyLinear(lin: Linearized, tangents: readonly NDArray[]): NDAr
 /** Applies the transpose of a linearised function: cotangents of its inputs from those of its outputs. */
 export function applyTranspose(lin: Linearized, cotangents: readonly Tangent[]): Tangent[] {
   const cts = cotangents.filter((_, i) => lin.nonzeroOuts[i]);
-  const inputs = lin.linear.inAvals.map((aval) => new UndefinedPrimal(aval));
-  return backwardPass(lin.linear.jaxpr, lin.linear.consts, inputs, cts).map((t) => t!);
+  return pullBack(lin.linear.jaxpr, lin.linear.consts, lin.linear.inAvals, cts);
+}
+
+/** The cotangents of a linear jaxpr's inputs, weakly typed where those are. */
+export function pullBack(
+  linear: Jaxpr,
+  consts: readonly NDArray[],
+  inAvals: readonly ShapedArray[],
+  cotangents: readonly Tangent[],
+): Tangent[] {
+  const inputs = inAvals.map((aval) => new UndefinedPrimal(aval));
+  return backwardPass(linear, consts, inputs, cotangents).map((ct, i) => {
+    const { dtype, weakType } = inAvals[i];
+    return weakType && !(ct! instanceof Zero) ? convertElementType(ct!, dtype, true) : ct!;
+  });
 }
 
 /** Value and pullback of a flat function. */

@@ -36,22 +36,22 @@ export class JaxprTracer extends Tracer {
   /**
    * @param trace The trace that writes the jaxpr.
    * @param variable The value's name in it.
-   * @param path The argument that it is, for messages, or "".
    */
-  constructor(trace: JaxprTrace, readonly variable: JaxprVar, private readonly path: string = "") {
+  constructor(override readonly trace: JaxprTrace, readonly variable: JaxprVar) {
     super(trace);
   }
   override get aval(): ShapedArray {
     return this.variable.aval;
   }
-  override get origin(): string {
-    return this.path;
+  override get origins(): readonly string[] {
+    return this.trace.originsOf(this.variable);
   }
 }
 
 /** Writes an equation for each primitive. Values of outer traces, and concrete arrays, become constants. */
 export class JaxprTrace extends Trace {
   private readonly invars: JaxprVar[] = [];
+  private readonly paths: string[] = [];
   private readonly eqns: JaxprEqn[] = [];
   private readonly constants = new Map<NDArray, JaxprVar>();
 
@@ -59,7 +59,22 @@ export class JaxprTrace extends Trace {
   newInput(aval: ShapedArray, path = ""): JaxprTracer {
     const variable = new JaxprVar(aval);
     this.invars.push(variable);
-    return new JaxprTracer(this, variable, path);
+    this.paths.push(path);
+    return new JaxprTracer(this, variable);
+  }
+
+  /** The paths of the arguments that a value depends on; where it depends on none, those of the outer traces. */
+  originsOf(variable: JaxprVar): string[] {
+    const needed = new Set<Atom>([variable]);
+    for (const { invars, outvars } of this.eqns.toReversed()) {
+      if (outvars.some((v) => needed.has(v))) invars.forEach((atom) => needed.add(atom));
+    }
+    const own = this.paths.filter((path, i) => path !== "" && needed.has(this.invars[i]));
+    if (own.length > 0) return own;
+    const outer = [...this.constants].flatMap(([x, v]) =>
+      needed.has(v) && x instanceof Tracer ? x.origins : []
+    );
+    return [...new Set(outer)];
   }
 
   /** Whether a value belongs to this trace. */

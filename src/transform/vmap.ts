@@ -30,8 +30,8 @@ export class BatchTracer extends Tracer {
   override get aval(): ShapedArray {
     return this.#aval;
   }
-  override get origin(): string {
-    return this.value instanceof Tracer ? this.value.origin : "";
+  override get origins(): readonly string[] {
+    return this.value instanceof Tracer ? this.value.origins : [];
   }
 }
 

@@ -25,6 +25,27 @@ Deno.test("a traced array used as a number or a string says which argument it co
   }
 });
 
+Deno.test("a value computed from arguments says which: through mapped, differentiated and inner compiled functions", () => {
+  const p = { a: np.array([1, 2, 3]), b: np.array(1), c: np.array(2) };
+  type P = typeof p;
+  const uses: [string, (p: P) => unknown, string][] = [
+    ["one", (p) => p.a.sum().item(), "the argument args[0].a:"],
+    ["two", (p) => p.a.sum().add(p.b).item(), "the arguments args[0].a, args[0].b:"],
+    ["mapped", (p) => vn.filterVmap((e: vn.NDArray) => e.mul(2).item())(p.a), "args[0].a:"],
+    [
+      "differentiated",
+      (p) => vn.filterGrad((e: vn.NDArray) => np.sin(e).item())(p.b),
+      "args[0].b:",
+    ],
+    ["closed over", (p) => vn.filterJit(() => p.c.mul(2).item())(), "the argument args[0].c:"],
+  ];
+  for (const [what, use, path] of uses) {
+    const f = vn.filterJit((p: P) => use(p));
+    const error = assertThrows(() => f(p), vn.TracerError, "depends on", what);
+    assertStringIncludes(error.message, path, what);
+  }
+});
+
 Deno.test("reading a traced array's data asynchronously rejects", async () => {
   let promise: Promise<unknown> = Promise.resolve();
   vn.filterEvalShape((x: vn.NDArray) => {

@@ -137,3 +137,20 @@ Deno.test("filterVjp: the same array in two places has two gradients", () => {
   const [, pull] = vjp((a: vn.NDArray, b: vn.NDArray) => a.mul(b).mul(b), x, x);
   assertEquals(pull(1).map(value), [9, 18]);
 });
+
+Deno.test("gradients of weakly typed arrays are weakly typed, in every reverse mode", () => {
+  const weak = np.multiply(1, 2.5);
+  const strong = np.array(2);
+  for (const f of [(x: vn.NDArray) => x.mul(2), (x: vn.NDArray) => x.mul(strong)]) {
+    const given: [string, unknown][] = [
+      ["filterGrad", vn.filterGrad(f)(weak)],
+      ["filterVjp", vn.filterVjp(f, weak)[1](1)[0]],
+      ["filterJacrev", vn.filterJacrev(f)(weak)],
+      ["compiled", vn.filterJit(vn.filterGrad(f))(weak)],
+    ];
+    for (const [how, x] of given) {
+      assertEquals([(x as vn.NDArray).weakType, (x as vn.NDArray).item()], [true, 2], how);
+    }
+    assertEquals((vn.filterGrad(f)(strong) as vn.NDArray).weakType, false);
+  }
+});
