@@ -77,7 +77,7 @@ export function callCompiled(
     return assemble(entry, moved ? outs.map((x) => shardingConstraint(x, on)) : outs);
   }
   const program = found.program ??= compileEntry(entry, how);
-  if (donate !== "none") checkDonatedTwice(program, inputs, how.label);
+  if (donate !== "none") checkDonatedTwice(program, inputs, found.run);
   return assemble(entry, program.run(inputs, found.run));
 }
 

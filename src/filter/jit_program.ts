@@ -87,7 +87,7 @@ export function compileEntry(
 export function checkDonatedTwice(
   program: CompiledProgram,
   inputs: readonly NDArray[],
-  label: string,
+  { name, nameOf }: RunOptions,
 ): void {
   const { takenOver } = program;
   for (let i = 0; i < inputs.length; i++) {
@@ -95,9 +95,11 @@ export function checkDonatedTwice(
     for (let j = 0; j < inputs.length; j++) {
       if (i !== j && inputs[i] === inputs[j] && program.used[j]) {
         throw new DonatedError(
-          `${label}: an array ${
+          `${name}: ${nameOf(i)}, ${
             formatAval(inputs[i].aval)
-          } was donated and used in another place of the same call, as in f(donate(a), a); pass a copy`,
+          }, was donated and used in another place of the same call, ${
+            nameOf(j)
+          }, as in f(donate(a), a); pass a copy`,
         );
       }
     }

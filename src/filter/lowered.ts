@@ -107,7 +107,7 @@ function compiled(
   const run = runOptions(entry, how);
   const call = (...args: unknown[]): unknown => {
     const inputs = [...entry.consts, ...readArguments(entry, fun, args, how.label)];
-    if (how.donate !== "none") checkDonatedTwice(program, inputs, how.label);
+    if (how.donate !== "none") checkDonatedTwice(program, inputs, run);
     return assemble(entry, program.run(inputs, run));
   };
   Object.defineProperty(call, "name", { value: how.name });

@@ -129,7 +129,8 @@ export function reasonOf({ trace, nearest, changes }: TraceRecord): string {
 }
 
 function describeSpec(spec: LeafSpec): string {
-  return spec.kind === "array" ? formatAval(spec.aval) : describeStatic(spec.value);
+  if (spec.kind !== "array") return describeStatic(spec.value);
+  return `${spec.aval.weakType ? "weak_" : ""}${formatAval(spec.aval)}`;
 }
 
 /** A static leaf, in a few words. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { DonatedError } from "../errors.ts";
 import {
   type CompiledProgram,
   type CompileOptions,
@@ -60,6 +61,15 @@ const byNumber: RunOptions = {
   nameOf: (i) => `input ${i}`,
   on: null,
 };
+
+/** The error of an array that is gone, with the place where it was given. */
+function atInput(error: unknown, inputs: readonly NDArray[], how: RunOptions): unknown {
+  const gone = error instanceof DonatedError ? inputs.findIndex((x) => x.isDeleted) : -1;
+  if (gone < 0) return error;
+  const { message } = error as DonatedError;
+  return new DonatedError(`${how.name}: ${how.nameOf(gone)}: ${message}`, { cause: error });
+}
+
 /** What a call takes. */
 function memoryOf(program: Program, tempBytes: number, codeBytes: number): ProgramMemory {
   let [inputs, outputs, aliases] = [0, 0, 0];
@@ -178,7 +188,12 @@ export const jitCompiler: JitBackend = {
           const remote = placementOnWebGpu(inputs, placements?.[0]?.sharding ?? how.on);
           if (remote !== null) return code.webGpu().run(webGpu(), inputs, donated, remote);
         }
-        const outs = code.cpu().executable.run(inputs as readonly ConcreteArray[], donated);
+        let outs: NDArray[];
+        try {
+          outs = code.cpu().executable.run(inputs as readonly ConcreteArray[], donated);
+        } catch (error) {
+          throw atInput(error, inputs, how);
+        }
         if (placements !== null) outs.forEach((x, i) => x.placement = placements[i]);
         return outs;
       },

@@ -106,10 +106,16 @@ Deno.test("donated and deleted arrays say so when used again, and live on elsewh
   assert(x.isDeleted);
   x[Symbol.dispose]();
   assertThrows(() => x.add(1), vn.DonatedError, "f32[100]");
-  assertThrows(() => vn.filterJit((v: vn.NDArray) => v)(x), vn.DonatedError);
+  const inTree = vn.filterJit(function inTree(p: { v: vn.NDArray }) {
+    return p.v;
+  });
+  assertThrows(() => inTree({ v: x }), vn.DonatedError, "filterJit(inTree): args[0].v: ");
+  assertEquals(inTree({ v: np.ones([2]) }).tolist(), [1, 1]);
   const a = np.ones([100]);
   const twice = vn.filterJit((p: vn.NDArray, q: vn.NDArray) => p.add(q), { donate: "all" });
-  assertThrows(() => twice(a, a), vn.DonatedError, "f(donate(a), a)");
+  const shared = assertThrows(() => twice(a, a), vn.DonatedError, "f(donate(a), a)");
+  assertStringIncludes(shared.message, "args[0], f32[100], was donated");
+  assertStringIncludes(shared.message, "another place of the same call, args[1]");
   assertEquals(a.get(0).item(), 1);
 });
 

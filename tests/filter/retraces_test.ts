@@ -251,3 +251,13 @@ Deno.test("clearCaches: a compiled function is traced and compiled anew, and wha
   assertEquals(traces, 3);
   assertEquals(vn.explainRetraces(f).length, 1);
 });
+
+Deno.test("explainRetraces: a weakly typed array is told from a strongly typed one", () => {
+  const f = vn.filterJit((x: vn.NDArray) => x.mul(2));
+  f(vn.numpy.array(1));
+  f(vn.numpy.multiply(1, 2.5));
+  assertEquals(
+    String(vn.explainRetraces(f)[1]),
+    "trace 2: args[0] was f32[], is weak_f32[] (compared with trace 1)",
+  );
+});
