@@ -324,3 +324,24 @@ Deno.test("checks keep the type of what they check; items know their enumeration
   // @ts-expect-error -- an item of another enumeration
   void (() => Results.ok.eq(More.ok));
 });
+
+Deno.test("a class in place of the function gives its instances, though every class has a call of its own", () => {
+  class Pair extends vn.Module {
+    constructor(readonly n: number, readonly w: vn.NDArray) {
+      super();
+    }
+    call(x: vn.NDArray): vn.NDArray {
+      return this.w.mul(x);
+    }
+  }
+  const w = vn.numpy.ones([1]);
+  const made = [
+    vn.filterJit(Pair)(1, w),
+    vn.filterVmap(Pair)(1, w),
+    vn.filterPmap(Pair)(1, w),
+    vn.filterCheckpoint(Pair)(1, w),
+  ];
+  holds<Equal<typeof made, Pair[]>>();
+  const called = vn.filterJit(new Pair(1, w))(w);
+  holds<Equal<typeof called, vn.NDArray>>();
+});

@@ -111,14 +111,14 @@ export function filterCheckpoint<F extends (...args: never[]) => unknown>(
   fun: F,
   options?: CheckpointOptions,
 ): F;
-/** As above, for a Module. */
-export function filterCheckpoint<A extends unknown[], R>(
-  fun: { call(...args: A): R },
-  options?: CheckpointOptions,
-): (...args: A) => R;
 /** As above, for a class. */
 export function filterCheckpoint<A extends unknown[], R>(
   fun: new (...args: A) => R,
+  options?: CheckpointOptions,
+): (...args: A) => R;
+/** As above, for a Module. */
+export function filterCheckpoint<A extends unknown[], R>(
+  fun: { call(...args: A): R },
   options?: CheckpointOptions,
 ): (...args: A) => R;
 /** As above, as a decorator to be. */

@@ -166,14 +166,14 @@ export function filterJit<F extends (...args: never[]) => unknown>(
   fun: F,
   options?: JitOptions,
 ): Jitted<F>;
-/** As above, for a Module. */
-export function filterJit<A extends unknown[], R>(
-  fun: { call(...args: A): R },
-  options?: JitOptions,
-): Jitted<(...args: A) => R>;
 /** As above, for a class: its instances are constructed by the compiled function. */
 export function filterJit<A extends unknown[], R>(
   fun: new (...args: A) => R,
+  options?: JitOptions,
+): Jitted<(...args: A) => R>;
+/** As above, for a Module. */
+export function filterJit<A extends unknown[], R>(
+  fun: { call(...args: A): R },
   options?: JitOptions,
 ): Jitted<(...args: A) => R>;
 /** As above, as a decorator to be. */

@@ -203,14 +203,14 @@ export function filterPmap<A extends unknown[], R>(
   fun: (...args: A) => R,
   options?: PmapOptions<A>,
 ): Pmapped<(...args: A) => R>;
-/** As above, for a Module. */
-export function filterPmap<A extends unknown[], R>(
-  fun: { call(...args: A): R },
-  options?: PmapOptions<A>,
-): Pmapped<(...args: A) => R>;
 /** As above, for a class. */
 export function filterPmap<A extends unknown[], R>(
   fun: new (...args: A) => R,
+  options?: PmapOptions<A>,
+): Pmapped<(...args: A) => R>;
+/** As above, for a Module. */
+export function filterPmap<A extends unknown[], R>(
+  fun: { call(...args: A): R },
   options?: PmapOptions<A>,
 ): Pmapped<(...args: A) => R>;
 /** As above, as a decorator to be. */

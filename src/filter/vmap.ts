@@ -231,14 +231,14 @@ export function filterVmap<A extends unknown[], R>(
   fun: (...args: A) => R,
   options?: VmapOptions<A>,
 ): (...args: A) => R;
-/** As above, for a Module. */
-export function filterVmap<A extends unknown[], R>(
-  fun: { call(...args: A): R },
-  options?: VmapOptions<A>,
-): (...args: A) => R;
 /** As above, for a class. */
 export function filterVmap<A extends unknown[], R>(
   fun: new (...args: A) => R,
+  options?: VmapOptions<A>,
+): (...args: A) => R;
+/** As above, for a Module. */
+export function filterVmap<A extends unknown[], R>(
+  fun: { call(...args: A): R },
   options?: VmapOptions<A>,
 ): (...args: A) => R;
 /** As above, as a decorator to be. */
