@@ -162,11 +162,13 @@ export interface Control {
  * What control flow runs, and how often; operands and results are those of `LoweredControl`. An output of a body that is a carry
  * may have the same carry, as it came in, as its donor: it is then updated in place. An output of a branch may have an input as its donor, the same one
  * in all branches. No other output has a donor.
+ *
+ * @typeParam P What the inner programs are: a backend has its own.
  */
-export type ScheduledControl =
+export type ScheduledControl<P = Program> =
   | {
     readonly kind: "scan";
-    readonly body: Program;
+    readonly body: P;
     readonly numConsts: number;
     readonly numCarry: number;
     readonly length: number;
@@ -174,12 +176,12 @@ export type ScheduledControl =
   }
   | {
     readonly kind: "while";
-    readonly condition: Program;
-    readonly body: Program;
+    readonly condition: P;
+    readonly body: P;
     readonly numConditionConsts: number;
     readonly numBodyConsts: number;
   }
-  | { readonly kind: "cond"; readonly branches: readonly Program[] }
+  | { readonly kind: "cond"; readonly branches: readonly P[] }
   | {
     readonly kind: "callback";
     /** The function's number among those of the whole program, inner programs included. */
@@ -188,7 +190,7 @@ export type ScheduledControl =
   };
 
 /** The programs within control flow. */
-export function innerPrograms(control: ScheduledControl): readonly Program[] {
+export function innerPrograms<P>(control: ScheduledControl<P>): readonly P[] {
   switch (control.kind) {
     case "scan":
       return [control.body];

@@ -51,10 +51,28 @@ export interface Removal {
   readonly advice: string;
 }
 
-const deletion: Removal = {
+/** What `delete()` and `using` say. */
+export const deletion: Removal = {
   what: "delete() or the end of a using block",
   advice: "Delete it later, or keep a copy, made before by np.copy(x)",
 };
+
+/** What an array that was donated to a program says. */
+export function donationTo(program: { readonly name: string }): Removal {
+  return {
+    what: `donation to ${program.name}`,
+    advice: "Use the result of that call instead, or keep a copy, made before by np.copy(x)",
+  };
+}
+
+/** The error for an array whose elements are gone. */
+export function goneError(aval: ShapedArray, { what, advice }: Removal): DonatedError {
+  return new DonatedError(
+    `an array (${
+      formatAval(aval)
+    }) was used after its elements had been taken away by ${what}. ${advice}`,
+  );
+}
 
 /** An array whose elements are in memory. Immutable; handles on it are cheap. */
 export class ConcreteArray extends NDArray {
@@ -109,7 +127,7 @@ export class ConcreteArray extends NDArray {
    */
   live(): Storage {
     const storage = this.storage;
-    if (storage === null) throw this.#goneError();
+    if (storage === null) throw goneError(this.aval, this.#gone!);
     return storage;
   }
 
@@ -218,15 +236,6 @@ export class ConcreteArray extends NDArray {
     const { dtype } = this.aval;
     const data = this.dataSync();
     return dtype === "bool" || dtype === "bfloat16" ? typedArrayToCells(data, dtype) : data;
-  }
-
-  #goneError(): DonatedError {
-    const { what, advice } = this.#gone!;
-    return new DonatedError(
-      `an array (${
-        formatAval(this.aval)
-      }) was used after its elements had been taken away by ${what}. ${advice}`,
-    );
   }
 }
 

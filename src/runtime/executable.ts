@@ -23,6 +23,7 @@ import { readCells, writeCells } from "./cells.ts";
 import {
   arrayFromTypedArray,
   ConcreteArray,
+  donationTo,
   emptyArray,
   fromCells,
   MAX_CELLS,
@@ -291,13 +292,6 @@ function pin(inputs: readonly ConcreteArray[]): Storage[] {
 /** Ends what {@linkcode pin} began. */
 function unpin(storage: Storage): void {
   if (--storage.handles === 0) freeStorage(storage, null);
-}
-
-function donationTo(program: Program): Removal {
-  return {
-    what: `donation to ${program.name}`,
-    advice: "Use the result of that call instead, or keep a copy, made before by np.copy(x)",
-  };
 }
 
 /** Where the table and the slots lie in a frame: byte offsets, 0 for what has no slot. */

@@ -7,7 +7,12 @@
  * @module
  */
 import type { DType } from "../../core/dtype.ts";
-import type { Nest, Program, ScheduledControl } from "../../loopnest/ir.ts";
+import {
+  innerPrograms,
+  type Nest,
+  type Program,
+  type ScheduledControl,
+} from "../../loopnest/ir.ts";
 import { convNests } from "./conv.ts";
 import { dotKernel, dotNest, isTiled } from "./dot.ts";
 import { kernelRuns } from "./kernels.ts";
@@ -39,31 +44,18 @@ export type DeviceStep =
     readonly results: readonly number[];
   };
 
-/** Control flow whose inner programs are a device's; otherwise as in `loopnest/ir.ts`. */
-export type DeviceControl =
-  | {
-    readonly kind: "scan";
-    readonly body: DeviceProgram;
-    readonly numConsts: number;
-    readonly numCarry: number;
-    readonly length: number;
-    readonly reverse: boolean;
-  }
-  | {
-    readonly kind: "while";
-    readonly condition: DeviceProgram;
-    readonly body: DeviceProgram;
-    readonly numConditionConsts: number;
-    readonly numBodyConsts: number;
-  }
-  | { readonly kind: "cond"; readonly branches: readonly DeviceProgram[] }
-  | { readonly kind: "callback"; readonly id: number; readonly guarded: boolean };
+/** Control flow whose inner programs are a device's. */
+export type DeviceControl = ScheduledControl<DeviceProgram>;
 
 /** A program for a device. */
 export interface DeviceProgram {
   readonly name: string;
   readonly buffers: readonly DeviceBuffer[];
   readonly steps: readonly DeviceStep[];
+  /** For each output, by position, the position of the input whose memory it takes over, or -1. */
+  readonly donors: readonly number[];
+  /** For each step, the temporaries that nothing uses after it. */
+  readonly dying: readonly (readonly number[])[];
   /** Whether the host waits for it on the way: a loop ends when only the device knows, or a function of the host is called. */
   readonly waits: boolean;
 }
@@ -136,7 +128,7 @@ export function deviceProgram(program: Program): DeviceProgram {
       case "control": {
         const control = deviceControl(step.control);
         waits ||= control.kind === "while" || control.kind === "callback" ||
-          innerOf(control).some((inner) => inner.waits);
+          innerPrograms(control).some((inner) => inner.waits);
         steps.push({
           kind: "control",
           control,
@@ -151,7 +143,14 @@ export function deviceProgram(program: Program): DeviceProgram {
       }
     }
   }
-  return { name: program.name, buffers, steps, waits };
+  return {
+    name: program.name,
+    buffers,
+    steps,
+    donors: donorsOf(program),
+    dying: dyingAfter(steps, buffers),
+    waits,
+  };
 }
 
 function deviceControl(control: ScheduledControl): DeviceControl {
@@ -175,22 +174,28 @@ function deviceControl(control: ScheduledControl): DeviceControl {
   }
 }
 
-/** The programs within control flow. */
-function innerOf(control: DeviceControl): readonly DeviceProgram[] {
-  switch (control.kind) {
-    case "scan":
-      return [control.body];
-    case "while":
-      return [control.condition, control.body];
-    case "cond":
-      return control.branches;
-    case "callback":
-      return [];
-    default: {
-      const never: never = control;
-      return never;
-    }
+function donorsOf(program: Program): number[] {
+  const donors: number[] = [];
+  for (const { role, position, donor } of program.buffers) {
+    if (role === "output") donors[position] = donor;
   }
+  return donors;
+}
+
+/** For each step, the temporaries that nothing uses after it. */
+function dyingAfter(steps: readonly DeviceStep[], buffers: readonly DeviceBuffer[]): number[][] {
+  const last = new Map<number, number>();
+  steps.forEach((step, i) => {
+    const used = step.kind === "dispatch"
+      ? step.kernel.bindings.map((b) => b.buffer)
+      : step.kind === "copy"
+      ? [step.from, step.to]
+      : [...step.operands, ...step.results];
+    for (const id of used) if (buffers[id].role === "temp") last.set(id, i);
+  });
+  const dying: number[][] = steps.map(() => []);
+  for (const [id, i] of last) dying[i].push(id);
+  return dying;
 }
 
 /** How many steps use each buffer. */
@@ -233,7 +238,7 @@ export function programText(program: DeviceProgram): string {
       if (step.kind === "dispatch") {
         const { kernel } = step;
         parts.push(`// ${name}: ${kernel.name}, ${kernel.groups} workgroups\n${kernel.code}`);
-      } else if (step.kind === "control") innerOf(step.control).forEach(visit);
+      } else if (step.kind === "control") innerPrograms(step.control).forEach(visit);
     }
   };
   visit(program);

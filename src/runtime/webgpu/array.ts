@@ -8,8 +8,8 @@ import { formatAval, type ShapedArray } from "../../core/aval.ts";
 import type { TypedArray } from "../../core/dtype.ts";
 import type { Placement } from "../../core/placement.ts";
 import { bufferBytes } from "../../backends/wgsl/program.ts";
-import { DeviceError, DonatedError } from "../../errors.ts";
-import type { Removal } from "../concrete.ts";
+import { DeviceError } from "../../errors.ts";
+import { deletion, goneError, type Removal } from "../concrete.ts";
 import { enterScope } from "../scope_stack.ts";
 import type { WebGpuDevice } from "./device.ts";
 import { fromDevice } from "./elements.ts";
@@ -37,11 +37,6 @@ export class DeviceBlock {
 /** Gives up what arrays held that nobody holds any more. */
 const collected = new FinalizationRegistry((block: DeviceBlock) => block.drop());
 
-const deletion: Removal = {
-  what: "delete() or the end of a using block",
-  advice: "Delete it later, or keep a copy, made before by np.copy(x)",
-};
-
 /** An array on a device: computing with it queues work, and only reading it waits. */
 export class WebGpuArray extends NDArray {
   override readonly aval: ShapedArray;
@@ -68,12 +63,7 @@ export class WebGpuArray extends NDArray {
    */
   live(): DeviceBlock {
     if (this.#block !== null) return this.#block;
-    const { what, advice } = this.#gone!;
-    throw new DonatedError(
-      `an array (${
-        formatAval(this.aval)
-      }) was used after its elements had been taken away by ${what}. ${advice}`,
-    );
+    throw goneError(this.aval, this.#gone!);
   }
 
   override get isDeleted(): boolean {

@@ -16,7 +16,7 @@ import type { Placement } from "../../core/placement.ts";
 import { InternalError } from "../../errors.ts";
 import type { Program } from "../../loopnest/ir.ts";
 import { callFromInterpreter } from "../callbacks.ts";
-import { ConcreteArray, type Removal } from "../concrete.ts";
+import { ConcreteArray, donationTo, type Removal } from "../concrete.ts";
 import { DeviceBlock, emptyOnDevice, WebGpuArray } from "./array.ts";
 import type { WebGpuDevice } from "./device.ts";
 import { fromDevice, toDevice } from "./elements.ts";
@@ -26,7 +26,6 @@ import { type HostCall, Recorder, type View, type Work } from "./recorder.ts";
 export class DeviceExecutable {
   readonly #program: DeviceProgram;
   readonly #outAvals: readonly ShapedArray[];
-  readonly #donors: readonly number[];
   readonly #host: HostCall;
   readonly #removal: Removal;
 
@@ -42,15 +41,7 @@ export class DeviceExecutable {
   ) {
     this.#program = deviceProgram(program);
     this.#outAvals = outAvals;
-    const donors = outAvals.map(() => -1);
-    for (const { role, position, donor } of program.buffers) {
-      if (role === "output") donors[position] = donor;
-    }
-    this.#donors = donors;
-    this.#removal = {
-      what: `donation to ${program.name}`,
-      advice: "Do not donate it, or pass a copy, made before by np.copy(x)",
-    };
+    this.#removal = donationTo(program);
     const call = callFromInterpreter(callbacks);
     this.#host = (id, ins) => {
       const { ins: avals, outs } = callbacks[id];
@@ -79,19 +70,19 @@ export class DeviceExecutable {
     device.check();
     const blocks = inputs.map((x) => blockOf(device, x));
     // Taken over: the caller gave it up, and nothing else holds it.
-    const taken = this.#donors.map((d) =>
+    const taken = this.#program.donors.map((d) =>
       d >= 0 && blocks[d].handles === (inputs[d] instanceof WebGpuArray ? 2 : 1) &&
       (donated?.[d] === true || !(inputs[d] instanceof WebGpuArray)) &&
       inputs.indexOf(inputs[d]) === inputs.lastIndexOf(inputs[d])
     );
     const outs = this.#outAvals.map((aval, o) => {
-      if (taken[o]) return new WebGpuArray(aval, blocks[this.#donors[o]], placement);
+      if (taken[o]) return new WebGpuArray(aval, blocks[this.#program.donors[o]], placement);
       return emptyOnDevice(device, aval, placement);
     });
     const outBlocks = outs.map((x) => x.live());
     const recorder = new Recorder(device, this.#host);
     const program = this.#program;
-    const donors = this.#donors;
+    const { donors } = program;
     const work = function* (): Work {
       for (const block of blocks) if (block.fault !== null) throw block.fault;
       const views: View[] = blocks.map((block) => block.view);

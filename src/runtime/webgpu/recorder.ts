@@ -116,7 +116,6 @@ export class Recorder {
     outputs: readonly View[],
   ): Work {
     const memory: View[] = [];
-    const lastUse = lastUses(program);
     program.buffers.forEach((buffer, id) => {
       if (buffer.role === "input") memory[id] = inputs[buffer.position];
       else if (buffer.role === "output") memory[id] = outputs[buffer.position];
@@ -142,7 +141,7 @@ export class Recorder {
           return never;
         }
       }
-      for (const id of lastUse[i]) if (memory[id] !== undefined) this.#free(memory[id]);
+      for (const id of program.dying[i]) if (memory[id] !== undefined) this.#free(memory[id]);
     }
   }
 
@@ -286,7 +285,7 @@ export class Recorder {
   ): Work {
     const last = branches.length - 1;
     const operands = [...given];
-    outputsOf(branches[0]).forEach(({ donor }, i) => {
+    branches[0].donors.forEach((donor, i) => {
       if (donor < 0) return;
       this.copy(given[donor], results[i]);
       operands[donor] = results[i];
@@ -347,15 +346,13 @@ export class Recorder {
     results: readonly View[],
   ): Work {
     const consts = operands.slice(0, numConsts);
-    const outs = outputsOf(body);
     // Two places for each carry, by turns; one where the body updates it in place.
     let carry = results.slice(0, numCarry);
-    let next = carry.map((view, i) => outs[i].donor >= 0 ? view : this.#temporary(view.bytes));
+    let next = carry.map((view, i) => body.donors[i] >= 0 ? view : this.#temporary(view.bytes));
     const spare = next.filter((view, i) => view !== carry[i]);
     carry.forEach((view, i) => this.copy(operands[numConsts + i], view));
-    const inSizes = body.buffers.filter((b) => b.role === "input").sort((a, b) =>
-      a.position - b.position
-    ).map(elementBytes);
+    const inBytes = bytesOf(body, "input");
+    const outBytes = bytesOf(body, "output");
     for (let turn = 0; turn < length; turn++) {
       const i = reverse ? length - 1 - turn : turn;
       const temporaries: View[] = [];
@@ -367,13 +364,11 @@ export class Recorder {
         return { view, home };
       };
       const xs = operands.slice(numConsts + numCarry).map((whole, k) => {
-        const { view, home } = slice(whole, inSizes[numConsts + numCarry + k]);
+        const { view, home } = slice(whole, inBytes[numConsts + numCarry + k]);
         if (home !== null) this.copy(home, view);
         return view;
       });
-      const ys = results.slice(numCarry).map((whole, k) =>
-        slice(whole, elementBytes(outs[numCarry + k]))
-      );
+      const ys = results.slice(numCarry).map((whole, k) => slice(whole, outBytes[numCarry + k]));
       yield* this.run(body, [...consts, ...carry, ...xs], [...next, ...ys.map((y) => y.view)]);
       for (const { view, home } of ys) if (home !== null) this.copy(view, home);
       temporaries.forEach((view) => this.#free(view));
@@ -394,8 +389,7 @@ export class Recorder {
     const forBody = operands.slice(numConditionConsts, numConditionConsts + numBodyConsts);
     const initial = operands.slice(numConditionConsts + numBodyConsts);
     results.forEach((view, i) => this.copy(initial[i], view));
-    const outs = outputsOf(body);
-    const next = results.map((view, i) => outs[i].donor >= 0 ? view : this.#temporary(view.bytes));
+    const next = results.map((view, i) => body.donors[i] >= 0 ? view : this.#temporary(view.bytes));
     const goesOn = this.#temporary(4);
     const test = (): Work => this.run(condition, [...forCondition, ...results], [goesOn]);
     const turn = function* (this: Recorder): Work {
@@ -482,36 +476,11 @@ export async function readViews(
   });
 }
 
-interface Output {
-  readonly dtype: DeviceProgram["buffers"][number]["dtype"];
-  readonly size: number;
-  /** The position of the input that it takes over, or -1. */
-  readonly donor: number;
-}
-
-/** The outputs of a program by position. */
-function outputsOf(program: DeviceProgram): Output[] {
-  const outs: Output[] = [];
-  program.buffers.forEach(({ role, position, dtype, size, canonical }, id) => {
-    if (role !== "output") return;
-    const donor = canonical === id ? -1 : program.buffers[canonical].position;
-    outs[position] = { dtype, size, donor };
-  });
-  return outs;
-}
-
-/** For each step, the temporaries that nothing uses after it. */
-function lastUses(program: DeviceProgram): number[][] {
-  const last = new Map<number, number>();
-  program.steps.forEach((step, i) => {
-    const used = step.kind === "dispatch"
-      ? step.kernel.bindings.map((b) => b.buffer)
-      : step.kind === "copy"
-      ? [step.from, step.to]
-      : [...step.operands, ...step.results];
-    for (const id of used) if (program.buffers[id].role === "temp") last.set(id, i);
-  });
-  const dying: number[][] = program.steps.map(() => []);
-  for (const [id, i] of last) dying[i].push(id);
-  return dying;
+/** Bytes of the elements of inputs, or of outputs, by position. */
+function bytesOf(program: DeviceProgram, role: "input" | "output"): number[] {
+  const bytes: number[] = [];
+  for (const buffer of program.buffers) {
+    if (buffer.role === role) bytes[buffer.position] = elementBytes(buffer);
+  }
+  return bytes;
 }
