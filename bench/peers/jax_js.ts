@@ -42,6 +42,29 @@ export async function jaxJs(work: Work): Promise<Prepared | null> {
     y.dispose();
   };
 
+  /** The classifier that is trained: its data, its first parameters, and the sum of its log likelihoods. */
+  const classifier = (sizes: readonly number[], batch: number) => {
+    const data = trainingData(sizes, batch);
+    const x = arr(data.x, [batch, sizes[0]!]);
+    const onehot = nn.oneHot(
+      np.array(data.labels as Int32Array<ArrayBuffer>),
+      sizes.at(-1)!,
+    );
+    const params = data.weights.flatMap((w, i) => [
+      arr(w, [sizes[i + 1]!, sizes[i]!]),
+      arr(data.biases[i]!, [sizes[i + 1]!]),
+    ]);
+    const likelihood = (params: Arr[], x: Arr, onehot: Arr): Arr => {
+      let h = x;
+      for (let i = 0; i < params.length; i += 2) {
+        h = np.matmul(h, params[i]!.transpose()).add(params[i + 1]!);
+        if (i + 2 < params.length) h = nn.relu(h);
+      }
+      return nn.logSoftmax(h, -1).mul(onehot).sum();
+    };
+    return { x, onehot, params, likelihood };
+  };
+
   switch (work.kind) {
     case "matmul": {
       if (work.dtype === "float64") return null;
@@ -100,24 +123,10 @@ export async function jaxJs(work: Work): Promise<Prepared | null> {
       };
     }
     case "train": {
-      const data = trainingData(work.sizes, work.batch);
-      const x = arr(data.x, [work.batch, work.sizes[0]!]);
-      const onehot = nn.oneHot(
-        np.array(data.labels as Int32Array<ArrayBuffer>),
-        work.sizes.at(-1)!,
-      );
-      let params = data.weights.flatMap((w, i) => [
-        arr(w, [work.sizes[i + 1]!, work.sizes[i]!]),
-        arr(data.biases[i]!, [work.sizes[i + 1]!]),
-      ]);
-      const loss = (params: Arr[], x: Arr, onehot: Arr): Arr => {
-        let h = x;
-        for (let i = 0; i < params.length; i += 2) {
-          h = np.matmul(h, params[i]!.transpose()).add(params[i + 1]!);
-          if (i + 2 < params.length) h = nn.relu(h);
-        }
-        return nn.logSoftmax(h, -1).mul(onehot).sum().mul(-1 / work.batch);
-      };
+      const { x, onehot, likelihood, ...start } = classifier(work.sizes, work.batch);
+      let { params } = start;
+      const loss = (params: Arr[], x: Arr, onehot: Arr): Arr =>
+        likelihood(params, x, onehot).mul(-1 / work.batch);
       const step = jax.jit((params: Arr[], x: Arr, onehot: Arr) => {
         const [value, grads] = jax.valueAndGrad(loss)(
           params.map((p) => p.ref),
@@ -189,23 +198,9 @@ export async function jaxJs(work: Work): Promise<Prepared | null> {
       };
     }
     case "gradients": {
-      const data = trainingData(work.sizes, work.batch);
-      const x = arr(data.x, [work.batch, work.sizes[0]!]);
-      const onehot = nn.oneHot(
-        np.array(data.labels as Int32Array<ArrayBuffer>),
-        work.sizes.at(-1)!,
-      );
-      const params = data.weights.flatMap((w, i) => [
-        arr(w, [work.sizes[i + 1]!, work.sizes[i]!]),
-        arr(data.biases[i]!, [work.sizes[i + 1]!]),
-      ]);
+      const { x, onehot, params, likelihood } = classifier(work.sizes, work.batch);
       const loss = (params: Arr[], x: Arr, onehot: Arr): Arr => {
-        let h = x;
-        for (let i = 0; i < params.length; i += 2) {
-          h = np.matmul(h, params[i]!.transpose()).add(params[i + 1]!);
-          if (i + 2 < params.length) h = nn.relu(h);
-        }
-        const sum = nn.logSoftmax(h, -1).mul(onehot).sum();
+        const sum = likelihood(params, x, onehot);
         return work.perExample ? sum.neg() : sum.mul(-1 / work.batch);
       };
       const one = (params: Arr[], x: Arr, onehot: Arr) => jax.grad(loss)(params, x, onehot);

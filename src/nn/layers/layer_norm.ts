@@ -3,25 +3,18 @@
  *
  * @module
  */
-import { ShapeError } from "../../errors.ts";
 import type { NDArray } from "../../core/array.ts";
-import { formatShape, type Shape, shapesEqual } from "../../core/aval.ts";
+import type { Shape } from "../../core/aval.ts";
 import type { DType } from "../../core/dtype.ts";
 import { checkShape, ones, zeros } from "../../numpy/creation.ts";
 import { mean, variance } from "../../numpy/reductions.ts";
 import { add, maximum, multiply, subtract } from "../../numpy/ufuncs.ts";
-import { convertElementType } from "../../ops/convert.ts";
 import { rsqrt } from "../../ops/elementary.ts";
 import { type Field, field } from "../../tree/field.ts";
 import { Module } from "../../tree/module.ts";
 import type { State } from "../state.ts";
-import {
-  type CallOptions,
-  checkArray,
-  type StatefulCallOptions,
-  wideDType,
-  withState,
-} from "./common.ts";
+import { type CallOptions, type StatefulCallOptions, withState } from "./common.ts";
+import { normaliseExample } from "./normalised.ts";
 
 /** Options of {@linkcode LayerNorm}. */
 export interface LayerNormOptions {
@@ -95,21 +88,11 @@ export class LayerNorm extends Module {
     x: NDArray,
     options: CallOptions | StatefulCallOptions = {},
   ): NDArray | [NDArray, State] {
-    checkArray(x, "nn.LayerNorm: x");
-    if (!shapesEqual(x.shape, this.shape)) {
-      throw new ShapeError(
-        `nn.LayerNorm: expected one example of shape ${formatShape(this.shape)}; got ${
-          formatShape(x.shape)
-        }. For a batch, map the layer: filterVmap((row) => norm.call(row))(x)`,
-      );
-    }
-    const dtype = wideDType(x.dtype);
-    const wide = convertElementType(x, dtype);
-    const center = mean(wide, { keepdims: true });
-    const spread = maximum(variance(wide, { keepdims: true }), 0);
-    let out = multiply(subtract(wide, center), rsqrt(add(spread, this.eps)));
-    if (this.weight !== null) out = multiply(convertElementType(this.weight, dtype), out);
-    if (this.bias !== null) out = add(out, convertElementType(this.bias, dtype));
-    return withState(convertElementType(out, x.dtype), options);
+    const out = normaliseExample(x, this, "nn.LayerNorm", (wide) => {
+      const center = mean(wide, { keepdims: true });
+      const spread = maximum(variance(wide, { keepdims: true }), 0);
+      return multiply(subtract(wide, center), rsqrt(add(spread, this.eps)));
+    });
+    return withState(out, options);
   }
 }

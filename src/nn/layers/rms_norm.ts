@@ -3,25 +3,18 @@
  *
  * @module
  */
-import { ShapeError } from "../../errors.ts";
 import type { NDArray } from "../../core/array.ts";
-import { formatShape, type Shape, shapesEqual } from "../../core/aval.ts";
+import type { Shape } from "../../core/aval.ts";
 import type { DType } from "../../core/dtype.ts";
 import { checkShape, ones, zeros } from "../../numpy/creation.ts";
 import { mean } from "../../numpy/reductions.ts";
 import { add, multiply, square } from "../../numpy/ufuncs.ts";
-import { convertElementType } from "../../ops/convert.ts";
 import { rsqrt } from "../../ops/elementary.ts";
 import { type Field, field } from "../../tree/field.ts";
 import { Module } from "../../tree/module.ts";
 import type { State } from "../state.ts";
-import {
-  type CallOptions,
-  checkArray,
-  type StatefulCallOptions,
-  wideDType,
-  withState,
-} from "./common.ts";
+import { type CallOptions, type StatefulCallOptions, withState } from "./common.ts";
+import { normaliseExample } from "./normalised.ts";
 
 /** Options of {@linkcode RMSNorm}. */
 export interface RMSNormOptions {
@@ -95,20 +88,10 @@ export class RMSNorm extends Module {
     x: NDArray,
     options: CallOptions | StatefulCallOptions = {},
   ): NDArray | [NDArray, State] {
-    checkArray(x, "nn.RMSNorm: x");
-    if (!shapesEqual(x.shape, this.shape)) {
-      throw new ShapeError(
-        `nn.RMSNorm: expected one example of shape ${formatShape(this.shape)}; got ${
-          formatShape(x.shape)
-        }. For a batch, map the layer: filterVmap((row) => norm.call(row))(x)`,
-      );
-    }
-    const dtype = wideDType(x.dtype);
-    const wide = convertElementType(x, dtype);
-    const scale = rsqrt(add(mean(square(wide)), this.eps));
-    let out = multiply(scale, wide);
-    if (this.weight !== null) out = multiply(convertElementType(this.weight, dtype), out);
-    if (this.bias !== null) out = add(out, convertElementType(this.bias, dtype));
-    return withState(convertElementType(out, x.dtype), options);
+    const out = normaliseExample(x, this, "nn.RMSNorm", (wide) => {
+      const scale = rsqrt(add(mean(square(wide)), this.eps));
+      return multiply(scale, wide);
+    });
+    return withState(out, options);
   }
 }
