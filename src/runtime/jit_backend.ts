@@ -32,7 +32,7 @@ import { compileProgram, disassemble, startCompiler } from "../backends/wasm/com
 import type { ConcreteArray } from "./concrete.ts";
 import { Executable } from "./executable.ts";
 import { DeviceExecutable } from "./webgpu/executable.ts";
-import { isWebGpuInUse, placementOnWebGpu, webGpu } from "./webgpu/platform.ts";
+import { isWebGpuInUse, placementOnWebGpu, webGpu, webGpuTraits } from "./webgpu/platform.ts";
 import { ProgramPlacer } from "./placing.ts";
 import { ProgramCache } from "./program_cache.ts";
 
@@ -205,7 +205,7 @@ export const jitCompiler: JitBackend = {
       simplified: () => String(simplified),
       nests: () => printProgram(program),
       wat: () => disassemble(compileProgram(program).bytes),
-      wgsl: () => programText(deviceProgram(program)),
+      wgsl: () => programText(deviceProgram(program, webGpuTraits())),
     };
   },
   prepare: startCompiler,

@@ -46,5 +46,5 @@ export async function runOnDevice(
   program: Program,
   inputs: readonly TypedArray[],
 ): Promise<TypedArray[]> {
-  return await execute(device, deviceProgram(program), inputs);
+  return await execute(device, deviceProgram(program, device.traits), inputs);
 }

@@ -20,6 +20,7 @@ import { functionText } from "./functions.ts";
 import { type GridNest, gridOf } from "./grid.ts";
 import { identity } from "./literals.ts";
 import { accessesOf, extentOf, perfectLoops } from "./rewrite.ts";
+import type { AdapterTraits } from "./traits.ts";
 import { elementType, wgslType } from "./types.ts";
 
 /** A compute shader, and what it needs to run. */
@@ -95,6 +96,8 @@ export interface NestContext {
   /** The buffer that shares memory with this one and stands for both. */
   canonical(buffer: number): number;
   dtypeOf(buffer: number): DType;
+  /** What the kernel is written for. */
+  readonly traits: AdapterTraits;
 }
 
 /** Writes the kernel of a nest. */

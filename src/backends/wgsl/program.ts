@@ -19,6 +19,7 @@ import { kernelRuns } from "./kernels.ts";
 import { type Kernel, nestKernel } from "./nest.ts";
 import { forEachExpr, forEachStmt } from "./rewrite.ts";
 import { spread } from "./spread.ts";
+import { type AdapterTraits, baselineTraits } from "./traits.ts";
 import { deviceBytes } from "./types.ts";
 
 /** A buffer of a device's program. */
@@ -72,9 +73,13 @@ export function bufferBytes(elements: { dtype: DType; size: number }): number {
 
 /** Writes a program for a device.
  *
+ * @param traits What the device is; by default what all have.
  * @throws {DTypeError} Where a dtype has no counterpart there.
  */
-export function deviceProgram(program: Program): DeviceProgram {
+export function deviceProgram(
+  program: Program,
+  traits: AdapterTraits = baselineTraits,
+): DeviceProgram {
   const buffers: DeviceBuffer[] = [];
   const donors = new Map<number, number>();
   for (const buffer of program.buffers) {
@@ -91,6 +96,7 @@ export function deviceProgram(program: Program): DeviceProgram {
   const context = {
     canonical: (id: number): number => buffers[id].canonical,
     dtypeOf: (id: number): DType => buffers[id].dtype,
+    traits,
   };
   const users = usersOf(program);
   // Buffers that were made here pass from one nest to the next.
@@ -126,7 +132,7 @@ export function deviceProgram(program: Program): DeviceProgram {
         steps.push(step);
         break;
       case "control": {
-        const control = deviceControl(step.control);
+        const control = deviceControl(step.control, traits);
         waits ||= control.kind === "while" || control.kind === "callback" ||
           innerPrograms(control).some((inner) => inner.waits);
         steps.push({
@@ -153,18 +159,19 @@ export function deviceProgram(program: Program): DeviceProgram {
   };
 }
 
-function deviceControl(control: ScheduledControl): DeviceControl {
+function deviceControl(control: ScheduledControl, traits: AdapterTraits): DeviceControl {
+  const inner = (program: Program): DeviceProgram => deviceProgram(program, traits);
   switch (control.kind) {
     case "scan":
-      return { ...control, body: deviceProgram(control.body) };
+      return { ...control, body: inner(control.body) };
     case "while":
       return {
         ...control,
-        condition: deviceProgram(control.condition),
-        body: deviceProgram(control.body),
+        condition: inner(control.condition),
+        body: inner(control.body),
       };
     case "cond":
-      return { kind: "cond", branches: control.branches.map(deviceProgram) };
+      return { kind: "cond", branches: control.branches.map(inner) };
     case "callback":
       return control;
     default: {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { AdapterTraits } from "../../backends/wgsl/traits.ts";
 import { DeviceError, OutOfMemoryError } from "../../errors.ts";
 import { readViews, type View, type Work } from "./recorder.ts";
 
@@ -57,13 +58,40 @@ const required = [
   "maxComputeWorkgroupStorageSize",
   "maxComputeInvocationsPerWorkgroup",
   "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupsPerDimension",
 ] as const;
+
+/** What is used where an adapter has it. */
+const wanted = ["shader-f16", "subgroups", "timestamp-query"] as const;
+
+/** Names under which drivers that run on the processor are known: Mesa's, Chrome's and Windows'. */
+const softwareDrivers = /llvmpipe|swiftshader|microsoft basic render/i;
+
+function traitsOf({ features, limits, info }: GPUAdapter): AdapterTraits {
+  return {
+    isSoftware: info.isFallbackAdapter || softwareDrivers.test(info.description),
+    hasF16: features.has("shader-f16"),
+    subgroups: features.has("subgroups" as GPUFeatureName)
+      ? { min: info.subgroupMinSize, max: info.subgroupMaxSize }
+      : null,
+    maxInvocations: Math.min(
+      limits.maxComputeInvocationsPerWorkgroup,
+      limits.maxComputeWorkgroupSizeX,
+    ),
+    workgroupBytes: limits.maxComputeWorkgroupStorageSize,
+    maxGroups: limits.maxComputeWorkgroupsPerDimension,
+    maxBuffers: limits.maxStorageBuffersPerShaderStage,
+    maxBindingBytes: Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize),
+  };
+}
 
 /** An open device. */
 export class WebGpuDevice {
   readonly gpu: GPUDevice;
   /** The adapter's name, as its driver gives it. */
   readonly description: string;
+  /** What shaders are written for. */
+  readonly traits: AdapterTraits;
   readonly #pool = new Map<string, GPUBuffer[]>();
   readonly #classes = new WeakMap<GPUBuffer, { readonly key: string; readonly size: number }>();
   readonly #pipelines = new Map<string, Pipeline>();
@@ -78,9 +106,10 @@ export class WebGpuDevice {
   /** Reads that go together. */
   #reads: Read[] = [];
 
-  private constructor(gpu: GPUDevice, description: string) {
+  private constructor(gpu: GPUDevice, adapter: GPUAdapter) {
     this.gpu = gpu;
-    this.description = description;
+    this.description = adapter.info.description || adapter.info.vendor;
+    this.traits = traitsOf(adapter);
     gpu.lost.then((info) => this.#lost = info.message || info.reason || "unknown");
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
@@ -102,8 +131,12 @@ export class WebGpuDevice {
     }
     const requiredLimits: Record<string, number> = {};
     for (const name of required) requiredLimits[name] = adapter.limits[name];
-    const gpu = await adapter.requestDevice({ requiredLimits });
-    return new WebGpuDevice(gpu, adapter.info.description || adapter.info.vendor);
+    const requiredFeatures = wanted.filter((name) => adapter.features.has(name as GPUFeatureName));
+    const gpu = await adapter.requestDevice({
+      requiredLimits,
+      requiredFeatures: requiredFeatures as GPUFeatureName[],
+    });
+    return new WebGpuDevice(gpu, adapter);
   }
 
   /** What it was lost for, or `null`. */

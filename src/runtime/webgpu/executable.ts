@@ -3,12 +3,8 @@
  *
  * @module
  */
-import {
-  bufferBytes,
-  type DeviceProgram,
-  deviceProgram,
-  programText,
-} from "../../backends/wgsl/program.ts";
+import { bufferBytes, type DeviceProgram, deviceProgram } from "../../backends/wgsl/program.ts";
+import type { AdapterTraits } from "../../backends/wgsl/traits.ts";
 import type { NDArray } from "../../core/array.ts";
 import type { ShapedArray } from "../../core/aval.ts";
 import type { HostCallback } from "../../core/lowering.ts";
@@ -24,22 +20,23 @@ import { type HostCall, Recorder, type View, type Work } from "./recorder.ts";
 
 /** A program for a device. */
 export class DeviceExecutable {
-  readonly #program: DeviceProgram;
+  readonly #source: Program;
   readonly #outAvals: readonly ShapedArray[];
   readonly #host: HostCall;
   readonly #removal: Removal;
+  /** What it is on the device that it last ran on. */
+  #made: { readonly traits: AdapterTraits; readonly program: DeviceProgram } | null = null;
 
   /**
    * @param outAvals The outputs' shapes and weakness, which a program does not know.
    * @param callbacks The host's functions that it calls.
-   * @throws {DTypeError} Where a dtype has no counterpart on devices.
    */
   constructor(
     program: Program,
     outAvals: readonly ShapedArray[],
     callbacks: readonly HostCallback[] = [],
   ) {
-    this.#program = deviceProgram(program);
+    this.#source = program;
     this.#outAvals = outAvals;
     this.#removal = donationTo(program);
     const call = callFromInterpreter(callbacks);
@@ -50,9 +47,12 @@ export class DeviceExecutable {
     };
   }
 
-  /** Its shaders, as text. */
-  get text(): string {
-    return programText(this.#program);
+  /** The program for a device; written anew where another device was opened meanwhile that is of another kind. */
+  #programFor({ traits }: WebGpuDevice): DeviceProgram {
+    if (this.#made?.traits !== traits) {
+      this.#made = { traits, program: deviceProgram(this.#source, traits) };
+    }
+    return this.#made.program;
   }
 
   /**
@@ -60,6 +60,7 @@ export class DeviceExecutable {
    *
    * @param donated Which inputs are given away: they are deleted, and their memory used for outputs where the program says so.
    * @param placement What the results are said to be.
+   * @throws {DTypeError} Where a dtype has no counterpart on devices.
    */
   run(
     device: WebGpuDevice,
@@ -68,21 +69,21 @@ export class DeviceExecutable {
     placement: Placement,
   ): WebGpuArray[] {
     device.check();
+    const program = this.#programFor(device);
+    const { donors } = program;
     const blocks = inputs.map((x) => blockOf(device, x));
     // Taken over: the caller gave it up, and nothing else holds it.
-    const taken = this.#program.donors.map((d) =>
+    const taken = donors.map((d) =>
       d >= 0 && blocks[d].handles === (inputs[d] instanceof WebGpuArray ? 2 : 1) &&
       (donated?.[d] === true || !(inputs[d] instanceof WebGpuArray)) &&
       inputs.indexOf(inputs[d]) === inputs.lastIndexOf(inputs[d])
     );
     const outs = this.#outAvals.map((aval, o) => {
-      if (taken[o]) return new WebGpuArray(aval, blocks[this.#program.donors[o]], placement);
+      if (taken[o]) return new WebGpuArray(aval, blocks[donors[o]], placement);
       return emptyOnDevice(device, aval, placement);
     });
     const outBlocks = outs.map((x) => x.live());
     const recorder = new Recorder(device, this.#host);
-    const program = this.#program;
-    const { donors } = program;
     const work = function* (): Work {
       for (const block of blocks) if (block.fault !== null) throw block.fault;
       const views: View[] = blocks.map((block) => block.view);

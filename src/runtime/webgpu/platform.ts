@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type AdapterTraits, baselineTraits } from "../../backends/wgsl/traits.ts";
 import type { NDArray } from "../../core/array.ts";
 import type { ShapedArray } from "../../core/aval.ts";
 import { type Device, graphicsDevice, setGraphicsOpen } from "../../core/device.ts";
@@ -48,6 +49,11 @@ export function webGpu(): WebGpuDevice {
   }
   open.check();
   return open;
+}
+
+/** What shaders are written for: the open device, or what every adapter has. */
+export function webGpuTraits(): AdapterTraits {
+  return open?.traits ?? baselineTraits;
 }
 
 /** What is held on the device. */

@@ -1,0 +1,41 @@
+/**
+ * What shaders are written for: the facts of an adapter on which generated code depends.
+ *
+ * @module
+ */
+
+/** Facts of an adapter. Plain data: code for one adapter can be written, read and tested on another. */
+export interface AdapterTraits {
+  /**
+   * Whether shaders run on the processor, as Mesa's llvmpipe does. There a workgroup is one thread that runs its invocations some
+   * vector lanes at a time: workgroup memory is a detour and a barrier costs what a kernel does, while registers are few and the
+   * processor's caches do what tiles do elsewhere.
+   */
+  readonly isSoftware: boolean;
+  /** Whether shaders may `enable f16`. */
+  readonly hasF16: boolean;
+  /** The least and the greatest size of a subgroup, where shaders may `enable subgroups`. */
+  readonly subgroups: { readonly min: number; readonly max: number } | null;
+  /** Invocations of a workgroup, at most. */
+  readonly maxInvocations: number;
+  /** Bytes of a workgroup's memory, at most. */
+  readonly workgroupBytes: number;
+  /** Workgroups along one dimension of a dispatch, at most. */
+  readonly maxGroups: number;
+  /** Storage buffers of a shader, at most. */
+  readonly maxBuffers: number;
+  /** Bytes of one binding, at most. */
+  readonly maxBindingBytes: number;
+}
+
+/** What every adapter of the standard has: WebGPU's default limits and no features. */
+export const baselineTraits: AdapterTraits = {
+  isSoftware: false,
+  hasF16: false,
+  subgroups: null,
+  maxInvocations: 256,
+  workgroupBytes: 16384,
+  maxGroups: 65535,
+  maxBuffers: 8,
+  maxBindingBytes: 2 ** 27,
+};
