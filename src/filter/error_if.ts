@@ -7,6 +7,7 @@ import { ArgumentError, DTypeError, ShapeError, warn } from "../errors.ts";
 import { NDArray } from "../core/array.ts";
 import { formatAval } from "../core/aval.ts";
 import { isInteger } from "../core/dtype.ts";
+import { environmentVariable } from "../core/environment.ts";
 import { isEager, Tracer } from "../core/trace.ts";
 import {
   checkError,
@@ -41,20 +42,8 @@ let onErrorDefault: OnError | null = null;
 /** `VERNAL_ON_ERROR`, where the environment may be read without a question to the user. */
 function onErrorOfEnvironment(): OnError {
   const variable = "VERNAL_ON_ERROR";
-  const host = globalThis as {
-    Deno?: {
-      permissions: { querySync(what: object): { readonly state: string } };
-      env: { get(name: string): string | undefined };
-    };
-    process?: { env?: Record<string, string | undefined> };
-  };
-  const { Deno } = host;
-  const value = Deno === undefined
-    ? host.process?.env?.[variable]
-    : Deno.permissions.querySync({ name: "env", variable }).state === "granted"
-    ? Deno.env.get(variable)
-    : undefined;
-  return value === undefined || value === "" ? "raise" : checkMode(value, variable);
+  const value = environmentVariable(variable);
+  return value === undefined ? "raise" : checkMode(value, variable);
 }
 
 function checkMode(mode: unknown, where: string): OnError {

@@ -33,7 +33,7 @@ import { ProgramCache } from "./program_cache.ts";
 import { recipesOf } from "./recipe.ts";
 import { WebGpuArray } from "./webgpu/array.ts";
 import {
-  cannotComeBack,
+  bringBack,
   evaluateOnWebGpu,
   isOnWebGpu,
   isWebGpuInUse,
@@ -159,8 +159,8 @@ export function clearPlans(): void {
 
 function place(x: NDArray, sharding: Sharding, committed: boolean): NDArray {
   if (isOnWebGpu(sharding)) return placeOnWebGpu(x, sharding, committed);
-  if (!(x instanceof ConcreteArray)) throw cannotComeBack(x, sharding);
-  return placedArray(x, sharding, committed);
+  const here = x instanceof ConcreteArray ? x : bringBack(x, sharding);
+  return placedArray(here, sharding, committed);
 }
 
 /** What this module puts into the slot of `core/trace.ts`. */

@@ -9,10 +9,18 @@ import type { TypedArray } from "../../core/dtype.ts";
 import type { Placement } from "../../core/placement.ts";
 import { bufferBytes } from "../../backends/wgsl/program.ts";
 import { DeviceError } from "../../errors.ts";
-import { deletion, goneError, type Removal } from "../concrete.ts";
+import type { Complex } from "../../core/complex.ts";
+import {
+  arrayFromTypedArray,
+  type ConcreteArray,
+  deletion,
+  goneError,
+  type Removal,
+} from "../concrete.ts";
 import { enterScope } from "../scope_stack.ts";
 import type { WebGpuDevice } from "./device.ts";
 import { fromDevice } from "./elements.ts";
+import { readsAreSynchronous } from "./readback.ts";
 import type { View } from "./recorder.ts";
 
 /** Memory of a device that arrays share. */
@@ -97,39 +105,54 @@ export class WebGpuArray extends NDArray {
     }
   }
 
-  #onlyLater(what: string): DeviceError {
-    return new DeviceError(
-      `${what}: the array (${
-        formatAval(this.aval)
-      }) is on ${this.device}, which answers later; await x.data() for its elements`,
-    );
+  /**
+   * A copy on the host, where reads are synchronous.
+   *
+   * @param what Who needs it, for the message.
+   * @throws {DeviceError} Where they are not.
+   */
+  onHost(what: string): ConcreteArray {
+    const { aval } = this;
+    const { device, view, fault } = this.live();
+    if (fault !== null) throw fault;
+    if (!readsAreSynchronous()) {
+      throw new DeviceError(
+        `${what}: the array (${
+          formatAval(aval)
+        }) is on ${this.device}, which answers later; await x.data() for its elements`,
+      );
+    }
+    const { stored } = aval;
+    const data = fromDevice(device.readNow(view), stored.dtype, stored.size);
+    return arrayFromTypedArray(data, aval.shape, aval.dtype, aval.weakType);
   }
 
-  override dataSync(): never {
-    throw this.#onlyLater("dataSync");
+  override dataSync(): TypedArray {
+    return this.onHost("dataSync").dataSync();
   }
   override tolist(): NestedList {
-    throw this.#onlyLater("tolist");
+    return this.onHost("tolist").tolist();
   }
-  override item(): never {
-    throw this.#onlyLater("item");
+  override item<T extends number | Complex = number>(): T {
+    return this.onHost("item").item<T>();
   }
 
-  /** What it is, without its elements. */
+  /** What it is; its elements too, where reads are synchronous. */
   override toString(): string {
+    if (readsAreSynchronous() && !this.isDeleted) return this.onHost("toString").toString();
     const what = this.isDeleted ? "deleted " : "";
     return `Array(<${what}${formatAval(this.aval)} on ${this.device}>)`;
   }
 
-  /** Its text where text is wanted; everything else throws. */
-  [Symbol.toPrimitive](hint: string): string {
+  /** Its text where text is wanted; everything else throws, as its elements are not here. */
+  [Symbol.toPrimitive](hint: string): number | string {
     if (hint === "string") return this.toString();
-    throw this.#onlyLater("a number");
+    return this.onHost("a number")[Symbol.toPrimitive](hint);
   }
 
-  /** Throws: its elements are not here. */
-  toJSON(): never {
-    throw this.#onlyLater("toJSON");
+  /** Throws, as its elements are not here. */
+  toJSON(): NestedList {
+    return this.onHost("toJSON").toJSON();
   }
 
   /** For `console.log`. */

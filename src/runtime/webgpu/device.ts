@@ -5,7 +5,8 @@
  */
 import type { AdapterTraits } from "../../backends/wgsl/traits.ts";
 import { DeviceError, OutOfMemoryError } from "../../errors.ts";
-import { readViews, type View, type Work } from "./recorder.ts";
+import { Readback, readsAreSynchronous } from "./readback.ts";
+import type { View, Work } from "./recorder.ts";
 
 /** Buffers are given out in sizes of four per power of two, so that they fit again. */
 function sizeClass(bytes: number): number {
@@ -32,14 +33,13 @@ interface Read {
   readonly reject: (error: unknown) => void;
 }
 
-/** Goes on with work that waits. */
-async function finish(work: Work, first: Promise<unknown> = Promise.resolve()): Promise<void> {
-  for (let waited = first;;) {
-    await waited;
-    const step = work.next();
-    if (step.done) return;
-    waited = step.value;
-  }
+/** Lets the event loop turn: timers fire, and the collector's finalisers run. */
+function turn(): Promise<void> {
+  const { setImmediate } = globalThis as { setImmediate?: (fn: () => void) => void };
+  return new Promise((resolve) => {
+    if (setImmediate === undefined) setTimeout(resolve, 0);
+    else setImmediate(() => resolve());
+  });
 }
 
 /** How a shader uses a binding. */
@@ -103,6 +103,7 @@ export class WebGpuDevice {
   #fault: string | null = null;
   /** Work that waits for the device, and all that was asked for after it; `null` where nothing does. */
   #waiting: Promise<void> | null = null;
+  readonly #readback: Readback;
   /** Reads that go together. */
   #reads: Read[] = [];
 
@@ -110,6 +111,7 @@ export class WebGpuDevice {
     this.gpu = gpu;
     this.description = adapter.info.description || adapter.info.vendor;
     this.traits = traitsOf(adapter);
+    this.#readback = new Readback(gpu);
     gpu.lost.then((info) => this.#lost = info.message || info.reason || "unknown");
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
@@ -199,12 +201,21 @@ export class WebGpuDevice {
    * @param failed Told of an error that came after the return.
    */
   perform(work: Work, failed: (error: unknown) => void): void {
-    if (this.#waiting === null) {
-      const step = work.next();
-      if (step.done) return;
-      return this.#wait(finish(work, step.value).catch(failed));
+    if (this.#waiting !== null) {
+      return this.#wait(this.#waiting.then(() => this.#finish(work, work.next())).catch(failed));
     }
-    this.#wait(this.#waiting.then(() => finish(work)).catch(failed));
+    let step = work.next();
+    if (readsAreSynchronous()) {
+      while (!step.done) step = work.next(this.#readback.readNow(step.value));
+    } else if (!step.done) this.#wait(this.#finish(work, step).catch(failed));
+  }
+
+  /** Goes on with work that wants to know something. */
+  async #finish(work: Work, step: IteratorResult<readonly View[], void>): Promise<void> {
+    while (!step.done) {
+      await turn();
+      step = work.next(await this.#readback.read(step.value));
+    }
   }
 
   #wait(rest: Promise<void>): void {
@@ -229,16 +240,43 @@ export class WebGpuDevice {
     return bytes;
   }
 
-  #readAll(): void {
+  /**
+   * The bytes of a view at once.
+   *
+   * @throws {DeviceError} Where something that was asked for before has yet to wait for the device.
+   */
+  readNow(view: View): ArrayBuffer {
+    if (this.#waiting !== null) {
+      throw new DeviceError(`${this.description} has yet to do what was asked for before`);
+    }
+    try {
+      return this.#readback.readNow([view])[0];
+    } catch (error) {
+      throw this.#lostWhileRead(error);
+    } finally {
+      this.check();
+    }
+  }
+
+  async #readAll(): Promise<void> {
+    // A loop that awaits reads and nothing else would give the event loop no turn, since these do not wait.
+    if (this.#readback.mode === "direct") await turn();
     const reads = this.#reads;
     this.#reads = [];
-    readViews(this, reads.map((read) => read.view)).then(
-      (bytes) => reads.forEach((read, i) => read.resolve(bytes[i])),
-      (error) => {
-        const lost = this.#lost ?? String(error);
-        const message = `the WebGPU device ${this.description} was lost while it was read: ${lost}`;
-        reads.forEach((read) => read.reject(new DeviceError(message, { cause: error })));
-      },
+    try {
+      const bytes = await this.#readback.read(reads.map((read) => read.view));
+      reads.forEach((read, i) => read.resolve(bytes[i]));
+    } catch (error) {
+      const lost = this.#lostWhileRead(error);
+      reads.forEach((read) => read.reject(lost));
+    }
+  }
+
+  #lostWhileRead(error: unknown): DeviceError {
+    const lost = this.#lost ?? String(error);
+    return new DeviceError(
+      `the WebGPU device ${this.description} was lost while it was read: ${lost}`,
+      { cause: error },
     );
   }
 

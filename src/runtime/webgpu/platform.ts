@@ -19,6 +19,7 @@ import { equationProgram } from "../eager_program.ts";
 import { WebGpuArray } from "./array.ts";
 import { type DeviceMemory, WebGpuDevice } from "./device.ts";
 import { DeviceExecutable, upload } from "./executable.ts";
+import { readsAreSynchronous } from "./readback.ts";
 
 let open: WebGpuDevice | null = null;
 
@@ -102,8 +103,18 @@ export function placeOnWebGpu(x: NDArray, sharding: Sharding, committed: boolean
   return new WebGpuArray(x.aval, upload(webGpu(), x as ConcreteArray), placement);
 }
 
+/**
+ * A copy on the host, where reads are synchronous.
+ *
+ * @throws {DeviceError} Where they are not.
+ */
+export function bringBack(x: NDArray, to: Sharding): ConcreteArray {
+  if (!(x instanceof WebGpuArray) || !readsAreSynchronous()) throw cannotComeBack(x, to);
+  return x.onHost("devicePut");
+}
+
 /** The error for arrays that would have to come back at once. */
-export function cannotComeBack(x: NDArray, to: Sharding): DeviceError {
+function cannotComeBack(x: NDArray, to: Sharding): DeviceError {
   return new DeviceError(
     `an array on ${x.device} cannot be on [${to.devices}] at once, because that device answers later: ` +
       "np.array(await x.data()).reshape(x.shape) makes a copy there",

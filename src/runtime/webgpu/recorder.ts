@@ -16,10 +16,10 @@ import type { BindingKind, Pipeline, WebGpuDevice } from "./device.ts";
 export type HostCall = (id: number, ins: readonly ArrayBuffer[]) => Uint8Array<ArrayBuffer>[];
 
 /**
- * Work that may have to wait for the device: it yields what it waits for, and is resumed once that is there. Work that
- * yields nothing is done at once.
+ * Work that may have to know what the device holds: it yields views, and is resumed with their bytes once those are
+ * there. Work that yields nothing is done at once.
  */
-export type Work = Generator<Promise<unknown>, void, void>;
+export type Work<Result = void> = Generator<readonly View[], Result, readonly ArrayBuffer[]>;
 
 /** A stretch of a device's memory. */
 export interface View {
@@ -418,9 +418,7 @@ export class Recorder {
   ): Work {
     if (guarded && (yield* this.#wordOf(operands[0])) === 0) return;
     this.submit();
-    let words: readonly ArrayBuffer[] = [];
-    yield readViews(this.#device, operands).then((read) => words = read);
-    const outs = this.#host(id, words);
+    const outs = this.#host(id, yield operands);
     outs.forEach((words, i) => {
       if (words.byteLength > 0) {
         this.#device.gpu.queue.writeBuffer(results[i].buffer, results[i].offset, words);
@@ -429,19 +427,10 @@ export class Recorder {
   }
 
   /** A word of the device's memory, as int32; waits for it. */
-  *#wordOf({ buffer, offset }: View): Generator<Promise<unknown>, number, void> {
-    const reading = this.#device.gpu.createBuffer({
-      size: 4,
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
-    const to = { buffer: reading, offset: 0, bytes: 4 };
-    this.#commands.push({ kind: "copy", from: { buffer, offset, bytes: 4 }, to });
+  *#wordOf({ buffer, offset }: View): Work<number> {
     this.submit();
-    yield reading.mapAsync(GPUMapMode.READ);
-    const [word] = new Int32Array(reading.getMappedRange());
-    reading.unmap();
-    reading.destroy();
-    return word;
+    const [bytes] = yield [{ buffer, offset, bytes: 4 }];
+    return new Int32Array(bytes)[0];
   }
 }
 
@@ -449,31 +438,6 @@ export class Recorder {
 function aligned({ buffer, offset, bytes }: View): [View, number] {
   const skipped = offset % 256;
   return [{ buffer, offset: offset - skipped, bytes: bytes + skipped }, skipped / 4];
-}
-
-/** The bytes of views, all brought over at once. */
-export async function readViews(
-  { gpu }: WebGpuDevice,
-  views: readonly View[],
-): Promise<ArrayBuffer[]> {
-  const encoder = gpu.createCommandEncoder();
-  const readings = views.map(({ buffer, offset, bytes }) => {
-    const size = Math.ceil(bytes / 4) * 4;
-    const reading = gpu.createBuffer({
-      size,
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
-    encoder.copyBufferToBuffer(buffer, offset, reading, 0, size);
-    return reading;
-  });
-  gpu.queue.submit([encoder.finish()]);
-  await Promise.all(readings.map((reading) => reading.mapAsync(GPUMapMode.READ)));
-  return readings.map((reading) => {
-    const bytes = reading.getMappedRange().slice(0);
-    reading.unmap();
-    reading.destroy();
-    return bytes;
-  });
 }
 
 /** Bytes of the elements of inputs, or of outputs, by position. */
