@@ -212,6 +212,6 @@ export {
 export { defaultDevice, devices, init, type InitOptions } from "./src/runtime/device.ts";
 export { type DeviceOrShardings, devicePut, filterShard, type Put } from "./src/filter/shard.ts";
 export { memory, type MemoryReport } from "./src/runtime/memory_report.ts";
-export type { DeviceMemory } from "./src/runtime/webgpu/device.ts";
+export type { DeviceMemory } from "./src/runtime/graphics.ts";
 export { scope } from "./src/runtime/scope.ts";
 export type { HolomorphicOptions } from "./src/filter/holomorphic.ts";

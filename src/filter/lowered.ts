@@ -45,8 +45,9 @@ export interface Lowered<F = (...args: unknown[]) => unknown> {
   /** The compiled module, disassembled. */
   wat(): string;
   /**
-   * The shaders that a WebGPU device would run, whether there is one or not.
+   * The shaders that the WebGPU device would run, or where none was found, one that has what all have.
    *
+   * @throws {DeviceError} Before `await init("webgpu")`, which loads what writes shaders, even where it then finds no adapter.
    * @throws {DTypeError} Where the program computes in float64, which WebGPU lacks.
    */
   wgsl(): string;

@@ -14,7 +14,6 @@ import {
 } from "../core/device.ts";
 import { preferredDevice, setPreferredDevice } from "../core/placement.ts";
 import { ArgumentError, DeviceError } from "../errors.ts";
-import { openWebGpu } from "./webgpu/platform.ts";
 
 /**
  * The devices of a platform, the processor's unless told otherwise. `await init("cpu", { devices: n })` says how many those are;
@@ -66,7 +65,10 @@ export async function init(
   platform: Platform = "cpu",
   options: InitOptions = {},
 ): Promise<Device[]> {
-  if (platform === "webgpu") return [await openWebGpu()];
+  if (platform === "webgpu") {
+    const { openWebGpu } = await import("./webgpu/platform.ts");
+    return [await openWebGpu()];
+  }
   if (platform !== "cpu") throw noPlatform("init", platform);
   for (const name of ["threads", "devices"] as const) {
     const count = options[name];

@@ -11,6 +11,7 @@ import type { ShapedArray } from "../core/aval.ts";
 import type { DType, HostScalar, TypedArray } from "../core/dtype.ts";
 import { structuralKey } from "../core/jaxpr_key.ts";
 import { identityOf, paramsKey } from "../core/params_key.ts";
+import { placementOf } from "../core/placement.ts";
 import type { AnyPrimitive, Expansion } from "../core/primitive.ts";
 import type { Sharding } from "../core/sharding.ts";
 import { type Evaluator, installEvaluator, withEager } from "../core/trace.ts";
@@ -27,20 +28,18 @@ import {
 } from "./concrete.ts";
 import { cellsPlan } from "./cells_plan.ts";
 import { programPlan } from "./eager_program.ts";
+import {
+  graphics,
+  isGraphicsArray,
+  isGraphicsInUse,
+  isOnGraphics,
+  loadedGraphics,
+  placementOnGraphics,
+} from "./graphics.ts";
 import { kernelPlan } from "./kernel_plan.ts";
 import { operandPlacement, placeResults } from "./placing.ts";
 import { ProgramCache } from "./program_cache.ts";
 import { recipesOf } from "./recipe.ts";
-import { WebGpuArray } from "./webgpu/array.ts";
-import {
-  bringBack,
-  evaluateOnWebGpu,
-  isOnWebGpu,
-  isWebGpuInUse,
-  placementOnWebGpu,
-  placeOnWebGpu,
-} from "./webgpu/platform.ts";
-
 /** Computes a primitive on operands of the avals it was made for. */
 export type Plan = (operands: readonly ConcreteArray[]) => readonly ConcreteArray[];
 
@@ -78,9 +77,10 @@ function evaluate(
   params: unknown,
 ): readonly NDArray[] {
   const joint = operandPlacement(primitive, operands);
-  if (isWebGpuInUse()) {
-    const remote = placementOnWebGpu(operands, joint?.sharding ?? null);
-    if (remote !== null) return evaluateOnWebGpu(primitive, operands, params, remote);
+  if (isGraphicsInUse()) {
+    const nameOf = (i: number) => `${primitive.name}: operand ${i}`;
+    const remote = placementOnGraphics(operands, joint?.sharding ?? null, nameOf);
+    if (remote !== null) return graphics!.evaluate(primitive, operands, params, remote);
   }
   const results = planFor(primitive, operands, params)(operands as readonly ConcreteArray[]);
   if (joint !== null) placeResults(joint, primitive, operands, params, results);
@@ -158,8 +158,10 @@ export function clearPlans(): void {
 }
 
 function place(x: NDArray, sharding: Sharding, committed: boolean): NDArray {
-  if (isOnWebGpu(sharding)) return placeOnWebGpu(x, sharding, committed);
-  const here = x instanceof ConcreteArray ? x : bringBack(x, sharding);
+  if (isOnGraphics(sharding)) {
+    return loadedGraphics(`an array for ${sharding}`).place(x, placementOf(sharding, committed));
+  }
+  const here = x instanceof ConcreteArray ? x : graphics!.bringBack(x, sharding);
   return placedArray(here, sharding, committed);
 }
 
@@ -172,14 +174,14 @@ export const evaluator: Evaluator = {
     x instanceof ConcreteArray ? x.literal : undefined,
   fromTypedArray: (data: TypedArray, shape: readonly number[], dtype: DType): NDArray => {
     const x = arrayFromTypedArray(data, shape, dtype);
-    const { sharding } = x;
-    return isOnWebGpu(sharding) ? placeOnWebGpu(x, sharding, false) : x;
+    return isGraphicsArray(x) ? place(x, x.sharding, false) : x;
   },
   place,
   freeTemporaries,
   clear: clearPlans,
   keepAlive: (x: NDArray): void => {
-    if (x instanceof ConcreteArray || x instanceof WebGpuArray) x.isKept = true;
+    if (x instanceof ConcreteArray) x.isKept = true;
+    else graphics?.keepAlive(x);
   },
 };
 

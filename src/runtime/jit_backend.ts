@@ -17,7 +17,6 @@ import type { NDArray } from "../core/array.ts";
 import { dtypeInfo } from "../core/dtype.ts";
 import { type ClosedJaxpr, JaxprVar } from "../core/jaxpr.ts";
 import { closedJaxprKey } from "../core/jaxpr_key.ts";
-import { deviceProgram, programText } from "../backends/wgsl/program.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import type { HostCallback } from "../core/lowering.ts";
 import { printProgram } from "../loopnest/print.ts";
@@ -31,8 +30,12 @@ import {
 import { compileProgram, disassemble, startCompiler } from "../backends/wasm/compiler.ts";
 import type { ConcreteArray } from "./concrete.ts";
 import { Executable } from "./executable.ts";
-import { DeviceExecutable } from "./webgpu/executable.ts";
-import { isWebGpuInUse, placementOnWebGpu, webGpu, webGpuTraits } from "./webgpu/platform.ts";
+import {
+  type GraphicsProgram,
+  isGraphicsInUse,
+  loadedGraphics,
+  placementOnGraphics,
+} from "./graphics.ts";
 import { ProgramPlacer } from "./placing.ts";
 import { ProgramCache } from "./program_cache.ts";
 
@@ -129,7 +132,7 @@ class Code {
   readonly #outAvals: readonly ShapedArray[];
   readonly #passes: Readonly<Record<string, number>>;
   #cpu: CpuCode | null = null;
-  #webGpu: DeviceExecutable | null = null;
+  #graphics: GraphicsProgram | null = null;
 
   constructor(simplified: Simplified, closed: ClosedJaxpr, options: CompileOptions) {
     const { program, callbacks, passes } = scheduleJaxpr(simplified, options);
@@ -140,7 +143,7 @@ class Code {
     this.takenOver = takenOverInputs(program, closed.inAvals.length);
     this.used = usedInputs(simplified.closed);
     // Where there is one platform only, what is wrong with a program shows at once.
-    if (!isWebGpuInUse()) this.cpu();
+    if (!isGraphicsInUse()) this.cpu();
   }
 
   cpu(): CpuCode {
@@ -156,10 +159,11 @@ class Code {
     };
   }
 
-  webGpu(): DeviceExecutable {
-    if (this.#webGpu !== null) return this.#webGpu;
+  graphics(): GraphicsProgram {
+    if (this.#graphics !== null) return this.#graphics;
     compilations++;
-    return this.#webGpu = new DeviceExecutable(this.#program, this.#outAvals, this.#callbacks);
+    const { program } = loadedGraphics(this.#program.name);
+    return this.#graphics = program(this.#program, this.#outAvals, this.#callbacks);
   }
 }
 
@@ -184,9 +188,10 @@ export const jitCompiler: JitBackend = {
       },
       run: (inputs: readonly NDArray[], how: RunOptions = byNumber): NDArray[] => {
         const placements = placer.placements(inputs, how);
-        if (isWebGpuInUse()) {
-          const remote = placementOnWebGpu(inputs, placements?.[0]?.sharding ?? how.on);
-          if (remote !== null) return code.webGpu().run(webGpu(), inputs, donated, remote);
+        if (isGraphicsInUse()) {
+          const joint = placements?.[0]?.sharding ?? how.on;
+          const remote = placementOnGraphics(inputs, joint, (i) => `${how.name}: ${how.nameOf(i)}`);
+          if (remote !== null) return code.graphics().run(inputs, donated, remote);
         }
         let outs: NDArray[];
         try {
@@ -205,7 +210,7 @@ export const jitCompiler: JitBackend = {
       simplified: () => String(simplified),
       nests: () => printProgram(program),
       wat: () => disassemble(compileProgram(program).bytes),
-      wgsl: () => programText(deviceProgram(program, webGpuTraits())),
+      wgsl: () => loadedGraphics("lower(...).wgsl").shaders(program),
     };
   },
   prepare: startCompiler,

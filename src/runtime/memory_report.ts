@@ -3,10 +3,9 @@
  *
  * @module
  */
+import { type DeviceMemory, graphics } from "./graphics.ts";
 import { existingHeap } from "./memory.ts";
 import { biggestHolders, ledger, type MemoryLimits } from "./storage.ts";
-import type { DeviceMemory } from "./webgpu/device.ts";
-import { webGpuMemory } from "./webgpu/platform.ts";
 
 /** What {@linkcode memory} tells. Sizes are in bytes. */
 export interface MemoryReport {
@@ -60,7 +59,7 @@ export function memory(): MemoryReport {
     limit: state.limits.limit,
     byOwner,
     biggest: biggestHolders(5),
-    webgpu: webGpuMemory(),
+    webgpu: graphics?.memory() ?? null,
   };
 }
 

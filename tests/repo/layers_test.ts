@@ -76,6 +76,13 @@ Deno.test("loading the package loads no other package", () => {
   assertEquals(foreign, []);
 });
 
+Deno.test("loading the package loads nothing of WebGPU", () => {
+  const loaded = [...staticReach(edges, "mod.ts")].filter((name) =>
+    /^src\/(runtime\/webgpu|backends\/wgsl)\//.test(name)
+  );
+  assertEquals(loaded, []);
+});
+
 Deno.test("the checks find what they look for", () => {
   const edge = (from: string, to: string, dynamic = false): Edge => ({ from, to, dynamic });
   assert(findCycle([edge("a", "b"), edge("b", "c"), edge("c", "a")]) !== null);

@@ -5,6 +5,7 @@
  */
 import type { AdapterTraits } from "../../backends/wgsl/traits.ts";
 import { DeviceError, OutOfMemoryError } from "../../errors.ts";
+import type { DeviceMemory } from "../graphics.ts";
 import { Readback, readsAreSynchronous } from "./readback.ts";
 import type { View, Work } from "./recorder.ts";
 
@@ -13,18 +14,6 @@ function sizeClass(bytes: number): number {
   if (bytes <= 256) return 256;
   const step = 2 ** (Math.floor(Math.log2(bytes - 1)) - 2);
   return Math.ceil(Math.ceil(bytes / step) * step / 256) * 256;
-}
-
-/** What is held on a device. */
-export interface DeviceMemory {
-  /** Bytes in use. */
-  readonly bytes: number;
-  /** The buffers that they are in. */
-  readonly buffers: number;
-  /** Bytes that wait to be used again. */
-  readonly pooledBytes: number;
-  /** Shaders that were built. */
-  readonly pipelines: number;
 }
 
 interface Read {
