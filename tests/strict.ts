@@ -6,3 +6,5 @@
 import { setChecks } from "../src/core/checks.ts";
 
 setChecks({ verify: true });
+// Tests compile what they run.
+Deno.env.set("VERNAL_CACHE", "off");

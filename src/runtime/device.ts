@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { startCompiler } from "../backends/wasm/compiler.ts";
+import { prepareCompiler } from "../backends/wasm/compiler.ts";
 import {
   checkPresent,
   cpuDevices,
@@ -85,7 +85,7 @@ export async function init(
     }
     setDeviceCount(options.devices);
   }
-  startCompiler();
+  prepareCompiler();
   return devices();
 }
 

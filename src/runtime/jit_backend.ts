@@ -27,7 +27,7 @@ import {
   type Simplified,
   simplifyJaxpr,
 } from "../compile/pipeline.ts";
-import { compileProgram, disassemble, startCompiler } from "../backends/wasm/compiler.ts";
+import { compileProgram, disassemble, prepareCompiler } from "../backends/wasm/compiler.ts";
 import type { ConcreteArray } from "./concrete.ts";
 import { Executable } from "./executable.ts";
 import {
@@ -213,7 +213,7 @@ export const jitCompiler: JitBackend = {
       wgsl: () => loadedGraphics("lower(...).wgsl").shaders(program),
     };
   },
-  prepare: startCompiler,
+  prepare: prepareCompiler,
   clear: () => cache.clear(),
 };
 

@@ -1,5 +1,6 @@
 /**
- * Compiles programs, synchronously: a worker thread has binaryen, and the main thread sleeps until it answers.
+ * Compiles programs, synchronously: a worker thread has binaryen, and the main thread sleeps until it answers. What was compiled
+ * before, by this process or another, is read from disk instead.
  *
  * @module
  */
@@ -7,6 +8,7 @@ import { CompileError } from "../../errors.ts";
 import { innerPrograms, type Program } from "../../loopnest/ir.ts";
 import type { EmitOptions, Emitted } from "./emit.ts";
 import { mayRead } from "./may_read.ts";
+import { openProgramStore, type ProgramStore } from "./program_store.ts";
 import type { Reply, Request } from "./protocol.ts";
 import { warmMatrixProduct } from "./warm_kernels.ts";
 
@@ -44,6 +46,8 @@ const patience = { start: 20_000, answer: 120_000 };
 
 let connection: Connection | null = null;
 let local: LocalCompiler | null = null;
+/** Programs on disk; `undefined` until it is first asked for. */
+let store: ProgramStore | null | undefined;
 
 /** The part of `node:worker_threads` that is used here. */
 interface WorkerThreads {
@@ -75,6 +79,20 @@ function workerThreads(): WorkerThreads | null {
  */
 export function startCompiler(): void {
   if (connection === null && local === null) connection = connect();
+}
+
+/**
+ * Starts the compiler in the background where it is going to be needed: not for a script whose programs were all on disk
+ * the last time.
+ */
+export function prepareCompiler(): void {
+  if (connection !== null || local !== null) return;
+  if (programStore()?.knows(scriptName()) !== true) startCompiler();
+}
+
+/** Whether a compiler was asked for, here or in a worker. */
+export function isCompilerStarted(): boolean {
+  return connection !== null || local !== null;
 }
 
 /** Ends the worker; the next compilation starts another. */
@@ -180,11 +198,70 @@ function ask(question: Question, meanwhile?: () => void): Reply {
 }
 
 /**
- * Compiles a program. The first call may wait for the compiler to load, 0.2 s unless `startCompiler` was called in time.
+ * Compiles a program, or finds it on disk. The first compilation may wait for the compiler to load, 0.2 s unless `startCompiler` was
+ * called in time.
  *
  * @throws {CompileError} Where there is no compiler, or the program is not one it can compile.
  */
 export function compileProgram(program: Program, options: EmitOptions = {}): CompiledModule {
+  const programs = programStore();
+  if (programs === null) return compileAnew(program, options);
+  const start = performance.now();
+  const key = programs.keyOf(program, options);
+  const found = findModule(programs, key, start);
+  if (found !== null) return found;
+  const compiled = compileAnew(program, options);
+  const done = performance.now();
+  programs.store(key, compiled);
+  return { ...compiled, timings: { ...compiled.timings, store: performance.now() - done } };
+}
+
+/** A program as it was stored. */
+function findModule(programs: ProgramStore, key: string, start: number): CompiledModule | null {
+  const stored = programs.find(key);
+  note(programs, stored !== null);
+  if (stored === null) return null;
+  const read = performance.now();
+  try {
+    const module = new WebAssembly.Module(stored.bytes);
+    return { ...stored, module, timings: { find: read - start, module: performance.now() - read } };
+  } catch {
+    programs.remove(key); // of a machine that knew more instructions than this one
+    return null;
+  }
+}
+
+/** Whether this script's programs are expected on disk, once the first was asked for. */
+let expected: boolean | null = null;
+
+/** Learns from one program what to expect the next time: a script that had none stored will have, one that misses some changes. */
+function note(programs: ProgramStore, found: boolean): void {
+  const script = scriptName();
+  if (expected === null) {
+    expected = programs.knows(script);
+    if (!expected) programs.setKnown(script, true);
+  }
+  if (expected && !found) {
+    expected = false;
+    programs.setKnown(script, false);
+  }
+}
+
+function programStore(): ProgramStore | null {
+  if (store === undefined) store = openProgramStore();
+  return store;
+}
+
+/** What the process was started with. */
+function scriptName(): string {
+  try {
+    return (globalThis as { Deno?: typeof globalThis.Deno }).Deno?.mainModule ?? "";
+  } catch {
+    return ""; // not permitted
+  }
+}
+
+function compileAnew(program: Program, options: EmitOptions): CompiledModule {
   const start = performance.now();
   let emitted: Emitted;
   if (local !== null) emitted = local.emit(program, options);

@@ -1,0 +1,242 @@
+/**
+ * Compiled programs on disk, so that the second run of a script compiles nothing and does not even load the compiler.
+ *
+ * A program is found by a hash of its text, of the compiler's version and of the machine. Each is a file of its own, in one of
+ * sixteen folders, written under another name and then renamed: who reads finds all of it or nothing. A file is checked when it is
+ * read, and one that is damaged is removed. Whatever goes wrong with the disk, programs are compiled as if there were no store.
+ *
+ * Only under Deno, and only where reading and writing are permitted already.
+ *
+ * @module
+ */
+import { environmentVariable } from "../../core/environment.ts";
+import { canonicalText } from "../../loopnest/canonical.ts";
+import type { Program } from "../../loopnest/ir.ts";
+import type { EmitOptions } from "./emit.ts";
+import { bytesHash, textHash } from "./hash.ts";
+
+/** What is kept of a program. */
+export interface StoredProgram {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly scratchBytes: number;
+}
+
+/** "VNL" and the version of the files' form. */
+const magic = 0x564e4c01;
+/** Words before the module: the magic, the hash of all that follows, and the scratch's bytes. */
+const headerBytes = 16;
+/** What each of the sixteen folders may hold. */
+const shardBytes = 16 * 2 ** 20;
+/** Milliseconds, after which reading a file says anew that it is in use. */
+const day = 24 * 60 * 60 * 1000;
+
+/** Deno's functions for files; all of them may throw. */
+type Files = Pick<
+  typeof Deno,
+  | "mkdirSync"
+  | "readDirSync"
+  | "readFileSync"
+  | "removeSync"
+  | "renameSync"
+  | "statSync"
+  | "utimeSync"
+  | "writeFileSync"
+>;
+
+/** A folder of programs. */
+export class ProgramStore {
+  readonly #files: Files;
+  readonly #folder: string;
+  readonly #compiler: string;
+
+  /**
+   * @param folder Made when something is first stored.
+   * @param compiler What compiles, and for what machine: programs of another one are not found.
+   */
+  constructor(files: Files, folder: string, compiler: string) {
+    this.#files = files;
+    this.#folder = folder;
+    this.#compiler = compiler;
+  }
+
+  /** What a program is found by. */
+  keyOf(program: Program, options: EmitOptions): string {
+    return textHash(`${this.#compiler}\n${JSON.stringify(options)}\n${canonicalText(program)}`);
+  }
+
+  /** A program that was stored, or `null`. */
+  find(key: string): StoredProgram | null {
+    const path = this.#pathOf(key);
+    let file: Uint8Array<ArrayBuffer>;
+    try {
+      file = this.#files.readFileSync(path);
+    } catch {
+      return null;
+    }
+    const found = decode(file);
+    if (found === null) this.remove(key);
+    else this.#touch(path);
+    return found;
+  }
+
+  /** Keeps a program. */
+  store(key: string, program: StoredProgram): void {
+    const path = this.#pathOf(key);
+    const shard = path.slice(0, path.lastIndexOf("/"));
+    const unfinished = `${path}.${crypto.randomUUID()}`;
+    try {
+      this.#files.mkdirSync(shard, { recursive: true, mode: 0o700 });
+      this.#files.writeFileSync(unfinished, encode(program), { mode: 0o600 });
+      this.#files.renameSync(unfinished, path);
+      this.#prune(shard);
+    } catch {
+      this.#tryToRemove(unfinished); // a full disk, or one that may not be written: nothing is kept
+    }
+  }
+
+  /** Forgets a program, as one that is damaged. */
+  remove(key: string): void {
+    this.#tryToRemove(this.#pathOf(key));
+  }
+
+  /** Whether a script's programs were all found the last time it ran. */
+  knows(script: string): boolean {
+    try {
+      return this.#files.statSync(this.#markOf(script)).isFile;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Remembers whether a script's programs are here. */
+  setKnown(script: string, known: boolean): void {
+    if (known === this.knows(script)) return;
+    const mark = this.#markOf(script);
+    if (!known) return this.#tryToRemove(mark);
+    try {
+      this.#files.mkdirSync(`${this.#folder}/scripts`, { recursive: true, mode: 0o700 });
+      this.#files.writeFileSync(mark, new Uint8Array(0));
+      this.#prune(`${this.#folder}/scripts`);
+    } catch {
+      // The compiler will be loaded early, for nothing.
+    }
+  }
+
+  #pathOf(key: string): string {
+    return `${this.#folder}/${key[0]}/${key}`;
+  }
+
+  #markOf(script: string): string {
+    return `${this.#folder}/scripts/${textHash(this.#compiler + script)}`;
+  }
+
+  #tryToRemove(path: string): void {
+    try {
+      this.#files.removeSync(path);
+    } catch {
+      // Another process did, or nobody may.
+    }
+  }
+
+  /** Says now and then that a file is in use, so that others go first. */
+  #touch(path: string): void {
+    try {
+      const now = new Date();
+      const { mtime } = this.#files.statSync(path);
+      if (mtime !== null && now.getTime() - mtime.getTime() > day) {
+        this.#files.utimeSync(path, now, now);
+      }
+    } catch {
+      // A disk that is only read.
+    }
+  }
+
+  /** Removes what was not used for longest, where a folder holds too much. */
+  #prune(folder: string): void {
+    const entries = [];
+    let total = 0;
+    for (const { name } of this.#files.readDirSync(folder)) {
+      const path = `${folder}/${name}`;
+      const { size, mtime } = this.#files.statSync(path);
+      // Even an empty file takes a block.
+      const bytes = Math.max(size, 4096);
+      entries.push({ path, bytes, time: mtime?.getTime() ?? 0 });
+      total += bytes;
+    }
+    if (total <= shardBytes) return;
+    entries.sort((a, b) => a.time - b.time);
+    for (const { path, bytes } of entries) {
+      if (total <= shardBytes * 3 / 4) return;
+      this.#tryToRemove(path);
+      total -= bytes;
+    }
+  }
+}
+
+function encode({ bytes, scratchBytes }: StoredProgram): Uint8Array {
+  const file = new Uint8Array(headerBytes + bytes.length);
+  const header = new DataView(file.buffer);
+  file.set(bytes, headerBytes);
+  header.setFloat64(8, scratchBytes, true);
+  header.setUint32(4, bytesHash(file.subarray(8)), true);
+  header.setUint32(0, magic, true);
+  return file;
+}
+
+/** `null` for what is no such file, or not all of it. */
+function decode(file: Uint8Array<ArrayBuffer>): StoredProgram | null {
+  if (file.length < headerBytes) return null;
+  const header = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  if (header.getUint32(0, true) !== magic) return null;
+  if (header.getUint32(4, true) !== bytesHash(file.subarray(8))) return null;
+  return { bytes: file.subarray(headerBytes), scratchBytes: header.getFloat64(8, true) };
+}
+
+/**
+ * The store of this process: in the folder that `VERNAL_CACHE_DIR` names, else in the user's folder for caches. `null` where
+ * `VERNAL_CACHE` is `off`, or where files may not be read and written without a question.
+ */
+export function openProgramStore(): ProgramStore | null {
+  const { Deno } = globalThis as { Deno?: typeof globalThis.Deno };
+  if (Deno === undefined || environmentVariable("VERNAL_CACHE") === "off") return null;
+  try {
+    const folder = environmentVariable("VERNAL_CACHE_DIR") ?? cachesOfUser(Deno.build.os);
+    if (folder === null) return null;
+    const isPermitted = (name: "read" | "write") =>
+      Deno.permissions.querySync({ name, path: folder }).state === "granted";
+    if (!isPermitted("read") || !isPermitted("write")) return null;
+    return new ProgramStore(Deno, folder, compilerVersion(Deno));
+  } catch {
+    return null;
+  }
+}
+
+/** Where this system keeps what can be made again. */
+function cachesOfUser(os: string): string | null {
+  const inside = (variable: string, path: string): string | null => {
+    const folder = environmentVariable(variable);
+    return folder === undefined ? null : `${folder}/${path}`;
+  };
+  if (os === "windows") return inside("LOCALAPPDATA", "vernal/cache");
+  if (os === "darwin") return inside("HOME", "Library/Caches/vernal");
+  return inside("XDG_CACHE_HOME", "vernal") ?? inside("HOME", ".cache/vernal");
+}
+
+/**
+ * What makes programs: a published package by its address, which has its version; a working copy by its files' sizes and times. And
+ * for what: the processor's kind and the version of V8.
+ */
+function compilerVersion({ build, version, readDirSync, statSync }: typeof Deno): string {
+  const parts = [build.target, version.v8, import.meta.url];
+  if (import.meta.url.startsWith("file:")) {
+    for (const folder of [".", "../../loopnest", "../../core", "../../../kernels/build"]) {
+      const url = new URL(`${folder}/`, import.meta.url);
+      const names = [...readDirSync(url)].map((entry) => entry.name).sort();
+      for (const name of names) {
+        const { size, mtime } = statSync(new URL(name, url));
+        parts.push(`${name} ${size} ${mtime?.getTime()}`);
+      }
+    }
+  }
+  return parts.join("\n");
+}
