@@ -30,7 +30,6 @@ import { cellsPlan } from "./cells_plan.ts";
 import { programPlan } from "./eager_program.ts";
 import {
   graphics,
-  isGraphicsArray,
   isGraphicsInUse,
   isOnGraphics,
   loadedGraphics,
@@ -174,7 +173,8 @@ export const evaluator: Evaluator = {
     x instanceof ConcreteArray ? x.literal : undefined,
   fromTypedArray: (data: TypedArray, shape: readonly number[], dtype: DType): NDArray => {
     const x = arrayFromTypedArray(data, shape, dtype);
-    return isGraphicsArray(x) ? place(x, x.sharding, false) : x;
+    const { sharding } = x;
+    return isOnGraphics(sharding) ? place(x, sharding, false) : x;
   },
   place,
   freeTemporaries,

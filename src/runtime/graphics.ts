@@ -13,7 +13,7 @@ import type { AnyPrimitive } from "../core/primitive.ts";
 import { type Sharding, SingleDeviceSharding } from "../core/sharding.ts";
 import { DeviceError } from "../errors.ts";
 import type { Program } from "../loopnest/ir.ts";
-import type { ConcreteArray } from "./concrete.ts";
+import { ConcreteArray } from "./concrete.ts";
 
 /** What is held on a device. */
 export interface DeviceMemory {
@@ -111,9 +111,10 @@ export function isOnGraphics(sharding: Sharding): boolean {
     : sharding.devices.some(isGraphicsDevice);
 }
 
-/** Whether an array's elements are on WebGPU. */
-export function isGraphicsArray({ placement }: NDArray): boolean {
-  return placement !== null && isOnGraphics(placement.sharding);
+/** Whether an array's elements are on WebGPU. Those of a number in the caller's text are here, wherever the array is said to be. */
+export function isGraphicsArray(x: NDArray): boolean {
+  return x.placement !== null && !(x instanceof ConcreteArray) &&
+    isOnGraphics(x.placement.sharding);
 }
 
 /**
