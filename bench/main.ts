@@ -3,21 +3,32 @@
  * and writes it with all figures as JSON under `bench/out/`; a complete run also writes
  * `docs/benchmarks.md`.
  *
- * Options: `--rows matmul,train` (beginnings of row names), `--contenders vernal,jax-js`, `--rounds 3`
- * (how often ours and the limit are measured, in turns; the median counts), `--quick` (no warm-up: shows that
- * everything runs, measures nothing).
+ * Options: `--only cpu` or `--only webgpu` (one of the two parts), `--rows matmul,train` (beginnings of row names),
+ * `--contenders vernal,jax-js`, `--rounds 3` (how often ours and the limit, or all that run on WebGPU, are measured, in
+ * turns; the median counts), `--quick` (no warm-up: shows that everything runs, measures nothing). WebGPU is left out where
+ * there is no adapter.
  *
  * @module
  */
 import { parseArgs } from "node:util";
 import { careful, type Plan, quantile, quick } from "./measure.ts";
-import { type ContenderName, contenders, findPython, importSeconds, runOne } from "./processes.ts";
+import {
+  type ContenderName,
+  contenders,
+  findPython,
+  importSeconds,
+  runOne,
+  webgpuContenders,
+} from "./processes.ts";
 import { inUnit, type Row, rows } from "./rows.ts";
 import { type Figure, machine, type Result, toMarkdown } from "./table.ts";
+import { webgpuRows } from "./webgpu_rows.ts";
+import { findAdapter, webgpuMarkdown } from "./webgpu_table.ts";
 
 const { values: options } = parseArgs({
   args: Deno.args,
   options: {
+    only: { type: "string" },
     rows: { type: "string" },
     contenders: { type: "string" },
     rounds: { type: "string", default: "3" },
@@ -28,12 +39,17 @@ const { values: options } = parseArgs({
 const plan: Plan = options.quick ? quick : careful;
 const rounds = options.quick ? 1 : Number(options.rounds);
 const python = await findPython();
+const { only } = options;
+if (only !== undefined && only !== "cpu" && only !== "webgpu") {
+  throw new Error(`--only: cpu or webgpu, not ${only}`);
+}
+const adapter = only === "cpu" ? null : await findAdapter();
+if (only === "webgpu" && adapter === null) throw new Error("there is no adapter of WebGPU");
 const wantedRows = options.rows?.split(",");
-const chosen = rows.filter((row) => wantedRows?.some((w) => row.id.startsWith(w)) ?? true);
+const isWanted = (row: Row): boolean => wantedRows?.some((w) => row.id.startsWith(w)) ?? true;
 const wantedContenders = options.contenders?.split(",");
-const able = contenders.filter((name) =>
-  (wantedContenders?.includes(name) ?? true) && (name !== "JAX" || python !== null)
-);
+const isAble = (name: ContenderName): boolean =>
+  (wantedContenders?.includes(name) ?? true) && (name !== "JAX" || python !== null);
 
 const median = (xs: number[]): number => quantile(xs.toSorted((a, b) => a - b), 0.5);
 
@@ -53,7 +69,9 @@ async function measureOne(name: ContenderName, row: Row): Promise<Figure | strin
       return String(error);
     }
   }
-  const repeats = row.mode === "first" ? (options.quick ? 1 : 5) : 1;
+  // Those of WebGPU take turns instead.
+  const isTurn = (webgpuContenders as readonly ContenderName[]).includes(name);
+  const repeats = row.mode === "first" && !options.quick && !isTurn ? 5 : 1;
   const figures: Figure[] = [];
   for (let i = 0; i < repeats; i++) {
     const report = await runOne(name, row, plan, python);
@@ -68,23 +86,59 @@ async function measureOne(name: ContenderName, row: Row): Promise<Figure | strin
       ...(report.facts && { facts: report.facts }),
     });
   }
-  figures.sort((a, b) => a.value - b.value);
-  return figures[figures.length >> 1]!;
+  return middle(figures);
+}
+
+/** Collects what was measured of a row, and says it. */
+function collector(): {
+  readonly figures: Result["figures"];
+  readonly failures: Result["failures"];
+  note(name: ContenderName, figure: Figure | string | null, unit: string): void;
+} {
+  const figures: Result["figures"] = {};
+  const failures: Result["failures"] = {};
+  return {
+    figures,
+    failures,
+    note(name, figure, unit) {
+      if (typeof figure === "string") {
+        failures[name] = figure;
+        say(`  ${name} failed: ${figure}\n`);
+      } else if (figure !== null) {
+        figures[name] = figure;
+        say(`  ${name}: ${figure.value.toPrecision(4)} ${unit}\n`);
+      }
+    },
+  };
+}
+
+/** The median of some figures. */
+function middle(figures: Figure[]): Figure {
+  return figures.toSorted((a, b) => a.value - b.value)[figures.length >> 1]!;
+}
+
+/** A row of WebGPU: all take turns, because only their ratios mean something on a software adapter. */
+async function measureWebGpuRow(row: Row): Promise<Result> {
+  const { figures, failures, note } = collector();
+  say(`WebGPU: ${row.title}\n`);
+  const all = new Map<ContenderName, Figure[]>();
+  for (let i = 0; i < rounds; i++) {
+    for (const name of webgpuContenders.filter(isAble)) {
+      if (failures[name] !== undefined) continue;
+      const figure = await measureOne(name, row);
+      if (figure === null) continue;
+      if (typeof figure === "string") note(name, figure, row.unit);
+      else all.set(name, [...all.get(name) ?? [], figure]);
+    }
+  }
+  for (const [name, some] of all) note(name, middle(some), row.unit);
+  return { id: row.id, figures, failures };
 }
 
 async function measureRow(row: Row): Promise<Result> {
-  const figures: Result["figures"] = {};
-  const failures: Result["failures"] = {};
-  const note = (name: ContenderName, figure: Figure | string | null): void => {
-    if (typeof figure === "string") {
-      failures[name] = figure;
-      say(`  ${name} failed: ${figure}\n`);
-    } else if (figure !== null) {
-      figures[name] = figure;
-      say(`  ${name}: ${figure.value.toPrecision(4)} ${row.unit}\n`);
-    }
-  };
+  const { figures, failures, note } = collector();
   say(`${row.title}\n`);
+  const able = contenders.filter(isAble);
 
   // Ours and the limit take turns, so that a neighbour's noise falls on both.
   const limits: number[] = [];
@@ -98,17 +152,14 @@ async function measureRow(row: Row): Promise<Result> {
     if (!able.includes("vernal")) continue;
     const figure = await measureOne("vernal", row);
     if (figure === null || typeof figure === "string") {
-      note("vernal", figure);
+      note("vernal", figure, row.unit);
       break;
     }
     ours.push(figure);
   }
-  if (ours.length > 0) {
-    ours.sort((a, b) => a.value - b.value);
-    note("vernal", ours[ours.length >> 1]!);
-  }
+  if (ours.length > 0) note("vernal", middle(ours), row.unit);
   for (const name of able) {
-    if (name !== "vernal") note(name, await measureOne(name, row));
+    if (name !== "vernal") note(name, await measureOne(name, row), row.unit);
   }
   return {
     id: row.id,
@@ -119,10 +170,19 @@ async function measureRow(row: Row): Promise<Result> {
 }
 
 const results: Result[] = [];
-for (const row of chosen) results.push(await measureRow(row));
+if (only !== "webgpu") {
+  for (const row of rows.filter(isWanted)) results.push(await measureRow(row));
+}
+const webgpuResults: Result[] = [];
+if (adapter !== null) {
+  for (const row of webgpuRows.filter(isWanted)) webgpuResults.push(await measureWebGpuRow(row));
+}
 
 const about = machine(python);
-const markdown = toMarkdown(results, about);
+const markdown = [
+  ...(only === "webgpu" ? [] : [toMarkdown(results, about)]),
+  ...(adapter === null ? [] : [webgpuMarkdown(webgpuResults, adapter, about)]),
+].join("\n");
 console.log(markdown);
 
 const out = new URL("out/", import.meta.url);
@@ -130,8 +190,9 @@ await Deno.mkdir(out, { recursive: true });
 const stamp = about.date.replaceAll(":", "-");
 await Deno.writeTextFile(
   new URL(`${stamp}.json`, out),
-  JSON.stringify({ ...about, plan, rounds, results }, null, 2) + "\n",
+  JSON.stringify({ ...about, plan, rounds, results, adapter, webgpuResults }, null, 2) + "\n",
 );
 await Deno.writeTextFile(new URL(`${stamp}.md`, out), markdown);
-const complete = !options.quick && chosen.length === rows.length && wantedContenders === undefined;
+const complete = !options.quick && wantedRows === undefined && wantedContenders === undefined &&
+  only === undefined;
 if (complete) await Deno.writeTextFile(new URL("../docs/benchmarks.md", import.meta.url), markdown);

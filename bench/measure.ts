@@ -32,15 +32,26 @@ export interface Timing {
   readonly callsPerSample: number;
 }
 
-/** Times `run`; what it returns is awaited when it is a promise. */
-export async function measure(run: () => unknown, plan: Plan): Promise<Timing> {
+/**
+ * Times `run`; what it returns is awaited when it is a promise.
+ *
+ * @param settle Waits for what `run` only began; called once for each sample, which it is part of.
+ */
+export async function measure(
+  run: () => unknown,
+  plan: Plan,
+  settle?: () => Promise<void>,
+): Promise<Timing> {
   let calls = 0;
   const start = performance.now();
   do {
     const pending = run();
     if (pending instanceof Promise) await pending;
     calls++;
+    // After 1, 2, 4, … calls, so that what is begun does not pile up without end.
+    if (settle !== undefined && (calls & (calls - 1)) === 0) await settle();
   } while (performance.now() - start < plan.warm * 1000);
+  await settle?.();
   // The later half of the warm-up tells how long a call takes better than its average does, but only a
   // sample's length depends on it.
   const perCall = (performance.now() - start) / 1000 / calls;
@@ -57,6 +68,7 @@ export async function measure(run: () => unknown, plan: Plan): Promise<Timing> {
       const pending = run();
       if (pending instanceof Promise) await pending;
     }
+    await settle?.();
     seconds.push((performance.now() - from) / 1000 / callsPerSample);
   }
   seconds.sort((a, b) => a - b);

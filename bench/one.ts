@@ -8,7 +8,8 @@
 import { measure, type Plan, type Timing } from "./measure.ts";
 import { measureLimit } from "./limits.ts";
 import { rows } from "./rows.ts";
-import type { Contender } from "./work.ts";
+import { webgpuRows } from "./webgpu_rows.ts";
+import type { Backend, Contender } from "./work.ts";
 
 /** What one process reports. */
 export interface Report {
@@ -24,36 +25,41 @@ export interface Report {
 }
 
 /** Where each contender is. Not written as imports: only the one that runs can be resolved. */
-const contenders: Record<string, { file: string; name: string }> = {
-  "vernal": { file: "ours.ts", name: "ours" },
-  "jax-js": { file: "peers/jax_js.ts", name: "jaxJs" },
-  "tfjs-wasm": { file: "peers/tfjs.ts", name: "tfjs" },
-  "ort-web": { file: "peers/ort_web.ts", name: "ortWeb" },
+const contenders: Record<string, { file: string; name: string; backend: Backend }> = {
+  "vernal": { file: "ours.ts", name: "ours", backend: "wasm" },
+  "jax-js": { file: "peers/jax_js.ts", name: "jaxJs", backend: "wasm" },
+  "tfjs-wasm": { file: "peers/tfjs.ts", name: "tfjs", backend: "wasm" },
+  "ort-web": { file: "peers/ort_web.ts", name: "ortWeb", backend: "wasm" },
+  "vernal-webgpu": { file: "ours.ts", name: "ours", backend: "webgpu" },
+  "jax-js-webgpu": { file: "peers/jax_js.ts", name: "jaxJs", backend: "webgpu" },
+  "tfjs-webgpu": { file: "peers/tfjs.ts", name: "tfjs", backend: "webgpu" },
 };
 
 async function report(contender: string, rowId: string, plan: Plan): Promise<Report> {
-  const row = rows.find((r) => r.id === rowId)!;
+  const row = [...rows, ...webgpuRows].find((r) => r.id === rowId)!;
   if (contender === "limit") {
     return { able: true, limit: await measureLimit(row.limit!, plan) };
   }
   const before = performance.now();
-  const { file, name } = contenders[contender]!;
+  const { file, name, backend } = contenders[contender]!;
   const module = await import(new URL(file, import.meta.url).href) as Record<string, Contender>;
   const contend = module[name]!;
   const loaded = performance.now();
-  const work = await contend(row.work, row.mode === "first");
+  const work = await contend(row.work, backend, row.mode === "first");
   if (work === null) return { able: false };
   if (row.mode !== "first") {
     return {
       able: true,
-      timing: await measure(() => work.run(), plan),
+      timing: await measure(() => work.run(), plan, work.settle),
       facts: await work.facts(),
     };
   }
   const ready = performance.now();
   await work.run();
+  await work.settle?.();
   const called = performance.now();
   await work.run();
+  await work.settle?.();
   const again = performance.now();
   return {
     able: true,

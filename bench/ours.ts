@@ -5,6 +5,7 @@
  */
 import * as vn from "@vernal/vernal";
 import {
+  type Backend,
   convData,
   convError,
   type ConvWork,
@@ -15,6 +16,7 @@ import {
   gradientsError,
   type GradientsWork,
   learningRate,
+  LossLog,
   matmulError,
   type Prepared,
   rnnData,
@@ -25,11 +27,26 @@ import {
   uniform,
   type Work,
 } from "./work.ts";
+import { oursOfAttention } from "./ours_attention.ts";
 
 const { lax, numpy: np, nn, optim } = vn;
 
-/** Prepares the work. A call returns when its result is there: nothing needs to be waited for. */
-export async function ours(work: Work, first = false): Promise<Prepared | null> {
+/** Where the inputs are: the device of WebGPU, or `null` for the processor. */
+let device: vn.Device | null = null;
+
+/** The same arrays where the work is to be done. */
+function put<T>(x: T): T {
+  return device === null ? x : vn.filterShard(x, device);
+}
+
+/** Prepares the work. On the processor, a call returns when its result is there; on a device, it begins. */
+export async function ours(work: Work, backend: Backend, first = false): Promise<Prepared | null> {
+  if (backend === "webgpu") {
+    const { watchDevice } = await import("./settle.ts");
+    const { settle } = watchDevice();
+    [device] = await vn.init("webgpu") as [vn.Device];
+    return { ...prepare(work), settle };
+  }
   if (!first) return prepare(work);
   const { watchStages } = await import("./stages.ts");
   const prepared = prepare(work);
@@ -48,15 +65,15 @@ function prepare(work: Work): Prepared {
       const hx = uniform((work.batch ?? 1) * m * k, 1);
       const hy = uniform((work.batch ?? 1) * k * n, 2);
       const dtype = work.dtype;
-      const x = np.array(hx).reshape([...b, ...(transposed ? [k, m] : [m, k])]).astype(dtype);
-      const y = np.array(hy).reshape([...b, ...(transposed ? [n, k] : [k, n])]).astype(dtype);
+      const x = put(np.array(hx).reshape([...b, ...(transposed ? [k, m] : [m, k])]).astype(dtype));
+      const y = put(np.array(hy).reshape([...b, ...(transposed ? [n, k] : [k, n])]).astype(dtype));
       const f = vn.filterJit((x: vn.NDArray, y: vn.NDArray) =>
         transposed ? np.matmul(x.T, y.T) : np.matmul(x, y)
       );
       return {
         run: () => f(x, y).delete(),
-        facts: () => ({
-          error: matmulError(work, hx, hy, f(x, y).dataSync() as Float32Array),
+        facts: async () => ({
+          error: matmulError(work, hx, hy, await f(x, y).data() as Float32Array),
         }),
       };
     }
@@ -66,19 +83,19 @@ function prepare(work: Work): Prepared {
         Float32Array,
         Float32Array,
       ];
-      const [x, y, z] = h.map((v) => np.array(v)) as [vn.NDArray, vn.NDArray, vn.NDArray];
+      const [x, y, z] = h.map((v) => put(np.array(v))) as [vn.NDArray, vn.NDArray, vn.NDArray];
       const f = vn.filterJit((x: vn.NDArray, y: vn.NDArray, z: vn.NDArray) =>
         np.tanh(x.mul(y).add(z)).mul(x).sum()
       );
       return {
         run: () => f(x, y, z).delete(),
-        facts: () => ({ error: fusedError(...h, f(x, y, z).item()) }),
+        facts: async () => ({ error: fusedError(...h, await item(f(x, y, z))) }),
       };
     }
     case "softmax":
     case "layerNorm": {
       const hx = uniform(work.rows * work.cols, 1);
-      const x = np.array(hx).reshape([work.rows, work.cols]);
+      const x = put(np.array(hx).reshape([work.rows, work.cols]));
       const norm = new nn.LayerNorm(work.cols, { useWeight: false, useBias: false, eps: epsilon });
       const f = vn.filterJit((x: vn.NDArray): vn.NDArray =>
         work.kind === "softmax"
@@ -87,18 +104,18 @@ function prepare(work: Work): Prepared {
       );
       return {
         run: () => f(x).delete(),
-        facts: () => ({
-          error: rowsError(work.kind, work.cols, hx, f(x).dataSync() as Float32Array),
+        facts: async () => ({
+          error: rowsError(work.kind, work.cols, hx, await f(x).data() as Float32Array),
         }),
       };
     }
     case "sum": {
-      const x = np.array(new Float32Array(work.size).fill(0.1));
+      const x = put(np.array(new Float32Array(work.size).fill(0.1)));
       const f = vn.filterJit((x: vn.NDArray) => x.sum());
       const truth = work.size * Math.fround(0.1);
       return {
         run: () => f(x).delete(),
-        facts: () => ({ error: Math.abs(f(x).item() / truth - 1) }),
+        facts: async () => ({ error: Math.abs(await item(f(x)) / truth - 1) }),
       };
     }
     case "train":
@@ -111,27 +128,41 @@ function prepare(work: Work): Prepared {
       return ensemble(work.models);
     case "rnn":
       return rnn(work);
-    case "increment": {
-      const x = np.array([1, 2, 3, 4]);
+    case "attention":
+    case "encoder":
+      return oursOfAttention(work, put);
+    case "increment":
+    case "roundTrip": {
+      const x = put(np.array([1, 2, 3, 4]));
       const f = vn.filterJit((x: vn.NDArray) => x.add(1));
+      if (work.kind === "roundTrip") {
+        return { run: () => f(x).data(), facts: () => ({ note: "read each time" }) };
+      }
       return { run: () => f(x), facts: () => ({ note: "results left to the collector" }) };
     }
     case "leaves": {
-      const model = Array.from({ length: work.count / 2 }, () => ({
-        w: np.array([1, 1, 1, 1]),
-        b: np.array([0, 0, 0, 0]),
-      }));
+      const model = put(
+        Array.from({ length: work.count / 2 }, () => ({
+          w: np.array([1, 1, 1, 1]),
+          b: np.array([0, 0, 0, 0]),
+        })),
+      );
       const f = vn.filterJit((model: { w: vn.NDArray; b: vn.NDArray }[], x: vn.NDArray) => {
         for (const { w, b } of model) x = x.mul(w).add(b);
         return x;
       });
-      const x = np.array([1, 2, 3, 4]);
+      const x = put(np.array([1, 2, 3, 4]));
       return {
         run: () => f(model, x),
-        facts: () => ({ result: (f(model, x).tolist() as number[]).join(" ") }),
+        facts: async () => ({ result: (await f(model, x).data()).join(" ") }),
       };
     }
   }
+}
+
+/** A scalar's value, wherever it is. */
+async function item(x: vn.NDArray): Promise<number> {
+  return Number((await x.data())[0]);
 }
 
 /** Gives back the memory of results at once: a loop that only drops them makes the collector's work part of the figure. */
@@ -142,24 +173,26 @@ function discard(tree: unknown): void {
 function conv(work: ConvWork): Prepared {
   const { features, size, window } = work;
   const data = convData(work);
-  const image = np.array(data.image).reshape([1, features, size, size]);
-  const kernel = np.array(data.kernel).reshape([features, features, window, window]);
+  const image = put(np.array(data.image).reshape([1, features, size, size]));
+  const kernel = put(np.array(data.kernel).reshape([features, features, window, window]));
   const forward = (x: vn.NDArray, w: vn.NDArray): vn.NDArray => lax.conv(x, w, [1, 1], "SAME");
   if (!work.gradients) {
     const f = vn.filterJit(forward);
     return {
       run: () => f(image, kernel).delete(),
-      facts: () => ({ error: convError(work, f(image, kernel).dataSync() as Float32Array) }),
+      facts: async () => ({
+        error: convError(work, await f(image, kernel).data() as Float32Array),
+      }),
     };
   }
-  const cotangent = np.array(data.cotangent).reshape(image.shape);
+  const cotangent = put(np.array(data.cotangent).reshape(image.shape));
   const f = vn.filterJit((x: vn.NDArray, w: vn.NDArray, ct: vn.NDArray): vn.NDArray[] =>
     vn.vjp(forward, x, w)[1](ct)
   );
   return {
     run: () => discard(f(image, kernel, cotangent)),
-    facts: () => ({
-      error: convError(work, f(image, kernel, cotangent)[1]!.dataSync() as Float32Array),
+    facts: async () => ({
+      error: convError(work, await f(image, kernel, cotangent)[1]!.data() as Float32Array),
     }),
   };
 }
@@ -168,15 +201,15 @@ function ensemble(models: number): Prepared {
   const { x, weights, biases } = ensembleData(models);
   const keys = vn.random.split(vn.random.key(0), models);
   const fresh = vn.filterVmap((key: vn.NDArray) => new nn.MLP(2, 2, 2, 2, { key }))(keys);
-  const stacked = vn.treeAt(
+  const stacked = put(vn.treeAt(
     (m: vn.nn.MLP) => m.layers.flatMap((layer) => [layer.weight, layer.bias!]),
     fresh,
     weights.flatMap((w, i) => [
       np.array(w).reshape([models, 2, 2]),
       np.array(biases[i]!).reshape([models, 2]),
     ]),
-  );
-  const input = np.array(x);
+  ));
+  const input = put(np.array(x));
   const f = vn.filterJit((m: vn.nn.MLP, x: vn.NDArray): vn.NDArray =>
     vn.filterVmap((m: vn.nn.MLP, x: vn.NDArray) => m.call(x), {
       inAxes: [vn.ifArray(0), null],
@@ -184,8 +217,8 @@ function ensemble(models: number): Prepared {
   );
   return {
     run: () => f(stacked, input).delete(),
-    facts: () => ({
-      error: ensembleError(models, f(stacked, input).dataSync() as Float32Array),
+    facts: async () => ({
+      error: ensembleError(models, await f(stacked, input).data() as Float32Array),
     }),
   };
 }
@@ -193,12 +226,12 @@ function ensemble(models: number): Prepared {
 function rnn(work: RnnWork): Prepared {
   const n = work.hidden;
   const data = rnnData(work);
-  const params = {
+  const params = put({
     w: np.array(data.w).reshape([n, n]),
     u: np.array(data.u).reshape([n, n]),
     b: np.array(data.b),
-  };
-  const xs = np.array(data.xs).reshape([work.steps, n]);
+  });
+  const xs = put(np.array(data.xs).reshape([work.steps, n]));
   const run = ({ w, u, b }: typeof params, xs: vn.NDArray): vn.NDArray => {
     const step = (h: vn.NDArray, x: vn.NDArray): [vn.NDArray, null] => [
       np.tanh(np.matmul(w, h).add(np.matmul(u, x)).add(b)),
@@ -210,7 +243,7 @@ function rnn(work: RnnWork): Prepared {
     const f = vn.filterJit(run);
     return {
       run: () => f(params, xs).delete(),
-      facts: () => ({ error: rnnError(work, f(params, xs).dataSync() as Float32Array) }),
+      facts: async () => ({ error: rnnError(work, await f(params, xs).data() as Float32Array) }),
     };
   }
   const f = vn.filterJit(
@@ -218,7 +251,7 @@ function rnn(work: RnnWork): Prepared {
   );
   return {
     run: () => discard(f(params, xs)),
-    facts: () => ({ error: rnnError(work, f(params, xs)[1].b.dataSync() as Float32Array) }),
+    facts: async () => ({ error: rnnError(work, await f(params, xs)[1].b.data() as Float32Array) }),
   };
 }
 
@@ -248,15 +281,15 @@ function gradients(work: GradientsWork): Prepared {
     perExample ? vn.filterVmap(vn.filterGrad(loss), axes) : vn.filterGrad(mean),
   );
   const data = trainingData(sizes, batch);
-  const x = np.array(data.x).reshape([batch, sizes[0]!]);
-  const labels = np.array(data.labels);
-  const model = network(sizes, data);
+  const x = put(np.array(data.x).reshape([batch, sizes[0]!]));
+  const labels = put(np.array(data.labels));
+  const model = put(network(sizes, data));
   return {
     run: () => discard(f(model, x, labels)),
-    facts: () => ({
+    facts: async () => ({
       error: gradientsError(
         work,
-        f(model, x, labels).layers.at(-1)!.weight.dataSync() as Float32Array,
+        await f(model, x, labels).layers.at(-1)!.weight.data() as Float32Array,
       ),
     }),
   };
@@ -279,18 +312,16 @@ function train(sizes: readonly number[], batch: number): Prepared {
     { donate: "all-except-first" },
   );
   const data = trainingData(sizes, batch);
-  const x = np.array(data.x).reshape([batch, sizes[0]!]);
-  const labels = np.array(data.labels);
-  let model = network(sizes, data);
-  let [first, last] = [NaN, NaN];
+  const x = put(np.array(data.x).reshape([batch, sizes[0]!]));
+  const labels = put(np.array(data.labels));
+  let model = put(network(sizes, data));
+  const losses = new LossLog<vn.NDArray>((loss) => loss.delete());
   return {
     run: () => {
       const [value, next] = step([x, labels], model);
       model = next;
-      last = value.item();
-      value.delete();
-      if (Number.isNaN(first)) first = last;
+      losses.note(value); // on the processor it is there already
     },
-    facts: () => ({ firstLoss: first, lastLoss: last }),
+    facts: () => losses.facts(item),
   };
 }

@@ -13,10 +13,13 @@ const here = (path: string): string => new URL(path, import.meta.url).pathname;
 /** Who runs: ours first, then the peers, then native JAX where a Python has it. */
 export const contenders = ["vernal", "jax-js", "tfjs-wasm", "ort-web", "JAX"] as const;
 
-/** The name of a contender. */
-export type ContenderName = typeof contenders[number];
+/** Who runs on WebGPU. */
+export const webgpuContenders = ["vernal-webgpu", "jax-js-webgpu", "tfjs-webgpu"] as const;
 
-const startupFiles: Record<Exclude<ContenderName, "JAX">, string> = {
+/** The name of a contender. */
+export type ContenderName = typeof contenders[number] | typeof webgpuContenders[number];
+
+const startupFiles: Partial<Record<ContenderName, string>> = {
   "vernal": "startup/vernal.ts",
   "jax-js": "peers/startup/jax_js.ts",
   "tfjs-wasm": "peers/startup/tfjs.ts",
@@ -25,7 +28,7 @@ const startupFiles: Record<Exclude<ContenderName, "JAX">, string> = {
 
 /** Deno's arguments before the script: the peers have a configuration and a lock file of their own. */
 function denoRun(contender: string): string[] {
-  const ours = contender === "vernal" || contender === "limit";
+  const ours = contender.startsWith("vernal") || contender === "limit";
   return ["run", "--quiet", "-A", ...(ours ? [] : ["--config", here("peers/deno.json")])];
 }
 
@@ -66,7 +69,7 @@ export async function runOne(
   // A contender that hangs is a failed one.
   const signal = AbortSignal.timeout(300_000);
   // What an earlier run compiled must not help.
-  const env = { VERNAL_CACHE: "off" };
+  const env = { VERNAL_CACHE: "off", ...row.env };
   const { stdout, stderr, code } = await new Deno.Command(command, { args, env, signal }).output();
   const decoder = new TextDecoder();
   const line = decoder.decode(stdout).split("\n").find((l) => l.startsWith("@@"));
@@ -84,7 +87,7 @@ export async function importSeconds(
     ? [python!, ["-c", "import equinox"], ["-c", "pass"]]
     : [
       Deno.execPath(),
-      [...denoRun(contender), here(startupFiles[contender])],
+      [...denoRun(contender), here(startupFiles[contender]!)],
       [...denoRun(contender), here("startup/empty.ts")],
     ];
   const differences: number[] = [];

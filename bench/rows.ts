@@ -36,11 +36,14 @@ export interface Row {
   readonly amount: number;
   /** The loop whose rate bounds this work on this machine. */
   readonly limit?: LimitName;
+  /** What the process is told beside. */
+  readonly env?: Readonly<Record<string, string>>;
   /** What is to be reached: a share of the limit, or a figure in the unit, or the named contender's, or a multiple of another row's. */
   readonly reach:
     | { readonly shareOfLimit: number }
     | { readonly atMost: number }
     | { readonly notOver: string }
+    | { readonly fasterThan: "both peers" }
     | { readonly times: number; readonly ofRow: string };
 }
 
@@ -68,7 +71,8 @@ function matmul(
   };
 }
 
-function matmulTitle({ m, k, n, batch, transposed, dtype }: MatmulWork): string {
+/** How a product is named in the table. */
+export function matmulTitle({ m, k, n, batch, transposed, dtype }: MatmulWork): string {
   const type = dtype === "float32" ? "f32" : "f64";
   if (batch !== null) return `${type} matmul, batched [${batch},${m},${k}]·[${batch},${k},${n}]`;
   if (transposed) return `${type} matmul AᵀBᵀ, n = ${n}`;
@@ -106,7 +110,8 @@ function ensemble(models: number, atMost: number): Row {
   };
 }
 
-const mlp = { kind: "train", sizes: [784, 512, 512, 10], batch: 128 } as const;
+/** The network of the training rows. */
+export const mlp = { kind: "train", sizes: [784, 512, 512, 10], batch: 128 } as const;
 
 function rnn(gradients: boolean, most: number): Row {
   return {

@@ -71,12 +71,16 @@ export function machine(python: string | null): Machine {
   };
 }
 
-const titles: Record<ContenderName, string> = {
+/** How contenders are named in the tables. */
+export const titles: Record<ContenderName, string> = {
   "vernal": "Vernal",
   "jax-js": "jax-js",
   "tfjs-wasm": "tfjs wasm",
   "ort-web": "ort-web",
   "JAX": "JAX, native",
+  "vernal-webgpu": "Vernal",
+  "jax-js-webgpu": "jax-js",
+  "tfjs-webgpu": "tfjs",
 };
 
 /** Three digits, no exponent where none is needed. */
@@ -112,6 +116,7 @@ export function reached(row: Row, result: Result, all: readonly Result[]): boole
     const one = all.find((r) => r.id === ofRow)?.figures.vernal?.value;
     return one === undefined ? null : ours <= times * one;
   }
+  if ("fasterThan" in row.reach) return null;
   const other = result.figures[row.reach.notOver as ContenderName]?.value;
   return other === undefined ? null : ours <= other;
 }
@@ -123,16 +128,36 @@ function aim(row: Row): string {
     const { times, ofRow } = row.reach;
     return `≤ ${times} × ${rows.find((r) => r.id === ofRow)!.title}`;
   }
+  if ("fasterThan" in row.reach) return `faster than ${row.reach.fasterThan}`;
   return `≤ ${row.reach.notOver}'s`;
 }
 
-function tableOf(header: string[], lines: string[][]): string {
+/** A table in Markdown, numbers to the right. */
+export function tableOf(header: string[], lines: string[][]): string {
   const line = (cells: string[]): string => `| ${cells.join(" | ")} |`;
   return [line(header), line(header.map((_, i) => i === 0 ? "---" : "---:")), ...lines.map(line)]
     .join("\n");
 }
 
-/** The whole page. */
+/** The lines of a table of errors: of the rows in which one was measured. */
+export function errorLines(
+  results: readonly Result[],
+  present: readonly ContenderName[],
+  titleOf: (id: string) => string,
+): string[][] {
+  const errorOf = (result: Result, name: ContenderName) => result.figures[name]?.facts?.error;
+  return results
+    .filter((r) => present.some((name) => typeof errorOf(r, name) === "number"))
+    .map((r) => [
+      titleOf(r.id),
+      ...present.map((name) => {
+        const error = errorOf(r, name);
+        return typeof error === "number" ? error.toExponential(1) : "–";
+      }),
+    ]);
+}
+
+/** The page's part of the processor. */
 export function toMarkdown(results: readonly Result[], about: Machine): string {
   const rowOf = (result: Result): Row => rows.find((row) => row.id === result.id)!;
   const present = contenders.filter((name) => results.some((r) => r.figures[name] !== undefined));
@@ -159,15 +184,7 @@ export function toMarkdown(results: readonly Result[], about: Machine): string {
     ];
   });
 
-  const errors = results
-    .filter((r) => present.some((name) => typeof r.figures[name]?.facts?.error === "number"))
-    .map((r) => [
-      rowOf(r).title,
-      ...present.map((name) => {
-        const error = r.figures[name]?.facts?.error;
-        return typeof error === "number" ? error.toExponential(1) : "–";
-      }),
-    ]);
+  const errors = errorLines(results, present, (id) => rows.find((row) => row.id === id)!.title);
 
   const first = results.find((r) => r.id === "train_first");
   const stages = first === undefined

@@ -16,7 +16,10 @@ export type Work =
   | ConvWork
   | { readonly kind: "ensemble"; readonly models: number }
   | RnnWork
+  | AttentionWork
+  | EncoderWork
   | { readonly kind: "increment" }
+  | { readonly kind: "roundTrip" }
   | { readonly kind: "leaves"; readonly count: number };
 
 /** `a[batch, m, k] · b[batch, k, n]`, either side stored transposed. */
@@ -47,10 +50,32 @@ export interface ConvWork {
   readonly gradients: boolean;
 }
 
+/** Attention of several heads, `softmax(q kᵀ / √size) v`, over arrays `[heads, length, size]`. */
+export interface AttentionWork {
+  readonly kind: "attention";
+  readonly heads: number;
+  readonly length: number;
+  readonly size: number;
+}
+
+/**
+ * One block of a text encoder as BERT's: attention and a network of one hidden layer with exact GELU, each added to its input and
+ * then normalised, over tokens `[length, width]`.
+ */
+export interface EncoderWork {
+  readonly kind: "encoder";
+  readonly width: number;
+  readonly heads: number;
+  readonly hidden: number;
+  readonly length: number;
+}
+
 /** What a contender gives for a piece of work. */
 export interface Prepared {
-  /** Does the work once, to the end: nothing may be left to do when it returns or resolves. */
+  /** Does the work once; where there is no `settle`, to the end: nothing may be left to do when it returns or resolves. */
   run(): unknown;
+  /** Waits until all that was begun is done: of devices that work on while `run` has returned. */
+  settle?(): Promise<void>;
   /** How wrong the result is (see {@linkcode Work}'s checks) and other things worth noting. */
   facts(): Facts | Promise<Facts>;
 }
@@ -58,8 +83,15 @@ export interface Prepared {
 /** Figures and remarks beside the time. */
 export type Facts = Record<string, number | string>;
 
+/** What computes: the processor, by WebAssembly, or a device of WebGPU. */
+export type Backend = "wasm" | "webgpu";
+
 /** A contender: gives null for work that it cannot do. `first`: only the first call counts, and its stages. */
-export type Contender = (work: Work, first: boolean) => Promise<Prepared | null>;
+export type Contender = (
+  work: Work,
+  backend: Backend,
+  first: boolean,
+) => Promise<Prepared | null>;
 
 /** `n` numbers in [-1, 1), the same for a seed in every contender (also in `peers/jax_peer.py`). */
 export function uniform(n: number, seed: number): Float32Array {
@@ -199,7 +231,8 @@ export function rowsError(
   return worst;
 }
 
-function softmax(row: readonly number[]): number[] {
+/** In double precision. */
+export function softmax(row: readonly number[]): number[] {
   const most = Math.max(...row);
   const exps = row.map((v) => Math.exp(v - most));
   const sum = exps.reduce((s, v) => s + v, 0);
@@ -209,7 +242,8 @@ function softmax(row: readonly number[]): number[] {
 /** What every contender adds to the variance. */
 export const epsilon = 1e-5;
 
-function layerNorm(row: readonly number[]): number[] {
+/** In double precision, without weights. */
+export function layerNorm(row: readonly number[]): number[] {
   const mean = row.reduce((s, v) => s + v, 0) / row.length;
   const variance = row.reduce((s, v) => s + (v - mean) ** 2, 0) / row.length;
   return row.map((v) => (v - mean) / Math.sqrt(variance + epsilon));
@@ -302,6 +336,40 @@ export function ensembleError(models: number, out: ArrayLike<number>): number {
     h.forEach((v, o) => worst = Math.max(worst, Math.abs(out[2 * m + o]! - v)));
   }
   return worst;
+}
+
+/** Which losses of a training run are noted, so that contenders can be compared: the first, the third, the last. */
+export class LossLog<T> {
+  readonly #dispose: (loss: T) => void;
+  readonly #kept: T[] = [];
+  #calls = 0;
+
+  /** @param dispose Gives back a loss that is not needed any more. */
+  constructor(dispose: (loss: T) => void) {
+    this.#dispose = dispose;
+  }
+
+  /** Notes the loss of a step, wherever it is. */
+  note(loss: T): void {
+    this.#calls++;
+    // In places: first, third, last.
+    if (this.#calls <= 3) this.#kept[this.#calls - 1] = loss;
+    else {
+      if (this.#calls > 4) this.#dispose(this.#kept[3]!);
+      this.#kept[3] = loss;
+    }
+  }
+
+  /** The losses, once they are read. */
+  async facts(read: (loss: T) => Promise<number>): Promise<Facts> {
+    const named = { firstLoss: 0, thirdLoss: 2, lastLoss: Math.min(this.#calls, 4) - 1 };
+    const facts: Facts = {};
+    for (const [name, place] of Object.entries(named)) {
+      const loss = this.#kept[place];
+      if (loss !== undefined) facts[name] = await read(loss);
+    }
+    return facts;
+  }
 }
 
 /** The step size of every contender's gradient descent. */

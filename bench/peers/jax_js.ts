@@ -1,10 +1,12 @@
 /**
- * The work in `@jax-js/jax`, on its WebAssembly backend, one thread.
+ * The work in `@jax-js/jax`: on its WebAssembly backend, one thread, or on its WebGPU backend.
  *
  * @module
  */
 import type * as Jax from "@jax-js/jax";
+import { watchDevice } from "../settle.ts";
 import {
+  type Backend,
   convData,
   convError,
   ensembleData,
@@ -13,6 +15,7 @@ import {
   fusedError,
   gradientsError,
   learningRate,
+  LossLog,
   matmulError,
   type Prepared,
   rnnData,
@@ -22,25 +25,41 @@ import {
   uniform,
   type Work,
 } from "../work.ts";
+import {
+  attentionData,
+  attentionError,
+  type DenseData,
+  encoderData,
+  encoderError,
+} from "../work_attention.ts";
 
 /** Its arrays are counted: every use takes one reference, `.ref` makes another. */
 type Arr = Jax.Array;
 
 /** Prepares the work. */
-export async function jaxJs(work: Work): Promise<Prepared | null> {
+export async function jaxJs(work: Work, backend: Backend): Promise<Prepared | null> {
+  const { settle } = watchDevice();
+  const prepared = await prepare(work, backend);
+  return prepared !== null && backend === "webgpu" ? { ...prepared, settle } : prepared;
+}
+
+async function prepare(work: Work, backend: Backend): Promise<Prepared | null> {
   // It starts as many workers as there are processors, unless there are no workers.
   // deno-lint-ignore no-explicit-any -- hiding a global is no typed business
   delete (globalThis as any).Worker;
   const jax = await import("@jax-js/jax");
-  await jax.init("wasm");
-  jax.defaultDevice("wasm");
+  await jax.init(backend);
+  jax.defaultDevice(backend);
   const { lax, numpy: np, nn } = jax;
   const arr = (x: Float32Array, shape: number[]): Arr =>
     np.array(x as Float32Array<ArrayBuffer>).reshape(shape);
-  const done = async (y: Arr): Promise<void> => {
-    await jax.blockUntilReady(y.ref);
-    y.dispose();
-  };
+  // On WebGPU its calls are only noted: asking for the buffer is what submits them, and gives the array back.
+  const done = backend === "webgpu"
+    ? (y: Arr): void => void y.gpuBufferSync()
+    : async (y: Arr): Promise<void> => {
+      await jax.blockUntilReady(y.ref);
+      y.dispose();
+    };
 
   /** The classifier that is trained: its data, its first parameters, and the sum of its log likelihoods. */
   const classifier = (sizes: readonly number[], batch: number) => {
@@ -135,16 +154,16 @@ export async function jaxJs(work: Work): Promise<Prepared | null> {
         ) as unknown as [Arr, Arr[]];
         return [value, params.map((p, i) => p.sub(grads[i]!.mul(learningRate)))];
       }) as unknown as (params: Arr[], x: Arr, onehot: Arr) => [Arr, Arr[]];
-      let [first, last] = [NaN, NaN];
-      const run = async (): Promise<void> => {
-        const [value, next] = step(params, x.ref, onehot.ref);
-        params = next;
-        await jax.blockUntilReady(next.map((p) => p.ref));
-        next.forEach((p) => p.dispose());
-        last = (await value.data())[0]!;
-        if (Number.isNaN(first)) first = last;
+      const losses = new LossLog<Arr>((loss) => loss.dispose());
+      return {
+        run: async () => {
+          const [value, next] = step(params, x.ref, onehot.ref);
+          params = next;
+          for (const y of [value, ...next]) await done(y.ref);
+          losses.note(value);
+        },
+        facts: () => losses.facts(async (loss) => (await loss.ref.data())[0]!),
       };
-      return { run, facts: () => ({ firstLoss: first, lastLoss: last }) };
     }
     case "conv": {
       const { features, size, window } = work;
@@ -240,9 +259,71 @@ export async function jaxJs(work: Work): Promise<Prepared | null> {
         facts: async () => ({ error: rnnError(work, await call().data() as Float32Array) }),
       };
     }
-    case "increment": {
+    case "attention": {
+      const { heads, length, size } = work;
+      const data = attentionData(work);
+      const [q, k, v] = [data.q, data.k, data.v].map((x) => arr(x, [heads, length, size])) as [
+        Arr,
+        Arr,
+        Arr,
+      ];
+      const f = jax.jit((q: Arr, k: Arr, v: Arr) => {
+        const logits = np.matmul(q, k.transpose([0, 2, 1])).mul(1 / Math.sqrt(size));
+        return np.matmul(nn.softmax(logits, -1), v);
+      });
+      const call = () => f(q.ref, k.ref, v.ref) as Arr;
+      return {
+        run: () => done(call()),
+        facts: async () => ({ error: attentionError(work, await call().data() as Float32Array) }),
+      };
+    }
+    case "encoder": {
+      const { width, heads, length } = work;
+      const size = width / heads;
+      const data = encoderData(work);
+      const params = [data.query, data.key, data.value, data.output, data.up, data.down]
+        .flatMap(({ weight, bias, outs, ins }: DenseData) => [
+          arr(weight, [outs, ins]),
+          arr(bias, [outs]),
+        ]);
+      const norms = [0, 1].flatMap(() => [np.ones([width]), np.zeros([width])]);
+      const x = arr(data.x, [length, width]);
+      const dense = (x: Arr, weight: Arr, bias: Arr): Arr =>
+        np.matmul(x, weight.transpose()).add(bias);
+      const norm = (x: Arr, scale: Arr, shift: Arr): Arr =>
+        nn.standardize(x, -1, { epsilon }).mul(scale).add(shift);
+      const f = jax.jit((params: Arr[], norms: Arr[], x: Arr) => {
+        const [wq, bq, wk, bk, wv, bv, wo, bo, wu, bu, wd, bd] = params as [
+          ...[Arr, Arr, Arr, Arr, Arr, Arr],
+          ...[Arr, Arr, Arr, Arr, Arr, Arr],
+        ];
+        const [s1, t1, s2, t2] = norms as [Arr, Arr, Arr, Arr];
+        const split = (y: Arr): Arr => y.reshape([length, heads, size]);
+        const attended = nn.dotProductAttention(
+          split(dense(x.ref, wq, bq)),
+          split(dense(x.ref, wk, bk)),
+          split(dense(x.ref, wv, bv)),
+        ).reshape([length, width]);
+        const h = norm(dense(attended, wo, bo).add(x), s1, t1);
+        const up = nn.gelu(dense(h.ref, wu, bu), { approximate: false });
+        return norm(dense(up, wd, bd).add(h), s2, t2);
+      });
+      const call = () => f(params.map((p) => p.ref), norms.map((p) => p.ref), x.ref) as Arr;
+      return {
+        run: () => done(call()),
+        facts: async () => ({ error: encoderError(work, await call().data() as Float32Array) }),
+      };
+    }
+    case "increment":
+    case "roundTrip": {
       const x = np.array([1, 2, 3, 4]);
       const f = jax.jit((x: Arr) => x.add(1));
+      if (work.kind === "roundTrip") {
+        return { run: () => f(x.ref).data(), facts: () => ({ note: "read each time" }) };
+      }
+      if (backend === "webgpu") {
+        return { run: () => done(f(x.ref)), facts: () => ({ note: "submitted each time" }) };
+      }
       // Read at once: calls left unread pile up, and each then costs more than the last.
       return { run: () => f(x.ref).dataSync(), facts: () => ({ note: "read each time" }) };
     }

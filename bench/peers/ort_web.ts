@@ -181,6 +181,9 @@ export async function ortWeb(work: Work): Promise<Prepared | null> {
     case "ensemble":
     case "rnn":
     case "leaves":
+    case "attention":
+    case "encoder":
+    case "roundTrip":
       return null;
   }
 }

@@ -1,16 +1,18 @@
 /**
- * The work in TensorFlow.js, on its WebAssembly backend: eager kernels, one thread outside of browsers.
+ * The work in TensorFlow.js, eager kernels: on its WebAssembly backend, one thread outside of browsers, or on its WebGPU backend.
  *
  * @module
  */
 import * as tf from "@tensorflow/tfjs";
-import "@tensorflow/tfjs-backend-wasm";
+import { watchDevice } from "../settle.ts";
 import {
+  type Backend,
   convData,
   convError,
   epsilon,
   fusedError,
   learningRate,
+  LossLog,
   matmulError,
   type Prepared,
   rowsError,
@@ -18,18 +20,43 @@ import {
   uniform,
   type Work,
 } from "../work.ts";
+import { attentionData, attentionError, encoderData, encoderError } from "../work_attention.ts";
 
-/** Prepares the work. Its kernels run when they are called, so nothing needs to be waited for. */
-export async function tfjs(work: Work): Promise<Prepared | null> {
-  await tf.setBackend("wasm");
+/** Prepares the work. On the processor its kernels run when they are called, so nothing needs to be waited for. */
+export async function tfjs(work: Work, backend: Backend): Promise<Prepared | null> {
+  const { settle } = watchDevice();
+  if (backend === "wasm") await import("@tensorflow/tfjs-backend-wasm");
+  else await import("@tensorflow/tfjs-backend-webgpu");
+  // Otherwise it computes small arrays on the processor.
+  if (backend === "webgpu") tf.env().set("WEBGPU_CPU_FORWARD", false);
+  await tf.setBackend(backend);
   await tf.ready();
-  if (tf.getBackend() !== "wasm") throw new Error(`tfjs: the backend is ${tf.getBackend()}`);
+  if (tf.getBackend() !== backend) throw new Error(`tfjs: the backend is ${tf.getBackend()}`);
+  const prepared = prepare(work, backend);
+  if (prepared === null || backend === "wasm") return prepared;
+  const queue = tf.backend() as unknown as {
+    commandEncoder: GPUCommandEncoder | null;
+    endComputePassEncoder(): void;
+    submitQueue(): void;
+  };
+  return {
+    ...prepared,
+    settle() {
+      // It submits some kernels at a time.
+      queue.endComputePassEncoder();
+      if (queue.commandEncoder) queue.submitQueue();
+      return settle();
+    },
+  };
+}
+
+function prepare(work: Work, backend: Backend): Prepared | null {
   const prepared = <T extends tf.Tensor>(
     f: () => T,
     error: (out: Float32Array) => number,
   ): Prepared => ({
     run: () => tf.tidy(f).dispose(),
-    facts: () => ({ error: error(tf.tidy(f).dataSync() as Float32Array) }),
+    facts: async () => ({ error: error(await tf.tidy(f).data() as Float32Array) }),
   });
 
   switch (work.kind) {
@@ -79,7 +106,7 @@ export async function tfjs(work: Work): Promise<Prepared | null> {
       );
       const biases = data.biases.map((b) => tf.variable(tf.tensor1d(b)));
       const optimizer = tf.train.sgd(learningRate);
-      let [first, last] = [NaN, NaN];
+      const losses = new LossLog<tf.Scalar>((loss) => loss.dispose());
       const run = (): void => {
         const value = optimizer.minimize(() => {
           let h: tf.Tensor2D = x;
@@ -89,15 +116,14 @@ export async function tfjs(work: Work): Promise<Prepared | null> {
           });
           return tf.logSoftmax(h).mul(onehot).sum().mul(-1 / work.batch) as tf.Scalar;
         }, true)!;
-        last = value.dataSync()[0]!;
-        value.dispose();
-        if (Number.isNaN(first)) first = last;
+        if (backend === "wasm") value.dataSync();
+        losses.note(value);
       };
-      return { run, facts: () => ({ firstLoss: first, lastLoss: last }) };
+      return { run, facts: () => losses.facts(async (loss) => (await loss.data())[0]!) };
     }
     case "conv": {
       // Its WebAssembly backend has no kernel for the gradients.
-      if (work.gradients) return null;
+      if (work.gradients && backend === "wasm") return null;
       const { features, size, window } = work;
       const data = convData(work);
       const last = (x: tf.Tensor): tf.Tensor => tf.transpose(x, [0, 2, 3, 1]);
@@ -107,12 +133,27 @@ export async function tfjs(work: Work): Promise<Prepared | null> {
         [2, 3, 1, 0],
       ) as tf.Tensor4D;
       const f = () => tf.conv2d(x, w, 1, "same");
+      if (work.gradients) {
+        const ct = last(tf.tensor4d(data.cotangent, [1, features, size, size]));
+        const g = tf.grads((x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, "same"));
+        const both = () => tf.tidy(() => g([x, w], ct));
+        return {
+          run: () => tf.dispose(both()),
+          facts: async () => ({
+            error: convError(
+              work,
+              await tf.tidy(() => tf.transpose(g([x, w], ct)[1]!, [3, 2, 0, 1]))
+                .data() as Float32Array,
+            ),
+          }),
+        };
+      }
       return {
         run: () => tf.tidy(f).dispose(),
-        facts: () => ({
+        facts: async () => ({
           error: convError(
             work,
-            tf.tidy(() => tf.transpose(f(), [0, 3, 1, 2])).dataSync() as Float32Array,
+            await tf.tidy(() => tf.transpose(f(), [0, 3, 1, 2])).data() as Float32Array,
           ),
         }),
       };
@@ -121,9 +162,60 @@ export async function tfjs(work: Work): Promise<Prepared | null> {
     case "ensemble":
       // It has no mapped functions.
       return null;
-    case "increment": {
+    case "attention": {
+      const { heads, length, size } = work;
+      const data = attentionData(work);
+      const [q, k, v] = [data.q, data.k, data.v].map((x) =>
+        tf.tensor3d(x, [heads, length, size])
+      ) as [tf.Tensor3D, tf.Tensor3D, tf.Tensor3D];
+      return prepared(() => {
+        const logits = tf.matMul(q, k, false, true).mul(1 / Math.sqrt(size));
+        return tf.matMul(tf.softmax(logits), v);
+      }, (out) => attentionError(work, out));
+    }
+    case "encoder": {
+      const { width, heads, length } = work;
+      const size = width / heads;
+      const data = encoderData(work);
+      const layers = [data.query, data.key, data.value, data.output, data.up, data.down]
+        .map(({ weight, bias, outs, ins }) => ({
+          weight: tf.tensor2d(weight, [outs, ins]),
+          bias: tf.tensor1d(bias),
+        }));
+      const norms = [0, 1].map(() => ({ scale: tf.ones([width]), shift: tf.zeros([width]) }));
+      const x = tf.tensor2d(data.x, [length, width]);
+      const dense = (x: tf.Tensor, layer: number): tf.Tensor =>
+        tf.matMul(x, layers[layer]!.weight, false, true).add(layers[layer]!.bias);
+      const norm = (x: tf.Tensor, layer: number): tf.Tensor => {
+        const { mean, variance } = tf.moments(x, 1, true);
+        const { scale, shift } = norms[layer]!;
+        return x.sub(mean).mul(variance.add(epsilon).rsqrt()).mul(scale).add(shift);
+      };
+      return prepared(() => {
+        const [q, k, v] = [0, 1, 2].map((layer) =>
+          tf.transpose(dense(x, layer).reshape([length, heads, size]), [1, 0, 2])
+        ) as [tf.Tensor, tf.Tensor, tf.Tensor];
+        const logits = tf.matMul(q, k, false, true).mul(1 / Math.sqrt(size));
+        const attended = tf.matMul(tf.softmax(logits), v);
+        const joined = tf.transpose(attended, [1, 0, 2]).reshape([length, width]);
+        const h = norm(dense(joined, 3).add(x), 0);
+        const up = dense(h, 4);
+        const active = up.mul(0.5).mul(up.mul(Math.SQRT1_2).erf().add(1));
+        return norm(dense(active, 5).add(h), 1);
+      }, (out) => encoderError(work, out));
+    }
+    case "increment":
+    case "roundTrip": {
       const x = tf.tensor1d([1, 2, 3, 4]);
       const one = tf.scalar(1);
+      if (work.kind === "roundTrip") {
+        const run = async (): Promise<void> => {
+          const y = x.add(one);
+          await y.data();
+          y.dispose();
+        };
+        return { run, facts: () => ({ note: "eager, read each time" }) };
+      }
       return { run: () => x.add(one).dispose(), facts: () => ({ note: "eager, unread" }) };
     }
     case "rnn":

@@ -1,0 +1,162 @@
+/**
+ * Attention and a text encoder's block: their inputs, and how a result is judged.
+ *
+ * @module
+ */
+import { type AttentionWork, type EncoderWork, layerNorm, softmax, uniform } from "./work.ts";
+
+/** Queries, keys and values, each `[heads, length, size]`. */
+export function attentionData({ heads, length, size }: AttentionWork): {
+  q: Float32Array;
+  k: Float32Array;
+  v: Float32Array;
+} {
+  const [q, k, v] = [1, 2, 3].map((seed) => uniform(heads * length * size, seed)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  return { q, k, v };
+}
+
+/** The multiplications and additions in the two products of attention. */
+export function attentionFlops({ heads, length, size }: AttentionWork): number {
+  return 4 * heads * length * length * size;
+}
+
+type Numbers = ArrayLike<number>;
+
+/** One query's mean of values: rows of `k` and `v` are `stride` apart, and begin at `at`. */
+function attend(
+  q: Numbers,
+  k: Numbers,
+  v: Numbers,
+  { at, stride, length }: { at: number; stride: number; length: number },
+): number[] {
+  const rows = Array.from({ length }, (_, t) => at + t * stride);
+  const scale = 1 / Math.sqrt(q.length);
+  const weights = softmax(rows.map((row) => {
+    let sum = 0;
+    for (let d = 0; d < q.length; d++) sum += q[d]! * k[row + d]!;
+    return sum * scale;
+  }));
+  return Array.from(q, (_, d) => rows.reduce((sum, row, t) => sum + weights[t]! * v[row + d]!, 0));
+}
+
+/** The largest absolute error of some queries' results. */
+export function attentionError(work: AttentionWork, out: Numbers): number {
+  const { heads, length, size } = work;
+  const { q, k, v } = attentionData(work);
+  let worst = out.length === q.length ? 0 : Infinity;
+  for (let probe = 0; probe < 16; probe++) {
+    const head = probe % heads;
+    const at = (head * length + (probe * 7919) % length) * size;
+    const expected = attend(q.subarray(at, at + size), k, v, {
+      at: head * length * size,
+      stride: size,
+      length,
+    });
+    expected.forEach((e, d) => worst = Math.max(worst, Math.abs(out[at + d]! - e)));
+  }
+  return worst;
+}
+
+/** A matrix `[out, in]` and a bias. */
+export interface DenseData {
+  readonly weight: Float32Array;
+  readonly bias: Float32Array;
+  readonly outs: number;
+  readonly ins: number;
+}
+
+/** What an encoder's block is made of; both normalisations begin as the identity. */
+export interface EncoderData {
+  readonly x: Float32Array;
+  readonly query: DenseData;
+  readonly key: DenseData;
+  readonly value: DenseData;
+  readonly output: DenseData;
+  readonly up: DenseData;
+  readonly down: DenseData;
+}
+
+/** The parameters and tokens of an encoder's block. */
+export function encoderData({ width, hidden, length }: EncoderWork): EncoderData {
+  const dense = (outs: number, ins: number, seed: number): DenseData => {
+    const bound = 1 / Math.sqrt(ins);
+    return {
+      weight: uniform(outs * ins, seed).map((w) => w * bound),
+      bias: uniform(outs, seed + 20).map((b) => b * bound),
+      outs,
+      ins,
+    };
+  };
+  return {
+    x: uniform(length * width, 1),
+    query: dense(width, width, 2),
+    key: dense(width, width, 3),
+    value: dense(width, width, 4),
+    output: dense(width, width, 5),
+    up: dense(hidden, width, 6),
+    down: dense(width, hidden, 7),
+  };
+}
+
+/** The multiplications and additions in the products of an encoder's block. */
+export function encoderFlops({ width, hidden, length }: EncoderWork): number {
+  return length * (8 * width * width + 4 * width * hidden + 4 * length * width);
+}
+
+function apply({ weight, bias, outs, ins }: DenseData, x: Numbers): number[] {
+  return Array.from({ length: outs }, (_, o) => {
+    let sum = bias[o]!;
+    for (let i = 0; i < ins; i++) sum += weight[o * ins + i]! * x[i]!;
+    return sum;
+  });
+}
+
+/** The error function, by its series or its continued fraction. */
+function erf(x: number): number {
+  const a = Math.abs(x);
+  if (a < 2.5) {
+    let [term, sum] = [a, a];
+    for (let n = 1; n < 60; n++) {
+      term *= -a * a / n;
+      sum += term / (2 * n + 1);
+    }
+    return Math.sign(x) * 2 / Math.sqrt(Math.PI) * sum;
+  }
+  let tail = a;
+  for (let n = 60; n > 0; n--) tail = a + n / 2 / tail;
+  return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / tail);
+}
+
+/** The largest absolute error of some tokens' results. */
+export function encoderError(work: EncoderWork, out: Numbers): number {
+  const { width, heads, length } = work;
+  const data = encoderData(work);
+  const tokens = Array.from({ length }, (_, t) => data.x.subarray(t * width, (t + 1) * width));
+  const keys = tokens.flatMap((x) => apply(data.key, x));
+  const values = tokens.flatMap((x) => apply(data.value, x));
+  const size = width / heads;
+  let worst = out.length === data.x.length ? 0 : Infinity;
+  for (let probe = 0; probe < 4; probe++) {
+    const t = (probe * 7919) % length;
+    const x = tokens[t]!;
+    const query = apply(data.query, x);
+    const attended = Array.from(
+      { length: heads },
+      (_, h) =>
+        attend(query.slice(h * size, (h + 1) * size), keys, values, {
+          at: h * size,
+          stride: width,
+          length,
+        }),
+    ).flat();
+    const h = layerNorm(apply(data.output, attended).map((y, i) => y + x[i]!));
+    const up = apply(data.up, h).map((y) => y / 2 * (1 + erf(y / Math.SQRT2)));
+    const expected = layerNorm(apply(data.down, up).map((y, i) => y + h[i]!));
+    expected.forEach((e, i) => worst = Math.max(worst, Math.abs(out[t * width + i]! - e)));
+  }
+  return worst;
+}
