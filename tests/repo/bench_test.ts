@@ -7,12 +7,14 @@ import { assert, assertAlmostEquals, assertEquals, assertLess } from "@std/asser
 import { ours } from "../../bench/ours.ts";
 import { type Row, rows } from "../../bench/rows.ts";
 import { digits, shareOfLimit } from "../../bench/table.ts";
+import { webgpuRows } from "../../bench/webgpu_rows.ts";
+import { lead } from "../../bench/webgpu_table.ts";
 import type { Facts } from "../../bench/work.ts";
 
-const row = (id: string): Row => rows.find((row) => row.id === id)!;
+const row = (id: string): Row => [...rows, ...webgpuRows].find((row) => row.id === id)!;
 
 async function factsOf(id: string): Promise<Facts> {
-  const prepared = await ours(row(id).work);
+  const prepared = await ours(row(id).work, "wasm");
   assert(prepared !== null);
   await prepared.run();
   return await prepared.facts();
@@ -37,6 +39,8 @@ const tolerances: Record<string, number> = {
   per_example: 1e-5,
   ensemble_8: 1e-6,
   ensemble_64: 1e-6,
+  webgpu_attention_256: 1e-6,
+  webgpu_encoder: 1e-5,
 };
 
 for (const [id, tolerance] of Object.entries(tolerances)) {
@@ -59,6 +63,22 @@ Deno.test("a share of the limit is above 1 only for what is faster than the limi
   assertAlmostEquals(shareOfLimit(train, 6.85, 60), 1, 0.01);
   assertAlmostEquals(shareOfLimit(train, 13.7, 60), 0.5, 0.01);
   assertAlmostEquals(shareOfLimit(row("matmul_512"), 30, 60), 0.5);
+});
+
+Deno.test("the lead is over the fastest of the others, and what gave a wrong result does not count", () => {
+  const leadOf = (id: string, ours: number, other: number, third: number, error: number) =>
+    lead({
+      id,
+      figures: {
+        "vernal-webgpu": { value: ours },
+        "jax-js-webgpu": { value: other },
+        "tfjs-webgpu": { value: third, facts: { error } },
+      },
+      failures: {},
+    });
+  assertEquals(leadOf("webgpu_softmax", 2, 5, 4, 0), 2); // milliseconds
+  assertEquals(leadOf("webgpu_softmax", 2, 5, 4, 0.1), 2.5);
+  assertEquals(leadOf("webgpu_conv", 6, 2, 3, 0), 2); // a rate
 });
 
 Deno.test("figures are printed with three digits", () => {
