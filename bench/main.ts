@@ -17,6 +17,7 @@ import {
   contenders,
   findPython,
   importSeconds,
+  runCard,
   runOne,
   webgpuContenders,
 } from "./processes.ts";
@@ -177,11 +178,15 @@ const webgpuResults: Result[] = [];
 if (adapter !== null) {
   for (const row of webgpuRows.filter(isWanted)) webgpuResults.push(await measureWebGpuRow(row));
 }
+// On the processor a card's figures say nothing.
+const card = adapter === null || adapter.isSoftware || wantedRows !== undefined
+  ? null
+  : await runCard(options.quick);
 
 const about = machine(python);
 const markdown = [
   ...(only === "webgpu" ? [] : [toMarkdown(results, about)]),
-  ...(adapter === null ? [] : [webgpuMarkdown(webgpuResults, adapter, about)]),
+  ...(adapter === null ? [] : [webgpuMarkdown(webgpuResults, adapter, card, about)]),
 ].join("\n");
 console.log(markdown);
 
@@ -190,7 +195,7 @@ await Deno.mkdir(out, { recursive: true });
 const stamp = about.date.replaceAll(":", "-");
 await Deno.writeTextFile(
   new URL(`${stamp}.json`, out),
-  JSON.stringify({ ...about, plan, rounds, results, adapter, webgpuResults }, null, 2) + "\n",
+  JSON.stringify({ ...about, plan, rounds, results, adapter, webgpuResults, card }, null, 2) + "\n",
 );
 await Deno.writeTextFile(new URL(`${stamp}.md`, out), markdown);
 const complete = !options.quick && wantedRows === undefined && wantedContenders === undefined &&

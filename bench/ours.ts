@@ -128,6 +128,11 @@ function prepare(work: Work): Prepared {
       return ensemble(work.models);
     case "rnn":
       return rnn(work);
+    case "affine": {
+      const x = put(np.array(uniform(work.size, 1)));
+      const f = vn.filterJit((x: vn.NDArray) => x.mul(2).add(1));
+      return { run: () => f(x).delete(), facts: () => ({}) };
+    }
     case "attention":
     case "encoder":
       return oursOfAttention(work, put);

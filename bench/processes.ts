@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { CardReport } from "./card.ts";
 import type { Plan } from "./measure.ts";
 import { quantile } from "./measure.ts";
 import type { Report } from "./one.ts";
@@ -75,6 +76,16 @@ export async function runOne(
   const line = decoder.decode(stdout).split("\n").find((l) => l.startsWith("@@"));
   if (line !== undefined) return JSON.parse(line.slice(2)) as Report;
   return `exit code ${code}: ${decoder.decode(stderr).trim().split("\n").slice(-12).join("\n")}`;
+}
+
+/** What a graphics card allows and how near ours comes, or the last lines that the process wrote while failing. */
+export async function runCard(isQuick: boolean): Promise<CardReport | string> {
+  const args = ["run", "--quiet", "-A", here("card.ts"), ...(isQuick ? ["--quick"] : [])];
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+  const decoder = new TextDecoder();
+  const line = decoder.decode(stdout).split("\n").find((l) => l.startsWith("@@"));
+  if (line !== undefined) return JSON.parse(line.slice(2)) as CardReport;
+  return decoder.decode(stderr).trim().split("\n").slice(-12).join("\n");
 }
 
 /** Seconds that a process with the import takes over one without, the median of alternating runs. */

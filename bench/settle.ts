@@ -4,13 +4,28 @@
  * @module
  */
 
+/** The device that was opened last, and what is copied on it to know that all before is done. */
+interface Opened {
+  readonly device: GPUDevice;
+  readonly from: GPUBuffer;
+  readonly to: GPUBuffer;
+}
+
+let isWatching = false;
+let opened: Opened | null = null;
+let refused: string | null = null;
+
 /**
- * Gives a function that waits until the device that is opened from now on has done all that was submitted to it, and throws where
- * that was refused.
+ * Gives a function that waits until the device that was opened last, from now on, has done all that was submitted to it, and throws
+ * where that was refused.
  */
 export function watchDevice(): { settle(): Promise<void> } {
-  let opened: { queue: GPUQueue; from: GPUBuffer; to: GPUBuffer; device: GPUDevice } | null = null;
-  let refused: string | null = null;
+  if (!isWatching) watch();
+  isWatching = true;
+  return { settle };
+}
+
+function watch(): void {
   const request = GPUAdapter.prototype.requestDevice;
   GPUAdapter.prototype.requestDevice = async function (...args): Promise<GPUDevice> {
     const device = await request.apply(this, args);
@@ -26,26 +41,25 @@ export function watchDevice(): { settle(): Promise<void> } {
     device.addEventListener("uncapturederror", (event) => {
       refused ??= (event as GPUUncapturedErrorEvent).error.message;
     });
-    opened = { device, queue: device.queue, from, to };
+    opened = { device, from, to };
     return device;
   };
-  return {
-    async settle() {
-      if (opened === null) throw new Error("no device was opened");
-      const { device, queue, from, to } = opened;
-      const encoder = device.createCommandEncoder();
-      encoder.copyBufferToBuffer(from, 0, to, 0, 4);
-      queue.submit([encoder.finish()]);
-      const mapped = to.mapAsync(GPUMapMode.READ);
-      mapped.catch(() => {}); // unmapping comes first
-      try {
-        to.getMappedRange();
-      } catch {
-        await mapped;
-      }
-      to.unmap();
-      // What was not done was done fast.
-      if (refused !== null) throw new Error(`the device refused a command: ${refused}`);
-    },
-  };
+}
+
+async function settle(): Promise<void> {
+  if (opened === null) throw new Error("no device was opened");
+  const { device, from, to } = opened;
+  const encoder = device.createCommandEncoder();
+  encoder.copyBufferToBuffer(from, 0, to, 0, 4);
+  device.queue.submit([encoder.finish()]);
+  const mapped = to.mapAsync(GPUMapMode.READ);
+  mapped.catch(() => {}); // unmapping comes first
+  try {
+    to.getMappedRange();
+  } catch {
+    await mapped;
+  }
+  to.unmap();
+  // What was not done was done fast.
+  if (refused !== null) throw new Error(`the device refused a command: ${refused}`);
 }

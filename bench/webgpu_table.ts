@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { CardReport } from "./card.ts";
 import { type ContenderName, webgpuContenders } from "./processes.ts";
 import { isRate } from "./rows.ts";
 import {
@@ -55,10 +56,54 @@ export function lead(result: Result): number | null {
   return ours === undefined || others.length === 0 ? null : ours / Math.max(...others);
 }
 
-/** The section. */
+/** How near ours comes to what a card allows. */
+export function cardLines(card: CardReport): string[][] {
+  const line = (
+    work: string,
+    of: string,
+    value: number,
+    limit: number,
+    unit: string,
+    aim: string,
+  ) => [
+    work,
+    of,
+    `${digits(limit)} ${unit}`,
+    `${digits(value)} ${unit}`,
+    (value / limit).toFixed(2),
+    aim,
+  ];
+  return [
+    line(
+      "f32 matmul, n = 4096",
+      "multiply-adds in registers",
+      card.matmul,
+      card.peak,
+      "GFLOP/s",
+      "≥ 0.60",
+    ),
+    line("x · 2 + 1, 2²⁴", "a kernel that copies", card.elementwise, card.copy, "GB/s", "≥ 0.85"),
+    ...(card.step === null ? [] : [
+      line(
+        "the MLP's step",
+        `its ${card.step.count} kernels added up, by timestamps`,
+        card.step.whole,
+        card.step.kernels,
+        "ms",
+        "≤ 1.20",
+      ),
+    ]),
+  ];
+}
+
+/** The section.
+ *
+ * @param card How near ours comes to what the card allows; `null` on an adapter in software, a text where it failed.
+ */
 export function webgpuMarkdown(
   results: readonly Result[],
   adapter: Adapter,
+  card: CardReport | string | null,
   about: Machine,
 ): string {
   const present = webgpuContenders.filter((name) =>
@@ -92,6 +137,9 @@ export function webgpuMarkdown(
       `- ${titleOf(r.id)}, ${titles[name as ContenderName]}: ${text.split("\n")[0]}`
     )
   );
+  if (typeof card === "string") {
+    failures.push(`- beside what the card allows: ${card.split("\n")[0]}`);
+  }
   return [
     "## WebGPU",
     "",
@@ -112,6 +160,12 @@ export function webgpuMarkdown(
     "",
     tableOf(["work", "unit", ...present.map((n) => titles[n]), "lead", "faster than both"], lines),
     "",
+    ...(card === null || typeof card === "string" ? [] : [
+      "### Beside what the card allows",
+      "",
+      tableOf(["work", "beside", "that", "Vernal", "ratio", "to reach"], cardLines(card)),
+      "",
+    ]),
     ...(errors.length === 0 ? [] : [
       "### Errors on WebGPU",
       "",

@@ -18,6 +18,7 @@ export type Work =
   | RnnWork
   | AttentionWork
   | EncoderWork
+  | { readonly kind: "affine"; readonly size: number }
   | { readonly kind: "increment" }
   | { readonly kind: "roundTrip" }
   | { readonly kind: "leaves"; readonly count: number };

@@ -184,6 +184,7 @@ export async function ortWeb(work: Work): Promise<Prepared | null> {
     case "attention":
     case "encoder":
     case "roundTrip":
+    case "affine":
       return null;
   }
 }

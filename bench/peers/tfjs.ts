@@ -222,6 +222,7 @@ function prepare(work: Work, backend: Backend): Prepared | null {
       // It has no loop; a thousand eager steps are another piece of work.
       return null;
     case "leaves":
+    case "affine":
       // There is nothing to compile, so there is no call with a model to measure.
       return null;
   }
