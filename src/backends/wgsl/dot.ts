@@ -1,21 +1,110 @@
 /**
- * Matrix products by tiles in workgroup memory.
+ * Matrix products: which shader computes one, by its shape and by the adapter.
  *
  * @module
  */
+import type { DType } from "../../core/dtype.ts";
 import { binary, type Expr, index, load, makeVar } from "../../loopnest/expr.ts";
 import type { Dot, DotOperand, Nest, Stmt } from "../../loopnest/ir.ts";
-import { type Kernel, kernelText, type NestContext } from "./nest.ts";
-import { elementType, wgslType } from "./types.ts";
+import { directKernel, type DirectPlan, directTurns } from "./direct.ts";
+import type { Kernel, NestContext } from "./nest.ts";
+import { isProductDType, type Product, productOfDot, sizeOfAxes } from "./product.ts";
+import type { AdapterTraits } from "./traits.ts";
 
-/** Rows and columns of invocations in a workgroup. */
-const side = 16;
-/** Terms of the sum that are in workgroup memory at a time. */
-const depth = 16;
+/** Products of fewer steps than this are nests. */
+const tiny = 4096;
+/** Drivers stop an invocation's loops after 65,535 turns (Mesa, silently). */
+const tooLong = 30000;
 
-/** Whether a product is worth tiles; the others are nests. */
-export function isTiled(dot: Dot): boolean {
-  return dot.dtype === "float32" && dot.m >= 8 && dot.n >= 8;
+/** A product as nests, or as shaders of its own. */
+export type DotPart = { readonly nest: Nest } | { readonly kernel: Kernel };
+
+/** What computes a product, in order.
+ *
+ * @param newBuffer Makes buffers for partial results.
+ */
+export function dotParts(
+  dot: Dot,
+  context: NestContext,
+  newBuffer: (dtype: DType, size: number) => number,
+): DotPart[] {
+  const steps = dot.batch * dot.m * dot.n * dot.k;
+  if (steps < tiny || !isProductDType(dot.dtype)) return [{ nest: dotNest(dot) }];
+  const product = productOfDot(dot, context.canonical);
+  const plan = directPlan(product, context.traits);
+  if (plan === null) return [{ nest: dotNest(dot) }];
+  if (plan.splits === 1) return [{ kernel: directKernel(product, plan, null) }];
+  const size = dot.batch * dot.m * dot.n;
+  const partial = newBuffer(dot.dtype, size * plan.splits);
+  const split = { ...product, buffers: { ...product.buffers, out: partial } };
+  return [
+    { kernel: directKernel(split, plan, null) },
+    { nest: joinNest(dot, partial, size, plan.splits) },
+  ];
+}
+
+/** The sum of partial results. */
+function joinNest(dot: Dot, partial: number, size: number, splits: number): Nest {
+  const e = makeVar("e");
+  const parts = Array.from(
+    { length: splits },
+    (_, s) => load(partial, dot.dtype, binary("add", e, index(s * size))),
+  );
+  const value = parts.reduce((sum, part) => binary("add", sum, part));
+  return {
+    kind: "nest",
+    name: dot.name,
+    body: [{
+      kind: "for",
+      v: e,
+      extent: size,
+      mode: "parallel",
+      body: [{ kind: "store", buffer: dot.out, index: e, value }],
+    }],
+  };
+}
+
+/** A number of blocks that all are of one size, at most `most`, wasting little. */
+function block(extent: number, most: number, byFour: boolean): number {
+  const each = Math.ceil(extent / Math.ceil(extent / most));
+  return byFour && (each > 3 || extent % 4 === 0) ? Math.ceil(each / 4) * 4 : each;
+}
+
+/** How a product is cut into blocks of registers; `null` where its sums are too long. */
+function directPlan(product: Product, traits: AdapterTraits): DirectPlan | null {
+  const [rows, cols, terms, batch] = [product.rows, product.cols, product.terms, product.batch]
+    .map(sizeOfAxes);
+  const blocksOf = (r: number, c: number) => Math.ceil(rows / r) * Math.ceil(cols / c) * batch;
+  const plan = (most: number): { rows: number; cols: number } => ({
+    rows: block(rows, most, product.rows.at(-1)!.lhs === 1),
+    cols: block(cols, most, true),
+  });
+  if (traits.isSoftware) {
+    // What is read once serves more sums in a larger block, which takes the driver longer to compile.
+    const large = rows * cols * terms * batch >= 2 ** 27;
+    const most = large && blocksOf(16, 16) >= 128 ? 16 : blocksOf(8, 8) >= 64 ? 8 : 4;
+    const { rows: r, cols: c } = plan(most);
+    const blocks = blocksOf(r, c);
+    const fill = Math.min(16, Math.max(1, Math.floor(64 / blocks)), Math.ceil(terms / 512));
+    const width = blocks >= 512 ? 32 : 8;
+    return cutToLength(product, { rows: r, cols: c, width, sharing: 1, splits: fill });
+  }
+  const { rows: r, cols: c } = plan(4);
+  const blocks = blocksOf(r, c);
+  let sharing = 1;
+  while (sharing < 64 && blocks * sharing < 16384 && terms / sharing > 32) sharing *= 2;
+  const splits = Math.min(16, Math.floor(16384 / (blocks * sharing)), Math.floor(terms / 4096));
+  const width = Math.min(256, traits.maxInvocations);
+  return cutToLength(product, { rows: r, cols: c, width, sharing, splits: Math.max(1, splits) });
+}
+
+/** With as many partial results as keep loops below what drivers allow. */
+function cutToLength(product: Product, plan: DirectPlan): DirectPlan | null {
+  for (let { splits } = plan; splits <= 16; splits++) {
+    const cut = { ...plan, splits };
+    if (directTurns(product, cut) <= tooLong) return cut;
+  }
+  return null;
 }
 
 /** A product as a plain nest. */
@@ -52,109 +141,4 @@ export function dotNest(dot: Dot): Nest {
     body = [{ kind: "for", v, extent, mode: "parallel", body }];
   }
   return { kind: "nest", name: dot.name, body };
-}
-
-const perInvocation = (extent: number): number => extent > 32 ? 4 : extent > 16 ? 2 : 1;
-
-/** The tiled kernel of a product. */
-export function dotKernel(dot: Dot, context: NestContext): Kernel {
-  const [rows, cols] = [perInvocation(dot.m), perInvocation(dot.n)];
-  const [tileM, tileN] = [side * rows, side * cols];
-  const [tilesM, tilesN] = [Math.ceil(dot.m / tileM), Math.ceil(dot.n / tileN)];
-  const [lhs, rhs, out] = [dot.lhs.buffer, dot.rhs.buffer, dot.out].map((b) =>
-    context.canonical(b)
-  );
-  const lines: string[] = [
-    `if (group_number >= ${tilesM * tilesN * dot.batch}u) {`,
-    "return;",
-    "}",
-    `let batch = group_number / ${tilesM * tilesN}u;`,
-    `let tile = group_number % ${tilesM * tilesN}u;`,
-    `let row0 = (tile / ${tilesN}u) * ${tileM}u;`,
-    `let col0 = (tile % ${tilesN}u) * ${tileN}u;`,
-    `let row = (lane / ${side}u) * ${rows}u;`,
-    `let col = (lane % ${side}u) * ${cols}u;`,
-  ];
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < cols; c++) lines.push(`var s${r}_${c} = 0.0f;`);
-  }
-  lines.push(`for (var k0 = 0u; k0 < ${dot.k}u; k0 += ${depth}u) {`);
-  lines.push(...fill("tile_lhs", `b${lhs}`, dot.lhs, tileM, "row0", dot.m, dot.k, true));
-  lines.push(...fill("tile_rhs", `b${rhs}`, dot.rhs, tileN, "col0", dot.n, dot.k, false));
-  lines.push("workgroupBarrier();");
-  lines.push(`for (var k = 0u; k < ${depth}u; k++) {`);
-  for (let r = 0; r < rows; r++) {
-    lines.push(`let x${r} = tile_lhs[k * ${tileM + 1}u + row + ${r}u];`);
-  }
-  for (let c = 0; c < cols; c++) {
-    lines.push(`let y${c} = tile_rhs[k * ${tileN + 1}u + col + ${c}u];`);
-  }
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < cols; c++) lines.push(`s${r}_${c} = fma(x${r}, y${c}, s${r}_${c});`);
-  }
-  lines.push("}", "workgroupBarrier();", "}");
-  for (let r = 0; r < rows; r++) {
-    lines.push(`if (row0 + row + ${r}u < ${dot.m}u) {`);
-    lines.push(
-      `let at${r} = (batch * ${dot.m}u + row0 + row + ${r}u) * ${dot.n}u + col0 + col;`,
-    );
-    for (let c = 0; c < cols; c++) {
-      lines.push(`if (col0 + col + ${c}u < ${dot.n}u) {`);
-      lines.push(`b${out}[at${r} + ${c}u] = s${r}_${c};`);
-      lines.push("}");
-    }
-    lines.push("}");
-  }
-  const ids = [...new Set([lhs, rhs, out])].sort((a, b) => a - b);
-  const bindings = ids.map((buffer) => ({
-    buffer,
-    access: buffer === out ? "read_write" as const : "read" as const,
-    name: `b${buffer}`,
-    type: elementType(dot.dtype),
-  }));
-  const type = wgslType(dot.dtype);
-  const code = kernelText({
-    bindings,
-    globals: [
-      `var<workgroup> tile_lhs: array<${type}, ${depth * (tileM + 1)}>;`,
-      `var<workgroup> tile_rhs: array<${type}, ${depth * (tileN + 1)}>;`,
-    ],
-    functions: [],
-    width: side * side,
-    body: lines,
-  });
-  return { name: dot.name, code, bindings, groups: tilesM * tilesN * dot.batch, params: 0 };
-}
-
-/** Lines that bring a tile of `extent` rows (or columns) by `depth` terms in, zeros beyond the operand. */
-function fill(
-  tile: string,
-  buffer: string,
-  operand: DotOperand,
-  extent: number,
-  start: string,
-  bound: number,
-  k: number,
-  isLhs: boolean,
-): string[] {
-  const [across, along] = isLhs
-    ? [operand.rowStride, operand.colStride]
-    : [operand.colStride, operand.rowStride];
-  // Neighbouring invocations read neighbouring elements.
-  const alongFirst = along === 1 || (across !== 1 && along < across);
-  const lines = [`for (var e = lane; e < ${extent * depth}u; e += ${side * side}u) {`];
-  const [i, p] = alongFirst
-    ? [`e / ${depth}u`, `e % ${depth}u`]
-    : [`e % ${extent}u`, `e / ${extent}u`];
-  lines.push(`let i = ${i};`, `let p = ${p};`);
-  lines.push(`let inside = ${start} + i < ${bound}u && k0 + p < ${k}u;`);
-  lines.push(
-    `let at = ${operand.offset}i + i32(batch) * ${operand.batchStride}i + i32(${start} + i) * ${across}i + i32(k0 + p) * ${along}i;`,
-  );
-  lines.push(`if (inside) {`);
-  lines.push(`${tile}[p * ${extent + 1}u + i] = ${buffer}[at];`);
-  lines.push("} else {");
-  lines.push(`${tile}[p * ${extent + 1}u + i] = 0.0f;`);
-  lines.push("}", "}");
-  return lines;
 }

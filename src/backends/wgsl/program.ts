@@ -14,7 +14,7 @@ import {
   type ScheduledControl,
 } from "../../loopnest/ir.ts";
 import { convNests } from "./conv.ts";
-import { dotKernel, dotNest, isTiled } from "./dot.ts";
+import { dotParts } from "./dot.ts";
 import { kernelRuns } from "./kernels.ts";
 import { type Kernel, nestKernel } from "./nest.ts";
 import { forEachExpr, forEachStmt } from "./rewrite.ts";
@@ -114,8 +114,10 @@ export function deviceProgram(
         addNest(step);
         break;
       case "dot":
-        if (!isTiled(step)) addNest(dotNest(step));
-        else steps.push({ kind: "dispatch", kernel: dotKernel(step, context), params: [] });
+        for (const part of dotParts(step, context, newBuffer)) {
+          if ("nest" in part) addNest(part.nest);
+          else steps.push({ kind: "dispatch", kernel: part.kernel, params: [] });
+        }
         break;
       case "kernel":
         if (step.name.startsWith("conv_")) {
