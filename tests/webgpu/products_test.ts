@@ -154,19 +154,23 @@ for (const [kind, traits] of Object.entries(adapters)) {
     }
   });
 
-  deviceTest(`infinity times zero is NaN in a product, and stays in its row and column, for ${kind}`, async (device) => {
-    for (const shape of [{ batch: 1, m: 37, n: 41, k: 19 }, { batch: 1, m: 4, n: 50, k: 201 }]) {
-      for (const special of [Infinity, NaN]) {
-        await compare(device, traits, shape, "float32", uniform(17), (inputs, { lhs, rhs }) => {
-          // One number that is none meets zeros only.
-          (inputs[0] as Float32Array)[lhs.offset + 2 * lhs.rowStride + 5 * lhs.colStride] = special;
-          for (let j = 0; j < shape.n; j += 2) {
-            (inputs[1] as Float32Array)[rhs.offset + 5 * rhs.rowStride + j * rhs.colStride] = 0;
-          }
-        });
+  deviceTest(
+    `infinity times zero is NaN in a product, and stays in its row and column, for ${kind}`,
+    async (device) => {
+      for (const shape of [{ batch: 1, m: 37, n: 41, k: 19 }, { batch: 1, m: 4, n: 50, k: 201 }]) {
+        for (const special of [Infinity, NaN]) {
+          await compare(device, traits, shape, "float32", uniform(17), (inputs, { lhs, rhs }) => {
+            // One number that is none meets zeros only.
+            (inputs[0] as Float32Array)[lhs.offset + 2 * lhs.rowStride + 5 * lhs.colStride] =
+              special;
+            for (let j = 0; j < shape.n; j += 2) {
+              (inputs[1] as Float32Array)[rhs.offset + 5 * rhs.rowStride + j * rhs.colStride] = 0;
+            }
+          });
+        }
       }
-    }
-  });
+    },
+  );
 }
 
 deviceTest("a product of nothing is zero", async (device) => {
