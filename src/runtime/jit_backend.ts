@@ -191,7 +191,13 @@ export const jitCompiler: JitBackend = {
         if (isGraphicsInUse()) {
           const joint = placements?.[0]?.sharding ?? how.on;
           const remote = placementOnGraphics(inputs, joint, (i) => `${how.name}: ${how.nameOf(i)}`);
-          if (remote !== null) return code.graphics().run(inputs, donated, remote);
+          if (remote !== null) {
+            try {
+              return code.graphics().run(inputs, donated, remote, how.name);
+            } catch (error) {
+              throw atInput(error, inputs, how);
+            }
+          }
         }
         let outs: NDArray[];
         try {

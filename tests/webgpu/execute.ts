@@ -8,12 +8,9 @@ import type { DeviceProgram } from "../../src/backends/wgsl/program.ts";
 import { bufferBytes } from "../../src/backends/wgsl/program.ts";
 import type { WebGpuDevice } from "../../src/runtime/webgpu/device.ts";
 import { fromDevice, toDevice } from "../../src/runtime/webgpu/elements.ts";
-import {
-  type HostCall,
-  Recorder,
-  type View,
-  type Work,
-} from "../../src/runtime/webgpu/recorder.ts";
+import type { Memory, View } from "../../src/runtime/webgpu/pool.ts";
+import { Call } from "../../src/runtime/webgpu/queue.ts";
+import { type HostCall, Recorder, type Work } from "../../src/runtime/webgpu/recorder.ts";
 
 /** Runs a program; inputs are left as they are, donated ones too. */
 export async function execute(
@@ -23,14 +20,13 @@ export async function execute(
   host: HostCall = () => [],
 ): Promise<TypedArray[]> {
   device.check();
-  const { gpu } = device;
   const ins: View[] = [];
   const outs: View[] = [];
-  const held: GPUBuffer[] = [];
+  const held: Memory[] = [];
   const place = (bytes: number): View => {
-    const buffer = device.acquire(bytes);
-    held.push(buffer);
-    return { buffer, offset: 0, bytes };
+    const memory = device.pool.acquire(bytes, true);
+    held.push(memory);
+    return { memory, offset: 0, bytes };
   };
   const outputs = program.buffers.map((buffer, id) => ({ ...buffer, id })).filter((b) =>
     b.role === "output"
@@ -39,25 +35,25 @@ export async function execute(
     if (buffer.role !== "input") continue;
     const view = ins[buffer.position] = place(bufferBytes(buffer));
     const words = toDevice(inputs[buffer.position], buffer.dtype);
-    if (words.byteLength > 0) gpu.queue.writeBuffer(view.buffer, 0, words);
+    if (words.byteLength > 0) device.write(view, words);
   }
   for (const { position, canonical, id, ...buffer } of outputs) {
     outs[position] = canonical === id
       ? place(bufferBytes(buffer))
       : ins[program.buffers[canonical].position];
   }
-  gpu.pushErrorScope("validation");
-  const recorder = new Recorder(device, host);
+  const call = new Call(program.name);
+  const recorder = new Recorder(device, host, call);
+  const failures: unknown[] = [];
   const work = function* (): Work {
     yield* recorder.run(program, ins, outs);
-    recorder.submit();
+    device.queue.flush();
   };
-  device.perform(work(), (error) => {
-    throw error;
-  });
+  device.perform(work(), (error) => failures.push(error));
   const results = await Promise.all(outs.map((view) => device.read(view)));
-  held.forEach((buffer) => device.recycle(buffer));
-  const error = await gpu.popErrorScope();
-  if (error) throw new Error(error.message);
+  held.forEach((memory) => device.pool.recycle(memory));
+  await call.submission?.settled;
+  failures.push(call.submission?.fault ?? null);
+  for (const failure of failures) if (failure !== null) throw failure;
   return outputs.map(({ dtype, size }, i) => fromDevice(results[i], dtype, size));
 }

@@ -7,7 +7,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as vn from "../../mod.ts";
 import type { WebGpuDevice } from "../../src/runtime/webgpu/device.ts";
 import { Readback, readbackMode, setSynchronousReads } from "../../src/runtime/webgpu/readback.ts";
-import type { View } from "../../src/runtime/webgpu/recorder.ts";
+import type { View } from "../../src/runtime/webgpu/pool.ts";
 import { deviceTest } from "./adapter.ts";
 
 const { lax, numpy: np } = vn;
@@ -16,7 +16,7 @@ type NDArray = vn.NDArray;
 /** Views of some words each, every word telling the view. */
 function filled(device: WebGpuDevice, words: readonly number[]): View[] {
   return words.map((count, i) => {
-    const view = { buffer: device.acquire(4 * count + 8), offset: 0, bytes: 4 * count };
+    const view = { memory: device.pool.acquire(4 * count + 8, true), offset: 0, bytes: 4 * count };
     device.write(view, new Uint8Array(new Uint32Array(count).fill(i + 1).buffer));
     return view;
   });
@@ -28,7 +28,7 @@ for (const mode of modes) {
   deviceTest(`views come back together, in lots that fit a buffer (${mode})`, async (device) => {
     const words = [1, 7, 300, 2, 5000];
     const views = filled(device, words);
-    const readback = new Readback(device.gpu, mode, 1600);
+    const readback = new Readback(device.gpu, (copies) => device.queue.flush(copies), mode, 1600);
     for (let i = 0; i < 3; i++) {
       const read = (await readback.read(views)).map((bytes) => new Uint32Array(bytes));
       assertEquals(read, words.map((count, i) => new Uint32Array(count).fill(i + 1)));
@@ -36,7 +36,7 @@ for (const mode of modes) {
     const both = await Promise.all([readback.read(views), readback.read(views.slice(1, 2))]);
     assertEquals(new Uint32Array(both[1][0]), new Uint32Array(7).fill(2));
     assertEquals(new Uint32Array(both[0][4]), new Uint32Array(5000).fill(5));
-    views.forEach((view) => device.recycle(view.buffer));
+    views.forEach((view) => device.pool.recycle(view.memory));
   });
 }
 

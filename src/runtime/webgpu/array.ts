@@ -18,49 +18,33 @@ import {
   type Removal,
 } from "../concrete.ts";
 import { enterScope } from "../scope_stack.ts";
+import type { DeviceBlock } from "./blocks.ts";
 import type { WebGpuDevice } from "./device.ts";
 import { fromDevice } from "./elements.ts";
 import { readsAreSynchronous } from "./readback.ts";
-import type { View } from "./recorder.ts";
-
-/** Memory of a device that arrays share. */
-export class DeviceBlock {
-  /** How many arrays are made of it. */
-  handles = 0;
-  /** What kept its elements from being computed, if something did. */
-  fault: unknown = null;
-
-  /**
-   * @param device Whose memory it is.
-   * @param view The memory.
-   */
-  constructor(readonly device: WebGpuDevice, readonly view: View) {}
-
-  /** Gives up one array's hold. */
-  drop(): void {
-    if (--this.handles === 0) this.device.release(this.view.buffer);
-  }
-}
-
-/** Gives up what arrays held that nobody holds any more. */
-const collected = new FinalizationRegistry((block: DeviceBlock) => block.drop());
 
 /** An array on a device: computing with it queues work, and only reading it waits. */
 export class WebGpuArray extends NDArray {
   override readonly aval: ShapedArray;
   /** Whether scopes leave it alone, because a cache holds it. */
   isKept = false;
+  readonly #device: WebGpuDevice;
   #block: DeviceBlock | null;
   #gone: Removal | null = null;
 
   /** For the runtime. Users call `devicePut`. */
-  constructor(aval: ShapedArray, block: DeviceBlock, placement: Placement) {
+  constructor(
+    device: WebGpuDevice,
+    aval: ShapedArray,
+    block: DeviceBlock,
+    placement: Placement,
+  ) {
     super();
+    this.#device = device;
     this.aval = aval;
     this.placement = placement;
     this.#block = block;
     block.handles++;
-    collected.register(this, block, this);
     enterScope(this);
   }
 
@@ -88,7 +72,6 @@ export class WebGpuArray extends NDArray {
     if (block === null) return;
     this.#block = null;
     this.#gone = by;
-    collected.unregister(this);
     block.drop();
   }
 
@@ -97,7 +80,9 @@ export class WebGpuArray extends NDArray {
     const { dtype, size } = this.aval.stored;
     block.handles++; // it may be deleted meanwhile
     try {
-      const bytes = await block.device.read(block.view);
+      const bytes = await this.#device.read(block.view);
+      const { submission } = block;
+      if (submission !== null && submission.settled !== null) await submission.settled;
       if (block.fault !== null) throw block.fault;
       return fromDevice(bytes, dtype, size);
     } finally {
@@ -113,7 +98,7 @@ export class WebGpuArray extends NDArray {
    */
   onHost(what: string): ConcreteArray {
     const { aval } = this;
-    const { device, view, fault } = this.live();
+    const { view, fault } = this.live();
     if (fault !== null) throw fault;
     if (!readsAreSynchronous()) {
       throw new DeviceError(
@@ -123,7 +108,7 @@ export class WebGpuArray extends NDArray {
       );
     }
     const { stored } = aval;
-    const data = fromDevice(device.readNow(view), stored.dtype, stored.size);
+    const data = fromDevice(this.#device.readNow(view), stored.dtype, stored.size);
     return arrayFromTypedArray(data, aval.shape, aval.dtype, aval.weakType);
   }
 
@@ -172,7 +157,6 @@ export function emptyOnDevice(
   aval: ShapedArray,
   placement: Placement,
 ): WebGpuArray {
-  const bytes = bufferBytes(aval.stored);
-  const view = { buffer: device.acquire(bytes), offset: 0, bytes };
-  return new WebGpuArray(aval, new DeviceBlock(device, view), placement);
+  const block = device.holdings.block(bufferBytes(aval.stored));
+  return new WebGpuArray(device, aval, block, placement);
 }

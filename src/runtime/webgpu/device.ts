@@ -4,17 +4,17 @@
  * @module
  */
 import type { AdapterTraits } from "../../backends/wgsl/traits.ts";
-import { DeviceError, OutOfMemoryError } from "../../errors.ts";
+import { DeviceError } from "../../errors.ts";
 import type { DeviceMemory } from "../graphics.ts";
+import { BindGroups } from "./bindings.ts";
+import { Holdings } from "./blocks.ts";
+import { Constants } from "./constants.ts";
+import { Pipelines } from "./pipelines.ts";
+import { BufferPool, type View } from "./pool.ts";
+import { CommandQueue } from "./queue.ts";
 import { Readback, readsAreSynchronous } from "./readback.ts";
-import type { View, Work } from "./recorder.ts";
-
-/** Buffers are given out in sizes of four per power of two, so that they fit again. */
-function sizeClass(bytes: number): number {
-  if (bytes <= 256) return 256;
-  const step = 2 ** (Math.floor(Math.log2(bytes - 1)) - 2);
-  return Math.ceil(Math.ceil(bytes / step) * step / 256) * 256;
-}
+import type { Work } from "./recorder.ts";
+import { type KernelTime, KernelTimer } from "./timing.ts";
 
 interface Read {
   readonly view: View;
@@ -29,15 +29,6 @@ function turn(): Promise<void> {
     if (setImmediate === undefined) setTimeout(resolve, 0);
     else setImmediate(() => resolve());
   });
-}
-
-/** How a shader uses a binding. */
-export type BindingKind = "read-only-storage" | "storage" | "uniform";
-
-/** A shader that was built. */
-export interface Pipeline {
-  readonly built: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
 }
 
 const required = [
@@ -81,27 +72,52 @@ export class WebGpuDevice {
   readonly description: string;
   /** What shaders are written for. */
   readonly traits: AdapterTraits;
-  readonly #pool = new Map<string, GPUBuffer[]>();
-  readonly #classes = new WeakMap<GPUBuffer, { readonly key: string; readonly size: number }>();
-  readonly #pipelines = new Map<string, Pipeline>();
-  readonly #layouts = new Map<string, GPUBindGroupLayout>();
-  #bytes = 0;
-  #buffers = 0;
-  #pooled = 0;
+  /** Its buffers. */
+  readonly pool: BufferPool;
+  /** The memory that arrays hold. */
+  readonly holdings: Holdings;
+  /** Its shaders. */
+  readonly pipelines: Pipelines;
+  /** Words that its shaders are told. */
+  readonly constants: Constants;
+  /** Commands on their way to it. */
+  readonly queue: CommandQueue;
+  readonly #bindGroups: BindGroups;
+  readonly #readback: Readback;
   #lost: string | null = null;
   #fault: string | null = null;
   /** Work that waits for the device, and all that was asked for after it; `null` where nothing does. */
   #waiting: Promise<void> | null = null;
-  readonly #readback: Readback;
   /** Reads that go together. */
   #reads: Read[] = [];
 
-  private constructor(gpu: GPUDevice, adapter: GPUAdapter) {
+  /**
+   * @param gpu An open device.
+   * @param adapter What it was opened on.
+   */
+  constructor(gpu: GPUDevice, adapter: GPUAdapter) {
     this.gpu = gpu;
-    this.description = adapter.info.description || adapter.info.vendor;
+    const description = this.description = adapter.info.description || adapter.info.vendor;
     this.traits = traitsOf(adapter);
-    this.#readback = new Readback(gpu);
+    this.pipelines = new Pipelines(gpu);
+    this.constants = new Constants(gpu);
+    this.#bindGroups = new BindGroups(gpu);
+    const readback = this.#readback = new Readback(gpu, (record) => this.queue.flush(record));
+    this.queue = new CommandQueue(
+      gpu,
+      this.#bindGroups,
+      description,
+      readback.mode === "direct" ? () => readback.wait() : null,
+      () => this.pool.trim(),
+    );
+    this.pool = new BufferPool(gpu, this.queue, description);
+    this.holdings = new Holdings(
+      this.pool,
+      (release) => this.#afterWork(release),
+      () => this.#bindGroups.clear(),
+    );
     gpu.lost.then((info) => this.#lost = info.message || info.reason || "unknown");
+    // What is refused is known to the call that asked for it; this is for what no call asked for.
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
       this.#fault ??= (event as GPUUncapturedErrorEvent).error.message;
@@ -123,11 +139,18 @@ export class WebGpuDevice {
     const requiredLimits: Record<string, number> = {};
     for (const name of required) requiredLimits[name] = adapter.limits[name];
     const requiredFeatures = wanted.filter((name) => adapter.features.has(name as GPUFeatureName));
-    const gpu = await adapter.requestDevice({
-      requiredLimits,
-      requiredFeatures: requiredFeatures as GPUFeatureName[],
-    });
-    return new WebGpuDevice(gpu, adapter);
+    try {
+      const gpu = await adapter.requestDevice({
+        requiredLimits,
+        requiredFeatures: requiredFeatures as GPUFeatureName[],
+      });
+      return new WebGpuDevice(gpu, adapter);
+    } catch (error) {
+      throw new DeviceError(
+        `init("webgpu"): the adapter ${adapter.info.description} would not open: ${error}. The CPU works without`,
+        { cause: error },
+      );
+    }
   }
 
   /** What it was lost for, or `null`. */
@@ -147,41 +170,6 @@ export class WebGpuDevice {
       `the WebGPU device ${this.description} was lost (${this.#lost}); its arrays are gone. The CPU works on; ` +
         'await init("webgpu") opens the device again',
     );
-  }
-
-  /** A buffer of at least so many bytes, with any contents.
-   *
-   * @param kind What the host writes while commands are recorded, `constant`, shares no memory with what commands write: it is
-   * written before all of them.
-   * @throws {OutOfMemoryError} Where the adapter allows no such buffer.
-   */
-  acquire(bytes: number, kind: "data" | "constant" = "data"): GPUBuffer {
-    const size = sizeClass(bytes);
-    const limit = Math.min(
-      this.gpu.limits.maxBufferSize,
-      this.gpu.limits.maxStorageBufferBindingSize,
-    );
-    if (size > limit) {
-      throw new OutOfMemoryError(
-        `WebGPU: an array of ${bytes} bytes is beyond what ${this.description} binds at once (${limit} bytes); ` +
-          "split it, or run this on the CPU",
-      );
-    }
-    this.#bytes += size;
-    this.#buffers++;
-    const key = `${kind} ${size}`;
-    const free = this.#pool.get(key)?.pop();
-    if (free !== undefined) {
-      this.#pooled -= size;
-      return free;
-    }
-    const buffer = this.gpu.createBuffer({
-      size,
-      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST |
-        GPUBufferUsage.INDIRECT | GPUBufferUsage.UNIFORM,
-    });
-    this.#classes.set(buffer, { key, size });
-    return buffer;
   }
 
   /**
@@ -214,9 +202,9 @@ export class WebGpuDevice {
     this.#waiting = waiting;
   }
 
-  /** Writes words, before all work that is asked for later. The memory must be new: work that waits may not use it. */
+  /** Writes words, before all work that is asked for later. The memory must be idle. */
   write(view: View, words: Uint8Array<ArrayBuffer>): void {
-    this.gpu.queue.writeBuffer(view.buffer, view.offset, words);
+    this.gpu.queue.writeBuffer(view.memory.buffer, view.offset, words);
   }
 
   /** The bytes of a view, once all that was asked for before is done. Reads that are asked for together take one wait. */
@@ -241,7 +229,7 @@ export class WebGpuDevice {
     try {
       return this.#readback.readNow([view])[0];
     } catch (error) {
-      throw this.#lostWhileRead(error);
+      throw this.#notRead(error);
     } finally {
       this.check();
     }
@@ -256,85 +244,60 @@ export class WebGpuDevice {
       const bytes = await this.#readback.read(reads.map((read) => read.view));
       reads.forEach((read, i) => read.resolve(bytes[i]));
     } catch (error) {
-      const lost = this.#lostWhileRead(error);
-      reads.forEach((read) => read.reject(lost));
+      const failure = this.#notRead(error);
+      reads.forEach((read) => read.reject(failure));
     }
   }
 
-  #lostWhileRead(error: unknown): DeviceError {
-    const lost = this.#lost ?? String(error);
-    return new DeviceError(
-      `the WebGPU device ${this.description} was lost while it was read: ${lost}`,
-      { cause: error },
-    );
+  #notRead(error: unknown): DeviceError {
+    const why = this.#lost === null ? `did not answer: ${error}` : `was lost: ${this.#lost}`;
+    return new DeviceError(`reading an array, the WebGPU device ${this.description} ${why}`, {
+      cause: error,
+    });
   }
 
-  /** Takes an array's buffer back, once work that was asked for has read it. */
-  release(buffer: GPUBuffer): void {
-    if (this.#waiting === null) this.recycle(buffer);
-    else this.#waiting.then(() => this.release(buffer));
+  /** Calls a function once all work that was asked for has been recorded. */
+  #afterWork(fn: () => void): void {
+    if (this.#waiting === null) fn();
+    else this.#waiting.then(() => this.#afterWork(fn));
   }
 
-  /** Takes a buffer back that only commands recorded so far use: as they run in order, they see it as it was. */
-  recycle(buffer: GPUBuffer): void {
-    const { key, size } = this.#classes.get(buffer)!;
-    this.#bytes -= size;
-    this.#buffers--;
-    this.#pooled += size;
-    let free = this.#pool.get(key);
-    if (free === undefined) this.#pool.set(key, free = []);
-    free.push(buffer);
-  }
-
-  /** The pipeline of a shader; built once for each text.
+  /**
+   * What each dispatch takes that a function asks for, by timestamps of the device itself.
    *
-   * @param bindings What its bindings are, in order.
+   * @throws {DeviceError} Where the adapter has no timestamp queries.
    */
-  pipeline(code: string, bindings: readonly BindingKind[]): Pipeline {
-    let pipeline = this.#pipelines.get(code);
-    if (pipeline === undefined) {
-      const layout = this.#layout(bindings);
-      const module = this.gpu.createShaderModule({ code });
-      const built = this.gpu.createComputePipeline({
-        layout: this.gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module, entryPoint: "main" },
-      });
-      this.#pipelines.set(code, pipeline = { built, layout });
+  async kernelTimes(fn: () => unknown): Promise<KernelTime[]> {
+    if (!this.gpu.features.has("timestamp-query")) {
+      throw new DeviceError(`${this.description} has no timestamp queries`);
     }
-    return pipeline;
-  }
-
-  /** Layouts are stated, because those derived from a shader leave out what it does not use. */
-  #layout(bindings: readonly BindingKind[]): GPUBindGroupLayout {
-    const key = bindings.join();
-    let layout = this.#layouts.get(key);
-    if (layout === undefined) {
-      layout = this.gpu.createBindGroupLayout({
-        entries: bindings.map((type, binding) => ({
-          binding,
-          visibility: GPUShaderStage.COMPUTE,
-          buffer: { type },
-        })),
-      });
-      this.#layouts.set(key, layout);
+    this.queue.flush();
+    const timer = this.queue.timer = new KernelTimer(this.gpu);
+    try {
+      await fn();
+      while (this.#waiting !== null) await this.#waiting;
+      this.queue.flush();
+    } finally {
+      this.queue.timer = null;
     }
-    return layout;
+    return await timer.times((views) => this.#readback.read(views));
   }
 
   /** What is held. */
   memory(): DeviceMemory {
+    const { pool, holdings, pipelines } = this;
     return {
-      bytes: this.#bytes,
-      buffers: this.#buffers,
-      pooledBytes: this.#pooled,
-      pipelines: this.#pipelines.size,
+      bytes: pool.bytes + holdings.looseBytes,
+      buffers: pool.buffers + holdings.looseBuffers,
+      pooledBytes: pool.pooledBytes,
+      pipelines: pipelines.size,
     };
   }
 
   /** Gives everything back; arrays on it are gone. */
   destroy(): void {
     this.gpu.destroy();
-    this.#pool.clear();
-    this.#pipelines.clear();
+    this.#bindGroups.clear();
+    this.pipelines.clear();
   }
 }

@@ -3,20 +3,49 @@
  *
  * @module
  */
+import type { Kernel } from "../../backends/wgsl/nest.ts";
 import { bufferBytes, type DeviceProgram, deviceProgram } from "../../backends/wgsl/program.ts";
 import type { AdapterTraits } from "../../backends/wgsl/traits.ts";
 import type { NDArray } from "../../core/array.ts";
 import type { ShapedArray } from "../../core/aval.ts";
 import type { HostCallback } from "../../core/lowering.ts";
 import type { Placement } from "../../core/placement.ts";
-import { InternalError } from "../../errors.ts";
-import type { Program } from "../../loopnest/ir.ts";
+import { DeviceError, InternalError, OutOfMemoryError } from "../../errors.ts";
+import { innerPrograms, type Program } from "../../loopnest/ir.ts";
 import { callFromInterpreter } from "../callbacks.ts";
 import { ConcreteArray, donationTo, type Removal } from "../concrete.ts";
-import { DeviceBlock, emptyOnDevice, WebGpuArray } from "./array.ts";
+import { emptyOnDevice, WebGpuArray } from "./array.ts";
+import type { DeviceBlock } from "./blocks.ts";
 import type { WebGpuDevice } from "./device.ts";
 import { fromDevice, toDevice } from "./elements.ts";
-import { type HostCall, Recorder, type View, type Work } from "./recorder.ts";
+import { kindsOf } from "./pipelines.ts";
+import type { View } from "./pool.ts";
+import { Call, Submission } from "./queue.ts";
+import { type HostCall, Recorder, type Work } from "./recorder.ts";
+
+/** A program as it is for a kind of device. */
+interface Made {
+  readonly traits: AdapterTraits;
+  readonly program: DeviceProgram;
+  readonly kernels: readonly Kernel[];
+  /** Where its shaders are known to be built and right, and which generation of shaders that was. */
+  device: WebGpuDevice | null;
+  generation: number;
+}
+
+/** Promises of what is wrong with what a call needs. */
+interface Doubts {
+  readonly shaders: Promise<unknown> | null;
+  readonly buffers: readonly Promise<unknown>[];
+}
+
+/** All shaders of a program and of those within it. */
+function kernelsOf({ steps }: DeviceProgram): Kernel[] {
+  return steps.flatMap((step) => {
+    if (step.kind === "dispatch") return step.kernel.groups > 0 ? [step.kernel] : [];
+    return step.kind === "control" ? innerPrograms(step.control).flatMap(kernelsOf) : [];
+  });
+}
 
 /** A program for a device. */
 export class DeviceExecutable {
@@ -25,7 +54,7 @@ export class DeviceExecutable {
   readonly #host: HostCall;
   readonly #removal: Removal;
   /** What it is on the device that it last ran on. */
-  #made: { readonly traits: AdapterTraits; readonly program: DeviceProgram } | null = null;
+  #made: Made | null = null;
 
   /**
    * @param outAvals The outputs' shapes and weakness, which a program does not know.
@@ -48,11 +77,40 @@ export class DeviceExecutable {
   }
 
   /** The program for a device; written anew where another device was opened meanwhile that is of another kind. */
-  #programFor({ traits }: WebGpuDevice): DeviceProgram {
+  #madeFor({ traits }: WebGpuDevice): Made {
     if (this.#made?.traits !== traits) {
-      this.#made = { traits, program: deviceProgram(this.#source, traits) };
+      const program = deviceProgram(this.#source, traits);
+      this.#made = { traits, program, kernels: kernelsOf(program), device: null, generation: -1 };
     }
-    return this.#made.program;
+    return this.#made;
+  }
+
+  /**
+   * Builds the shaders that are not built yet.
+   *
+   * @returns A promise of what is wrong with them, if something is; `null` where it is known that nothing is.
+   * @throws {DeviceError} Where it is known that the device refuses one.
+   */
+  #prepare(device: WebGpuDevice, made: Made, name: string): Promise<unknown> | null {
+    const { pipelines } = device;
+    if (made.device === device && made.generation === pipelines.generation) return null;
+    const checks: Promise<unknown>[] = [];
+    for (const kernel of made.kernels) {
+      const pipeline = pipelines.get(kernel.code, () => kindsOf(kernel));
+      const refusal = (): DeviceError | null =>
+        pipeline.fault === null ? null : new DeviceError(
+          `${name}: the WebGPU device ${device.description} refused the shader ${kernel.name}: ${pipeline.fault}`,
+        );
+      const fault = refusal();
+      if (fault !== null) throw fault;
+      if (pipeline.checked !== null) checks.push(pipeline.checked.then(refusal));
+    }
+    if (checks.length === 0) {
+      made.device = device;
+      made.generation = pipelines.generation;
+      return null;
+    }
+    return Promise.all(checks).then((faults) => faults.find((fault) => fault !== null) ?? null);
   }
 
   /**
@@ -60,63 +118,116 @@ export class DeviceExecutable {
    *
    * @param donated Which inputs are given away: they are deleted, and their memory used for outputs where the program says so.
    * @param placement What the results are said to be.
+   * @param name The function that was called, for messages.
    * @throws {DTypeError} Where a dtype has no counterpart on devices.
+   * @throws {DeviceError} Where the device is lost, or refuses a shader.
+   * @throws {OutOfMemoryError} Where it has no room.
    */
   run(
     device: WebGpuDevice,
     inputs: readonly NDArray[],
     donated: readonly boolean[] | null,
     placement: Placement,
+    name: string = this.#source.name,
   ): WebGpuArray[] {
     device.check();
-    const program = this.#programFor(device);
-    const { donors } = program;
-    const blocks = inputs.map((x) => blockOf(device, x));
-    // Taken over: the caller gave it up, and nothing else holds it.
-    const taken = donors.map((d) =>
-      d >= 0 && blocks[d].handles === (inputs[d] instanceof WebGpuArray ? 2 : 1) &&
-      (donated?.[d] === true || !(inputs[d] instanceof WebGpuArray)) &&
-      inputs.indexOf(inputs[d]) === inputs.lastIndexOf(inputs[d])
-    );
-    const outs = this.#outAvals.map((aval, o) => {
-      if (taken[o]) return new WebGpuArray(aval, blocks[donors[o]], placement);
-      return emptyOnDevice(device, aval, placement);
-    });
-    const outBlocks = outs.map((x) => x.live());
-    const recorder = new Recorder(device, this.#host);
-    const work = function* (): Work {
-      for (const block of blocks) if (block.fault !== null) throw block.fault;
-      const views: View[] = blocks.map((block) => block.view);
-      donors.forEach((d, o) => {
-        if (d < 0 || taken[o]) return;
-        // What must not be overwritten is copied to where the output is, and stands in for the input.
-        recorder.copy(views[d], outBlocks[o].view);
-        views[d] = outBlocks[o].view;
-      });
-      yield* recorder.run(program, views, outBlocks.map((block) => block.view));
-      recorder.submit();
-    };
-    device.perform(work(), (error) => outBlocks.forEach((block) => block.fault = error));
-    blocks.forEach((block) => block.drop());
-    if (donated !== null) {
+    const made = this.#madeFor(device);
+    const { donors } = made.program;
+    const check = this.#prepare(device, made, name);
+    const blocks: DeviceBlock[] = [];
+    const outs: WebGpuArray[] = [];
+    try {
+      for (const x of inputs) blocks.push(blockOf(device, x));
+      // Taken over: the caller gave it up, and nothing else holds it.
+      const taken = donors.map((d) =>
+        d >= 0 && blocks[d].handles === (inputs[d] instanceof WebGpuArray ? 2 : 1) &&
+        (donated?.[d] === true || !(inputs[d] instanceof WebGpuArray)) &&
+        inputs.indexOf(inputs[d]) === inputs.lastIndexOf(inputs[d])
+      );
+      this.#outAvals.forEach((aval, o) =>
+        outs.push(
+          taken[o]
+            ? new WebGpuArray(device, aval, blocks[donors[o]], placement)
+            : emptyOnDevice(device, aval, placement),
+        )
+      );
+      const outBlocks = outs.map((x) => x.live());
+      const buffers = device.queue.takeChecks();
+      const doubts = {
+        shaders: check,
+        buffers: buffers.map((fault) => fault.then((error) => inCall(name, error))),
+      };
+      device.perform(
+        this.#work(device, made.program, blocks, outBlocks, taken, name, doubts),
+        (error) => outBlocks.forEach((block) => block.fault = error),
+      );
       donors.forEach((d, o) => {
         const x = inputs[d];
-        if (d >= 0 && taken[o] && x instanceof WebGpuArray) x.release(this.#removal);
+        if (donated !== null && taken[o] && x instanceof WebGpuArray) x.release(this.#removal);
       });
+    } catch (error) {
+      outs.forEach((x) => x.delete());
+      throw inCall(name, error);
+    } finally {
+      blocks.forEach((block) => block.drop());
     }
     return outs;
   }
+
+  *#work(
+    device: WebGpuDevice,
+    program: DeviceProgram,
+    ins: readonly DeviceBlock[],
+    outs: readonly DeviceBlock[],
+    taken: readonly boolean[],
+    name: string,
+    doubts: Doubts,
+  ): Work {
+    const sources: Submission[] = [];
+    for (const { fault, submission } of ins) {
+      if (fault !== null) throw fault;
+      if (submission !== null && !submission.isSettled) sources.push(submission);
+    }
+    const { shaders, buffers } = doubts;
+    const call = new Call(
+      name,
+      shaders === null ? buffers : [shaders, ...buffers],
+      sources,
+      shaders !== null,
+    );
+    // What others recorded has no part in what may be refused.
+    if (call.isDoubtful) device.queue.flush();
+    const recorder = new Recorder(device, this.#host, call);
+    try {
+      const views: View[] = ins.map((block) => block.view);
+      program.donors.forEach((d, o) => {
+        if (d < 0 || taken[o]) return;
+        // What must not be overwritten is copied to where the output is, and stands in for the input.
+        recorder.copy(views[d], outs[o].view);
+        views[d] = outs[o].view;
+      });
+      yield* recorder.run(program, views, outs.map((block) => block.view));
+    } catch (error) {
+      recorder.abandon();
+      throw error;
+    }
+    for (const block of outs) block.submission = call.submission;
+    device.queue.ended(call);
+  }
+}
+
+/** An error of memory with the name of the function that needed it; other errors as they are. */
+function inCall(name: string, error: unknown): unknown {
+  if (!(error instanceof OutOfMemoryError)) return error;
+  return new OutOfMemoryError(`${name}: ${error.message}`, { cause: error });
 }
 
 /** An array's memory on a device, held once more; what is on the host is copied there. */
 function blockOf(device: WebGpuDevice, x: NDArray): DeviceBlock {
-  if (x instanceof WebGpuArray) {
-    const block = x.live();
-    block.handles++;
-    return block;
+  if (!(x instanceof WebGpuArray) && !(x instanceof ConcreteArray)) {
+    throw new InternalError("an operand is not concrete");
   }
-  if (!(x instanceof ConcreteArray)) throw new InternalError("an operand is not concrete");
-  const block = upload(device, x);
+  const block = x instanceof WebGpuArray ? x.live() : upload(device, x);
   block.handles++;
   return block;
 }
@@ -124,9 +235,10 @@ function blockOf(device: WebGpuDevice, x: NDArray): DeviceBlock {
 /** A copy of a host's array in a device's memory. */
 export function upload(device: WebGpuDevice, x: ConcreteArray): DeviceBlock {
   const { stored } = x.aval;
-  const bytes = bufferBytes(stored);
   const words = toDevice(x.dataSync(), stored.dtype);
-  const block = new DeviceBlock(device, { buffer: device.acquire(bytes), offset: 0, bytes });
+  const block = device.holdings.block(bufferBytes(stored), true);
+  const checks = device.queue.takeChecks();
+  if (checks.length > 0) block.submission = Submission.ofNothing(checks);
   if (words.byteLength > 0) device.write(block.view, words);
   return block;
 }

@@ -10,7 +10,7 @@
  */
 import { environmentVariable } from "../../core/environment.ts";
 import { ArgumentError, DeviceError } from "../../errors.ts";
-import type { View } from "./recorder.ts";
+import type { View } from "./pool.ts";
 
 /** Versions of Deno whose mapped buffers were seen to be readable before the promise settles. */
 const knownVersions = /^2\.9\./;
@@ -75,23 +75,29 @@ export class Readback {
   /** A buffer that was used and may be again. */
   #spare: GPUBuffer | null = null;
 
+  readonly #submit: (record: (encoder: GPUCommandEncoder) => void) => void;
   readonly #maxBytes: number;
+  /** Mapped for nothing but the wait. */
+  #bell: GPUBuffer | null = null;
 
   /**
    * @param gpu Whose memory it reads.
+   * @param submit Records commands after all that were recorded, and submits them.
    * @param maxBytes The most that is brought over together.
    */
   constructor(
     gpu: GPUDevice,
+    submit: (record: (encoder: GPUCommandEncoder) => void) => void,
     mode: ReadbackMode = readbackMode(),
     maxBytes: number = gpu.limits.maxBufferSize,
   ) {
     this.#gpu = gpu;
+    this.#submit = submit;
     this.mode = mode;
     this.#maxBytes = maxBytes;
   }
 
-  /** The bytes of views, all brought over at once, after everything that was submitted before. */
+  /** The bytes of views, all brought over at once, after everything that was recorded before. */
   async read(views: readonly View[]): Promise<ArrayBuffer[]> {
     if (this.mode === "direct") return this.readNow(views);
     const read: ArrayBuffer[] = [];
@@ -111,6 +117,13 @@ export class Readback {
       staging.mapAsync(GPUMapMode.READ).catch(() => {});
       return this.#take(staging, batch);
     });
+  }
+
+  /** Returns once all that was submitted is done. Only in direct mode. */
+  wait(): void {
+    const bell = this.#bell ??= this.#create(8);
+    bell.mapAsync(GPUMapMode.READ).catch(() => {});
+    bell.unmap();
   }
 
   /** Splits what no buffer holds together. */
@@ -134,11 +147,11 @@ export class Readback {
   /** Submits copies of views to a buffer that can be mapped. */
   #copy({ views, offsets, bytes }: Batch): GPUBuffer {
     const staging = this.#staging(bytes);
-    const encoder = this.#gpu.createCommandEncoder();
-    views.forEach(({ buffer, offset, bytes }, i) =>
-      encoder.copyBufferToBuffer(buffer, offset, staging, offsets[i], roundUp(bytes, 4))
+    this.#submit((encoder) =>
+      views.forEach(({ memory, offset, bytes }, i) =>
+        encoder.copyBufferToBuffer(memory.buffer, offset, staging, offsets[i], roundUp(bytes, 4))
+      )
     );
-    this.#gpu.queue.submit([encoder.finish()]);
     return staging;
   }
 
@@ -159,9 +172,13 @@ export class Readback {
       return spare;
     }
     const size = Math.max(256, 2 ** Math.ceil(Math.log2(bytes)));
+    return this.#create(Math.min(size, this.#gpu.limits.maxBufferSize));
+  }
+
+  #create(size: number): GPUBuffer {
     const direct = this.mode === "direct";
     const staging = this.#gpu.createBuffer({
-      size: Math.min(size, this.#gpu.limits.maxBufferSize),
+      size,
       usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
       mappedAtCreation: direct,
     });

@@ -10,7 +10,10 @@
 import type { DeviceControl, DeviceProgram } from "../../backends/wgsl/program.ts";
 import { bufferBytes, elementBytes } from "../../backends/wgsl/program.ts";
 import { groupGrid, type Kernel } from "../../backends/wgsl/nest.ts";
-import type { BindingKind, Pipeline, WebGpuDevice } from "./device.ts";
+import type { WebGpuDevice } from "./device.ts";
+import { type BindingKind, kindsOf, type Pipeline } from "./pipelines.ts";
+import type { Memory, View } from "./pool.ts";
+import type { Call, IndirectSizes } from "./queue.ts";
 
 /** Calls a function of the host by its number, with the words of its operands, for the words of its results. */
 export type HostCall = (id: number, ins: readonly ArrayBuffer[]) => Uint8Array<ArrayBuffer>[];
@@ -21,33 +24,13 @@ export type HostCall = (id: number, ins: readonly ArrayBuffer[]) => Uint8Array<A
  */
 export type Work<Result = void> = Generator<readonly View[], Result, readonly ArrayBuffer[]>;
 
-/** A stretch of a device's memory. */
-export interface View {
-  readonly buffer: GPUBuffer;
-  readonly offset: number;
-  readonly bytes: number;
-}
-
 /** Dispatches that depend on a flag. */
-interface Gate {
+interface Gate extends IndirectSizes {
   /** A word: whether they happen. */
   readonly flag: View;
   /** Their workgroups, three words each, as they are where the flag is up. */
   readonly sizes: number[];
-  args: View | null;
 }
-
-type Command =
-  | {
-    readonly kind: "dispatch";
-    readonly pipeline: Pipeline;
-    readonly bindings: readonly View[];
-    readonly groups: readonly [number, number];
-    readonly gate: Gate | null;
-    /** The place among the gate's dispatches. */
-    readonly place: number;
-  }
-  | { readonly kind: "copy"; readonly from: View; readonly to: View };
 
 const gateCode = `
 @group(0) @binding(0) var<storage, read> parent: array<u32>;
@@ -62,6 +45,8 @@ const gateCode = `
   if (lane == 0u) { flag[0] = select(0u, 1u, up); }
   for (var i = lane; i < params.z; i += 64u) { args[i] = select(0u, table[i], up); }
 }`;
+
+const copyBindings: readonly BindingKind[] = ["read-only-storage", "storage", "uniform"];
 
 const gateBindings: readonly BindingKind[] = [
   "read-only-storage",
@@ -88,22 +73,26 @@ const copyCode = `
 /** Turns of a loop that are submitted before the device is asked whether it is over: doubled each time, up to this. */
 const mostTurns = 64;
 
-/** Records the commands of programs, and submits them. */
+/** The turns of a scan are submitted while further ones are recorded, so many commands at a time. */
+const scanCommands = 1024;
+
+/** Records the commands of a call. */
 export class Recorder {
   readonly #device: WebGpuDevice;
   readonly #host: HostCall;
-  #commands: Command[] = [];
+  readonly #call: Call;
   #gate: Gate | null = null;
-  /** Memory that no command recorded since the last submission may have for another purpose. */
-  #held: GPUBuffer[] = [];
-  readonly #words = new Map<string, View>();
+  /** Temporaries that have not been given back. */
+  readonly #temporaries = new Set<Memory>();
 
   /**
    * @param host Calls a function of the host by its number, from words to words.
+   * @param call Whose commands they are.
    */
-  constructor(device: WebGpuDevice, host: HostCall) {
+  constructor(device: WebGpuDevice, host: HostCall, call: Call) {
     this.#device = device;
     this.#host = host;
+    this.#call = call;
   }
 
   /** Runs a program on inputs and into outputs that are there.
@@ -145,87 +134,52 @@ export class Recorder {
     }
   }
 
-  /** Hands what was recorded to the device. */
-  submit(): void {
-    const { gpu } = this.#device;
-    const encoder = gpu.createCommandEncoder();
-    let pass: GPUComputePassEncoder | null = null;
-    for (const command of this.#commands) {
-      if (command.kind === "copy") {
-        pass?.end();
-        pass = null;
-        const { from, to } = command;
-        encoder.copyBufferToBuffer(from.buffer, from.offset, to.buffer, to.offset, from.bytes);
-        continue;
-      }
-      pass ??= encoder.beginComputePass();
-      pass.setPipeline(command.pipeline.built);
-      pass.setBindGroup(0, this.#bindGroup(command.pipeline.layout, command.bindings));
-      if (command.gate === null) pass.dispatchWorkgroups(...command.groups);
-      else {
-        const args = command.gate.args!;
-        pass.dispatchWorkgroupsIndirect(args.buffer, args.offset + 12 * command.place);
-      }
-    }
-    pass?.end();
-    gpu.queue.submit([encoder.finish()]);
-    this.#commands = [];
-    for (const buffer of this.#held) this.#device.recycle(buffer);
-    this.#held = [];
-    this.#words.clear();
+  /** Forgets what was recorded and not submitted. */
+  abandon(): void {
+    this.#device.queue.abandon(this.#call);
+    for (const memory of this.#temporaries) this.#device.pool.recycle(memory);
+    this.#temporaries.clear();
   }
 
-  /** A view of fresh memory. */
-  #temporary(bytes: number): View {
-    return { buffer: this.#device.acquire(bytes), offset: 0, bytes };
+  /** A view of memory of its own. */
+  #temporary(bytes: number, idle = false): View {
+    const memory = this.#device.pool.acquire(bytes, idle);
+    this.#temporaries.add(memory);
+    return { memory, offset: 0, bytes };
   }
 
   /** Gives a temporary back; commands recorded from now on may use it. */
-  #free(view: View): void {
-    this.#device.recycle(view.buffer);
+  #free({ memory }: View): void {
+    this.#temporaries.delete(memory);
+    this.#device.pool.recycle(memory);
   }
 
-  /** Memory with words from the host, until the next submission. */
+  /** A temporary with words from the host. */
   #written(words: readonly number[]): View {
-    const bytes = Math.max(16, words.length * 4);
-    const buffer = this.#device.acquire(bytes, "constant");
-    this.#device.gpu.queue.writeBuffer(buffer, 0, new Uint32Array(words));
-    this.#held.push(buffer);
-    return { buffer, offset: 0, bytes };
-  }
-
-  /** A constant of a few words. */
-  #constant(words: readonly number[]): View {
-    const key = words.join(",");
-    let view = this.#words.get(key);
-    if (view === undefined) this.#words.set(key, view = this.#written(words));
+    const view = this.#temporary(Math.max(16, words.length * 4), true);
+    this.#device.write(view, new Uint8Array(Uint32Array.from(words).buffer));
     return view;
-  }
-
-  #bindGroup(layout: GPUBindGroupLayout, views: readonly View[]): GPUBindGroup {
-    return this.#device.gpu.createBindGroup({
-      layout,
-      entries: views.map(({ buffer, offset, bytes }, binding) => ({
-        binding,
-        resource: { buffer, offset, size: Math.ceil(bytes / 4) * 4 },
-      })),
-    });
   }
 
   #dispatch(kernel: Kernel, views: readonly View[], params: readonly number[]): void {
     if (kernel.groups === 0) return;
-    const kinds = kernel.bindings.map(({ access }): BindingKind =>
-      access === "read" ? "read-only-storage" : "storage"
+    const { pipelines, constants } = this.#device;
+    const bindings = kernel.params === 0 ? views : [...views, constants.view(params)];
+    this.#command(
+      kernel.name,
+      pipelines.get(kernel.code, () => kindsOf(kernel)),
+      bindings,
+      groupGrid(kernel.groups),
+      kernel,
     );
-    if (kernel.params > 0) kinds.push("uniform");
-    const bindings = kernel.params === 0 ? views : [...views, this.#constant(params)];
-    this.#command(this.#device.pipeline(kernel.code, kinds), bindings, groupGrid(kernel.groups));
   }
 
   #command(
+    name: string,
     pipeline: Pipeline,
     bindings: readonly View[],
     groups: readonly [number, number],
+    site: object | null,
   ): void {
     const gate = this.#gate;
     let place = 0;
@@ -233,26 +187,41 @@ export class Recorder {
       place = gate.sizes.length / 3;
       gate.sizes.push(...groups, 1);
     }
-    this.#commands.push({ kind: "dispatch", pipeline, bindings, groups, gate, place });
+    this.#device.queue.record({
+      kind: "dispatch",
+      call: this.#call,
+      name,
+      pipeline,
+      bindings,
+      site,
+      groups,
+      indirect: gate,
+      place,
+    });
   }
 
   /** Copies between stretches of the same size. */
   copy(from: View, to: View): void {
-    if (from.buffer === to.buffer && from.offset === to.offset) return;
+    if (from.memory === to.memory && from.offset === to.offset) return;
     const bytes = Math.ceil(from.bytes / 4) * 4;
     if (this.#gate === null) {
-      this.#commands.push({ kind: "copy", from: { ...from, bytes }, to });
+      const call = this.#call;
+      this.#device.queue.record({ kind: "copy", call, from: { ...from, bytes }, to });
       return;
     }
     // Copies by command take no condition. Bindings begin at certain places only: what is before is skipped.
     const words = bytes / 4;
     const [source, skipped] = aligned({ ...from, bytes });
     const [target, over] = aligned({ ...to, bytes });
+    const params = this.#written([words, skipped, over, 0]);
     this.#command(
-      this.#device.pipeline(copyCode, ["read-only-storage", "storage", "uniform"]),
-      [source, target, this.#constant([words, skipped, over, 0])],
+      "copy",
+      this.#device.pipelines.get(copyCode, () => copyBindings),
+      [source, target, params],
       groupGrid(Math.ceil(words / 64)),
+      null,
     );
+    this.#free(params);
   }
 
   // Control flow
@@ -310,33 +279,35 @@ export class Recorder {
     record: () => Work,
   ): Work {
     const parent = this.#gate;
-    const gate: Gate = { flag: this.#temporary(4), sizes: [], args: null };
-    const at = this.#commands.length;
+    const { queue, constants, pipelines } = this.#device;
+    const gate: Gate = { flag: this.#temporary(4), sizes: [], view: null };
+    const at = queue.length;
     this.#gate = gate;
     yield* record();
     this.#gate = parent;
     if (gate.sizes.length === 0) return this.#free(gate.flag); // nothing depends on it
-    // How many dispatches depend on the gate is known now; the command that sets it goes before them.
-    // Not memory of a temporary that these very dispatches have used and given back.
-    const bytes = Math.max(16, gate.sizes.length * 4);
-    const args = { buffer: this.#device.acquire(bytes, "constant"), offset: 0, bytes };
-    this.#held.push(args.buffer);
-    gate.args = args;
-    this.#commands.splice(at, 0, {
+    // How many dispatches depend on the gate is known now; the command that sets it goes before them. What it writes
+    // is therefore no memory of a temporary that these very dispatches have used and given back.
+    const sizes = gate.view = this.#temporary(Math.max(16, gate.sizes.length * 4), true);
+    queue.record({
       kind: "dispatch",
-      pipeline: this.#device.pipeline(gateCode, gateBindings),
+      call: this.#call,
+      name: "gate",
+      pipeline: pipelines.get(gateCode, () => gateBindings),
       bindings: [
-        parent === null ? this.#constant([1, 0, 0, 0]) : parent.flag,
+        parent === null ? constants.view([1, 0, 0, 0]) : parent.flag,
         chosen,
         gate.flag,
-        this.#written(gate.sizes),
-        args,
-        this.#constant([last, number, gate.sizes.length, 0]),
+        constants.view(gate.sizes),
+        sizes,
+        constants.view([last, number, gate.sizes.length, 0]),
       ],
+      site: null,
       groups: [1, 1],
-      gate: null,
+      indirect: null,
       place: 0,
-    });
+    }, at);
+    this.#free(sizes);
     this.#free(gate.flag);
   }
 
@@ -357,7 +328,7 @@ export class Recorder {
       const i = reverse ? length - 1 - turn : turn;
       const temporaries: View[] = [];
       const slice = (whole: View, bytes: number): { view: View; home: View | null } => {
-        const home = { buffer: whole.buffer, offset: whole.offset + i * bytes, bytes };
+        const home = { memory: whole.memory, offset: whole.offset + i * bytes, bytes };
         if (home.offset % 256 === 0 && bytes >= 8) return { view: home, home: null };
         const view = this.#temporary(bytes);
         temporaries.push(view);
@@ -373,7 +344,9 @@ export class Recorder {
       for (const { view, home } of ys) if (home !== null) this.copy(view, home);
       temporaries.forEach((view) => this.#free(view));
       [carry, next] = [next, carry];
-      if (this.#commands.length > 20000 && this.#gate === null) this.submit();
+      if (this.#device.queue.length > scanCommands && this.#gate === null) {
+        this.#device.queue.flush();
+      }
     }
     carry.forEach((view, i) => this.copy(view, results[i]));
     spare.forEach((view) => this.#free(view));
@@ -417,27 +390,24 @@ export class Recorder {
     results: readonly View[],
   ): Work {
     if (guarded && (yield* this.#wordOf(operands[0])) === 0) return;
-    this.submit();
     const outs = this.#host(id, yield operands);
+    this.#device.queue.flush(); // the host's words come before what is recorded, and after what is submitted
     outs.forEach((words, i) => {
-      if (words.byteLength > 0) {
-        this.#device.gpu.queue.writeBuffer(results[i].buffer, results[i].offset, words);
-      }
+      if (words.byteLength > 0) this.#device.write(results[i], words);
     });
   }
 
   /** A word of the device's memory, as int32; waits for it. */
-  *#wordOf({ buffer, offset }: View): Work<number> {
-    this.submit();
-    const [bytes] = yield [{ buffer, offset, bytes: 4 }];
+  *#wordOf({ memory, offset }: View): Work<number> {
+    const [bytes] = yield [{ memory, offset, bytes: 4 }];
     return new Int32Array(bytes)[0];
   }
 }
 
 /** A view that begins where a binding may, and how many words before the given one. */
-function aligned({ buffer, offset, bytes }: View): [View, number] {
+function aligned({ memory, offset, bytes }: View): [View, number] {
   const skipped = offset % 256;
-  return [{ buffer, offset: offset - skipped, bytes: bytes + skipped }, skipped / 4];
+  return [{ memory, offset: offset - skipped, bytes: bytes + skipped }, skipped / 4];
 }
 
 /** Bytes of the elements of inputs, or of outputs, by position. */

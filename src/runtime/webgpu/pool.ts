@@ -1,0 +1,224 @@
+/**
+ * A device's buffers: given out, taken back, given out again.
+ *
+ * What runs on a device runs in the order in which it was submitted, so that memory may be given out again as soon as the
+ * last command that uses it is recorded: commands that are recorded later see it later. The host's writes are not among
+ * those commands, though: they come before everything that is submitted after them. What the host writes to must be *idle*,
+ * used by no command that is recorded and not submitted.
+ *
+ * @module
+ */
+import { OutOfMemoryError } from "../../errors.ts";
+
+let memories = 0;
+
+/** A buffer of a device. */
+export class Memory {
+  /** Tells it from all others. */
+  readonly id: number = memories++;
+  /** The lot of commands that was being recorded when it was last given back. */
+  lastLot = -1;
+
+  /**
+   * @param buffer What the device knows it by.
+   * @param size Its bytes.
+   */
+  constructor(readonly buffer: GPUBuffer, readonly size: number) {}
+}
+
+/** A stretch of a device's memory. */
+export interface View {
+  readonly memory: Memory;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** What a pool has to know of the commands that use its buffers. */
+export interface CommandOrder {
+  /** The number of the lot of commands that is being recorded. */
+  readonly lot: number;
+  /** Whether all commands of a lot were submitted. */
+  isSubmitted(lot: number): boolean;
+  /** Told of a new buffer, with a promise of what is wrong with it, if something is. */
+  created(bytes: number, check: Promise<Error | null>): void;
+  /** Waits until everything that was submitted is done, where the runtime can. */
+  drain(): void;
+}
+
+/** Buffers are given out in sizes of four per power of two, so that they fit again. */
+export function sizeClass(bytes: number): number {
+  if (bytes <= 256) return 256;
+  const step = 2 ** (Math.floor(Math.log2(bytes - 1)) - 2);
+  return Math.ceil(Math.ceil(bytes / step) * step / 256) * 256;
+}
+
+/** From this size on, a buffer's creation is looked at before anything is done with it. */
+const largeBytes = 2 ** 20;
+
+/** What waits to be used again may go beyond what was in use at one time lately: by a quarter, and by this much. */
+const slackBytes = 64 * 2 ** 20;
+
+/** How many times buffers are trimmed until what was in use before is forgotten. */
+const memoryOfTrims = 256;
+
+/** Where buffers come from, and go back to. */
+export class BufferPool {
+  /** Bytes given out. */
+  bytes = 0;
+  /** Buffers given out. */
+  buffers = 0;
+  /** Bytes that wait to be used again. */
+  pooledBytes = 0;
+  readonly #gpu: GPUDevice;
+  readonly #order: CommandOrder;
+  readonly #description: string;
+  /** By size. Those that were used last are at the end. */
+  readonly #free = new Map<number, Memory[]>();
+  /** The most that was in use at one time, since the last two times it was forgotten. */
+  #peaks: [number, number] = [0, 0];
+  #trims = 0;
+
+  /**
+   * @param gpu Where they are made.
+   * @param description What to call it.
+   */
+  constructor(gpu: GPUDevice, order: CommandOrder, description: string) {
+    this.#gpu = gpu;
+    this.#order = order;
+    this.#description = description;
+  }
+
+  /** A buffer of at least so many bytes, with any contents.
+   *
+   * @param idle Whether the host will write to it.
+   * @throws {OutOfMemoryError} Where the adapter allows no such buffer, or has no room.
+   */
+  acquire(bytes: number, idle = false): Memory {
+    const size = sizeClass(bytes);
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.#gpu.limits;
+    const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    if (size > limit) {
+      throw new OutOfMemoryError(
+        `WebGPU: an array of ${bytes} bytes is beyond what ${this.#description} binds at once (${limit} bytes); ` +
+          "split it, or run this on the CPU",
+      );
+    }
+    const memory = this.#reuse(size, idle) ?? this.#create(size);
+    this.bytes += size;
+    this.buffers++;
+    if (this.bytes > this.#peaks[0]) this.#peaks[0] = this.bytes;
+    return memory;
+  }
+
+  #reuse(size: number, idle: boolean): Memory | undefined {
+    const free = this.#free.get(size);
+    if (free === undefined || free.length === 0) return undefined;
+    if (idle && !this.#order.isSubmitted(free[0].lastLot)) return undefined;
+    this.pooledBytes -= size;
+    return idle ? free.shift() : free.pop();
+  }
+
+  /** Takes a buffer back that only commands recorded so far use. */
+  recycle(memory: Memory): void {
+    const { size } = memory;
+    this.forget(size);
+    memory.lastLot = this.#order.lot;
+    this.pooledBytes += size;
+    const free = this.#free.get(size);
+    if (free === undefined) this.#free.set(size, [memory]);
+    else free.push(memory);
+  }
+
+  /** Does without a buffer of a size that was given out. */
+  forget(size: number): void {
+    this.bytes -= size;
+    this.buffers--;
+  }
+
+  /** Counts a buffer of a size in again that was done without. */
+  readmit(size: number): void {
+    this.bytes += size;
+    this.buffers++;
+  }
+
+  /** Destroys what was not used for long, where too much waits. Only while no command waits to be submitted. */
+  trim(): void {
+    if (++this.#trims % memoryOfTrims === 0) this.#peaks = [this.bytes, this.#peaks[0]];
+    const most = Math.max(...this.#peaks) * 1.25 + slackBytes;
+    while (this.pooledBytes > 0 && this.bytes + this.pooledBytes > most) this.#destroyOldest();
+  }
+
+  #destroyOldest(): void {
+    let oldest: Memory[] | null = null;
+    for (const free of this.#free.values()) {
+      if (free.length > 0 && (oldest === null || free[0].lastLot < oldest[0].lastLot)) {
+        oldest = free;
+      }
+    }
+    const memory = oldest!.shift()!;
+    this.pooledBytes -= memory.size;
+    memory.buffer.destroy();
+  }
+
+  #create(size: number): Memory {
+    let made = this.#tryCreate(size);
+    if (size >= largeBytes && isRefused(made.buffer)) {
+      this.#destroyIdle();
+      this.#order.drain();
+      made = this.#tryCreate(size);
+      if (isRefused(made.buffer)) throw this.#outOfMemory(size, null);
+    }
+    this.#order.created(size, made.check);
+    return new Memory(made.buffer, size);
+  }
+
+  #destroyIdle(): void {
+    for (const free of this.#free.values()) {
+      while (free.length > 0 && this.#order.isSubmitted(free[0].lastLot)) {
+        const memory = free.shift()!;
+        this.pooledBytes -= memory.size;
+        memory.buffer.destroy();
+      }
+    }
+  }
+
+  /** A buffer, and a promise of what is wrong with it. */
+  #tryCreate(size: number): { buffer: GPUBuffer; check: Promise<Error | null> } {
+    const gpu = this.#gpu;
+    gpu.pushErrorScope("validation");
+    gpu.pushErrorScope("out-of-memory");
+    const buffer = gpu.createBuffer({
+      size,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST |
+        GPUBufferUsage.INDIRECT | GPUBufferUsage.UNIFORM,
+    });
+    const check = Promise.all([gpu.popErrorScope(), gpu.popErrorScope()]).then(
+      ([full, invalid]) => {
+        const cause = full ?? invalid;
+        return cause === null ? null : this.#outOfMemory(size, cause);
+      },
+      () => null, // the device was lost, which is said elsewhere
+    );
+    return { buffer, check };
+  }
+
+  #outOfMemory(size: number, cause: GPUError | null): OutOfMemoryError {
+    return new OutOfMemoryError(
+      `WebGPU: ${this.#description} has no room for ${size} bytes beside the ${this.bytes} in use; ` +
+        "free arrays (delete(), using, scope, donation), or run this on the CPU",
+      cause === null ? undefined : { cause },
+    );
+  }
+}
+
+/**
+ * Whether a buffer could not be made, where that shows at once: asked for its mapping, Deno names the reason why there is none.
+ */
+function isRefused(buffer: GPUBuffer): boolean {
+  try {
+    buffer.getMappedRange(0, 0);
+  } catch (error) {
+    return /invalid/i.test((error as Error).message);
+  }
+  return false;
+}
