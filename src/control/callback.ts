@@ -9,6 +9,7 @@ import type { NDArray } from "../core/array.ts";
 import { type ShapedArray, shapedArray } from "../core/aval.ts";
 import { isComplex, partOf } from "../core/dtype.ts";
 import type { Lowered } from "../core/lowering.ts";
+import { isOnHost, onHost } from "../core/placement.ts";
 import { type AnyPrimitive, isParts, type Parts, type Primitive } from "../core/primitive.ts";
 import { bind, withEager } from "../core/trace.ts";
 import { axisToFront, literal } from "../ops/common.ts";
@@ -58,7 +59,9 @@ function callbackRules(self: () => AnyPrimitive) {
   return {
     abstractEval: (_ins, { resultAvals }) => resultAvals,
     evaluate: (operands, { callback, resultAvals }) =>
-      withEager(() => callback(operands, resultAvals)),
+      operands.every(isOnHost)
+        ? onHost(() => withEager(() => callback(operands, resultAvals)))
+        : null,
     lower: (reads, ins, outs, { callback }) =>
       callLowering(self().name, reads.length, ins, outs, callback, false),
     onParts: (operands, params) => callWithParts(self(), operands, params),

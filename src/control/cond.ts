@@ -10,6 +10,7 @@ import type { NDArray } from "../core/array.ts";
 import { type ShapedArray, shapedArray } from "../core/aval.ts";
 import { pruneJaxpr, usedInputs } from "../core/dead_code.ts";
 import { type ClosedJaxpr, closeJaxpr, JaxprVar, makeJaxprOf } from "../core/jaxpr.ts";
+import { isOnHost } from "../core/placement.ts";
 import { type Primitive, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { mergeSplits } from "../core/split.ts";
 import { bind } from "../core/trace.ts";
@@ -69,6 +70,7 @@ export const condP: Primitive<CondParams> = {
       shapedArray(aval.shape, aval.dtype, branches.every((b) => b.outAvals[i].weakType))
     ),
   evaluate: ([index, ...operands], { branches }) => {
+    if (!isOnHost(index)) return null;
     const at = Math.min(Math.max(index.item(), 0), branches.length - 1);
     return evalClosedJaxpr(branches[at], operands);
   },

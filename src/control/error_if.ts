@@ -11,6 +11,7 @@ import type { NDArray } from "../core/array.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import { dtypeInfo, isInexact } from "../core/dtype.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
+import { isOnHost } from "../core/placement.ts";
 import { type Primitive, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { bind } from "../core/trace.ts";
 import { axisToFront, literal } from "../ops/common.ts";
@@ -146,6 +147,7 @@ export const errorIfP: Primitive<ErrorIfParams> = {
     const { onError } = params;
     const xs = operands.slice(0, -2);
     const [pred, index] = operands.slice(-2);
+    if (!isOnHost(pred) || !isOnHost(index)) return null;
     if (onError !== "nan" && anyOf(pred).item() !== 0) fail(pred, index, params);
     return onError === "raise" ? xs : poisoned(xs, pred);
   },

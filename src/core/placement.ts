@@ -35,13 +35,30 @@ export function preferredDevice(): Device {
 /** Sets the device of arrays that nobody put anywhere, or `null` for the first. */
 export function setPreferredDevice(device: Device | null): void {
   preferred = device;
-  defaultPlacement = device === null || device === firstDevice()
+  defaultPlacement = device === null || device === firstDevice() || device.platform !== "cpu"
     ? null
     : placementOf(new SingleDeviceSharding(device), false);
 }
 
-/** What new arrays get: `null` stands for the first device, uncommitted, as of nearly all arrays. */
+/** Calls a function of the host, which may read the arrays that it makes: they are the processor's, whatever the preferred device. */
+export function onHost<T>(fn: () => T): T {
+  const previous = preferred;
+  if (preferredDevice().platform === "cpu") return fn();
+  setPreferredDevice(null);
+  try {
+    return fn();
+  } finally {
+    setPreferredDevice(previous);
+  }
+}
+
+/** What new arrays of the processor get: `null` stands for its first device, uncommitted, as of nearly all arrays. */
 export let defaultPlacement: Placement | null = null;
+
+/** Whether an array's elements can be read at once: those of the processor's devices. */
+export function isOnHost({ placement }: NDArray): boolean {
+  return placement === null || placement.sharding.devices.every((d) => d.platform === "cpu");
+}
 
 /** The sharding that a placement stands for. */
 export function shardingOf(placement: Placement | null): Sharding {

@@ -129,8 +129,11 @@ export interface Primitive<P = unknown> {
   readonly split?: SplitRule<P>;
   /** For the primitives that say where their result is to be. */
   readonly sharding?: (params: P) => Sharding;
-  /** Evaluates on concrete arrays at once, for the primitives that are not lowered alone (`jit`, control flow). */
-  readonly evaluate?: (operands: readonly NDArray[], params: P) => readonly NDArray[];
+  /**
+   * Evaluates on concrete arrays at once, for the primitives that are not lowered alone (`jit`, control flow). `null` where it would have to read elements
+   * that are not on the host: then the operation becomes a program of its own where they are.
+   */
+  readonly evaluate?: (operands: readonly NDArray[], params: P) => readonly NDArray[] | null;
   /** For primitives that contain jaxprs: `transform/partial_eval.ts` tells what they need. */
   readonly higherOrder?: HigherOrderRules<P>;
   /**

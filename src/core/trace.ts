@@ -152,8 +152,8 @@ class EvalTrace extends Trace {
     params: unknown,
   ): readonly NDArray[] {
     for (const x of operands) if (x instanceof Tracer) throw escapedTracer(x, primitive.name);
-    if (primitive.evaluate !== undefined) return primitive.evaluate(operands, params);
-    return getEvaluator().evaluate(primitive, operands, params);
+    return primitive.evaluate?.(operands, params) ??
+      getEvaluator().evaluate(primitive, operands, params);
   }
 }
 

@@ -8,6 +8,7 @@ import { NDArray } from "../core/array.ts";
 import { formatAval } from "../core/aval.ts";
 import { isInteger } from "../core/dtype.ts";
 import { environmentVariable } from "../core/environment.ts";
+import { isOnHost } from "../core/placement.ts";
 import { isEager, Tracer } from "../core/trace.ts";
 import {
   checkError,
@@ -79,7 +80,7 @@ export function setOnError(mode: OnError): OnError {
   return before;
 }
 
-/** A predicate: a host value where it is known, else a traced 0-d bool. */
+/** A predicate: a host value where it can be known, else a 0-d bool. */
 function readPredicate(pred: boolean | NDArray, where: string): boolean | NDArray {
   if (typeof pred === "boolean") return pred;
   if (!(pred instanceof NDArray)) {
@@ -92,7 +93,9 @@ function readPredicate(pred: boolean | NDArray, where: string): boolean | NDArra
       }. Compare it, as in x.notEqual(0)`,
     );
   }
-  if (!(pred instanceof Tracer)) return pred.dataSync().some((x) => Number(x) !== 0);
+  if (!(pred instanceof Tracer) && isOnHost(pred)) {
+    return pred.dataSync().some((x) => Number(x) !== 0);
+  }
   return pred.ndim === 0 ? pred : reduceOr(pred, pred.shape.map((_, i) => i));
 }
 
@@ -136,7 +139,7 @@ function check<T>(
   const places = leaves.flatMap((leaf, i) => isArrayLeaf(leaf) ? [i] : []);
   const arrays = places.map((i) => toNDArray(leaves[i] as NDArray, where));
   let results: readonly NDArray[];
-  if (pred === true && !(which instanceof Tracer)) {
+  if (pred === true && !(which instanceof Tracer) && isOnHost(which)) {
     const message = messageAt(messages, which.item());
     if (mode === "raise") throw checkError(message, messages);
     if (mode === "breakpoint") stopAt(message);

@@ -10,6 +10,7 @@ import type { NDArray } from "../core/array.ts";
 import { formatAval, nbytesOf, type ShapedArray, withWeakType } from "../core/aval.ts";
 import type { TypedArray } from "../core/dtype.ts";
 import type { HostCallback } from "../core/lowering.ts";
+import { onHost } from "../core/placement.ts";
 import { withEager } from "../core/trace.ts";
 import { InternalError } from "../errors.ts";
 import { writeCells } from "./cells.ts";
@@ -21,7 +22,7 @@ function call(callback: HostCallback, ins: readonly TypedArray[]): readonly Conc
   const args = callback.ins.map(({ shape, dtype, weakType }, i) =>
     arrayFromTypedArray(ins[i]!, shape, dtype, weakType)
   );
-  const outs = withEager(() => callback.call(args));
+  const outs = onHost(() => withEager(() => callback.call(args)));
   if (outs.length !== callback.outs.length) {
     throw new InternalError(`${callback.name}: gives ${outs.length} arrays`);
   }

@@ -5,7 +5,14 @@
  */
 import { compileProgram } from "../backends/wasm/compiler.ts";
 import type { ShapedArray } from "../core/aval.ts";
-import { closeJaxpr, type JaxprEqn, JaxprVar, Literal, makeJaxprOf } from "../core/jaxpr.ts";
+import {
+  type ClosedJaxpr,
+  closeJaxpr,
+  type JaxprEqn,
+  JaxprVar,
+  Literal,
+  makeJaxprOf,
+} from "../core/jaxpr.ts";
 import type { HostCallback } from "../core/lowering.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
 import { InternalError } from "../errors.ts";
@@ -14,7 +21,26 @@ import { schedule } from "../schedule/mod.ts";
 import type { Plan } from "./evaluate.ts";
 import { Executable, InterpretedExecutable } from "./executable.ts";
 
-/** The program of one equation. Its inputs are the operands that are no literals, its outputs the results; `callbacks` gets the host's functions that it calls. */
+/** The jaxpr of one equation. Its inputs are the operands that are no literals, its outputs the results. */
+export function equationJaxpr(
+  primitive: AnyPrimitive,
+  ins: readonly (ShapedArray | Literal)[],
+  outs: readonly ShapedArray[],
+  params: unknown,
+): ClosedJaxpr {
+  const operands = ins.map((x) => x instanceof Literal ? x : new JaxprVar(x));
+  const invars = operands.filter((x): x is JaxprVar => x instanceof JaxprVar);
+  const outvars = outs.map((aval) => new JaxprVar(aval));
+  const eqn: JaxprEqn = {
+    primitive,
+    invars: operands,
+    outvars,
+    params: params as Readonly<Record<string, unknown>>,
+  };
+  return closeJaxpr(makeJaxprOf([], invars, outvars, [eqn]), []);
+}
+
+/** The program of one equation; `callbacks` gets the host's functions that it calls. */
 export function equationProgram(
   primitive: AnyPrimitive,
   ins: readonly (ShapedArray | Literal)[],
@@ -25,19 +51,8 @@ export function equationProgram(
   if (primitive.lower === undefined) {
     throw new InternalError(`${primitive.name}: has neither a lowering nor an evaluation rule`);
   }
-  const operands = ins.map((x) => x instanceof Literal ? x : new JaxprVar(x));
-  const invars = operands.filter((x): x is JaxprVar => x instanceof JaxprVar);
-  const outvars = outs.map((aval) => new JaxprVar(aval));
-  const eqn: JaxprEqn = {
-    primitive,
-    invars: operands,
-    outvars,
-    params: params as Readonly<Record<string, unknown>>,
-  };
-  return schedule(closeJaxpr(makeJaxprOf([], invars, outvars, [eqn]), []), {
-    name: primitive.name,
-    callbacks,
-  });
+  const closed = equationJaxpr(primitive, ins, outs, params);
+  return schedule(closed, { name: primitive.name, callbacks });
 }
 
 /** Interpreted operations that take about as long as a compilation. */

@@ -11,9 +11,9 @@ import type { ShapedArray } from "../core/aval.ts";
 import type { DType, HostScalar, TypedArray } from "../core/dtype.ts";
 import { structuralKey } from "../core/jaxpr_key.ts";
 import { identityOf, paramsKey } from "../core/params_key.ts";
-import { placementOf } from "../core/placement.ts";
+import { placementOf, preferredDevice } from "../core/placement.ts";
 import type { AnyPrimitive, Expansion } from "../core/primitive.ts";
-import type { Sharding } from "../core/sharding.ts";
+import { type Sharding, SingleDeviceSharding } from "../core/sharding.ts";
 import { type Evaluator, installEvaluator, withEager } from "../core/trace.ts";
 import { expansionOf } from "../ops/expansion.ts";
 import { freeTemporaries } from "./scope.ts";
@@ -173,8 +173,8 @@ export const evaluator: Evaluator = {
     x instanceof ConcreteArray ? x.literal : undefined,
   fromTypedArray: (data: TypedArray, shape: readonly number[], dtype: DType): NDArray => {
     const x = arrayFromTypedArray(data, shape, dtype);
-    const { sharding } = x;
-    return isOnGraphics(sharding) ? place(x, sharding, false) : x;
+    const preferred = preferredDevice();
+    return preferred.platform === "cpu" ? x : place(x, new SingleDeviceSharding(preferred), false);
   },
   place,
   freeTemporaries,

@@ -8,12 +8,12 @@ import type { NDArray } from "../core/array.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import type { Device } from "../core/device.ts";
 import type { HostCallback } from "../core/lowering.ts";
-import { type Placement, placementOf, preferredDevice } from "../core/placement.ts";
+import { isOnHost, type Placement, placementOf, preferredDevice } from "../core/placement.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
 import { type Sharding, SingleDeviceSharding } from "../core/sharding.ts";
 import { DeviceError } from "../errors.ts";
 import type { Program } from "../loopnest/ir.ts";
-import { ConcreteArray } from "./concrete.ts";
+import type { ConcreteArray } from "./concrete.ts";
 
 /** What is held on a device. */
 export interface DeviceMemory {
@@ -113,12 +113,6 @@ export function isOnGraphics(sharding: Sharding): boolean {
     : sharding.devices.some(isGraphicsDevice);
 }
 
-/** Whether an array's elements are on WebGPU. Those of a number in the caller's text are here, wherever the array is said to be. */
-export function isGraphicsArray(x: NDArray): boolean {
-  return x.placement !== null && !(x instanceof ConcreteArray) &&
-    isOnGraphics(x.placement.sharding);
-}
-
 /**
  * The placement of results where operands or the default device send them to WebGPU; `null` where they are the processor's.
  *
@@ -133,12 +127,12 @@ export function placementOnGraphics(
 ): Placement | null {
   if (joint !== null) {
     if (isOnGraphics(joint)) return placementOf(joint, true);
-    const stray = operands.findIndex(isGraphicsArray);
+    const stray = operands.findIndex((x) => !isOnHost(x));
     if (stray >= 0) throw cannotComeBack(nameOf(stray), operands[stray], joint);
     return null;
   }
   for (let i = 0; i < operands.length; i++) {
-    if (isGraphicsArray(operands[i])) return operands[i].placement;
+    if (!isOnHost(operands[i])) return operands[i].placement;
   }
   const preferred = preferredDevice();
   if (!isGraphicsDevice(preferred)) return null;

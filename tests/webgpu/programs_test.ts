@@ -39,6 +39,11 @@ function onDevice(
 
 onDevice("a softmax of few long rows", (x) => nn.softmax(x), () => [normal(3, 20001)]);
 onDevice("a softmax of many short rows", (x) => nn.softmax(x), () => [normal(1000, 40)]);
+onDevice(
+  "attention of several heads, whose softmax keeps a row of each",
+  (q, k, v) => nn.dotProductAttention(q, k, v),
+  () => [normal(5, 4, 8), normal(6, 4, 8), normal(6, 4, 8)],
+);
 onDevice("a sum over everything", (x) => x.sum(), () => [normal(300_001).add(1)]);
 onDevice("a sum over a long first axis", (x) => x.sum(0), () => [normal(60_000, 5)]);
 onDevice("the place of the maximum", (x) => np.argmax(x), () => [normal(200_003)]);

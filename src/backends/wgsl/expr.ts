@@ -183,8 +183,9 @@ export class ExprWriter {
         : this.#call("mul_f32", x, y);
     }
     if (op === "div") {
-      // It makes 1 of x / x, NaN or not.
-      return expr.kind === "binary" && expr.x.id === expr.y.id
+      // It makes 1 of x / x, 0 of 0 / x, and something of x / 0, NaN or not.
+      return expr.kind === "binary" &&
+          (expr.x.id === expr.y.id || isZero(expr.x) || isZero(expr.y))
         ? this.#call("div_f32", x, y)
         : `(${x} / ${y})`;
     }

@@ -34,7 +34,7 @@ const own: FunctionTable = {
   return x * bitcast<f32>(bitcast<u32>(y) ^ ${opaqueZero});
 }`,
   div_f32: `fn div_f32(x: f32, y: f32) -> f32 {
-  return x / bitcast<f32>(bitcast<u32>(y) ^ ${opaqueZero});
+  return bitcast<f32>(bitcast<u32>(x) ^ ${opaqueZero}) / bitcast<f32>(bitcast<u32>(y) ^ ${opaqueZero});
 }`,
   eq_f32: "fn eq_f32(x: f32, y: f32) -> bool { return x == y && !is_nan(x) && !is_nan(y); }",
   max_f32: `fn max_f32(x: f32, y: f32) -> f32 {

@@ -9,7 +9,7 @@
  */
 import { type Expr, forEachOperand } from "../../loopnest/expr.ts";
 import type { For, Nest, Stmt } from "../../loopnest/ir.ts";
-import { accessesOf, exprsOf, extentOf, forEachStmt, perfectLoops } from "./rewrite.ts";
+import { accessesOf, extentOf, forEachStmt, perfectLoops } from "./rewrite.ts";
 import { deviceBytes } from "./types.ts";
 
 /** A nest as a grid of bodies. */
@@ -24,6 +24,8 @@ export interface GridNest {
   /** Buffers that points of the grid add to, one over the other: their stores must be atomic. */
   readonly atomics: ReadonlySet<number>;
 }
+
+const none: ReadonlySet<For> = new Set();
 
 /** Rows of fewer elements are left to one invocation. */
 const shortRow = 48;
@@ -85,38 +87,35 @@ export function turnsOf(body: readonly Stmt[]): number {
   );
 }
 
-/** The buffers that a nest uses only at indices that do not change over its grid: scratch of one point. */
-export function scratchOf(grid: GridNest): Set<number> {
-  const varying = new Set(grid.loops.map((loop) => loop.v.id));
-  const known = new Map<number, boolean>();
-  const varies = (expr: Expr): boolean => {
-    if (expr.kind === "var") return varying.has(expr.id);
+/**
+ * The buffers that a nest writes at places that do not change over some of its grid's loops, with those loops. Who alone uses such a
+ * buffer needs one for each of their turns, for they happen at the same time.
+ */
+export function scratchOf(grid: GridNest): Map<number, readonly For[]> {
+  /** The loops that a variable changes over. */
+  const changing = new Map<number, ReadonlySet<For>>();
+  grid.loops.forEach((loop) => changing.set(loop.v.id, new Set([loop])));
+  const known = new Map<number, ReadonlySet<For>>();
+  const changesOver = (expr: Expr): ReadonlySet<For> => {
+    if (expr.kind === "var") return changing.get(expr.id) ?? none;
     let result = known.get(expr.id);
     if (result === undefined) {
-      result = false;
-      if (expr.kind === "load") result = true; // what was loaded may be anything
-      else forEachOperand(expr, (operand) => result ||= varies(operand));
-      known.set(expr.id, result);
+      const found = new Set<For>();
+      // What was loaded may be anything.
+      if (expr.kind === "load") grid.loops.forEach((loop) => found.add(loop));
+      else forEachOperand(expr, (operand) => changesOver(operand).forEach((l) => found.add(l)));
+      known.set(expr.id, result = found);
     }
     return result;
   };
-  const moving = new Set<number>();
-  const used = new Set<number>();
-  const note = (buffer: number, index: Expr): void => {
-    used.add(buffer);
-    if (varies(index)) moving.add(buffer);
-  };
-  const seen = new Set<number>();
-  const loads = (expr: Expr): void => {
-    if (seen.has(expr.id)) return;
-    seen.add(expr.id);
-    if (expr.kind === "load") note(expr.buffer, expr.index);
-    forEachOperand(expr, loads);
-  };
+  const fixed = new Map<number, readonly For[]>();
   forEachStmt([...grid.lets, ...grid.body], (stmt) => {
-    if (stmt.kind === "let" && varies(stmt.value)) varying.add(stmt.v.id);
-    if (stmt.kind === "store") note(stmt.buffer, stmt.index);
-    exprsOf(stmt).forEach(loads);
+    if (stmt.kind === "let") changing.set(stmt.v.id, changesOver(stmt.value));
+    // What is added up is one for all.
+    if (stmt.kind !== "store" || stmt.combine) return;
+    const over = changesOver(stmt.index);
+    const loops = fixed.get(stmt.buffer) ?? grid.loops.filter((loop) => loop.extent > 1);
+    fixed.set(stmt.buffer, loops.filter((loop) => !over.has(loop)));
   });
-  return new Set([...used].filter((buffer) => !moving.has(buffer)));
+  return new Map([...fixed].filter(([, loops]) => loops.length > 0));
 }

@@ -39,10 +39,10 @@ export function spread(
 ): Nest[] {
   const grid = gridOf(nest);
   const points = extentOf(grid.loops);
-  const own = [...scratchOf(grid)].filter(isScratch);
-  const moved = points === 1 ? grid : { ...grid, body: eachItsOwn(grid, own, newBuffer, sizeOf) };
+  const own = new Map([...scratchOf(grid)].filter(([buffer]) => isScratch(buffer)));
+  const moved = { ...grid, body: eachItsOwn(grid, own, newBuffer, sizeOf) };
   if (!worthSpreading(grid, points)) {
-    return [own.length === 0 || points === 1 ? nest : rebuilt(nest.name, moved, moved.body)];
+    return [own.size === 0 ? nest : rebuilt(nest.name, moved, moved.body)];
   }
   return new Spreader(nest, moved, newBuffer).run();
 }
@@ -74,34 +74,33 @@ function rebuilt(name: string, grid: GridNest, body: readonly Stmt[]): Nest {
   return { kind: "nest", name, body: inner };
 }
 
-/** The number of a grid's point. */
-function pointOf(grid: GridNest): Expr {
-  return grid.loops.reduce<Expr>(
+/** The number of a point of loops within loops. */
+function pointOf(loops: readonly For[]): Expr {
+  return loops.reduce<Expr>(
     (at, loop) => binary("add", binary("mul", at, index(loop.extent)), loop.v),
     index(0),
   );
 }
 
-/** Gives each point of the grid scratch of its own. */
+/** Gives each turn of the loops that share scratch some of its own. */
 function eachItsOwn(
   grid: GridNest,
-  own: readonly number[],
+  own: ReadonlyMap<number, readonly For[]>,
   newBuffer: NewBuffer,
   sizeOf: (buffer: number) => { dtype: DType; size: number },
 ): readonly Stmt[] {
-  if (own.length === 0) return grid.body;
-  const points = extentOf(grid.loops);
-  const replaced = new Map(own.map((buffer) => {
+  if (own.size === 0) return grid.body;
+  const replaced = new Map([...own].map(([buffer, loops]) => {
     const { dtype, size } = sizeOf(buffer);
-    return [buffer, { buffer: newBuffer(dtype, size * points), size }] as const;
+    const turn = pointOf(loops);
+    return [buffer, { buffer: newBuffer(dtype, size * extentOf(loops)), size, turn }] as const;
   }));
-  const point = pointOf(grid);
   return relocate(grid.body, (buffer, at) => {
     const found = replaced.get(buffer);
     if (found === undefined) return { buffer, index: at };
     return {
       buffer: found.buffer,
-      index: binary("add", binary("mul", point, index(found.size)), at),
+      index: binary("add", binary("mul", found.turn, index(found.size)), at),
     };
   });
 }
@@ -122,7 +121,7 @@ class Spreader {
     this.#grid = grid;
     this.#newBuffer = newBuffer;
     this.#points = extentOf(grid.loops);
-    this.#point = pointOf(grid);
+    this.#point = pointOf(grid.loops);
   }
 
   run(): Nest[] {

@@ -4,18 +4,20 @@
  * @module
  */
 import { deviceProgram, programText } from "../../backends/wgsl/program.ts";
+import { compileToProgram } from "../../compile/pipeline.ts";
 import type { NDArray } from "../../core/array.ts";
-import type { ShapedArray } from "../../core/aval.ts";
+import type { HostScalar } from "../../core/dtype.ts";
 import { type Device, graphicsDevice, setGraphicsOpen } from "../../core/device.ts";
 import { Literal } from "../../core/jaxpr.ts";
-import type { HostCallback } from "../../core/lowering.ts";
-import { paramsKey } from "../../core/params_key.ts";
+import { structuralKey } from "../../core/jaxpr_key.ts";
+import { identityOf, paramsKey } from "../../core/params_key.ts";
 import type { Placement } from "../../core/placement.ts";
 import type { AnyPrimitive } from "../../core/primitive.ts";
 import { DeviceError } from "../../errors.ts";
 import { ConcreteArray } from "../concrete.ts";
-import { equationProgram } from "../eager_program.ts";
+import { equationJaxpr } from "../eager_program.ts";
 import { cannotComeBack, type Graphics, installGraphics } from "../graphics.ts";
+import { ProgramCache } from "../program_cache.ts";
 import { WebGpuArray } from "./array.ts";
 import { WebGpuDevice } from "./device.ts";
 import { DeviceExecutable, upload } from "./executable.ts";
@@ -56,39 +58,59 @@ export function webGpu(): WebGpuDevice {
 const plans = new Map<string, DeviceExecutable>();
 const maxPlans = 2048;
 
+/** Plans of operations that hold jaxprs, by what those compute; the last ones used. */
+const structured = new ProgramCache<DeviceExecutable>(64);
+
+/** How many values of the scalars of an operation have been written into its programs. */
+const scalarsSeen = new Map<string, number>();
+const maxScalars = 8;
+
 function evaluate(
   primitive: AnyPrimitive,
   operands: readonly NDArray[],
   params: unknown,
   placement: Placement,
 ): readonly NDArray[] {
-  // Scalars that came from the caller's text are part of the program, so that they need no memory there.
-  const atoms = operands.map((x) =>
-    x instanceof ConcreteArray && x.literal !== undefined ? new Literal(x.literal, x.aval) : x.aval
-  );
-  const ins = operands.filter((_, i) => !(atoms[i] instanceof Literal));
-  const outs = primitive.abstractEval(operands.map((x) => x.aval), params);
-  return planFor(primitive, atoms, outs, params).run(webGpu(), ins, null, placement);
-}
-
-function planFor(
-  primitive: AnyPrimitive,
-  atoms: readonly (Literal | ShapedArray)[],
-  outs: readonly ShapedArray[],
-  params: unknown,
-): DeviceExecutable {
+  const avals = operands.map((x) => x.aval);
+  const outs = primitive.abstractEval(avals, params);
+  const text = primitive.higherOrder === undefined ? paramsKey(params) : structuralKey(params);
+  const key = `${identityOf(primitive)}|${text}|${avals.map((a) => a.id)}`;
+  // Scalars that came from the caller's text are part of the program, so that they need no memory there; unless they are
+  // another each time, as a loop's counter is.
+  const scalars = operands.map((x) => x instanceof ConcreteArray ? x.literal : undefined);
+  const atoms = (scalarsSeen.get(key) ?? 0) >= maxScalars
+    ? avals
+    : avals.map((aval, i) => scalars[i] === undefined ? aval : new Literal(scalars[i], aval));
   const make = (): DeviceExecutable => {
-    const callbacks: HostCallback[] = [];
-    const program = equationProgram(primitive, atoms, outs, params, callbacks);
+    if (atoms.some((x) => x instanceof Literal)) {
+      scalarsSeen.set(key, (scalarsSeen.get(key) ?? 0) + 1);
+    }
+    const closed = equationJaxpr(primitive, atoms, outs, params);
+    const { program, callbacks } = compileToProgram(closed, { name: primitive.name });
     return new DeviceExecutable(program, outs, callbacks);
   };
-  // What holds jaxprs or functions is met again by chance only.
-  if (primitive.higherOrder !== undefined) return make();
-  const text = atoms.map((a) => a instanceof Literal ? `=${a.value}:${a.aval.id}` : a.id);
-  const key = `${primitive.name}|${paramsKey(params)}|${text}`;
+  const values = atoms.map((x) => x instanceof Literal ? scalarText(x.value) : "");
+  const inputs = operands.filter((_, i) => !(atoms[i] instanceof Literal));
+  const plan = planOf(`${key}|${values}`, primitive.higherOrder !== undefined, make);
+  return plan.run(webGpu(), inputs, null, placement);
+}
+
+function scalarText(value: HostScalar): string {
+  return Object.is(value, -0) ? "-0" : String(value);
+}
+
+function planOf(
+  key: string,
+  isStructured: boolean,
+  make: () => DeviceExecutable,
+): DeviceExecutable {
+  if (isStructured) return structured.get(key, make);
   let plan = plans.get(key);
   if (plan === undefined) {
-    if (plans.size >= maxPlans) plans.clear();
+    if (plans.size >= maxPlans) {
+      plans.clear();
+      scalarsSeen.clear();
+    }
     plans.set(key, plan = make());
   }
   return plan;
