@@ -78,7 +78,7 @@ function callbackRules(self: () => AnyPrimitive) {
 }
 
 /** A call whose program has the parts of complex arrays, and whose function sees them put together. */
-function callWithParts(
+export function callWithParts(
   primitive: AnyPrimitive,
   operands: readonly (NDArray | Parts)[],
   { callback, resultAvals, vmapMethod }: CallbackParams,

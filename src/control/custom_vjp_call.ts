@@ -60,6 +60,7 @@ export interface CustomLinParams {
 export const customLinP: Primitive<CustomLinParams> = {
   name: "custom_lin",
   abstractEval: (_ins, { outAvals }) => outAvals,
+  onParts: "stored", // what is never computed may lie as it likes
   // Whoever wants its value, not its transpose, is in forward mode.
   evaluate: (_operands, p) => refuseForwardMode(p),
   lower: (_operands, _ins, _outs, p) => refuseForwardMode(p),

@@ -21,6 +21,7 @@ const identity = {
   abstractEval: <A>([x]: readonly A[]) => [x],
   evaluate: ([x]: readonly NDArray[]) => [x],
   lower: (): readonly Lowered[] => [{ kind: "alias", operand: 0 }],
+  onParts: "each" as const,
   finalise: ([x]: readonly NDArray[]) => [x],
 };
 

@@ -23,7 +23,7 @@ import { splitJaxpr, transposeJaxpr } from "../transform/linearize.ts";
 import { evalClosedJaxpr, stage } from "../transform/stage.ts";
 import type { Equatable } from "../tree/static_value.ts";
 import { batchJaxpr } from "../transform/vmap.ts";
-import { callLowering } from "./callback.ts";
+import { callLowering, callWithParts, pureCallbackP } from "./callback.ts";
 import { isPresent } from "./common.ts";
 import { type CompiledProgram, jitBackend } from "./jit_call.ts";
 
@@ -215,6 +215,15 @@ export const noinlineP: Primitive<NoinlineParams> = {
     const callback = (args: readonly NDArray[]) => run(args, params);
     Object.defineProperty(callback, "name", { value: params.name });
     return callLowering("noinline", reads.length, ins, outs, callback, false);
+  },
+  onParts: (operands, params) => {
+    const callback = (args: readonly NDArray[]) => run(args, params);
+    Object.defineProperty(callback, "name", { value: params.name });
+    return callWithParts(pureCallbackP, operands, {
+      callback,
+      resultAvals: params.outAvals,
+      vmapMethod: "sequential",
+    });
   },
   jvp: (primals, [, ...tangents], params) => {
     const nonzero = tangents.map(isPresent);

@@ -215,6 +215,7 @@ export function cummin(x: NDArray, axis: number, reverse = false): NDArray {
 
 /** Running `log(sum(exp(x)))` along `axis`, by doubling. */
 export function cumlogsumexp(x: NDArray, axis: number, reverse = false): NDArray {
+  checkAccepts("cumlogsumexp", x.dtype, "floating");
   const p = { axis, reverse };
   let value = x;
   for (let by = 1; by < x.shape[axis]; by *= 2) {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { NDArray } from "../core/array.ts";
+import { wideOf } from "../core/dtype.ts";
 import type { Primitive } from "../core/primitive.ts";
 import { bind1 } from "../core/trace.ts";
 import { binary, cast, constant, type Expr } from "../loopnest/expr.ts";
@@ -32,7 +33,8 @@ const bernoulli = [
 /** Terms of the series that are summed as they are, so that the rest of it converges at once. */
 const direct = 10;
 
-const f64 = (x: number): Expr => constant(x, "float64");
+/** Orders from which on the coefficients leave float32's range. */
+const largeOrder = 20;
 
 /** `x` to a positive integer power. */
 function power(x: Expr, n: number): Expr {
@@ -42,9 +44,11 @@ function power(x: Expr, n: number): Expr {
   return n % 2 === 0 ? whole : binary("mul", whole, x);
 }
 
-/** The sum over all k of (x + k)^-s, by Euler and Maclaurin's formula: to the last few bits for x ≥ 0.5. */
+/** The sum over all k of (x + k)^-s, by Euler and Maclaurin's formula: to the last few bits for x ≥ 0.5, as all terms have one sign. */
 function zeta(s: number, x: Expr): Expr {
-  const inverse = (k: number) => binary("div", f64(1), k === 0 ? x : binary("add", x, f64(k)));
+  const number = (value: number): Expr => constant(value, x.dtype);
+  const inverse = (k: number) =>
+    binary("div", number(1), k === 0 ? x : binary("add", x, number(k)));
   let sum = power(inverse(0), s);
   for (let k = 1; k < direct; k++) sum = binary("add", sum, power(inverse(k), s));
   const r = inverse(direct);
@@ -56,17 +60,17 @@ function zeta(s: number, x: Expr): Expr {
     rising *= (s + 2 * j + 1) * (s + 2 * j + 2);
     return c;
   });
-  let tail = f64(coefficients.at(-1)!);
+  let tail = number(coefficients.at(-1)!);
   for (let j = coefficients.length - 2; j >= 0; j--) {
-    tail = binary("add", f64(coefficients[j]), binary("mul", tail, square));
+    tail = binary("add", number(coefficients[j]), binary("mul", tail, square));
   }
-  tail = binary("add", f64(0.5), binary("mul", tail, r));
+  tail = binary("add", number(0.5), binary("mul", tail, r));
   tail = binary("mul", tail, power(r, s));
   const integral = s === 2 ? r : power(r, s - 1);
   return binary(
     "add",
     sum,
-    binary("add", tail, binary("mul", integral, f64(1 / (s - 1)))),
+    binary("add", tail, binary("mul", integral, number(1 / (s - 1)))),
   );
 }
 
@@ -75,7 +79,7 @@ function factorial(n: number): number {
 }
 
 /**
- * `polygamma`: the derivative of digamma of a given order, for arguments of 0.5 or more; computed in float64. Its tangent is `t` times the
+ * `polygamma`: the derivative of digamma of a given order, for arguments of 0.5 or more. Its tangent is `t` times the
  * polygamma of the next order.
  */
 export const polygammaP: Primitive<PolygammaParams> = {
@@ -84,10 +88,9 @@ export const polygammaP: Primitive<PolygammaParams> = {
   lower: (reads, ins, _outs, { order }) =>
     mapLowering(reads, ins, ([x]) => {
       const scale = (order % 2 === 0 ? -1 : 1) * factorial(order);
-      return cast(
-        binary("mul", f64(scale), zeta(order + 1, cast(x, "float64"))),
-        ins[0].dtype,
-      );
+      const dtype = order < largeOrder ? wideOf(x.dtype) : "float64";
+      const sum = zeta(order + 1, cast(x, dtype));
+      return cast(binary("mul", constant(scale, dtype), sum), ins[0].dtype);
     }),
   batch: (xs, dims, p) => unaryBatch(polygammaP, xs, dims, p),
   jvp: ([x], [t], { order }) =>

@@ -48,7 +48,7 @@ export function equationProgram(
   params: unknown,
   callbacks: HostCallback[] = [],
 ): Program {
-  if (primitive.lower === undefined) {
+  if (primitive.lower === undefined && primitive.onParts === undefined) {
     throw new InternalError(`${primitive.name}: has neither a lowering nor an evaluation rule`);
   }
   const closed = equationJaxpr(primitive, ins, outs, params);

@@ -51,7 +51,7 @@ export const hostCases: readonly Case[] = [
     operands: [f([3])],
     call: (x) =>
       bind1(ioCallbackP, [x], {
-        callback: ([a]) => [a.mul(2)],
+        callback: ([a]) => [a.add(a)],
         resultAvals: [x.aval],
         vmapMethod: "sequential",
       }),

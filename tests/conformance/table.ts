@@ -4,6 +4,7 @@
  * @module
  */
 import * as vn from "../../mod.ts";
+import { type DType, dtypeInfo, isComplex, isInexact, partOf } from "../../src/core/dtype.ts";
 import { noinline } from "../../src/internal/mod.ts";
 import { hostCases } from "./host_cases.ts";
 import { threefry2x32 } from "../../src/ops/random_bits.ts";
@@ -33,8 +34,8 @@ export interface Case {
   readonly reverse?: boolean;
   /** Whether a gradient has one, as it does unless `false`. */
   readonly reverseOverReverse?: boolean;
-  /** For functions of long memory: how far results may be apart, relatively. */
-  readonly tolerance?: number;
+  /** Whether integers may stand for its floats, as they may unless `false`: loops may not end with them. */
+  readonly integers?: boolean;
 }
 
 const { lax, numpy: np } = vn;
@@ -511,26 +512,44 @@ function generator(seed: number): () => number {
   };
 }
 
-/** The operands of a case; `batch` puts an axis in front. */
+/** The kind of operand whose dtype a case leaves open: floats where there are any, otherwise int32; `null` where neither occurs. */
+export function openKind(c: Case): "float" | "int32" | null {
+  const kinds = c.operands.map((o) => o.dtype ?? "float");
+  return kinds.includes("float") ? "float" : kinds.includes("int32") ? "int32" : null;
+}
+
+/**
+ * The operands of a case; `batch` puts an axis in front.
+ *
+ * @param dtype What operands of the case's {@linkcode openKind} are. Integers are drawn from the range of the floats whose place they take.
+ */
 export function operandsOf(
   c: Case,
-  dtype: "float32" | "float64",
+  dtype: DType,
   batch: number | null = null,
   seed = 1,
 ): vn.NDArray[] {
   const random = generator(seed * 7919 + c.name.length * 104729);
+  const open = isInexact(dtype) ? "float" : openKind(c);
   return c.operands.map(({ shape, range, dtype: kind = "float", values }) => {
     const full = batch === null ? [...shape] : [batch, ...shape];
     const size = full.reduce((a, b) => a * b, 1);
     const [low, high] = range;
     const draw = (i: number) => values?.[i % values.length] ?? low + random() * (high - low);
     const whole = (i: number) => Math.floor(low + (values?.[i] ?? random()) * (high - low + 1));
-    const numbers = Array.from({ length: size }, (_, i) => kind === "float" ? draw(i) : whole(i));
-    if (kind === "key") {
+    const own = kind === open ? dtype : kind === "float" ? "float32" : kind;
+    const next = own === "key" || !isInexact(own) ? whole : draw;
+    const numbers = Array.from({ length: size }, (_, i) => next(i));
+    if (own === "key") {
       const seeds = np.array(Int32Array.from(numbers)).reshape(full);
       return vn.random.key(seeds);
     }
-    const flatArray = np.array(numbers, { dtype: kind === "float" ? dtype : kind });
-    return flatArray.reshape(full);
+    if (isComplex(own)) {
+      const parts = [numbers, numbers.map((_, i) => draw(i))];
+      const [re, im] = parts.map((part) => np.array(part, { dtype: partOf(own) }).reshape(full));
+      return lax.complex(re, im);
+    }
+    const fits = own === "bool" || dtypeInfo(own).kind === "unsigned" ? Math.abs : (x: number) => x;
+    return np.array(numbers.map(fits), { dtype: own }).reshape(full);
   });
 }

@@ -356,3 +356,14 @@ Deno.test("filterCustomVjp: a Module with call is a function too, closed over", 
   assertEquals(f(np.array(-2)).tolist(), -6);
   assertEquals(vn.filterGrad((x: vn.NDArray) => f(x))(np.array(-2)).tolist(), 10);
 });
+
+Deno.test("filterCustomVjp: on complex arrays", () => {
+  const f = vn.filterCustomVjp((z: vn.NDArray) => z.mul(z));
+  f.defFwd((_perturbed, z) => [z.mul(z), z]);
+  f.defBwd((z, g) => (g as vn.NDArray).mul(z as vn.NDArray).mul(3));
+  const z = lax.complex(np.array([1, 2]), np.array([-1, 0.5]));
+  const pull = (z: vn.NDArray) => vn.vjp(f, z)[1](np.onesLike(z))[0];
+  const expected = z.mul(3).tolist();
+  assertEquals(pull(z).tolist(), expected);
+  assertEquals(vn.filterJit(pull)(z).tolist(), expected);
+});

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import * as vn from "../../mod.ts";
 import type { TypedArray } from "../../src/core/dtype.ts";
 import type { Program } from "../../src/loopnest/ir.ts";
 import { deviceProgram } from "../../src/backends/wgsl/program.ts";
@@ -19,15 +20,28 @@ export async function testDevice(): Promise<WebGpuDevice> {
   return opened ??= await WebGpuDevice.open();
 }
 
-/** A test that needs a device: ignored where the machine has no adapter, not even a software one. */
-export function deviceTest(name: string, fn: (device: WebGpuDevice) => Promise<void>): void {
+/** A test that needs an adapter: ignored where the machine has none, not even a software one. */
+function adapterTest(name: string, fn: () => Promise<void>): void {
   Deno.test({
     name: adapter === null ? `${name} (no WebGPU adapter here)` : name,
     ignore: adapter === null,
     // The device outlives the test that opened it.
     sanitizeResources: false,
     sanitizeOps: false,
-    fn: async () => await fn(await testDevice()),
+    fn,
+  });
+}
+
+/** A test of what runs programs on a device. */
+export function deviceTest(name: string, fn: (device: WebGpuDevice) => Promise<void>): void {
+  adapterTest(name, async () => await fn(await testDevice()));
+}
+
+/** A test of what users call, with the device open. */
+export function userTest(name: string, fn: (gpu: vn.Device) => Promise<void>): void {
+  adapterTest(name, async () => {
+    const [gpu] = await vn.init("webgpu");
+    await fn(gpu);
   });
 }
 

@@ -6,18 +6,10 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import * as vn from "../../mod.ts";
 import { webGpu } from "../../src/runtime/webgpu/platform.ts";
-import { deviceTest } from "./adapter.ts";
+import { userTest } from "./adapter.ts";
 
 const { lax, numpy: np, optim, random } = vn;
 type NDArray = vn.NDArray;
-
-/** A test of what users call, with the device open. */
-function userTest(name: string, fn: (gpu: vn.Device) => Promise<void>): void {
-  deviceTest(name, async () => {
-    const [gpu] = await vn.init("webgpu");
-    await fn(gpu);
-  });
-}
 
 userTest("an opened device is among the devices, and arrays move there", async (gpu) => {
   assertEquals(vn.devices("webgpu"), [gpu]);

@@ -103,8 +103,8 @@ class DirectWriter {
     for (const which of ["lhs", "rhs", "out"] as const) {
       emit(`let batch_${which} = ${placeOf(product.batch, which, "batch")};`);
     }
-    this.#rows = stretchOf(product.rows, "first_row", rows, true, "i", ["lhs", "out"], emit);
-    this.#cols = stretchOf(product.cols, "first_col", cols, true, "j", ["rhs", "out"], emit);
+    this.#rows = stretchOf(product.rows, "first_row", rows, "i", ["lhs", "out"], emit);
+    this.#cols = stretchOf(product.cols, "first_col", cols, "j", ["rhs", "out"], emit);
     this.#sums();
     const globals = sharing === 1 ? [] : this.#join(close);
     // Only one of those that share stores, and none beyond the last block.

@@ -6,12 +6,15 @@
 import type { DType } from "../../core/dtype.ts";
 import { binary, type Expr, index, load, makeVar } from "../../loopnest/expr.ts";
 import type { Dot, DotOperand, Nest, Stmt } from "../../loopnest/ir.ts";
+import { directKernel, type DirectPlan, directTurns } from "./direct.ts";
 import type { Kernel, NestContext } from "./nest.ts";
-import { isProductDType, productOfDot } from "./product.ts";
-import { planProduct, productKernel } from "./product_plan.ts";
+import { isProductDType, type Product, productOfDot, sizeOfAxes } from "./product.ts";
+import type { AdapterTraits } from "./traits.ts";
 
 /** Products of fewer steps than this are nests. */
 const tiny = 4096;
+/** Drivers stop an invocation's loops after 65,535 turns (Mesa, silently). */
+const tooLong = 30000;
 
 /** A product as nests, or as shaders of its own. */
 export type DotPart = { readonly nest: Nest } | { readonly kernel: Kernel };
@@ -27,17 +30,16 @@ export function dotParts(
 ): DotPart[] {
   const steps = dot.batch * dot.m * dot.n * dot.k;
   if (steps < tiny || !isProductDType(dot.dtype)) return [{ nest: dotNest(dot) }];
-  const product = productOfDot(dot, dot.out, context);
-  const plan = planProduct(product, context.traits);
+  const product = productOfDot(dot, context.canonical);
+  const plan = directPlan(product, context.traits);
   if (plan === null) return [{ nest: dotNest(dot) }];
-  const { splits } = plan.plan;
-  if (splits === 1) return [{ kernel: productKernel(product, plan, null, context.traits) }];
+  if (plan.splits === 1) return [{ kernel: directKernel(product, plan, null) }];
   const size = dot.batch * dot.m * dot.n;
-  const partial = newBuffer(dot.dtype, size * splits);
-  const part = productOfDot(dot, partial, context);
+  const partial = newBuffer(dot.dtype, size * plan.splits);
+  const split = { ...product, buffers: { ...product.buffers, out: partial } };
   return [
-    { kernel: productKernel(part, plan, null, context.traits) },
-    { nest: joinNest(dot, partial, size, splits) },
+    { kernel: directKernel(split, plan, null) },
+    { nest: joinNest(dot, partial, size, plan.splits) },
   ];
 }
 
@@ -60,6 +62,49 @@ function joinNest(dot: Dot, partial: number, size: number, splits: number): Nest
       body: [{ kind: "store", buffer: dot.out, index: e, value }],
     }],
   };
+}
+
+/** A number of blocks that all are of one size, at most `most`, wasting little. */
+function block(extent: number, most: number, byFour: boolean): number {
+  const each = Math.ceil(extent / Math.ceil(extent / most));
+  return byFour && (each > 3 || extent % 4 === 0) ? Math.ceil(each / 4) * 4 : each;
+}
+
+/** How a product is cut into blocks of registers; `null` where its sums are too long. */
+function directPlan(product: Product, traits: AdapterTraits): DirectPlan | null {
+  const [rows, cols, terms, batch] = [product.rows, product.cols, product.terms, product.batch]
+    .map(sizeOfAxes);
+  const blocksOf = (r: number, c: number) => Math.ceil(rows / r) * Math.ceil(cols / c) * batch;
+  const plan = (most: number): { rows: number; cols: number } => ({
+    rows: block(rows, most, product.rows.at(-1)!.lhs === 1),
+    cols: block(cols, most, true),
+  });
+  if (traits.isSoftware) {
+    // What is read once serves more sums in a larger block, which takes the driver longer to compile.
+    const large = rows * cols * terms * batch >= 2 ** 27;
+    const most = large && blocksOf(16, 16) >= 128 ? 16 : blocksOf(8, 8) >= 64 ? 8 : 4;
+    const { rows: r, cols: c } = plan(most);
+    const blocks = blocksOf(r, c);
+    const fill = Math.min(16, Math.max(1, Math.floor(64 / blocks)), Math.ceil(terms / 512));
+    const width = blocks >= 512 ? 32 : 8;
+    return cutToLength(product, { rows: r, cols: c, width, sharing: 1, splits: fill });
+  }
+  const { rows: r, cols: c } = plan(4);
+  const blocks = blocksOf(r, c);
+  let sharing = 1;
+  while (sharing < 64 && blocks * sharing < 16384 && terms / sharing > 32) sharing *= 2;
+  const splits = Math.min(16, Math.floor(16384 / (blocks * sharing)), Math.floor(terms / 4096));
+  const width = Math.min(256, traits.maxInvocations);
+  return cutToLength(product, { rows: r, cols: c, width, sharing, splits: Math.max(1, splits) });
+}
+
+/** With as many partial results as keep loops below what drivers allow. */
+function cutToLength(product: Product, plan: DirectPlan): DirectPlan | null {
+  for (let { splits } = plan; splits <= 16; splits++) {
+    const cut = { ...plan, splits };
+    if (directTurns(product, cut) <= tooLong) return cut;
+  }
+  return null;
 }
 
 /** A product as a plain nest. */

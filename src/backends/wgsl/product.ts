@@ -29,8 +29,6 @@ export interface Product {
   /** Canonical buffers, and where in them the first element lies. */
   readonly buffers: Readonly<Record<Which, number>>;
   readonly offsets: Readonly<Record<Which, number>>;
-  /** Whether each array is a number of whole vectors of four. */
-  readonly whole: Readonly<Record<Which, boolean>>;
   readonly batch: readonly Axis[];
   readonly rows: readonly Axis[];
   readonly cols: readonly Axis[];
@@ -47,37 +45,20 @@ export function isProductDType(dtype: DType): boolean {
   return dtype === "float32" || dtype === "int32" || dtype === "uint32";
 }
 
-/** What is to be known of a program's buffers. */
-export interface BufferFacts {
-  /** The buffer that shares memory with this one and stands for both. */
-  canonical(buffer: number): number;
-  /** In elements. */
-  sizeOf(buffer: number): number;
-}
-
-/** The arrays of a product. */
-export function arraysOf(
-  buffers: Readonly<Record<Which, number>>,
-  facts: BufferFacts,
-): Pick<Product, "buffers" | "whole"> {
-  const each = <T>(of: (buffer: number) => T): Record<Which, T> => ({
-    lhs: of(buffers.lhs),
-    rhs: of(buffers.rhs),
-    out: of(buffers.out),
-  });
-  return { buffers: each(facts.canonical), whole: each((id) => facts.sizeOf(id) % 4 === 0) };
-}
-
 /** A matrix product.
  *
- * @param out Where it goes: the product's own array, or partial results.
+ * @param canonical The buffer that stands for one.
  */
-export function productOfDot(dot: Dot, out: number, facts: BufferFacts): Product {
+export function productOfDot(dot: Dot, canonical: (buffer: number) => number): Product {
   const { lhs, rhs, batch, m, n, k } = dot;
   return {
     name: dot.name,
     dtype: dot.dtype,
-    ...arraysOf({ lhs: lhs.buffer, rhs: rhs.buffer, out }, facts),
+    buffers: {
+      lhs: canonical(lhs.buffer),
+      rhs: canonical(rhs.buffer),
+      out: canonical(dot.out),
+    },
     offsets: { lhs: lhs.offset, rhs: rhs.offset, out: 0 },
     batch: [{ size: batch, lhs: lhs.batchStride, rhs: rhs.batchStride, out: m * n }],
     rows: [{ size: m, lhs: lhs.rowStride, rhs: 0, out: n }],
@@ -91,11 +72,11 @@ export type Along = "free" | "terms" | null;
 
 /** How an operand is read. `out` is written along its columns, or not by vectors. */
 export function vectorsOf(product: Product, which: Which): Along {
-  const { offsets, whole, batch, rows, cols, terms } = product;
+  const { offsets, batch, rows, cols, terms } = product;
   const free = which === "lhs" ? rows : cols;
   const all = which === "out" ? [...batch, ...rows, ...cols] : [...batch, ...free, ...terms];
   const unit = all.filter((axis) => axis.size > 1 && axis[which] === 1);
-  if (unit.length !== 1 || offsets[which] % 4 !== 0 || !whole[which]) return null;
+  if (unit.length !== 1 || offsets[which] % 4 !== 0) return null;
   const [inner] = unit;
   if (all.some((axis) => axis !== inner && axis.size > 1 && axis[which] % 4 !== 0)) return null;
   if (inner === free.at(-1)) return inner.size % 4 === 0 ? "free" : null;
@@ -167,13 +148,14 @@ export interface Stretch {
   readonly at: readonly Readonly<Record<Which, string>>[];
   /** For each, the condition under which it exists; `null` where it does. */
   readonly guard: readonly (string | null)[];
+  /** Neighbours of so many are a step of the innermost axis apart, from multiples of it on. */
+  readonly run: number;
 }
 
 /**
  * Names the places of `count` rows or columns, from `start` on, which is a multiple of `count`. Those beyond the end are at the end again: what is
  * computed of them is not stored.
  *
- * @param inside Whether `start` is never beyond the end.
  * @param prefix Of the names.
  * @param emit Takes the lines.
  */
@@ -181,16 +163,14 @@ export function stretchOf(
   axes: readonly Axis[],
   start: string,
   count: number,
-  inside: boolean,
   prefix: string,
   wanted: readonly Which[],
   emit: (line: string) => void,
 ): Stretch {
   const total = sizeOfAxes(axes);
   const inner = axes.at(-1)!;
-  const even = total % count === 0;
-  const ragged = !inside || !even;
-  let run = axes.length === 1 && even ? count : 1;
+  const ragged = total % count !== 0;
+  let run = axes.length === 1 && !ragged ? count : 1;
   for (const r of [16, 8, 4, 2]) {
     if (run === 1 && count % r === 0 && inner.size % r === 0) run = r;
   }
@@ -209,5 +189,5 @@ export function stretchOf(
       guard.push(ragged ? `${first} < ${total}u` : null);
     }
   }
-  return { at, guard };
+  return { at, guard, run };
 }

@@ -96,7 +96,6 @@ export function deviceProgram(
   const context = {
     canonical: (id: number): number => buffers[id].canonical,
     dtypeOf: (id: number): DType => buffers[id].dtype,
-    sizeOf: (id: number): number => buffers[id].size,
     traits,
   };
   const users = usersOf(program);
