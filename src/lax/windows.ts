@@ -7,6 +7,7 @@ import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import { type ArrayLike, NDArray } from "../core/array.ts";
 import { formatShape } from "../core/aval.ts";
 import type { HostScalar } from "../core/dtype.ts";
+import { isOnHost } from "../core/placement.ts";
 import { bind1, Tracer } from "../core/trace.ts";
 import { reductionIdentity } from "../loopnest/identity.ts";
 import { asArray, toDType } from "../numpy/promote.ts";
@@ -119,7 +120,7 @@ export function reduceWindow(
   if (typeof op !== "function") {
     throw new ArgumentError(`${where}: op must be a function of two arrays; got ${String(op)}`);
   }
-  const value = start instanceof Tracer ? undefined : start.item();
+  const value = start instanceof Tracer || !isOnHost(start) ? undefined : start.item();
   const known = recognised.find(({ op: fn, reduce }) =>
     fn === op && value !== undefined && sameScalar(value, reductionIdentity(reduce, a.dtype))
   );

@@ -82,10 +82,6 @@ function isLeftOut(row: Row, xs: readonly vn.NDArray[], error: Error): boolean {
   if (error instanceof vn.DeviceError && message.includes("cpu:0")) {
     return row.case.name === "sharding_constraint"; // it asks for a device of the processor
   }
-  if (error instanceof vn.DeviceError && message.includes("answers later")) {
-    // At once, these look at an operand.
-    return /^(error_if|cond|reduceWindow of another operation)/.test(row.case.name);
-  }
   return false;
 }
 
