@@ -6,6 +6,7 @@
 import { ArgumentError, DTypeError, warn } from "../errors.ts";
 import { NDArray } from "../core/array.ts";
 import { formatAval } from "../core/aval.ts";
+import { isOnHost } from "../core/placement.ts";
 import { getEvaluator, Tracer, withEager } from "../core/trace.ts";
 import { literal } from "../ops/common.ts";
 import { eq, ne, select } from "../ops/logic.ts";
@@ -245,6 +246,7 @@ export class Enumeration<K extends string = string> {
     }
     const { value } = item;
     if (value instanceof Tracer) return "traced";
+    if (value instanceof NDArray && !isOnHost(value)) return `on ${value.device}`;
     if (!(value instanceof NDArray)) return "unknown"; // a tree may hold anything in place of a leaf
     if (value.ndim === 0) return this.messages[value.item()];
     return JSON.stringify(Array.from(value.dataSync() as Int32Array, (i) => this.messages[i]));
@@ -274,7 +276,7 @@ export class Enumeration<K extends string = string> {
       );
     }
     if (a.value === b.value) return a;
-    if (!(pred instanceof Tracer)) return pred.item() !== 0 ? a : b;
+    if (!(pred instanceof Tracer) && isOnHost(pred)) return pred.item() !== 0 ? a : b;
     return new EnumerationItem(select(pred, a.value, b.value), a.enumeration);
   }
 

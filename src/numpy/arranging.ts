@@ -6,6 +6,7 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { type ArrayLike, NDArray } from "../core/array.ts";
 import { formatShape } from "../core/aval.ts";
+import { isOnHost, onHost } from "../core/placement.ts";
 import * as arith from "../ops/arith.ts";
 import { lit, literal } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
@@ -209,7 +210,7 @@ export function repeat(
     return total === null || total === out.shape[axis] ? out : fitted(out, axis, total);
   }
   const counts = Array.isArray(repeats)
-    ? array(repeats as readonly number[], { dtype: "int32" })
+    ? onHost(() => array(repeats as readonly number[], { dtype: "int32" }))
     : asArray(repeats as ArrayLike, where);
   const n = a.shape[axis];
   if (counts.ndim > 1 || (counts.ndim === 1 && counts.shape[0] !== n && counts.shape[0] !== 1)) {
@@ -219,10 +220,11 @@ export function repeat(
       }`,
     );
   }
-  const each = convertElementType(
-    broadcastInDim(counts, [n], counts.ndim === 0 ? [] : [0]),
-    "int32",
-  );
+  const spread = () => {
+    const dims = counts.ndim === 0 ? [] : [0];
+    return convertElementType(broadcastInDim(counts, [n], dims), "int32");
+  };
+  const each = isOnHost(counts) ? onHost(spread) : spread();
   let size = total;
   if (size === null) {
     checkConcrete(each, "repeats", where, "state options.totalRepeatLength");

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { ArgumentError, ShapeError } from "../errors.ts";
+import { ArgumentError, DeviceError, ShapeError } from "../errors.ts";
 import { NDArray } from "../core/array.ts";
-import { formatShape } from "../core/aval.ts";
+import { formatAval, formatShape } from "../core/aval.ts";
+import { isOnHost } from "../core/placement.ts";
 import { Tracer } from "../core/trace.ts";
 import { broadcastInDim } from "../ops/shape.ts";
 import { slice } from "../ops/slicing.ts";
@@ -86,7 +87,7 @@ export function checkRank(x: NDArray, least: number, where: string, what = "x"):
 /**
  * Checks that values are known, where the size of a result depends on them.
  *
- * @param instead What works under a transformation.
+ * @param instead What works under a transformation, and on a device that answers later.
  */
 export function checkConcrete(x: NDArray, what: string, where: string, instead: string): void {
   if (x instanceof Tracer) {
@@ -95,4 +96,11 @@ export function checkConcrete(x: NDArray, what: string, where: string, instead: 
         `inside of a transformation ${instead}`,
     );
   }
+  if (isOnHost(x)) return;
+  throw new DeviceError(
+    `${where}: ${what} (${
+      formatAval(x.aval)
+    }) is on ${x.device}, which answers later, and the size of the result ` +
+      `depends on its values: ${instead}, or give np.array(await x.data())`,
+  );
 }

@@ -18,7 +18,7 @@ import {
   type UpdateOptions,
 } from "../core/array.ts";
 import { formatShape, type Shape } from "../core/aval.ts";
-import { Tracer } from "../core/trace.ts";
+import { onHost } from "../core/placement.ts";
 import * as arith from "../ops/arith.ts";
 import { lit } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
@@ -33,6 +33,7 @@ import {
 import * as logic from "../ops/logic.ts";
 import { broadcastInDim, iota, reshape, squeeze } from "../ops/shape.ts";
 import { rev, slice } from "../ops/slicing.ts";
+import { checkConcrete } from "./axes.ts";
 import { array } from "./creation.ts";
 import { asArray, broadcastArray, broadcastShapes, isTypedArray, toDType } from "./promote.ts";
 import { power } from "./ufuncs.ts";
@@ -80,11 +81,7 @@ function sliceBounds(
 }
 
 function expandBoolean(mask: NDArray, shape: Shape, axis: number, where: string): NDArray[] {
-  if (mask instanceof Tracer) {
-    throw new ArgumentError(
-      `${where}: a boolean index must be concrete, since the size of the result depends on it; use numpy.where(mask, x, y)`,
-    );
-  }
+  checkConcrete(mask, "a boolean index", where, "use numpy.where(mask, x, y)");
   const expected = shape.slice(axis, axis + mask.ndim);
   if (String(expected) !== String(mask.shape)) {
     throw new ShapeError(
@@ -118,7 +115,7 @@ function parse(shape: Shape, index: readonly Index[], where: string): Item[] {
     if (Array.isArray(entry)) {
       const list = entry as readonly unknown[];
       return list.every((v) => typeof v === "boolean") && list.length > 0
-        ? array(list as never)
+        ? onHost(() => array(list as never))
         : array(list as never, { dtype: "int32" });
     }
     return isTypedArray(entry) ? asArray(entry as never, where) : entry;

@@ -5,6 +5,7 @@
  */
 import { ArgumentError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
+import { onHost } from "../core/placement.ts";
 import { lit, literal } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
 import * as logic from "../ops/logic.ts";
@@ -134,6 +135,10 @@ export function unique(x: ArrayLike, options: UniqueOptions = {}): NDArray | NDA
   const o = readOptions(options, where, "{ returnCounts: true }");
   const whole = asArray(x, where);
   checkConcrete(whole, "x", where, "sort, and compare neighbours");
+  return onHost(() => uniqueOnHost(whole, o));
+}
+
+function uniqueOnHost(whole: NDArray, o: UniqueOptions): NDArray | NDArray[] {
   const a = reshape(whole, [whole.size]);
   const order = sorting.argsort(a, 0);
   const sorted = a.size === 0 ? a : sorting.takeAlongAxis(a, order, 0);

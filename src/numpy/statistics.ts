@@ -7,6 +7,7 @@ import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import type { ArrayLike, NDArray, ReduceOptions } from "../core/array.ts";
 import { formatShape } from "../core/aval.ts";
 import { isComplex, isFloating } from "../core/dtype.ts";
+import { onHost } from "../core/placement.ts";
 import * as arith from "../ops/arith.ts";
 import { lit, literal } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
@@ -538,7 +539,7 @@ export function bincount(x: ArrayLike, options: BincountOptions = {}): NDArray {
   let length = o.length ?? null;
   if (length === null) {
     checkConcrete(i, "x", where, "state options.length");
-    const largest = i.size === 0 ? -1 : Number(reduceMax(i, [0]).item());
+    const largest = i.size === 0 ? -1 : Number(onHost(() => reduceMax(i, [0])).item());
     length = Math.max(largest + 1, o.minlength ?? 0);
   }
   checkInteger(length, "options.length", where, 0);

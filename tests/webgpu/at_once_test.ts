@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import * as vn from "../../mod.ts";
 import { webGpu } from "../../src/runtime/webgpu/platform.ts";
 import { deviceTest } from "./adapter.ts";
@@ -76,4 +76,31 @@ atOnce("a number that is another each time is no part of the program", async () 
   assertEquals(webGpu().memory().pipelines, before);
   products.forEach((y, i) => assertEquals(y, Float32Array.of(20 + i, 40 + 2 * i, 60 + 3 * i)));
   assertEquals(await x.mul(-0).data(), Float32Array.of(-0, -0, -0));
+});
+
+atOnce("what needs elements to know a size says so, by its name", async () => {
+  const x = np.array([3, 0, 1], { dtype: "int32" });
+  const cases: Record<string, () => unknown> = {
+    "numpy.nonzero": () => np.nonzero(x),
+    "numpy.unique": () => np.unique(x),
+    "numpy.bincount": () => np.bincount(x),
+    "numpy.repeat": () => np.repeat(x, x),
+    "get": () => x.get(np.greater(x, 0)),
+  };
+  for (const [name, call] of Object.entries(cases)) {
+    const error = assertThrows(call, vn.DeviceError, "await x.data()");
+    assert(error.message.includes(name), error.message);
+  }
+  const [places] = np.nonzero(x, { size: 2 });
+  assertEquals(await places.data(), Int32Array.of(0, 2));
+  // What the caller's text says is known.
+  assertEquals(await np.repeat(x, [0, 2, 1]).data(), Int32Array.of(0, 0, 1));
+});
+
+atOnce("items of an enumeration say where they are", async () => {
+  const Results = vn.Enumeration.define("Results", { good: "all is well", bad: "all is lost" });
+  const chosen = Results.where(np.less(np.array(1), 2), Results.good, Results.bad);
+  assertEquals(Results.message(chosen), "on webgpu:0");
+  assertEquals(await chosen.value.data(), Int32Array.of(0));
+  assertEquals(Results.message(Results.bad), "all is lost");
 });
