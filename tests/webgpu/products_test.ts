@@ -5,6 +5,8 @@
  */
 import { assert } from "@std/assert";
 import { interpret } from "../../src/backends/interp/mod.ts";
+import { dotProduct } from "../../src/backends/wgsl/dot.ts";
+import { productKernel, type ProductPlan } from "../../src/backends/wgsl/product_plan.ts";
 import { deviceProgram } from "../../src/backends/wgsl/program.ts";
 import { type AdapterTraits, baselineTraits } from "../../src/backends/wgsl/traits.ts";
 import type { DType, TypedArray } from "../../src/core/dtype.ts";
@@ -172,6 +174,37 @@ for (const [kind, traits] of Object.entries(adapters)) {
     },
   );
 }
+
+deviceTest("products by the largest tiles and blocks", async (device) => {
+  const next = uniform(23);
+  const plans: ProductPlan[] = [
+    { kind: "tiled", plan: { rows: 128, cols: 128, blockRows: 8, blockCols: 8, splits: 1 } },
+    { kind: "tiled", plan: { rows: 128, cols: 64, blockRows: 8, blockCols: 4, splits: 1 } },
+    { kind: "tiled", plan: { rows: 64, cols: 128, blockRows: 4, blockCols: 8, splits: 1 } },
+    { kind: "direct", plan: { rows: 16, cols: 16, width: 32, sharing: 1, splits: 1 } },
+  ];
+  const shapes: Shape[] = [
+    { batch: 1, m: 130, n: 132, k: 36 },
+    { batch: 2, m: 256, n: 128, k: 32 },
+  ];
+  for (const plan of plans) {
+    for (const shape of shapes) {
+      const { program, inputs, dot } = dotProgram(shape, "float32", next);
+      const made = deviceProgram(program, baselineTraits);
+      const context = {
+        canonical: (id: number) => id,
+        sizeOf: (id: number) => program.buffers[id].size,
+        traits: baselineTraits,
+      };
+      const kernel = productKernel(dotProduct(dot), plan, null, context);
+      const changed = { ...made, steps: [{ kind: "dispatch" as const, kernel, params: [] }] };
+      const [actual] = await execute(device, changed, inputs);
+      const [expected] = interpret(program, inputs);
+      const where = (i: number): string => `${JSON.stringify(plan)} ${JSON.stringify(dot)} at ${i}`;
+      assertClose(actual, expected, { ulps: 4, absolute: shape.k * 1e-7 }, where);
+    }
+  }
+});
 
 deviceTest("a product of nothing is zero", async (device) => {
   for (const traits of Object.values(adapters)) {

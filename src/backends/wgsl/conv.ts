@@ -1,6 +1,6 @@
 /**
- * The convolution kernel as plain nests: what `loopnest/conv_plan.ts` describes, a product of strided views, with the copy that puts
- * zeros around the operand where windows reach beyond it.
+ * The convolution kernel as products: what `loopnest/conv_plan.ts` describes, with the copy that puts zeros around the operand where windows
+ * reach beyond it. Patches are never laid out.
  *
  * @module
  */
@@ -17,20 +17,16 @@ import {
   type Var,
 } from "../../loopnest/expr.ts";
 import type { KernelCall, Nest, Stmt } from "../../loopnest/ir.ts";
+import type { Axis, Product } from "./product.ts";
 
 type NewBuffer = (dtype: DType, size: number) => number;
+
+/** A step of a convolution. */
+export type ConvPart = { readonly nest: Nest } | { readonly product: Product };
 
 const plus = (...terms: readonly Expr[]): Expr =>
   terms.reduce((sum, term) => binary("add", sum, term));
 const times = (x: Expr, by: number): Expr => binary("mul", x, index(by));
-
-/** An axis of a product: its size, and what a step along it adds to the two places. */
-interface Axis {
-  readonly v: Var;
-  readonly size: number;
-  readonly x: number;
-  readonly other: number;
-}
 
 interface Part {
   readonly x: number;
@@ -66,127 +62,136 @@ function read(list: readonly number[]) {
 function around(
   axes: readonly { readonly v: Var; readonly size: number }[],
   body: readonly Stmt[],
-  mode: "parallel" | "serial",
 ): readonly Stmt[] {
   return [...axes].reverse().reduce<readonly Stmt[]>(
-    (inner, { v, size }) => [{ kind: "for", v, extent: size, mode, body: inner }],
+    (inner, { v, size }) => [{ kind: "for", v, extent: size, mode: "parallel", body: inner }],
     body,
   );
 }
 
-/** The nests of a convolution, in order. */
-export function convNests(call: KernelCall, dtype: DType, newBuffer: NewBuffer): Nest[] {
+/** What computes a convolution, in order. */
+export function convParts(call: KernelCall, dtype: DType, newBuffer: NewBuffer): ConvPart[] {
   const [spec, ...buffers] = call.args;
   if (spec.kind !== "list") throw new InternalError("conv: its first argument is no list");
   const [x, w, out] = buffers.map((arg) => arg.kind === "buffer" ? arg.buffer : -1);
-  const plan = read(spec.values);
-  const { size, chunk } = plan.batch;
+  const conv = { plan: read(spec.values), x, w, out, dtype, newBuffer };
+  const { size, chunk } = conv.plan.batch;
   const whole = Math.floor(size / chunk);
-  const nests = chunkNests(plan, { x, w, out }, dtype, newBuffer, 0, whole, chunk);
+  const parts = chunks(conv, 0, whole, chunk);
   const rest = size - whole * chunk;
-  if (rest === 0) return nests;
-  const last = chunkNests(plan, { x, w, out }, dtype, newBuffer, whole * chunk, 1, rest);
-  return [...nests, ...last];
+  return rest === 0 ? parts : [...parts, ...chunks(conv, whole * chunk, 1, rest)];
 }
 
-/** The nests of some chunks of examples, all of one size. */
-function chunkNests(
-  plan: ReturnType<typeof read>,
-  buffers: { readonly x: number; readonly w: number; readonly out: number },
-  dtype: DType,
-  newBuffer: NewBuffer,
+interface Conv {
+  readonly plan: ReturnType<typeof read>;
+  readonly x: number;
+  readonly w: number;
+  readonly out: number;
+  readonly dtype: DType;
+  readonly newBuffer: NewBuffer;
+}
+
+/** What computes `count` chunks of examples, all of one size, from example `first` on. */
+function chunks(conv: Conv, first: number, count: number, examples: number): ConvPart[] {
+  if (count === 0) return [];
+  const { plan: { groups, rows, batch, copy, parts }, dtype } = conv;
+  const padded = copy.axes.length > 0 ? paddedCopy(conv, first, count, examples) : null;
+  const sums = parts.map((part): ConvPart => {
+    const columns = part.columns.map(([size, x, out], i): Axis => ({
+      size: i === part.batchAxis ? examples : size,
+      lhs: 0,
+      rhs: x,
+      out,
+    }));
+    const product: Product = {
+      name: "conv",
+      dtype,
+      buffers: { lhs: conv.w, rhs: padded?.buffer ?? conv.x, out: conv.out },
+      offsets: {
+        lhs: part.w,
+        rhs: part.x + (padded === null ? first * batch.x : 0),
+        out: part.out + first * batch.out,
+      },
+      batch: [
+        {
+          size: groups.size,
+          lhs: groups.w,
+          rhs: padded === null ? groups.x : count * padded.each,
+          out: groups.out,
+        },
+        {
+          size: count,
+          lhs: 0,
+          rhs: padded === null ? batch.chunk * batch.x : padded.each,
+          out: batch.chunk * batch.out,
+        },
+      ],
+      rows: [{ size: rows.size, lhs: rows.w, rhs: 0, out: rows.out }],
+      cols: columns.length === 0 ? [{ size: 1, lhs: 0, rhs: 0, out: 0 }] : columns,
+      terms: part.k.length === 0
+        ? [{ size: 1, lhs: 0, rhs: 0, out: 0 }]
+        : part.k.map(([size, x, w]) => ({ size, lhs: w, rhs: x, out: 0 })),
+    };
+    // Where features lie next to each other in the output, they are the columns.
+    return { product: rows.out === 1 && rows.size > 1 ? turned(product) : product };
+  });
+  return padded === null ? sums : [{ nest: padded.nest }, ...sums];
+}
+
+/** The same sums with rows and columns exchanged. */
+function turned(product: Product): Product {
+  const swap = (axes: readonly Axis[]): Axis[] =>
+    axes.map(({ size, lhs, rhs, out }) => ({ size, lhs: rhs, rhs: lhs, out }));
+  const { buffers, offsets, batch, rows, cols, terms } = product;
+  return {
+    ...product,
+    buffers: { lhs: buffers.rhs, rhs: buffers.lhs, out: buffers.out },
+    offsets: { lhs: offsets.rhs, rhs: offsets.lhs, out: offsets.out },
+    batch: swap(batch),
+    rows: swap(cols),
+    cols: swap(rows),
+    terms: swap(terms),
+  };
+}
+
+/** The nest that copies examples with zeros around, and where to. */
+function paddedCopy(
+  { plan, x, dtype, newBuffer }: Conv,
   first: number,
   count: number,
   examples: number,
-): Nest[] {
-  if (count === 0) return [];
-  const { groups, rows, batch, copy, parts } = plan;
-  const nests: Nest[] = [];
+): { nest: Nest; buffer: number; each: number } {
+  const { groups, batch, copy } = plan;
   const group = { v: makeVar("g"), size: groups.size };
   const chunk = { v: makeVar("c"), size: count };
-  const start = plus(
+  const axes = copy.axes.map(([padded, low, inside, stride], i) => {
+    const isBatch = i === copy.batchAxis;
+    const size = isBatch ? examples : padded;
+    return { v: makeVar("i"), size, low, inside: isBatch ? examples : inside, stride };
+  });
+  const each = axes.reduce((n, axis) => n * axis.size, 1);
+  const buffer = newBuffer(dtype, groups.size * count * each);
+  let place: Expr = index(0);
+  let source = plus(
     times(group.v, groups.x),
     times(chunk.v, batch.chunk * batch.x),
-    index(first * batch.x),
+    index(first * batch.x + copy.offset),
   );
-  let source = buffers.x;
-  let base = start;
-  if (copy.axes.length > 0) {
-    const axes = copy.axes.map(([padded, low, inside, stride], i) => {
-      const isBatch = i === copy.batchAxis;
-      const size = isBatch ? examples : padded;
-      return { v: makeVar("i"), size, low, inside: isBatch ? examples : inside, stride };
-    });
-    const each = axes.reduce((n, axis) => n * axis.size, 1);
-    source = newBuffer(dtype, groups.size * count * each);
-    base = plus(times(group.v, count * each), times(chunk.v, each));
-    let place: Expr = index(0);
-    let from = plus(start, index(copy.offset));
-    let inside: Expr = constant(true, "bool");
-    for (const { v, size, low, inside: there, stride } of axes) {
-      place = plus(times(place, size), v);
-      const at = plus(v, index(-low));
-      const clamped = binary("min", binary("max", at, index(0)), index(Math.max(there - 1, 0)));
-      from = plus(from, times(clamped, stride));
-      if (low === 0 && there >= size) continue;
-      const within = binary("and", binary("ge", at, index(0)), binary("lt", at, index(there)));
-      inside = binary("and", inside, within);
-    }
-    const empty = axes.some((axis) => axis.inside === 0);
-    const zero = constant(0, dtype);
-    const value = empty ? zero : select(inside, load(buffers.x, dtype, from), zero);
-    nests.push({
-      kind: "nest",
-      name: "conv, padded",
-      body: around([group, chunk, ...axes], [
-        { kind: "store", buffer: source, index: plus(base, place), value },
-      ], "parallel"),
-    });
+  let inside: Expr = constant(true, "bool");
+  for (const { v, size, low, inside: there, stride } of axes) {
+    place = plus(times(place, size), v);
+    const at = plus(v, index(-low));
+    const clamped = binary("min", binary("max", at, index(0)), index(Math.max(there - 1, 0)));
+    source = plus(source, times(clamped, stride));
+    if (low === 0 && there >= size) continue;
+    const within = binary("and", binary("ge", at, index(0)), binary("lt", at, index(there)));
+    inside = binary("and", inside, within);
   }
-  const row = { v: makeVar("r"), size: rows.size };
-  for (const part of parts) {
-    const axesOf = (list: readonly (readonly number[])[], batchAxis: number): Axis[] =>
-      list.map(([size, x, other], i) => ({
-        v: makeVar("j"),
-        size: i === batchAxis ? examples : size,
-        x,
-        other,
-      }));
-    const columns = axesOf(part.columns, part.batchAxis);
-    const ks = axesOf(part.k, -1);
-    const sum = (axes: readonly Axis[], by: "x" | "other"): Expr =>
-      axes.reduce<Expr>((total, axis) => plus(total, times(axis.v, axis[by])), index(0));
-    const acc = makeVar("acc", dtype);
-    const product = binary(
-      "mul",
-      load(source, dtype, plus(base, index(part.x), sum(ks, "x"), sum(columns, "x"))),
-      load(
-        buffers.w,
-        dtype,
-        plus(
-          times(group.v, groups.w),
-          index(part.w),
-          times(row.v, rows.w),
-          sum(ks, "other"),
-        ),
-      ),
-    );
-    const at = plus(
-      times(group.v, groups.out),
-      times(chunk.v, batch.chunk * batch.out),
-      index(first * batch.out + part.out),
-      times(row.v, rows.out),
-      sum(columns, "other"),
-    );
-    nests.push({
-      kind: "nest",
-      name: "conv",
-      body: around([group, chunk, row, ...columns], [
-        { kind: "accumulator", v: acc, op: "add" },
-        ...around(ks, [{ kind: "accumulate", v: acc, value: product }], "serial"),
-        { kind: "store", buffer: buffers.out, index: at, value: acc },
-      ], "parallel"),
-    });
-  }
-  return nests;
+  const zero = constant(0, dtype);
+  const empty = axes.some((axis) => axis.inside === 0);
+  const value = empty ? zero : select(inside, load(x, dtype, source), zero);
+  const at = plus(times(group.v, count * each), times(chunk.v, each), place);
+  const store: Stmt = { kind: "store", buffer, index: at, value };
+  const body = around([group, chunk, ...axes], [store]);
+  return { nest: { kind: "nest", name: "conv, padded", body }, buffer, each };
 }

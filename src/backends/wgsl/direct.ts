@@ -9,6 +9,7 @@
 import type { Kernel } from "./nest.ts";
 import {
   type Axis,
+  type BufferFacts,
   placeOf,
   plus,
   type Product,
@@ -41,8 +42,9 @@ export function directKernel(
   product: Product,
   plan: DirectPlan,
   finish: Finish | null,
+  facts: BufferFacts,
 ): Kernel {
-  return new DirectWriter(product, plan, finish).kernel();
+  return new DirectWriter(product, plan, finish, facts).kernel();
 }
 
 /** How many turns an invocation's loops make. */
@@ -63,8 +65,8 @@ class DirectWriter {
   #rows!: Stretch;
   #cols!: Stretch;
 
-  constructor(product: Product, plan: DirectPlan, finish: Finish | null) {
-    this.#writer = new ProductWriter(product, finish);
+  constructor(product: Product, plan: DirectPlan, finish: Finish | null, facts: BufferFacts) {
+    this.#writer = new ProductWriter(product, finish, facts);
     this.#product = product;
     this.#plan = plan;
     this.#emit = this.#writer.emit;
@@ -103,8 +105,8 @@ class DirectWriter {
     for (const which of ["lhs", "rhs", "out"] as const) {
       emit(`let batch_${which} = ${placeOf(product.batch, which, "batch")};`);
     }
-    this.#rows = stretchOf(product.rows, "first_row", rows, "i", ["lhs", "out"], emit);
-    this.#cols = stretchOf(product.cols, "first_col", cols, "j", ["rhs", "out"], emit);
+    this.#rows = stretchOf(product.rows, "first_row", rows, true, "i", ["lhs", "out"], emit);
+    this.#cols = stretchOf(product.cols, "first_col", cols, true, "j", ["rhs", "out"], emit);
     this.#sums();
     const globals = sharing === 1 ? [] : this.#join(close);
     // Only one of those that share stores, and none beyond the last block.

@@ -96,6 +96,8 @@ export interface NestContext {
   /** The buffer that shares memory with this one and stands for both. */
   canonical(buffer: number): number;
   dtypeOf(buffer: number): DType;
+  /** In elements. */
+  sizeOf(buffer: number): number;
   /** What the kernel is written for. */
   readonly traits: AdapterTraits;
 }

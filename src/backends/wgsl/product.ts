@@ -8,7 +8,6 @@
  * @module
  */
 import type { DType } from "../../core/dtype.ts";
-import type { Dot } from "../../loopnest/ir.ts";
 import { elementType, wgslType } from "./types.ts";
 
 /** An axis, and how far a step along it goes in the arrays that have it, in elements. */
@@ -26,7 +25,7 @@ export type Which = "lhs" | "rhs" | "out";
 export interface Product {
   readonly name: string;
   readonly dtype: DType;
-  /** Canonical buffers, and where in them the first element lies. */
+  /** Where in its buffer each array's first element lies. */
   readonly buffers: Readonly<Record<Which, number>>;
   readonly offsets: Readonly<Record<Which, number>>;
   readonly batch: readonly Axis[];
@@ -45,34 +44,22 @@ export function isProductDType(dtype: DType): boolean {
   return dtype === "float32" || dtype === "int32" || dtype === "uint32";
 }
 
-/** A matrix product.
- *
- * @param canonical The buffer that stands for one.
- */
-export function productOfDot(dot: Dot, canonical: (buffer: number) => number): Product {
-  const { lhs, rhs, batch, m, n, k } = dot;
-  return {
-    name: dot.name,
-    dtype: dot.dtype,
-    buffers: {
-      lhs: canonical(lhs.buffer),
-      rhs: canonical(rhs.buffer),
-      out: canonical(dot.out),
-    },
-    offsets: { lhs: lhs.offset, rhs: rhs.offset, out: 0 },
-    batch: [{ size: batch, lhs: lhs.batchStride, rhs: rhs.batchStride, out: m * n }],
-    rows: [{ size: m, lhs: lhs.rowStride, rhs: 0, out: n }],
-    cols: [{ size: n, lhs: 0, rhs: rhs.colStride, out: 1 }],
-    terms: [{ size: k, lhs: lhs.colStride, rhs: rhs.rowStride, out: 0 }],
-  };
+/** What is to be known of a program's buffers. */
+export interface BufferFacts {
+  /** The buffer that shares memory with this one and stands for both. */
+  canonical(buffer: number): number;
+  /** In elements. */
+  sizeOf(buffer: number): number;
 }
 
 /** The direction in which four neighbours of an operand are one vector: along its rows or columns, along the terms, or none. */
 export type Along = "free" | "terms" | null;
 
 /** How an operand is read. `out` is written along its columns, or not by vectors. */
-export function vectorsOf(product: Product, which: Which): Along {
-  const { offsets, batch, rows, cols, terms } = product;
+export function vectorsOf(product: Product, which: Which, facts: BufferFacts): Along {
+  const { buffers, offsets, batch, rows, cols, terms } = product;
+  // What is bound as vectors ends with the last whole one.
+  if (facts.sizeOf(buffers[which]) % 4 !== 0) return null;
   const free = which === "lhs" ? rows : cols;
   const all = which === "out" ? [...batch, ...rows, ...cols] : [...batch, ...free, ...terms];
   const unit = all.filter((axis) => axis.size > 1 && axis[which] === 1);
@@ -148,14 +135,13 @@ export interface Stretch {
   readonly at: readonly Readonly<Record<Which, string>>[];
   /** For each, the condition under which it exists; `null` where it does. */
   readonly guard: readonly (string | null)[];
-  /** Neighbours of so many are a step of the innermost axis apart, from multiples of it on. */
-  readonly run: number;
 }
 
 /**
  * Names the places of `count` rows or columns, from `start` on, which is a multiple of `count`. Those beyond the end are at the end again: what is
  * computed of them is not stored.
  *
+ * @param inside Whether `start` is never beyond the end.
  * @param prefix Of the names.
  * @param emit Takes the lines.
  */
@@ -163,14 +149,16 @@ export function stretchOf(
   axes: readonly Axis[],
   start: string,
   count: number,
+  inside: boolean,
   prefix: string,
   wanted: readonly Which[],
   emit: (line: string) => void,
 ): Stretch {
   const total = sizeOfAxes(axes);
   const inner = axes.at(-1)!;
-  const ragged = total % count !== 0;
-  let run = axes.length === 1 && !ragged ? count : 1;
+  const even = total % count === 0;
+  const ragged = !inside || !even;
+  let run = axes.length === 1 && even ? count : 1;
   for (const r of [16, 8, 4, 2]) {
     if (run === 1 && count % r === 0 && inner.size % r === 0) run = r;
   }
@@ -189,5 +177,5 @@ export function stretchOf(
       guard.push(ragged ? `${first} < ${total}u` : null);
     }
   }
-  return { at, guard, run };
+  return { at, guard };
 }

@@ -9,6 +9,7 @@ import {
   type Arithmetic,
   arithmeticOf,
   type Axis,
+  type BufferFacts,
   plus,
   type Product,
   sizeOfAxes,
@@ -44,6 +45,9 @@ export interface Finish {
 /** The text of a product's shader under construction. */
 export class ProductWriter {
   readonly product: Product;
+  /** The buffers as they are bound. */
+  readonly #bound: Readonly<Record<Which, number>>;
+  readonly #facts: BufferFacts;
   readonly arithmetic: Arithmetic;
   readonly along: Readonly<Record<Which, Along>>;
   readonly rows: number;
@@ -54,22 +58,31 @@ export class ProductWriter {
   #counter = 0;
 
   /** @param finish What becomes of results, if they are not just stored. */
-  constructor(product: Product, finish: Finish | null) {
+  constructor(product: Product, finish: Finish | null, facts: BufferFacts) {
+    const { lhs, rhs, out } = product.buffers;
     this.product = product;
+    this.#facts = facts;
+    this.#bound = {
+      lhs: facts.canonical(lhs),
+      rhs: facts.canonical(rhs),
+      out: facts.canonical(out),
+    };
     this.arithmetic = arithmeticOf(product.dtype);
     this.#finish = finish;
     this.rows = sizeOfAxes(product.rows);
     this.cols = sizeOfAxes(product.cols);
     // Others may store to single elements of what is bound, and a component of a vector cannot be stored to alone.
     const stored = new Set(
-      finish?.bindings.filter((b) => b.access === "read_write").map((b) => b.buffer),
+      finish?.bindings.filter((b) => b.access === "read_write").map((b) =>
+        facts.canonical(b.buffer)
+      ),
     );
     const along = (which: Which): Along =>
-      stored.has(product.buffers[which]) ? null : vectorsOf(product, which);
+      stored.has(this.#bound[which]) ? null : vectorsOf(product, which, facts);
     const keeps = finish === null || finish.keeps;
     this.along = { lhs: along("lhs"), rhs: along("rhs"), out: keeps ? along("out") : null };
     for (const which of ["lhs", "rhs", "out"] as const) {
-      if (this.along[which] !== null) this.#vectors.add(product.buffers[which]);
+      if (this.along[which] !== null) this.#vectors.add(this.#bound[which]);
     }
   }
 
@@ -88,14 +101,15 @@ export class ProductWriter {
     return this.#element(this.product.buffers[which], at);
   }
 
-  readonly #element = (id: number, at: string): string => {
+  readonly #element = (buffer: number, at: string): string => {
+    const id = this.#facts.canonical(buffer);
     if (!this.#vectors.has(id)) return `b${id}[${at}]`;
     return `b${id}[(${at}) / 4u][(${at}) % 4u]`;
   };
 
   /** Four neighbours; what is read by vectors begins at a multiple of four. */
   readVector(which: Which, at: string): string {
-    return `b${this.product.buffers[which]}[(${at}) / 4u]`;
+    return `b${this.#bound[which]}[(${at}) / 4u]`;
   }
 
   /** Stores neighbours along a row: a vector of four or one element, under a guard. */
@@ -105,7 +119,7 @@ export class ProductWriter {
     guards: readonly (string | null)[],
     offset: string,
   ): void {
-    const id = this.product.buffers.out;
+    const id = this.#bound.out;
     const finish = this.#finish;
     const wide = at.length === 4;
     const places = at.map((place) => plus([offset, place], this.product.offsets.out));
@@ -169,7 +183,8 @@ export class ProductWriter {
     groups: number,
     globals: readonly string[],
   ): Kernel {
-    const { buffers, name } = this.product;
+    const { name } = this.product;
+    const bound = this.#bound;
     const { scalar, vector } = this.arithmetic;
     const finish = this.#finish;
     const bindings = new Map<number, Binding & { name: string; type: string }>();
@@ -179,10 +194,12 @@ export class ProductWriter {
       bindings.set(buffer, { buffer, access: both, name: `b${buffer}`, type: known?.type ?? type });
     };
     const held = (id: number): string => this.#vectors.has(id) ? vector : scalar;
-    add(buffers.lhs, "read", held(buffers.lhs));
-    add(buffers.rhs, "read", held(buffers.rhs));
-    if (finish === null || finish.keeps) add(buffers.out, "read_write", held(buffers.out));
-    finish?.bindings.forEach(({ buffer, access, type }) => add(buffer, access, type));
+    add(bound.lhs, "read", held(bound.lhs));
+    add(bound.rhs, "read", held(bound.rhs));
+    if (finish === null || finish.keeps) add(bound.out, "read_write", held(bound.out));
+    finish?.bindings.forEach(({ buffer, access, type }) =>
+      add(this.#facts.canonical(buffer), access, type)
+    );
     const sorted = [...bindings.values()].sort((a, b) => a.buffer - b.buffer);
     const code = kernelText({
       bindings: sorted,

@@ -13,10 +13,12 @@ import {
   type Program,
   type ScheduledControl,
 } from "../../loopnest/ir.ts";
-import { convNests } from "./conv.ts";
-import { dotParts } from "./dot.ts";
+import { convParts } from "./conv.ts";
+import { dotProduct } from "./dot.ts";
 import { kernelRuns } from "./kernels.ts";
 import { type Kernel, nestKernel } from "./nest.ts";
+import type { Product } from "./product.ts";
+import { productParts } from "./product_parts.ts";
 import { forEachExpr, forEachStmt } from "./rewrite.ts";
 import { spread } from "./spread.ts";
 import { type AdapterTraits, baselineTraits } from "./traits.ts";
@@ -96,6 +98,7 @@ export function deviceProgram(
   const context = {
     canonical: (id: number): number => buffers[id].canonical,
     dtypeOf: (id: number): DType => buffers[id].dtype,
+    sizeOf: (id: number): number => buffers[id].size,
     traits,
   };
   const users = usersOf(program);
@@ -108,22 +111,28 @@ export function deviceProgram(
       steps.push({ kind: "dispatch", kernel: nestKernel(part, context), params: [] });
     }
   };
+  const addProduct = (product: Product): void => {
+    for (const part of productParts(product, context, newBuffer)) {
+      if ("nest" in part) addNest(part.nest);
+      else steps.push({ kind: "dispatch", kernel: part.kernel, params: [] });
+    }
+  };
   for (const step of program.steps) {
     switch (step.kind) {
       case "nest":
         addNest(step);
         break;
       case "dot":
-        for (const part of dotParts(step, context, newBuffer)) {
-          if ("nest" in part) addNest(part.nest);
-          else steps.push({ kind: "dispatch", kernel: part.kernel, params: [] });
-        }
+        addProduct(dotProduct(step));
         break;
       case "kernel":
         if (step.name.startsWith("conv_")) {
           const [, x] = step.args;
           const { dtype } = buffers[x.kind === "buffer" ? x.buffer : -1];
-          convNests(step, dtype, newBuffer).forEach(addNest);
+          for (const part of convParts(step, dtype, newBuffer)) {
+            if ("nest" in part) addNest(part.nest);
+            else addProduct(part.product);
+          }
           break;
         }
         for (const run of kernelRuns(step, context, newBuffer)) {

@@ -1,0 +1,96 @@
+/**
+ * A product as steps of a device's program: a nest where it is small, otherwise a shader of its own, and another step where the sums were cut into
+ * partial results.
+ *
+ * @module
+ */
+import type { DType } from "../../core/dtype.ts";
+import { binary, type Expr, index, load, makeVar, type Var } from "../../loopnest/expr.ts";
+import type { Nest, Stmt } from "../../loopnest/ir.ts";
+import type { Kernel, NestContext } from "./nest.ts";
+import { type Axis, isProductDType, type Product, sizeOfAxes, type Which } from "./product.ts";
+import { mostSplits, planProduct, productKernel } from "./product_plan.ts";
+
+/** Products of fewer multiplications than this are nests. */
+const tiny = 4096;
+
+/** A step: a nest, or a shader. */
+export type Part = { readonly nest: Nest } | { readonly kernel: Kernel };
+
+/** What computes a product, in order.
+ *
+ * @param newBuffer Makes buffers for partial results.
+ */
+export function productParts(
+  product: Product,
+  context: NestContext,
+  newBuffer: (dtype: DType, size: number) => number,
+): Part[] {
+  const { dtype, batch, rows, cols, terms, buffers } = product;
+  const [results, length] = [sizeOfAxes([...batch, ...rows, ...cols]), sizeOfAxes(terms)];
+  if (results === 0) return [];
+  if (results * length < tiny || !isProductDType(dtype)) return [{ nest: productNest(product) }];
+  // Partial results are laid out as the array is.
+  const size = context.sizeOf(buffers.out);
+  const plan = planProduct(product, context.traits, results === size ? mostSplits : 1);
+  if (plan === null) return [{ nest: productNest(product) }];
+  const { splits } = plan.plan;
+  if (splits === 1) return [{ kernel: productKernel(product, plan, null, context) }];
+  const partial = newBuffer(dtype, size * splits);
+  const split = { ...product, buffers: { ...buffers, out: partial } };
+  return [
+    { kernel: productKernel(split, plan, null, context) },
+    { nest: joinNest(product, partial, size, splits) },
+  ];
+}
+
+/** The sum of partial results. */
+function joinNest(
+  { name, dtype, buffers }: Product,
+  partial: number,
+  size: number,
+  splits: number,
+): Nest {
+  const e = makeVar("e");
+  const parts = Array.from(
+    { length: splits },
+    (_, s) => load(partial, dtype, binary("add", e, index(s * size))),
+  );
+  const value = parts.reduce((sum, part) => binary("add", sum, part));
+  const store: Stmt = { kind: "store", buffer: buffers.out, index: e, value };
+  return {
+    kind: "nest",
+    name,
+    body: [{ kind: "for", v: e, extent: size, mode: "parallel", body: [store] }],
+  };
+}
+
+/** A product as a plain nest. */
+export function productNest({ name, dtype, buffers, offsets, ...axes }: Product): Nest {
+  const named = (list: readonly Axis[], letter: string): (Axis & { v: Var })[] =>
+    list.map((axis) => ({ ...axis, v: makeVar(letter) }));
+  const free = [...named(axes.batch, "b"), ...named(axes.rows, "i"), ...named(axes.cols, "j")];
+  const terms = named(axes.terms, "k");
+  const at = (which: Which): Expr =>
+    [...free, ...terms].reduce<Expr>(
+      (sum, axis) => binary("add", sum, binary("mul", axis.v, index(axis[which]))),
+      index(offsets[which]),
+    );
+  const acc = makeVar("acc", dtype);
+  const value = binary(
+    "mul",
+    load(buffers.lhs, dtype, at("lhs")),
+    load(buffers.rhs, dtype, at("rhs")),
+  );
+  const around = (list: readonly { v: Var; size: number }[], inner: Stmt[], parallel: boolean) =>
+    [...list].reverse().reduce<Stmt[]>((body, { v, size }) => [
+      { kind: "for", v, extent: size, mode: parallel ? "parallel" : "serial", body },
+    ], inner);
+  const sum = around(terms, [{ kind: "accumulate", v: acc, value }], false);
+  const body: Stmt[] = [
+    { kind: "accumulator", v: acc, op: "add" },
+    ...sum,
+    { kind: "store", buffer: buffers.out, index: at("out"), value: acc },
+  ];
+  return { kind: "nest", name, body: around(free, body, true) };
+}
