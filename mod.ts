@@ -57,7 +57,10 @@ export type {
 } from "./src/core/jaxpr.ts";
 export * as numpy from "./src/numpy/mod.ts";
 export { clearCaches } from "./src/filter/caches.ts";
-export { explainRetraces, filterJit, type JitOptions, type Jitted } from "./src/filter/jit.ts";
+export { type DeviceRecord, explainDevice, explainRetraces } from "./src/filter/explain.ts";
+export { filterJit, type JitOptions, type Jitted } from "./src/filter/jit.ts";
+export type { ChoiceReason, DeviceChoice } from "./src/runtime/device_choice.ts";
+export type { DeviceEstimate } from "./src/runtime/device_costs.ts";
 export type { Donate } from "./src/filter/jit_program.ts";
 export type { Compiled, CompileOptions, Lowerable, Lowered } from "./src/filter/lowered.ts";
 export type { Change, TraceRecord } from "./src/filter/retraces.ts";

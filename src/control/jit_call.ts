@@ -15,6 +15,7 @@ import { axisToFront } from "../ops/common.ts";
 import { jvpJaxpr } from "../transform/jvp.ts";
 import { splitJaxpr, transposeJaxpr } from "../transform/linearize.ts";
 import { batchJaxpr } from "../transform/vmap.ts";
+import type { DeviceChoice } from "../runtime/device_choice.ts";
 import { isPresent } from "./common.ts";
 
 /** Parameters of {@linkcode jitP}. */
@@ -32,6 +33,8 @@ export interface RunOptions {
   readonly nameOf: (i: number) => string;
   /** Where to run it: inputs are moved there. Where they are committed to, if `null`. */
   readonly on: Sharding | null;
+  /** Whether it must not run elsewhere than on the processor. */
+  readonly isCpuOnly: boolean;
 }
 
 /** Bytes that a call of a program takes. After XLA's `CompiledMemoryStats`. */
@@ -54,6 +57,8 @@ export interface ProgramMemory {
 export interface CompiledProgram {
   /** Runs it on concrete arrays. Donated inputs whose memory an output took over are deleted. */
   run(inputs: readonly NDArray[], options?: RunOptions): NDArray[];
+  /** Where the last call ran, and why. */
+  explain(options: RunOptions): DeviceChoice;
   /** For each input, whether it was donated and an output takes over its memory. */
   readonly takenOver: readonly boolean[];
   /** For each input, whether the program reads it at all. */

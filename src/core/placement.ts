@@ -32,6 +32,11 @@ export function preferredDevice(): Device {
   return preferred ?? firstDevice();
 }
 
+/** Whether somebody set the device of arrays that nobody put anywhere. */
+export function isDefaultChosen(): boolean {
+  return preferred !== null;
+}
+
 /** Sets the device of arrays that nobody put anywhere, or `null` for the first. */
 export function setPreferredDevice(device: Device | null): void {
   preferred = device;

@@ -112,7 +112,7 @@ export class Mesh {
    *
    * @param devices Nested lists, one level for each axis.
    * @param axisNames One name for each level; a string stands for a list of it alone.
-   * @throws {ArgumentError} Where names and levels do not fit, or a name or device occurs twice.
+   * @throws {ArgumentError} Where names and levels do not fit, a name or device occurs twice, or the devices are of several platforms.
    */
   constructor(devices: NestedDevices, axisNames: string | readonly string[]) {
     this.axisNames = Object.freeze(typeof axisNames === "string" ? [axisNames] : [...axisNames]);
@@ -145,6 +145,9 @@ export class Mesh {
       );
     }
     if (flat.length === 0) throw new ArgumentError("Mesh: needs at least one device");
+    if (flat.some(({ platform }) => platform !== flat[0].platform)) {
+      throw new ArgumentError(`Mesh: devices must be of one platform; got [${flat}]`);
+    }
     this.devices = Object.freeze(flat);
     this.axisSizes = Object.freeze(sizes);
     const axes = this.axisNames.map((name, i) => `${JSON.stringify(name)}: ${sizes[i]}`);

@@ -35,7 +35,10 @@ import {
 export interface JitOptions {
   /** Whose memory the results may take over. */
   readonly donate?: Donate;
-  /** Where to run: arguments are moved there, and results committed. `"cpu"`, as without it: where the arguments are. */
+  /**
+   * Where to run: arguments are moved there, and results committed. With `"cpu"` it runs where the arguments are, and never on WebGPU; without,
+   * also on WebGPU where that is open, nothing is committed, and it is estimated to be faster.
+   */
   readonly device?: Device | "cpu" | null;
 }
 
@@ -93,10 +96,11 @@ const jitT: Transformation = {
   },
 };
 
-function compilationOf(name: string, [donate, on]: readonly unknown[]): Compilation {
+function compilationOf(name: string, options: readonly unknown[]): Compilation {
+  const [donate, on, isCpuOnly] = options as [Donate, Sharding | null, boolean];
   // A function without a name of its own has the transformation's.
   const label = name === jitT.name ? name : `${jitT.name}(${name})`;
-  return { name, label, donate: donate as Donate, on: on as Sharding | null };
+  return { name, label, donate, on, isCpuOnly };
 }
 
 function readOptions(options: object): readonly unknown[] {
@@ -125,7 +129,7 @@ function readOptions(options: object): readonly unknown[] {
       }`,
     );
   }
-  if (device === null || device === "cpu") return [donate, null];
+  if (device === null || device === "cpu") return [donate, null, device === "cpu"];
   if (!(device instanceof Device)) {
     throw new ArgumentError(
       `filterJit: device must be a device, as devices() gives them, or "cpu"; got ${
@@ -133,7 +137,7 @@ function readOptions(options: object): readonly unknown[] {
       }`,
     );
   }
-  return [donate, checkSharding(device, "filterJit: device")];
+  return [donate, checkSharding(device, "filterJit: device"), false];
 }
 
 /**
@@ -197,35 +201,20 @@ export function clearJitTables(): void {
   wrapperTables = new WeakMap();
 }
 
-/**
- * Why a compiled function was traced: each trace, and for each but the first which argument, by its path, was not what it was in the
- * nearest earlier trace, what it was, and what it is. From the third retrace on a warning says the same of its own accord.
+/** All that is compiled of a function that `filterJit` made.
  *
- * @param fun What {@linkcode filterJit} gave, or a method decorated with it.
- * @returns The traces in order; of more than 512 the last.
  * @throws {ArgumentError} For anything else.
- *
- * @example
- * ```ts
- * import * as vn from "@vernal/vernal";
- *
- * const f = vn.filterJit((x: vn.NDArray, n: number) => x.mul(n));
- * f(vn.numpy.ones([3]), 2);
- * f(vn.numpy.ones([3]), 3);
- * String(vn.explainRetraces(f)[1]); // trace 2: args[1] was 2, is 3 (compared with trace 1)
- * ```
  */
-export function explainRetraces(fun: unknown): readonly TraceRecord[] {
+export function compiledTable(fun: unknown, caller: string): JitTable {
   let wrapper: unknown = wrapperOf(fun);
   while (wrapper !== undefined && transformationName(wrapper) !== jitT.name) {
     wrapper = wrapperOf(wrapped(wrapper));
   }
   if (wrapper === undefined) {
     throw new ArgumentError(
-      "explainRetraces: expected a function made by filterJit, or a method decorated with it; got " +
+      `${caller}: expected a function made by filterJit, or a method decorated with it; got ` +
         (typeof fun === "function" ? `the function ${fun.name || "(anonymous)"}` : String(fun)),
     );
   }
-  const how = compilationOf("", optionsOf(wrapper as object));
-  return [...tableOf(wrapped(wrapper), how).records];
+  return tableOf(wrapped(wrapper), compilationOf("", optionsOf(wrapper as object)));
 }

@@ -30,11 +30,13 @@ export interface Compilation {
   readonly donate: Donate;
   /** Where it runs; `null` for where its arguments are. */
   readonly on: Sharding | null;
+  /** Whether it must not run elsewhere than on the processor. */
+  readonly isCpuOnly: boolean;
 }
 
 /** What running an entry's program is told: names for messages, and where. */
-export function runOptions(entry: JitEntry, { label, on }: Compilation): RunOptions {
-  return { name: label, nameOf: (i) => inputName(entry, i), on };
+export function runOptions(entry: JitEntry, { label, on, isCpuOnly }: Compilation): RunOptions {
+  return { name: label, nameOf: (i) => inputName(entry, i), on, isCpuOnly };
 }
 
 /** For each input of a program (constants first), whether the caller gives it up. */

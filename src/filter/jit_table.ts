@@ -61,11 +61,11 @@ function anchorOf(fun: unknown): [anchor: object, chain: string] {
 }
 
 /** The table of a function and its options, made where there is none. */
-export function tableOf(fun: unknown, { donate, on }: Compilation): JitTable {
+export function tableOf(fun: unknown, { donate, on, isCpuOnly }: Compilation): JitTable {
   const [anchor, chain] = anchorOf(fun);
   let byOption = tables.get(anchor);
   if (byOption === undefined) tables.set(anchor, byOption = new Map());
-  const key = `${chain}${donate} ${on}`;
+  const key = `${chain}${donate} ${isCpuOnly ? "cpu" : on}`;
   let table = byOption.get(key);
   if (table === undefined) byOption.set(key, table = emptyTable());
   return table;

@@ -150,6 +150,7 @@ function compilation(self: object, options: readonly unknown[], mesh: Mesh): Com
     donate: options[DONATE] as Donate,
     // Whole on every device, until the mapped function's results are split.
     on: new NamedSharding(mesh, new PartitionSpec()),
+    isCpuOnly: false,
   };
 }
 

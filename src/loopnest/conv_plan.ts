@@ -212,6 +212,22 @@ export function planConv(shape: ConvShape, bytes: number): ConvPlan {
   return { list, scratchBytes: Math.ceil(blocks / 16) * 16 + (copy?.bytes ?? 0) };
 }
 
+/** Multiplications and additions of a convolution that a list describes. */
+export function convFlops(list: readonly number[]): number {
+  const [groups, rows, batch, chunk] = [list[0], list[4], list[7], list[8]];
+  const [copyRank, parts] = [list[11], list[14]];
+  let at = 15 + 4 * copyRank;
+  let products = 0;
+  for (let part = 0; part < parts; part++) {
+    const [columnRank, kRank] = [list[at + 3], list[at + 5]];
+    at += 6;
+    let product = 1;
+    for (let axis = 0; axis < columnRank + kRank; axis++, at += 3) product *= list[at];
+    products += product;
+  }
+  return 2 * groups * rows * (batch / chunk) * products;
+}
+
 /** The copy of a chunk of examples with zeros around. */
 interface CopyPlan {
   readonly chunk: number;

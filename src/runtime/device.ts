@@ -49,6 +49,11 @@ export interface InitOptions {
  * Opens a platform. For `"cpu"` it is never needed, but to have several logical devices: they share one memory, and
  * programs over them run as they would on one. It starts the compiler ahead of its first use.
  *
+ * For `"webgpu"` it loads what computes there, opens the adapter, and measures, if nobody did before, how fast it and the processor are (some
+ * tenths of a second, once for each machine where a file may be kept). From then on compiled programs that nothing binds to a
+ * device run where they are estimated to be faster: results that are large may be on WebGPU, where only `await x.data()` reads them.
+ * `explainDevice` says where a function ran, and `defaultDevice(devices()[0])` keeps everything here.
+ *
  * Arrays on a device that vanishes keep their elements, but computing with them throws until the device is back or `devicePut` moves them.
  *
  * @returns The platform's devices.

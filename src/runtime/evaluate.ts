@@ -11,9 +11,9 @@ import type { ShapedArray } from "../core/aval.ts";
 import type { DType, HostScalar, TypedArray } from "../core/dtype.ts";
 import { structuralKey } from "../core/jaxpr_key.ts";
 import { identityOf, paramsKey } from "../core/params_key.ts";
-import { placementOf, preferredDevice } from "../core/placement.ts";
+import { type Placement, placementOf } from "../core/placement.ts";
 import type { AnyPrimitive, Expansion } from "../core/primitive.ts";
-import { type Sharding, SingleDeviceSharding } from "../core/sharding.ts";
+import type { Sharding } from "../core/sharding.ts";
 import { type Evaluator, installEvaluator, withEager } from "../core/trace.ts";
 import { expansionOf } from "../ops/expansion.ts";
 import { freeTemporaries } from "./scope.ts";
@@ -29,11 +29,12 @@ import {
 import { cellsPlan } from "./cells_plan.ts";
 import { programPlan } from "./eager_program.ts";
 import {
+  boundPlacement,
+  defaultOnGraphics,
   graphics,
   isGraphicsInUse,
   isOnGraphics,
   loadedGraphics,
-  placementOnGraphics,
 } from "./graphics.ts";
 import { kernelPlan } from "./kernel_plan.ts";
 import { operandPlacement, placeResults } from "./placing.ts";
@@ -78,12 +79,31 @@ function evaluate(
   const joint = operandPlacement(primitive, operands);
   if (isGraphicsInUse()) {
     const nameOf = (i: number) => `${primitive.name}: operand ${i}`;
-    const remote = placementOnGraphics(operands, joint?.sharding ?? null, nameOf);
-    if (remote !== null) return graphics!.evaluate(primitive, operands, params, remote);
+    const remote = boundPlacement(operands, joint?.sharding ?? null, nameOf) ??
+      (joint === null ? defaultFor(primitive, operands, params) : null);
+    if (remote !== null) {
+      const results = graphics!.evaluate(primitive, operands, params, remote);
+      if (joint !== null) placeResults(joint, primitive, operands, params, results);
+      return results;
+    }
   }
   const results = planFor(primitive, operands, params)(operands as readonly ConcreteArray[]);
   if (joint !== null) placeResults(joint, primitive, operands, params, results);
   return results;
+}
+
+/** The default device where it is WebGPU's and has all dtypes of an operation; else `null`. */
+function defaultFor(
+  primitive: AnyPrimitive,
+  operands: readonly NDArray[],
+  params: unknown,
+): Placement | null {
+  const preferred = defaultOnGraphics();
+  if (preferred === null) return null;
+  const isLacking = ({ dtype }: ShapedArray) => graphics!.lacks(dtype);
+  const ins = operands.map((x) => x.aval);
+  if (ins.some(isLacking) || primitive.abstractEval(ins, params).some(isLacking)) return null;
+  return preferred;
 }
 
 function planFor(primitive: AnyPrimitive, operands: readonly NDArray[], params: unknown): Plan {
@@ -173,8 +193,9 @@ export const evaluator: Evaluator = {
     x instanceof ConcreteArray ? x.literal : undefined,
   fromTypedArray: (data: TypedArray, shape: readonly number[], dtype: DType): NDArray => {
     const x = arrayFromTypedArray(data, shape, dtype);
-    const preferred = preferredDevice();
-    return preferred.platform === "cpu" ? x : place(x, new SingleDeviceSharding(preferred), false);
+    const preferred = defaultOnGraphics();
+    if (preferred === null || loadedGraphics("an array").lacks(dtype)) return x;
+    return place(x, preferred.sharding, false);
   },
   place,
   freeTemporaries,

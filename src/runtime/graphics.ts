@@ -7,6 +7,7 @@
 import type { NDArray } from "../core/array.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import type { Device } from "../core/device.ts";
+import type { DType } from "../core/dtype.ts";
 import type { HostCallback } from "../core/lowering.ts";
 import { isOnHost, type Placement, placementOf, preferredDevice } from "../core/placement.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
@@ -14,6 +15,7 @@ import { type Sharding, SingleDeviceSharding } from "../core/sharding.ts";
 import { DeviceError } from "../errors.ts";
 import type { Program } from "../loopnest/ir.ts";
 import type { ConcreteArray } from "./concrete.ts";
+import type { MachineRates } from "./device_costs.ts";
 
 /** What is held on a device. */
 export interface DeviceMemory {
@@ -48,6 +50,10 @@ export interface GraphicsProgram {
 export interface Graphics {
   /** Whether a device was opened, though it may be lost by now. */
   readonly isOpened: boolean;
+  /** How fast this machine's devices are; `null` where that was not measured. */
+  readonly rates: MachineRates | null;
+  /** Whether the device has no such dtype. */
+  lacks(dtype: DType): boolean;
   /** A program for the device, of the outputs' types and the host's functions that it calls. */
   program(
     program: Program,
@@ -114,13 +120,13 @@ export function isOnGraphics(sharding: Sharding): boolean {
 }
 
 /**
- * The placement of results where operands or the default device send them to WebGPU; `null` where they are the processor's.
+ * The placement of results where operands bind them to WebGPU; `null` where they do not.
  *
  * @param joint What operands are committed to, if anything.
  * @param nameOf What to call an operand in messages.
  * @throws {DeviceError} Where an operand on WebGPU would have to come back at once.
  */
-export function placementOnGraphics(
+export function boundPlacement(
   operands: readonly NDArray[],
   joint: Sharding | null,
   nameOf: (i: number) => string,
@@ -134,6 +140,11 @@ export function placementOnGraphics(
   for (let i = 0; i < operands.length; i++) {
     if (!isOnHost(operands[i])) return operands[i].placement;
   }
+  return null;
+}
+
+/** The placement of what nobody bound to a device, where that is WebGPU; `null` where it is not. */
+export function defaultOnGraphics(): Placement | null {
   const preferred = preferredDevice();
   if (!isGraphicsDevice(preferred)) return null;
   return placementOf(new SingleDeviceSharding(preferred), false);

@@ -27,15 +27,12 @@ import {
   type Simplified,
   simplifyJaxpr,
 } from "../compile/pipeline.ts";
+import { type ProgramWork, workOf } from "../schedule/work.ts";
 import { compileProgram, disassemble, prepareCompiler } from "../backends/wasm/compiler.ts";
 import type { ConcreteArray } from "./concrete.ts";
+import { type DeviceChoice, DeviceChooser } from "./device_choice.ts";
 import { Executable } from "./executable.ts";
-import {
-  type GraphicsProgram,
-  isGraphicsInUse,
-  loadedGraphics,
-  placementOnGraphics,
-} from "./graphics.ts";
+import { type GraphicsProgram, isGraphicsInUse, loadedGraphics } from "./graphics.ts";
 import { ProgramPlacer } from "./placing.ts";
 import { ProgramCache } from "./program_cache.ts";
 
@@ -63,6 +60,7 @@ const byNumber: RunOptions = {
   name: "a compiled function",
   nameOf: (i) => `input ${i}`,
   on: null,
+  isCpuOnly: false,
 };
 
 /** The error of an array that is gone, with the place where it was given. */
@@ -131,6 +129,7 @@ class Code {
   readonly #callbacks: readonly HostCallback[];
   readonly #outAvals: readonly ShapedArray[];
   readonly #passes: Readonly<Record<string, number>>;
+  #work: ProgramWork | null = null;
   #cpu: CpuCode | null = null;
   #graphics: GraphicsProgram | null = null;
 
@@ -144,6 +143,10 @@ class Code {
     this.used = usedInputs(simplified.closed);
     // Where there is one platform only, what is wrong with a program shows at once.
     if (!isGraphicsInUse()) this.cpu();
+  }
+
+  get work(): ProgramWork {
+    return this.#work ??= workOf(this.#program);
   }
 
   cpu(): CpuCode {
@@ -177,6 +180,7 @@ export const jitCompiler: JitBackend = {
     );
     const donated = code.takenOver.includes(true) ? code.takenOver : null;
     const placer = new ProgramPlacer(closed);
+    const chooser = new DeviceChooser(() => code.work, closed.inAvals, code.used, closed.outAvals);
     return {
       takenOver: code.takenOver,
       used: code.used,
@@ -190,13 +194,16 @@ export const jitCompiler: JitBackend = {
         const placements = placer.placements(inputs, how);
         if (isGraphicsInUse()) {
           const joint = placements?.[0]?.sharding ?? how.on;
-          const remote = placementOnGraphics(inputs, joint, (i) => `${how.name}: ${how.nameOf(i)}`);
+          const remote = chooser.placement(inputs, joint, how);
           if (remote !== null) {
+            let outs: NDArray[];
             try {
-              return code.graphics().run(inputs, donated, remote, how.name);
+              outs = code.graphics().run(inputs, donated, remote, how.name);
             } catch (error) {
               throw atInput(error, inputs, how);
             }
+            if (placements !== null) outs.forEach((x, i) => x.placement = placements[i]);
+            return outs;
           }
         }
         let outs: NDArray[];
@@ -206,8 +213,10 @@ export const jitCompiler: JitBackend = {
           throw atInput(error, inputs, how);
         }
         if (placements !== null) outs.forEach((x, i) => x.placement = placements[i]);
+        else if (isGraphicsInUse()) chooser.ran(outs);
         return outs;
       },
+      explain: (how: RunOptions): DeviceChoice => chooser.explain(how),
     };
   },
   lower(closed: ClosedJaxpr, options: CompileOptions): LoweredText {

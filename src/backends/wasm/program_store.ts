@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { environmentVariable } from "../../core/environment.ts";
+import { cacheFolder } from "../../core/cache_folder.ts";
 import { canonicalText } from "../../loopnest/canonical.ts";
 import type { Program } from "../../loopnest/ir.ts";
 import type { EmitOptions } from "./emit.ts";
@@ -192,34 +192,14 @@ function decode(file: Uint8Array<ArrayBuffer>): StoredProgram | null {
   return { bytes: file.subarray(headerBytes), scratchBytes: header.getFloat64(8, true) };
 }
 
-/**
- * The store of this process: in the folder that `VERNAL_CACHE_DIR` names, else in the user's folder for caches. `null` where
- * `VERNAL_CACHE` is `off`, or where files may not be read and written without a question.
- */
+/** The store of this process; `null` where nothing may be kept. */
 export function openProgramStore(): ProgramStore | null {
-  const { Deno } = globalThis as { Deno?: typeof globalThis.Deno };
-  if (Deno === undefined || environmentVariable("VERNAL_CACHE") === "off") return null;
   try {
-    const folder = environmentVariable("VERNAL_CACHE_DIR") ?? cachesOfUser(Deno.build.os);
-    if (folder === null) return null;
-    const isPermitted = (name: "read" | "write") =>
-      Deno.permissions.querySync({ name, path: folder }).state === "granted";
-    if (!isPermitted("read") || !isPermitted("write")) return null;
-    return new ProgramStore(Deno, folder, compilerVersion(Deno));
+    const folder = cacheFolder();
+    return folder === null ? null : new ProgramStore(Deno, folder, compilerVersion(Deno));
   } catch {
     return null;
   }
-}
-
-/** Where this system keeps what can be made again. */
-function cachesOfUser(os: string): string | null {
-  const inside = (variable: string, path: string): string | null => {
-    const folder = environmentVariable(variable);
-    return folder === undefined ? null : `${folder}/${path}`;
-  };
-  if (os === "windows") return inside("LOCALAPPDATA", "vernal/cache");
-  if (os === "darwin") return inside("HOME", "Library/Caches/vernal");
-  return inside("XDG_CACHE_HOME", "vernal") ?? inside("HOME", ".cache/vernal");
 }
 
 /**

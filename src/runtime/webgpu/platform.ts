@@ -4,6 +4,7 @@
  * @module
  */
 import { deviceProgram, programText } from "../../backends/wgsl/program.ts";
+import { isDeviceDType } from "../../backends/wgsl/types.ts";
 import { compileToProgram } from "../../compile/pipeline.ts";
 import type { NDArray } from "../../core/array.ts";
 import type { HostScalar } from "../../core/dtype.ts";
@@ -19,11 +20,13 @@ import { equationJaxpr } from "../eager_program.ts";
 import { cannotComeBack, type Graphics, installGraphics } from "../graphics.ts";
 import { ProgramCache } from "../program_cache.ts";
 import { WebGpuArray } from "./array.ts";
+import { learnRates, machineRates } from "./calibration.ts";
 import { WebGpuDevice } from "./device.ts";
 import { DeviceExecutable, upload } from "./executable.ts";
 import { readsAreSynchronous } from "./readback.ts";
 
 let open: WebGpuDevice | null = null;
+let opening: Promise<void> | null = null;
 
 /** Opens the device, if it is not open.
  *
@@ -31,16 +34,21 @@ let open: WebGpuDevice | null = null;
  */
 export async function openWebGpu(): Promise<Device> {
   installGraphics(webGpuGraphics);
-  if (open === null || open.lost !== null) {
-    open = null;
-    const device = await WebGpuDevice.open();
-    open = device;
-    setGraphicsOpen(true);
-    device.gpu.lost.then(() => {
-      if (open === device) setGraphicsOpen(false);
-    });
-  }
+  // Who asks while another call is about it waits for the same device.
+  opening ??= openAnew().finally(() => opening = null);
+  await opening;
   return graphicsDevice();
+}
+
+async function openAnew(): Promise<void> {
+  if (open !== null && open.lost === null) return;
+  const device = await WebGpuDevice.open();
+  await learnRates(device);
+  open = device;
+  setGraphicsOpen(true);
+  device.gpu.lost.then(() => {
+    if (open === device) setGraphicsOpen(false);
+  });
 }
 
 /** The open device.
@@ -120,6 +128,10 @@ const webGpuGraphics: Graphics = {
   get isOpened() {
     return open !== null;
   },
+  get rates() {
+    return machineRates();
+  },
+  lacks: (dtype) => !isDeviceDType(dtype),
   program: (program, outAvals, callbacks) => {
     const executable = new DeviceExecutable(program, outAvals, callbacks);
     return {

@@ -1,0 +1,303 @@
+/**
+ * Where a program runs, call by call, and why.
+ *
+ * Arrays that somebody committed to a device decide; then those that are on WebGPU already, for they cannot come back at once; then
+ * the default device. Where nobody said anything, the program is estimated on both, and the faster is taken.
+ *
+ * An estimate of WebGPU counts what must go there for a call and come back after it. Of a loop that hands its results to its next turn, all
+ * but the first turn would find them there. So a program that is slower there once, but faster in the long run, is a matter of
+ * how long it goes on: each turn that it lost here is added up, and when that comes to what moving costs, it moves. It loses twice
+ * that at most, however long the loop goes on, and never comes back, as its state is there then.
+ *
+ * @module
+ */
+import type { NDArray } from "../core/array.ts";
+import type { ShapedArray } from "../core/aval.ts";
+import { firstDevice, graphicsDevice, isPresent, type Platform } from "../core/device.ts";
+import { type DType, dtypeInfo } from "../core/dtype.ts";
+import { isDefaultChosen, isOnHost, type Placement, placementOf } from "../core/placement.ts";
+import { devicesDiffer, type Sharding, SingleDeviceSharding } from "../core/sharding.ts";
+import type { RunOptions } from "../control/jit_call.ts";
+import { DTypeError } from "../errors.ts";
+import type { ProgramWork } from "../schedule/work.ts";
+import {
+  type DeviceEstimate,
+  estimateCpu,
+  estimateWebGpu,
+  type MachineRates,
+  type Traffic,
+} from "./device_costs.ts";
+import { boundPlacement, defaultOnGraphics, graphics, isOnGraphics } from "./graphics.ts";
+
+/** What decided where a call ran. */
+export type ChoiceReason =
+  /** No other device was open. */
+  | "only"
+  /** The function was compiled for it: `filterJit(f, { device })`, or a sharding inside. */
+  | "asked"
+  /** An argument is committed to it. */
+  | "committed"
+  /** An argument that nobody committed is on WebGPU, and cannot come back at once. */
+  | "resident"
+  /** `defaultDevice` says so. */
+  | "default"
+  /** WebGPU lacks a dtype that it computes in. */
+  | "dtype"
+  /** It calls functions of the host, whose results WebGPU would wait for. */
+  | "host"
+  /** Nothing is known of how fast the devices are: WebGPU's runs on the processor itself, or they could not be measured. */
+  | "unmeasured"
+  /** It was estimated to be faster there. */
+  | "estimate";
+
+/** Where the last call of a program ran, and why. */
+export interface DeviceChoice {
+  /** Where. */
+  readonly platform: Platform;
+  /** What decided it. */
+  readonly reason: ChoiceReason;
+  /** The reason in words, with the argument or the dtype that it is about. */
+  readonly because: string;
+  /** What such a call takes on the processor; `null` where nothing was measured. */
+  readonly cpu: DeviceEstimate | null;
+  /** What it takes on WebGPU; `null` also where a dtype is lacking there. */
+  readonly webgpu: DeviceEstimate | null;
+}
+
+/** What is known of a program that nobody bound to a device. */
+interface Prospect {
+  readonly rates: MachineRates;
+  readonly cpu: DeviceEstimate;
+  /** With everything moved there and back. */
+  readonly moved: DeviceEstimate;
+  /** Where it runs in any case; `null` where that depends on what it is called with. */
+  readonly verdict: Platform | null;
+}
+
+/** Bytes that an array takes on WebGPU, where no element is narrower than a word. */
+function deviceBytes({ size, dtype }: ShapedArray): number {
+  return size * Math.max(4, dtypeInfo(dtype).bytes);
+}
+
+const sum = (terms: readonly number[]): number => terms.reduce((a, b) => a + b, 0);
+
+/** Decides for one program, whose calls it remembers. */
+export class DeviceChooser {
+  readonly #makeWork: () => ProgramWork;
+  readonly #inBytes: readonly number[];
+  readonly #outBytes: number;
+  #prospect: Prospect | null = null;
+  /** Results of the last call, if they may decide about the next. */
+  #own: WeakSet<NDArray> | null = null;
+  /** Seconds that were lost so far by not being on WebGPU. */
+  #lost = 0;
+  #last: {
+    readonly platform: Platform;
+    readonly reason: ChoiceReason;
+    readonly input: number;
+    readonly traffic: Traffic;
+  } | null = null;
+
+  /**
+   * @param work What the program does, where somebody asks.
+   * @param ins Its inputs' types.
+   * @param used Which of them it reads.
+   */
+  constructor(
+    work: () => ProgramWork,
+    ins: readonly ShapedArray[],
+    used: readonly boolean[],
+    outs: readonly ShapedArray[],
+  ) {
+    this.#makeWork = work;
+    this.#inBytes = ins.map((aval, i) => used[i] ? deviceBytes(aval.stored) : 0);
+    this.#outBytes = sum(outs.map((aval) => deviceBytes(aval.stored)));
+  }
+
+  get #work(): ProgramWork {
+    return this.#makeWork();
+  }
+
+  /**
+   * Where on WebGPU the results of a call are to be; `null` for the processor.
+   *
+   * @param joint What the call is bound to, if anything.
+   * @throws {DeviceError} Where an input on WebGPU would have to come back at once.
+   * @throws {DTypeError} Where the call is bound to WebGPU, which lacks one of its dtypes.
+   */
+  placement(
+    inputs: readonly NDArray[],
+    joint: Sharding | null,
+    how: RunOptions,
+  ): Placement | null {
+    const here = new SingleDeviceSharding(firstDevice());
+    const stays = how.isCpuOnly && (joint === null || isOnGraphics(joint));
+    const nameOf = (i: number) => `${how.name}: ${how.nameOf(i)}`;
+    const bound = boundPlacement(inputs, stays ? here : joint, nameOf);
+    if (bound !== null) {
+      const input = inputs.findIndex((x) => joint === null ? !isOnHost(x) : x.placement?.committed);
+      const reason = joint === null
+        ? "resident"
+        : how.on !== null || input < 0
+        ? "asked"
+        : "committed";
+      const dtype = this.#lacking();
+      if (dtype !== null) throw lackingError(dtype, reason, input, how);
+      return this.#onWebGpu(inputs, reason, input, bound);
+    }
+    if (stays && joint !== null) {
+      throw devicesDiffer(how.name, ['what it is compiled for, "cpu",', here], [
+        "a sharding inside",
+        joint,
+      ]);
+    }
+    if (how.isCpuOnly || how.on !== null) return this.#onCpu("asked", null, inputs);
+    if (joint !== null) return this.#onCpu("committed", joint, inputs);
+    const preferred = defaultOnGraphics();
+    if (isDefaultChosen() && preferred === null) return this.#onCpu("default", null, inputs);
+    if (preferred === null && !isPresent(graphicsDevice())) {
+      return this.#onCpu("only", null, inputs);
+    }
+    if (this.#lacking() !== null) return this.#onCpu("dtype", null, inputs);
+    if (preferred !== null) return this.#onWebGpu(inputs, "default", -1, preferred);
+    if (this.#work.callsHost) return this.#onCpu("host", null, inputs);
+    return this.#byEstimate(inputs);
+  }
+
+  /** Notes the results of a call on the processor. */
+  ran(outs: readonly NDArray[]): void {
+    if (this.#own !== null) this.#own = new WeakSet(outs);
+  }
+
+  #byEstimate(inputs: readonly NDArray[]): Placement | null {
+    const rates = graphics!.rates;
+    if (rates === null) return this.#onCpu("unmeasured", null, inputs);
+    if (this.#prospect?.rates !== rates) this.#prospect = this.#assess(rates);
+    const { cpu, moved, verdict } = this.#prospect;
+    const everything = { upload: sum(this.#inBytes), read: this.#outBytes };
+    let traffic: Traffic = everything;
+    let goes = verdict === "webgpu";
+    if (verdict === null) {
+      // What the last call gave would be there by now, and what takes its place would stay.
+      const staying = sum(inputs.map((x, i) => this.#own?.has(x) ? this.#inBytes[i] : 0));
+      if (staying > 0) {
+        traffic = {
+          upload: everything.upload - staying,
+          read: Math.max(0, everything.read - staying),
+        };
+        const then = estimateWebGpu(this.#work, rates, traffic).seconds;
+        this.#lost = Math.max(0, this.#lost + cpu.seconds - then);
+        goes = this.#lost > 0 && this.#lost >= moved.seconds - then;
+      } else this.#lost = 0;
+      this.#own ??= new WeakSet();
+    }
+    this.#last = { platform: goes ? "webgpu" : "cpu", reason: "estimate", input: -1, traffic };
+    if (!goes) return null;
+    this.#own = null;
+    this.#lost = 0;
+    return placementOf(new SingleDeviceSharding(graphicsDevice()), false);
+  }
+
+  #assess(rates: MachineRates): Prospect {
+    const everything = { upload: sum(this.#inBytes), read: this.#outBytes };
+    const cpu = estimateCpu(this.#work, rates);
+    const moved = estimateWebGpu(this.#work, rates, everything);
+    const there = estimateWebGpu(this.#work, rates, { upload: 0, read: 0 });
+    const verdict = moved.seconds < cpu.seconds
+      ? "webgpu"
+      : there.seconds < cpu.seconds
+      ? null
+      : "cpu";
+    return { rates, cpu, moved, verdict };
+  }
+
+  #onWebGpu(
+    inputs: readonly NDArray[],
+    reason: ChoiceReason,
+    input: number,
+    placement: Placement,
+  ): Placement {
+    const upload = sum(inputs.map((x, i) => isOnHost(x) ? this.#inBytes[i] : 0));
+    const traffic = { upload, read: this.#outBytes };
+    this.#last = { platform: "webgpu", reason, input, traffic };
+    return placement;
+  }
+
+  #onCpu(reason: ChoiceReason, joint: Sharding | null, inputs: readonly NDArray[]): null {
+    const input = joint === null ? -1 : inputs.findIndex((x) => x.placement?.committed);
+    const traffic = { upload: sum(this.#inBytes), read: this.#outBytes };
+    this.#last = { platform: "cpu", reason, input, traffic };
+    return null;
+  }
+
+  /** A dtype of the program that WebGPU lacks. */
+  #lacking(): DType | null {
+    for (const dtype of this.#work.dtypes) if (graphics!.lacks(dtype)) return dtype;
+    return null;
+  }
+
+  /** Where the last call ran, and why. */
+  explain(how: RunOptions): DeviceChoice {
+    const last = this.#last;
+    if (last === null) {
+      const because = 'only the processor was open; await init("webgpu") opens WebGPU';
+      return { platform: "cpu", reason: "only", because, cpu: null, webgpu: null };
+    }
+    const rates = graphics!.rates;
+    const lacking = this.#lacking();
+    const cpu = rates === null ? null : estimateCpu(this.#work, rates);
+    const webgpu = rates === null || lacking !== null
+      ? null
+      : estimateWebGpu(this.#work, rates, last.traffic);
+    const { platform, reason, input } = last;
+    return { platform, reason, because: words(reason, platform, input, lacking, how), cpu, webgpu };
+  }
+}
+
+function words(
+  reason: ChoiceReason,
+  platform: Platform,
+  input: number,
+  lacking: DType | null,
+  { nameOf, on }: RunOptions,
+): string {
+  switch (reason) {
+    case "only":
+      return "no other device was there";
+    case "asked":
+      return on === null && platform === "webgpu"
+        ? "a sharding inside of it says so"
+        : "it was compiled for it";
+    case "committed":
+      return `${nameOf(input)} is committed to it`;
+    case "resident":
+      return `${nameOf(input)} is there already, and cannot come back at once`;
+    case "default":
+      return "defaultDevice says so";
+    case "dtype":
+      return `it computes in ${lacking}, which WebGPU lacks`;
+    case "host":
+      return "it calls functions of the host";
+    case "unmeasured":
+      return "WebGPU runs on the processor itself here, or could not be measured";
+    case "estimate":
+      return "it is estimated to be faster there";
+    default: {
+      const never: never = reason;
+      return never;
+    }
+  }
+}
+
+function lackingError(
+  dtype: DType,
+  reason: "asked" | "committed" | "resident",
+  input: number,
+  { name, nameOf }: RunOptions,
+): DTypeError {
+  const because = reason === "asked" ? "it was compiled for webgpu:0" : `${nameOf(input)} is there`;
+  return new DTypeError(
+    `${name}: computes in ${dtype}, which WebGPU lacks, but ${because}. Run it on the CPU, where ` +
+      "np.array(await x.data()).reshape(x.shape) makes a copy of what is on the device; or compute in float32",
+  );
+}
