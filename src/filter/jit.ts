@@ -20,7 +20,6 @@ import {
 } from "./jit_program.ts";
 import { clearTables, findSpecialisation, type JitTable, tableOf } from "./jit_table.ts";
 import { lower, type Lowerable, type Lowered } from "./lowered.ts";
-import type { TraceRecord } from "./retraces.ts";
 import {
   checkOptions,
   optionsOf,
