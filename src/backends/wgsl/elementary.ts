@@ -14,126 +14,99 @@ function horner(x: string, coefficients: readonly number[]): string {
   );
 }
 
-/** Functions of one or two `f32`, by name. */
+/** Functions of one or two `f32`, or of as many times four (see `functions.ts`), by name. */
 export const elementary: Readonly<Record<string, string>> = {
   // p 2^n for |n| < 253, by two factors, since 2^n itself may be out of range.
-  scaled: `fn scaled(p: f32, n: i32) -> f32 {
+  scaled: `fn scaled(p: F, n: I) -> F {
   let half = n / 2;
-  return p * bitcast<f32>(u32(half + 127) << 23u) * bitcast<f32>(u32(n - half + 127) << 23u);
+  return p * bitcast<F>(U(half + 127) << U(23u)) * bitcast<F>(U(n - half + 127) << U(23u));
 }`,
   // x - n ln 2, with ln 2 in two parts (Cody and Waite, 1980).
-  less_ln2: `fn less_ln2(x: f32, n: f32) -> f32 {
+  less_ln2: `fn less_ln2(x: F, n: F) -> F {
   return sub_f32(sub_f32(x, n * 0.693145751953125f), n * 1.42860677e-6f);
 }`,
   // e^x 2^k for a small k.
-  exp_times: `fn exp_times(x: f32, k: i32) -> f32 {
-  if (is_nan(x)) { return x; }
-  let c = clamp(x, -104.0f, 90.0f);
+  exp_times: `fn exp_times(x: F, k: i32) -> F {
+  let c = clamp(x, F(-104.0f), F(90.0f));
   let n = round(c * 1.44269504f);
   let r = less_ln2(c, n);
   let p = ${horner("r", [0.0013843873, 0.008369549, 0.04166806, 0.16666514, 0.49999994, 1, 1])};
-  return scaled(p, i32(n) + k);
+  return select(scaled(p, I(n) + k), x, is_nan(x));
 }`,
-  exp_f32: "fn exp_f32(x: f32) -> f32 { return exp_times(x, 0); }",
-  exp2_f32: `fn exp2_f32(x: f32) -> f32 {
-  if (is_nan(x)) { return x; }
-  let c = clamp(x, -151.0f, 129.0f);
+  exp_f32: "fn exp_f32(x: F) -> F { return exp_times(x, 0); }",
+  exp2_f32: `fn exp2_f32(x: F) -> F {
+  let c = clamp(x, F(-151.0f), F(129.0f));
   let n = round(c);
   let r = sub_f32(c, n);
-  let p = ${
-    horner("r", [
-      0.00013340353,
-      0.0013387866,
-      0.00962542,
-      0.055503663,
-      0.24022594,
-      0.6931472,
-      1,
-    ])
-  };
-  return scaled(p, i32(n));
+  let p = ${horner("r", [ 0.00013340353, 0.0013387866, 0.00962542, 0.055503663, 0.24022594, 0.6931472, 1, ])};
+  return select(scaled(p, I(n)), x, is_nan(x));
 }`,
-  expm1_f32: `fn expm1_f32(x: f32) -> f32 {
-  if (is_nan(x) || abs_f32(x) < 5.9604645e-8f) { return x; }
-  let c = clamp(x, -18.0f, 89.0f);
+  expm1_f32: `fn expm1_f32(x: F) -> F {
+  let c = clamp(x, F(-18.0f), F(89.0f));
   let n = round(c * 1.44269504f);
   let r = less_ln2(c, n);
-  let p = r + r * r * ${
-    horner("r", [0.0013837948, 0.008367317, 0.04166774, 0.16666538, 0.49999997])
-  };
+  let p = r + r * r * ${horner("r", [0.0013837948, 0.008367317, 0.04166774, 0.16666538, 0.49999997])};
   // 2^(n - 1), because 2^128 is out of range while its product need not be.
-  let s = bitcast<f32>(u32(i32(n) + 126) << 23u);
-  let y = s * p + sub_f32(s, 0.5f);
-  return y + y;
+  let s = bitcast<F>(U(I(n) + 126) << U(23u));
+  let y = s * p + sub_f32(s, F(0.5f));
+  return select(y + y, x, is_nan(x) | (abs_f32(x) < F(5.9604645e-8f)));
 }`,
-  tanh_f32: `fn tanh_f32(x: f32) -> f32 {
-  if (is_nan(x)) { return x; }
-  let a = min(abs_f32(x), 9.02f);
+  tanh_f32: `fn tanh_f32(x: F) -> F {
+  let a = min(abs_f32(x), F(9.02f));
   let n = round(a * 2.88539008f);
   let r = sub_f32(sub_f32(a, n * 0.3465728759765625f), n * 7.14303385e-7f);
-  let p = (r + r) + r * r * ${
-    horner("r", [0.08856287, 0.26775414, 0.66668385, 1.333323, 1.9999999])
-  };
-  let s = bitcast<f32>(u32(i32(n) + 127) << 23u);
-  let above = s * p + sub_f32(s, 1.0f);
-  return with_sign(above / (above + 2.0f), x);
+  let p = (r + r) + r * r * ${horner("r", [0.08856287, 0.26775414, 0.66668385, 1.333323, 1.9999999])};
+  let s = bitcast<F>(U(I(n) + 127) << U(23u));
+  let above = s * p + sub_f32(s, F(1.0f));
+  return select(with_sign(above / (above + 2.0f), x), x, is_nan(x));
 }`,
-  logistic_f32: `fn logistic_f32(x: f32) -> f32 {
+  logistic_f32: `fn logistic_f32(x: F) -> F {
   let e = exp_f32(neg_f32(abs_f32(x)));
-  return select(1.0f, e, x < 0.0f) / (1.0f + e);
+  return select(F(1.0f), e, x < F(0.0f)) / (1.0f + e);
 }`,
-  sinh_f32: `fn sinh_f32(x: f32) -> f32 {
-  if (is_nan(x)) { return x; }
-  let a = min(abs_f32(x), 90.0f);
-  if (a < 1.0f) {
-    let z = a * a;
-    return with_sign(a + a * z * ${
-    horner("z", [2.7822673e-6, 0.00019842891, 0.0083333105, 0.16666667])
-  }, x);
-  }
+  sinh_f32: `fn sinh_f32(x: F) -> F {
+  let a = min(abs_f32(x), F(90.0f));
+  let z = a * a;
+  let near = a + a * z * ${horner("z", [2.7822673e-6, 0.00019842891, 0.0083333105, 0.16666667])};
   let e = exp_times(a, -1);
-  return with_sign(sub_f32(e, 0.25f / e), x);
+  let size = select(sub_f32(e, 0.25f / e), near, a < F(1.0f));
+  return select(with_sign(size, x), x, is_nan(x));
 }`,
-  cosh_f32: `fn cosh_f32(x: f32) -> f32 {
-  if (is_nan(x)) { return x; }
-  let e = exp_times(min(abs_f32(x), 90.0f), -1);
-  return e + 0.25f / e;
+  cosh_f32: `fn cosh_f32(x: F) -> F {
+  let e = exp_times(min(abs_f32(x), F(90.0f)), -1);
+  return select(e + 0.25f / e, x, is_nan(x));
 }`,
   // log x = k ln 2 + f - f^2 / 2 + f^3 P(f), where x = 2^k (1 + f).
-  log_parts: `fn log_parts(k: f32, f: f32) -> f32 {
+  log_parts: `fn log_parts(k: F, f: F) -> F {
   let y = f * f;
   let a = ${horner("y", [0.06750234, 0.118406005, 0.14228804, 0.20001544, 0.33333322])};
   let b = ${horner("y", [-0.11596491, -0.12417472, -0.16667537, -0.25000012])};
   let q = (b * f + a) * f - 0.5f;
   return k * 0.693145751953125f + (f + (y * q + k * 1.42860677e-6f));
 }`,
-  log_f32: `fn log_f32(x: f32) -> f32 {
-  if (is_nan(x) || x < 0.0f) { return quiet_nan(); }
-  if (x == 0.0f) { return neg_f32(infinity()); }
-  if (!is_finite(x)) { return x; }
-  let small = bitcast<u32>(x) < 0x00800000u;
-  let bits = bitcast<i32>(select(x, x * 8388608.0f, small));
-  let k = (bits - 0x3f3504f3) >> 23u;
-  let f = sub_f32(bitcast<f32>(bits - (k << 23u)), 1.0f);
-  return log_parts(f32(k - select(0, 23, small)), f);
+  log_f32: `fn log_f32(x: F) -> F {
+  let small = bitcast<U>(x) < U(0x00800000u);
+  let bits = bitcast<I>(select(x, x * 8388608.0f, small));
+  let k = (bits - 0x3f3504f3) >> U(23u);
+  let f = sub_f32(bitcast<F>(bits - (k << U(23u))), F(1.0f));
+  let y = log_parts(F(k - select(I(0), I(23), small)), f);
+  let edge = select(F(infinity()), neg_f32(F(infinity())), x == F(0.0f));
+  let regular = select(edge, y, (x > F(0.0f)) & is_finite(x));
+  return select(regular, F(quiet_nan()), is_nan(x) | (x < F(0.0f)));
 }`,
-  log1p_f32: `fn log1p_f32(x: f32) -> f32 {
-  if (is_nan(x) || x < -1.0f) { return quiet_nan(); }
-  if (x == -1.0f) { return neg_f32(infinity()); }
-  if (!is_finite(x) || abs_f32(x) < 5.9604645e-8f) { return x; }
+  log1p_f32: `fn log1p_f32(x: F) -> F {
   // What rounding took from 1 + x comes back as a relative correction.
   let y = 1.0f + x;
-  let lost = select(sub_f32(x, sub_f32(y, 1.0f)), sub_f32(1.0f, sub_f32(y, x)), x > 1.0f);
-  return log_f32(y) + lost / y;
+  let lost = select(sub_f32(x, sub_f32(y, F(1.0f))), sub_f32(F(1.0f), sub_f32(y, x)), x > F(1.0f));
+  let z = log_f32(y) + select(lost / y, F(0.0f), !is_finite(y) | (y == F(0.0f)));
+  return select(z, x, abs_f32(x) < F(5.9604645e-8f));
 }`,
-  sin_part: `fn sin_part(r: f32) -> f32 {
+  sin_part: `fn sin_part(r: F) -> F {
   let z = r * r;
-  return r + r * z * ${
-    horner("z", [-2.5493991e-8, 2.7626727e-6, -0.0001984309, 0.0083333505, -0.16666667])
-  };
+  return r + r * z * ${horner("z", [-2.5493991e-8, 2.7626727e-6, -0.0001984309, 0.0083333505, -0.16666667])};
 }`,
   // x - n pi, for |n| up to some 2^13, with pi in four short parts.
-  less_pi: `fn less_pi(x: f32, n: f32) -> f32 {
+  less_pi: `fn less_pi(x: F, n: F) -> F {
   return sub_f32(sub_f32(sub_f32(sub_f32(x, n * 3.140625f), n * 9.67502593994140625e-4f), n * 1.50990672409534454e-7f), n * 5.1266773e-12f);
 }`,
   // sin(x + half pi) for large x >= 0: x / pi in fixed point, from the 96 bits of 1 / pi that matter (Payne and Hanek, 1983).
@@ -189,7 +162,7 @@ export const elementary: Readonly<Record<string, string>> = {
   return select(neg_f32(y), y, (i32(floor(n)) & 1) != 0);
 }`,
   tan_f32: "fn tan_f32(x: f32) -> f32 { return select(sin_f32(x) / cos_f32(x), x, x == 0.0f); }",
-  asin_tail: `fn asin_tail(z: f32) -> f32 {
+  asin_tail: `fn asin_tail(z: F) -> F {
   return ${horner("z", [0.04223305, 0.024142787, 0.04547726, 0.074952476, 0.16666754])};
 }`,
   asin_f32: `fn asin_f32(x: f32) -> f32 {
@@ -211,20 +184,20 @@ export const elementary: Readonly<Record<string, string>> = {
   if (!large) { return sub_f32(1.57079637f, with_sign(y, x)) - 4.37113883e-8f; }
   return select(y + y, sub_f32(3.14159274f, y + y) - 8.74227766e-8f, x < 0.0f);
 }`,
-  atan_part: `fn atan_part(t: f32, inverted: bool) -> f32 {
+  atan_part: `fn atan_part(t: F, inverted: B) -> F {
   let z = t * t;
   let w = z * z;
   let a = ${horner("w", [-0.007274215, -0.04464995, -0.08812838, -0.14280112, -0.33333328])};
   let b = ${horner("w", [0.0011025658, 0.022474853, 0.06741796, 0.110592686, 0.19999705])};
   let y = t + t * z * (b * z + a);
-  return select(y, sub_f32(1.57079637f, y) - 4.37113883e-8f, inverted);
+  return select(y, sub_f32(F(1.57079637f), y) - 4.37113883e-8f, inverted);
 }`,
-  atan_f32: `fn atan_f32(x: f32) -> f32 {
-  if (is_nan(x)) { return x; }
+  atan_f32: `fn atan_f32(x: F) -> F {
   let a = abs_f32(x);
-  let inverted = a > 1.0f;
-  let t = select(a, 1.0f, inverted) / select(1.0f, a, inverted);
-  return with_sign(atan_part(select(t, 0.0f, !is_finite(x)), inverted), x);
+  let inverted = a > F(1.0f);
+  let t = select(a, F(1.0f), inverted) / select(F(1.0f), a, inverted);
+  let y = with_sign(atan_part(select(t, F(0.0f), !is_finite(x)), inverted), x);
+  return select(y, x, is_nan(x));
 }`,
   atan2_f32: `fn atan2_f32(y: f32, x: f32) -> f32 {
   if (is_nan(x) || is_nan(y)) { return quiet_nan(); }
@@ -272,61 +245,30 @@ export const elementary: Readonly<Record<string, string>> = {
   }
   return with_sign(select(t, t * 0.00390625f, small), x);
 }`,
-  erf_f32: `fn erf_f32(x: f32) -> f32 {
-  if (is_nan(x)) { return x; }
-  let a = min(abs_f32(x), 4.0f);
-  if (a <= 1.1f) {
-    let z = a * a;
-    return with_sign(a + a * ${
-    horner("z", [
-      7.2360686e-5,
-      -0.00078247394,
-      0.005167731,
-      -0.026843518,
-      0.11283364,
-      -0.3761261,
-      0.12837917,
-    ])
-  }, x);
-  }
+  erf_f32: `fn erf_f32(x: F) -> F {
+  let a = min(abs_f32(x), F(4.0f));
   let y = a * a;
+  let near = a + a * ${horner("y", [ 7.2360686e-5, -0.00078247394, 0.005167731, -0.026843518, 0.11283364, -0.3761261, 0.12837917, ])};
   let p = ${horner("y", [-0.0049286154, -0.046586026, 0.02720308, 0.9937778])};
   let q = ${horner("y", [0.0006189741, 0.022547513, 0.096326046, 0.17115259])} * a + p;
   let q2 = q * q;
   let q4 = q2 * q2;
-  return with_sign(sub_f32(1.0f, 1.0f / (q4 * q4)), x);
+  let size = select(sub_f32(F(1.0f), 1.0f / (q4 * q4)), near, a <= F(1.1f));
+  return select(with_sign(size, x), x, is_nan(x));
 }`,
   // (1 + 2 a) exp(a^2) erfc(a) as a polynomial in (a - 2) / (a + 2); a^2 in two parts, as exp needs it exact.
-  erfc_f32: `fn erfc_f32(x: f32) -> f32 {
-  if (is_nan(x)) { return x; }
-  let a = min(abs_f32(x), 10.2f);
-  let q = (a - 2.0f) / (a + 2.0f);
+  erfc_f32: `fn erfc_f32(x: F) -> F {
+  let a = min(abs_f32(x), F(10.2f));
+  let q = sub_f32(a, F(2.0f)) / (a + 2.0f);
   let y = q * q;
-  let p = ${
-    horner("y", [
-      0.00016925307318674932,
-      -0.0014206326062340833,
-      0.008709027551691128,
-      -0.05421781572255277,
-      -0.1660305224160226,
-      1.2769783826873622,
-    ])
-  };
-  let h = ${
-    horner("y", [
-      7.935161222995966e-5,
-      -0.00040071923229245465,
-      0.0012527166893007116,
-      -0.008030875495651268,
-      0.16405104059960116,
-      -0.09276382066231957,
-    ])
-  } * q + p;
-  let high = bitcast<f32>(bitcast<u32>(a) & 0xfffff000u);
+  let p = ${horner("y", [ 0.00016925307318674932, -0.0014206326062340833, 0.008709027551691128, -0.05421781572255277, -0.1660305224160226, 1.2769783826873622, ])};
+  let h = ${horner("y", [ 7.935161222995966e-5, -0.00040071923229245465, 0.0012527166893007116, -0.008030875495651268, 0.16405104059960116, -0.09276382066231957, ])} * q + p;
+  let high = bitcast<F>(bitcast<U>(a) & U(0xfffff000u));
   let low = sub_f32(a, high);
   let e = exp_f32(-high * high) * exp_f32(-low * (a + high));
   let r = h * e / (1.0f + 2.0f * a);
-  return select(r, sub_f32(2.0f, r), x < 0.0f);
+  let z = select(r, sub_f32(F(2.0f), r), x < F(0.0f));
+  return select(z, x, is_nan(x));
 }`,
   erfInv_f32: `fn erfInv_f32(x: f32) -> f32 {
   let a = abs_f32(x);

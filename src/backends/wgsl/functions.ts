@@ -7,46 +7,50 @@
  * a subtraction flips the sign bit by a word that only the running kernel knows. WGSL's own `exp`, `sin` and the like may be
  * several units off, and undefined at the edges; those here are the float32 polynomials of `kernels/math`.
  *
+ * Where a text has the types `F`, `I`, `U` and `B`, it is a function of one and of four elements: it takes no branches. The
+ * name of that of four ends in `_v4`. A function without such a text takes four elements one by one.
+ *
  * @module
  */
 import { elementary } from "./elementary.ts";
 import { opaqueZero } from "./literals.ts";
+import type { Width } from "./types.ts";
 import { wide } from "./wide.ts";
 
 /** Text of a WGSL function, by name. */
 export type FunctionTable = Readonly<Record<string, string>>;
 
 const own: FunctionTable = {
-  is_nan: "fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }",
+  is_nan: "fn is_nan(x: F) -> B { return (bitcast<U>(x) & U(0x7fffffffu)) > U(0x7f800000u); }",
   is_finite:
-    "fn is_finite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }",
+    "fn is_finite(x: F) -> B { return (bitcast<U>(x) & U(0x7f800000u)) != U(0x7f800000u); }",
   quiet_nan: `fn quiet_nan() -> f32 { return bitcast<f32>(0x7fc00000u | ${opaqueZero}); }`,
   infinity: `fn infinity() -> f32 { return bitcast<f32>(0x7f800000u | ${opaqueZero}); }`,
-  sub_f32: `fn sub_f32(x: f32, y: f32) -> f32 {
-  return x + bitcast<f32>(bitcast<u32>(y) ^ (0x80000000u | ${opaqueZero}));
+  sub_f32: `fn sub_f32(x: F, y: F) -> F {
+  return x + bitcast<F>(bitcast<U>(y) ^ U(0x80000000u | ${opaqueZero}));
 }`,
-  neg_f32: "fn neg_f32(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) ^ 0x80000000u); }",
-  abs_f32: "fn abs_f32(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) & 0x7fffffffu); }",
-  with_sign: `fn with_sign(size: f32, x: f32) -> f32 {
-  return bitcast<f32>(bitcast<u32>(size) | (bitcast<u32>(x) & 0x80000000u));
+  neg_f32: "fn neg_f32(x: F) -> F { return bitcast<F>(bitcast<U>(x) ^ U(0x80000000u)); }",
+  abs_f32: "fn abs_f32(x: F) -> F { return bitcast<F>(bitcast<U>(x) & U(0x7fffffffu)); }",
+  with_sign: `fn with_sign(size: F, x: F) -> F {
+  return bitcast<F>(bitcast<U>(size) | (bitcast<U>(x) & U(0x80000000u)));
 }`,
-  mul_f32: `fn mul_f32(x: f32, y: f32) -> f32 {
-  return x * bitcast<f32>(bitcast<u32>(y) ^ ${opaqueZero});
+  mul_f32: `fn mul_f32(x: F, y: F) -> F {
+  return x * bitcast<F>(bitcast<U>(y) ^ U(${opaqueZero}));
 }`,
-  div_f32: `fn div_f32(x: f32, y: f32) -> f32 {
-  return bitcast<f32>(bitcast<u32>(x) ^ ${opaqueZero}) / bitcast<f32>(bitcast<u32>(y) ^ ${opaqueZero});
+  div_f32: `fn div_f32(x: F, y: F) -> F {
+  return bitcast<F>(bitcast<U>(x) ^ U(${opaqueZero})) / bitcast<F>(bitcast<U>(y) ^ U(${opaqueZero}));
 }`,
-  eq_f32: "fn eq_f32(x: f32, y: f32) -> bool { return x == y && !is_nan(x) && !is_nan(y); }",
-  max_f32: `fn max_f32(x: f32, y: f32) -> f32 {
-  let m = select(y, x, x > y || (x == y && bitcast<u32>(x) == 0u));
+  eq_f32: "fn eq_f32(x: F, y: F) -> B { return (x == y) & !is_nan(x) & !is_nan(y); }",
+  max_f32: `fn max_f32(x: F, y: F) -> F {
+  let m = select(y, x, (x > y) | ((x == y) & (bitcast<U>(x) == U(0u))));
   return select(select(m, y, is_nan(y)), x, is_nan(x));
 }`,
-  min_f32: `fn min_f32(x: f32, y: f32) -> f32 {
-  let m = select(y, x, x < y || (x == y && bitcast<u32>(x) != 0u));
+  min_f32: `fn min_f32(x: F, y: F) -> F {
+  let m = select(y, x, (x < y) | ((x == y) & (bitcast<U>(x) != U(0u))));
   return select(select(m, y, is_nan(y)), x, is_nan(x));
 }`,
-  sign_f32: `fn sign_f32(x: f32) -> f32 {
-  return select(with_sign(1.0f, x), x, x == 0.0f || is_nan(x));
+  sign_f32: `fn sign_f32(x: F) -> F {
+  return select(with_sign(F(1.0f), x), x, (x == F(0.0f)) | is_nan(x));
 }`,
   // Biased as in the bits, on into the subnormal numbers.
   exponent_of: `fn exponent_of(x: f32) -> i32 {
@@ -83,46 +87,47 @@ const own: FunctionTable = {
   return bitcast<f32>(bitcast<i32>(x) + select(-1, 1, outwards));
 }`,
   div_i32:
-    "fn div_i32(x: i32, y: i32) -> i32 { return select(x / select(y, 1, y == 0), -1, y == 0); }",
+    "fn div_i32(x: I, y: I) -> I { return select(x / select(y, I(1), y == I(0)), I(-1), y == I(0)); }",
   div_u32:
-    "fn div_u32(x: u32, y: u32) -> u32 { return select(x / select(y, 1u, y == 0u), 0xffffffffu, y == 0u); }",
+    "fn div_u32(x: U, y: U) -> U { return select(x / select(y, U(1u), y == U(0u)), U(0xffffffffu), y == U(0u)); }",
   rem_i32:
-    "fn rem_i32(x: i32, y: i32) -> i32 { return select(x % select(y, 1, y == 0), x, y == 0); }",
+    "fn rem_i32(x: I, y: I) -> I { return select(x % select(y, I(1), y == I(0)), x, y == I(0)); }",
   rem_u32:
-    "fn rem_u32(x: u32, y: u32) -> u32 { return select(x % select(y, 1u, y == 0u), x, y == 0u); }",
+    "fn rem_u32(x: U, y: U) -> U { return select(x % select(y, U(1u), y == U(0u)), x, y == U(0u)); }",
   // To the nearest number of 11 and of 8 significant bits, ties to even.
-  round_float16: `fn round_float16(x: f32) -> f32 {
+  round_float16: `fn round_float16(x: F) -> F {
   let a = abs_f32(x);
-  if (is_nan(x) || !is_finite(x)) { return x; }
-  if (a >= 65520.0f) { return with_sign(infinity(), x); }
   // The unit in the last place of this number is that of a half.
-  let m = bitcast<f32>((max(bitcast<u32>(a) >> 23u, 113u) + 13u) << 23u);
-  return with_sign(sub_f32(a + m, m), x);
+  let m = bitcast<F>((clamp(bitcast<U>(a) >> U(23u), U(113u), U(143u)) + 13u) << U(23u));
+  let y = with_sign(select(sub_f32(a + m, m), F(infinity()), a >= F(65520.0f)), x);
+  return select(y, x, !is_finite(x));
 }`,
-  round_bfloat16: `fn round_bfloat16(x: f32) -> f32 {
-  if (is_nan(x)) { return x; }
-  let bits = bitcast<u32>(x);
-  return bitcast<f32>((bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u);
+  round_bfloat16: `fn round_bfloat16(x: F) -> F {
+  let bits = bitcast<U>(x);
+  let y = bitcast<F>((bits + 0x7fffu + ((bits >> U(16u)) & U(1u))) & U(0xffff0000u));
+  return select(y, x, is_nan(x));
 }`,
-  bits_of_float16: `fn bits_of_float16(x: f32) -> u32 {
-  let sign = (bitcast<u32>(x) >> 16u) & 0x8000u;
+  bits_of_float16: `fn bits_of_float16(x: F) -> U {
+  let sign = (bitcast<U>(x) >> U(16u)) & U(0x8000u);
   let a = abs_f32(x);
-  if (is_nan(x)) { return sign | 0x7e00u; }
-  if (!is_finite(x)) { return sign | 0x7c00u; }
   // Below the normal halves the number is a multiple of 2^-24.
-  if (a < 6.103515625e-5f) { return sign | u32(a * 16777216.0f); }
-  return sign | ((bitcast<u32>(a) - 0x38000000u) >> 13u);
+  let small = a < F(6.103515625e-5f);
+  let regular = (bitcast<U>(a) - 0x38000000u) >> U(13u);
+  let finite = select(regular, U(select(F(0.0f), a, small) * 16777216.0f), small);
+  let edge = select(U(0x7c00u), U(0x7e00u), is_nan(x));
+  return sign | select(edge, finite, is_finite(x));
 }`,
-  float16_of_bits: `fn float16_of_bits(bits: u32) -> f32 {
-  let size = bits & 0x7fffu;
-  var a = bitcast<f32>((size << 13u) + 0x38000000u);
-  if (size < 0x400u) { a = f32(size) * 5.9604644775390625e-8f; }
-  if (size >= 0x7c00u) { a = select(quiet_nan(), infinity(), size == 0x7c00u); }
-  return select(a, neg_f32(a), (bits & 0x8000u) != 0u);
+  float16_of_bits: `fn float16_of_bits(bits: U) -> F {
+  let size = bits & U(0x7fffu);
+  let normal = bitcast<F>((size << U(13u)) + 0x38000000u);
+  let finite = select(normal, F(size) * 5.9604644775390625e-8f, size < U(0x400u));
+  let edge = select(F(quiet_nan()), F(infinity()), size == U(0x7c00u));
+  let a = select(finite, edge, size >= U(0x7c00u));
+  return select(a, neg_f32(a), (bits & U(0x8000u)) != U(0u));
 }`,
-  shl_u32: "fn shl_u32(x: u32, y: u32) -> u32 { return select(x << (y & 31u), 0u, y >= 32u); }",
-  shr_u32: "fn shr_u32(x: u32, y: u32) -> u32 { return select(x >> (y & 31u), 0u, y >= 32u); }",
-  sar_i32: "fn sar_i32(x: i32, y: u32) -> i32 { return x >> min(y, 31u); }",
+  shl_u32: "fn shl_u32(x: U, y: U) -> U { return select(x << (y & U(31u)), U(0u), y >= U(32u)); }",
+  shr_u32: "fn shr_u32(x: U, y: U) -> U { return select(x >> (y & U(31u)), U(0u), y >= U(32u)); }",
+  sar_i32: "fn sar_i32(x: I, y: U) -> I { return x >> min(y, U(31u)); }",
   pow_i32: `fn pow_i32(x: i32, y: i32) -> i32 {
   if (y < 0) { return select(select(0, select(1, -1, (y & 1) != 0), x == -1), 1, x == 1); }
   return bitcast<i32>(pow_u32(bitcast<u32>(x), bitcast<u32>(y)));
@@ -139,34 +144,85 @@ const own: FunctionTable = {
   }
   return result;
 }`,
-  // Saturating; NaN gives 0. Comparisons with NaN are false, whatever a driver makes of them.
-  i32_of_f32: `fn i32_of_f32(x: f32) -> i32 {
-  if (is_nan(x)) { return 0; }
-  if (x >= 2147483648.0f) { return 2147483647; }
-  if (x <= -2147483648.0f) { return bitcast<i32>(0x80000000u); }
-  return i32(x);
+  // Saturating; NaN gives 0.
+  i32_of_f32: `fn i32_of_f32(x: F) -> I {
+  // The greatest that is less than 2^31; what is no number is told by its bits.
+  let y = I(clamp(x, F(-2147483648.0f), F(2147483520.0f)));
+  return select(select(y, I(2147483647), x >= F(2147483648.0f)), I(0), is_nan(x));
 }`,
-  u32_of_f32: `fn u32_of_f32(x: f32) -> u32 {
-  if (is_nan(x) || x <= 0.0f) { return 0u; }
-  if (x >= 4294967296.0f) { return 0xffffffffu; }
-  return u32(x);
+  u32_of_f32: `fn u32_of_f32(x: F) -> U {
+  let y = U(clamp(x, F(0.0f), F(4294967040.0f)));
+  return select(select(y, U(0xffffffffu), x >= F(4294967296.0f)), U(0u), is_nan(x) | (x <= F(0.0f)));
 }`,
 };
 
 const table: FunctionTable = { ...own, ...elementary, ...wide };
 
-const used = new Map<string, readonly string[]>();
+/** Of a function's name: what makes it one of four elements. */
+const four = "_v4";
 
-/** The functions that a function's text calls. */
-function callsOf(name: string): readonly string[] {
-  let calls = used.get(name);
-  if (calls === undefined) {
-    const names = new Set([...table[name].matchAll(/\b(\w+)\(/g)].map(([, callee]) => callee));
-    names.delete(name);
-    calls = [...names].filter((callee) => Object.hasOwn(table, callee));
-    used.set(name, calls);
+const forms: Readonly<Record<string, readonly [one: string, four: string]>> = {
+  F: ["f32", "vec4<f32>"],
+  I: ["i32", "vec4<i32>"],
+  U: ["u32", "vec4<u32>"],
+  B: ["bool", "vec4<bool>"],
+};
+
+/** Whether the text of a function says what it does with four elements, too. */
+export function isGeneric(name: string): boolean {
+  return Object.hasOwn(table, name) && /^fn \w+\([^)]*: [FIUB]\b/.test(table[name]);
+}
+
+/** The name of a function for values of one or of four elements. */
+export function functionName(name: string, width: Width): string {
+  return width === 1 ? name : name + four;
+}
+
+/** A function and what it calls. */
+interface FunctionText {
+  readonly text: string;
+  readonly calls: readonly string[];
+}
+
+const texts = new Map<string, FunctionText>();
+
+function textOf(name: string): FunctionText {
+  let known = texts.get(name);
+  if (known === undefined) {
+    const isFour = name.endsWith(four);
+    const base = isFour ? name.slice(0, -four.length) : name;
+    if (isFour && !isGeneric(base)) known = fourTimes(base);
+    else {
+      const width = isFour ? 4 : 1;
+      const calls = new Set<string>();
+      const text = table[base].replaceAll(/\b[FIUB]\b/g, (type) => forms[type][isFour ? 1 : 0])
+        .replaceAll(/\b(\w+)\(/g, (call, callee: string) => {
+          if (!Object.hasOwn(table, callee)) return call;
+          // What takes nothing gives one value.
+          const takesNothing = table[callee].startsWith(`fn ${callee}()`);
+          const used = functionName(callee, takesNothing ? 1 : width);
+          if (callee !== base) calls.add(used);
+          return `${used}(`;
+        });
+      known = { text, calls: [...calls] };
+    }
+    texts.set(name, known);
   }
-  return calls;
+  return known;
+}
+
+/** A function of four elements that takes them one by one. */
+function fourTimes(name: string): FunctionText {
+  const [, list, result] = /^fn \w+\((.*?)\) -> (\w+) /.exec(table[name])!;
+  const parameters = list.split(", ").map((p) => p.split(": "));
+  const typed = parameters.map(([x, type]) => `${x}: vec4<${type}>`).join(", ");
+  const each = ["x", "y", "z", "w"].map((lane) =>
+    `${name}(${parameters.map(([x]) => `${x}.${lane}`).join(", ")})`
+  );
+  const text = `fn ${name}${four}(${typed}) -> vec4<${result}> {
+  return vec4<${result}>(${each.join(", ")});
+}`;
+  return { text, calls: [name] };
 }
 
 /** Whether there is a function of that name. */
@@ -180,8 +236,8 @@ export function functionText(names: Iterable<string>): string {
   const visit = (name: string): void => {
     if (found.has(name)) return;
     found.add(name);
-    callsOf(name).forEach(visit);
+    textOf(name).calls.forEach(visit);
   };
   for (const name of names) visit(name);
-  return [...found].map((name) => `${table[name]}\n`).join("");
+  return [...found].map((name) => `${textOf(name).text}\n`).join("");
 }

@@ -49,6 +49,15 @@ export function wgslType(dtype: DType): WgslType {
   return type;
 }
 
+/** How many elements a value of a kernel stands for: one, or four side by side. */
+export type Width = 1 | 4;
+
+/** The WGSL type of a value of one element or four. */
+export function valueType(dtype: DType, width: Width): string {
+  const type = wgslType(dtype);
+  return width === 1 ? type : `vec4<${type}>`;
+}
+
 /** The WGSL type of an element in a storage buffer: that of the value, but for booleans. */
 export function elementType(dtype: DType): WgslType {
   const type = wgslType(dtype);
