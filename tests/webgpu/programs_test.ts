@@ -3,11 +3,14 @@
  *
  * @module
  */
+import { assert } from "@std/assert";
 import * as vn from "../../mod.ts";
 import { interpret } from "../../src/backends/interp/mod.ts";
+import { deviceProgram } from "../../src/backends/wgsl/program.ts";
 import { schedule } from "../../src/schedule/mod.ts";
 import { assertClose } from "../backends/compare.ts";
-import { deviceTest, runOnDevice } from "./adapter.ts";
+import { deviceTest } from "./adapter.ts";
+import { execute } from "./execute.ts";
 
 const { lax, nn, numpy: np, random } = vn;
 type NDArray = vn.NDArray;
@@ -16,7 +19,7 @@ function normal(...shape: number[]): NDArray {
   return random.normal(random.key(shape.length), shape);
 }
 
-/** A test that a function of arrays computes the same on both. */
+/** A test that a function of arrays computes the same on both, by shaders for the device and by those for the other kind. */
 function onDevice(
   name: string,
   fn: (...xs: NDArray[]) => NDArray | readonly NDArray[],
@@ -29,11 +32,17 @@ function onDevice(
     const program = schedule(closed, { name });
     const inputs = [...closed.consts, ...args].map((x) => x.dataSync());
     const expected = interpret(program, inputs);
-    const actual = await runOnDevice(device, program, inputs);
-    expected.forEach((e, k) => {
-      const size = e instanceof Float32Array ? e.reduce((m, x) => Math.max(m, Math.abs(x)), 1) : 0;
-      assertClose(actual[k], e, { ulps: 20, absolute: size * tolerance }, (i) => `${k}[${i}]`);
-    });
+    for (const isSoftware of [false, true]) {
+      const there = deviceProgram(program, { ...device.traits, isSoftware });
+      const actual = await execute(device, there, inputs);
+      expected.forEach((e, k) => {
+        const size = e instanceof Float32Array
+          ? e.reduce((m, x) => Math.max(m, Math.abs(x)), 1)
+          : 0;
+        const where = (i: number) => `${k}[${i}], ${isSoftware ? "software" : "graphics card"}`;
+        assertClose(actual[k], e, { ulps: 20, absolute: size * tolerance }, where);
+      });
+    }
   });
 }
 
@@ -44,6 +53,40 @@ onDevice(
   (q, k, v) => nn.dotProductAttention(q, k, v),
   () => [normal(5, 4, 8), normal(6, 4, 8), normal(6, 4, 8)],
 );
+onDevice("a softmax of rows that are not fours", (x) => nn.softmax(x), () => [normal(6, 1001)]);
+onDevice("a softmax of rows that share workgroups", (x) => nn.softmax(x), () => [normal(64, 100)]);
+onDevice("a softmax of two axes", (x) => nn.softmax(x, [1, 2]), () => [normal(6, 30, 40)]);
+onDevice("statistics of axes that lie apart", (x) => [x.sum([0, 2]), x.max([0, 2])], () => [
+  normal(40, 3, 1000),
+]);
+onDevice("arrays of a few elements more than fours", (x, y) => [
+  np.tanh(x.mul(y).add(1)),
+  np.where(np.greater(x, 0), x, y),
+  x.astype("int32").add(1),
+  np.greater(x, y),
+], () => [normal(1003), normal(1003).add(1)]);
+onDevice("an operand that is broadcast along rows", (x, b, c) => nn.relu(x.add(b).mul(c)), () => [
+  normal(50, 64),
+  normal(64),
+  normal(50, 1),
+]);
+onDevice("rows that are looked up", (x, i) => x.get(i.astype("int32")), () => [
+  normal(100, 32),
+  np.arange(0, 64, 1).mul(37).mod(100),
+]);
+onDevice("a transposition", (x) => x.T.add(1), () => [normal(100, 60)]);
+onDevice("the first of equal maxima", (x) => [np.argmax(x, 1), np.argmin(x)], () => [
+  np.arange(0, 40_000, 1).mod(997).reshape([4, 10_000]),
+]);
+onDevice("extremes that are not numbers", (x) => [x.max(1), x.min(), np.argmax(x, 1)], () => [
+  normal(8, 3000).at(3, 1700).set(NaN).at(5, 2).set(-Infinity).at(6, 1).set(Infinity),
+]);
+onDevice("truths and whole numbers of rows", (x) => [
+  np.less(x, 0).sum(1),
+  np.less(x, 3).all(1),
+  np.less(x, -3).any(0),
+  x.mul(100).astype("int32").max(1),
+], () => [normal(30, 301)]);
 onDevice("a sum over everything", (x) => x.sum(), () => [normal(300_001).add(1)]);
 onDevice("a sum over a long first axis", (x) => x.sum(0), () => [normal(60_000, 5)]);
 onDevice("the place of the maximum", (x) => np.argmax(x), () => [normal(200_003)]);
@@ -135,3 +178,14 @@ onDevice(
     normal(100),
   ],
 );
+
+deviceTest("sums of ten million numbers are right to a millionth", async (device) => {
+  const x = new Float32Array(10_000_000).fill(0.1);
+  const program = schedule(vn.makeJaxpr((x: NDArray) => x.sum())(np.array(x)), { name: "sum" });
+  const right = x.length * x[0];
+  for (const isSoftware of [false, true]) {
+    const there = deviceProgram(program, { ...device.traits, isSoftware });
+    const [[sum]] = await execute(device, there, [x]) as Float32Array[];
+    assert(Math.abs(sum - right) < 1e-6 * right, `${sum} is not ${right}`);
+  }
+});

@@ -38,14 +38,18 @@ export const elementary: Readonly<Record<string, string>> = {
   let c = clamp(x, F(-151.0f), F(129.0f));
   let n = round(c);
   let r = sub_f32(c, n);
-  let p = ${horner("r", [ 0.00013340353, 0.0013387866, 0.00962542, 0.055503663, 0.24022594, 0.6931472, 1, ])};
+  let p = ${
+    horner("r", [0.00013340353, 0.0013387866, 0.00962542, 0.055503663, 0.24022594, 0.6931472, 1])
+  };
   return select(scaled(p, I(n)), x, is_nan(x));
 }`,
   expm1_f32: `fn expm1_f32(x: F) -> F {
   let c = clamp(x, F(-18.0f), F(89.0f));
   let n = round(c * 1.44269504f);
   let r = less_ln2(c, n);
-  let p = r + r * r * ${horner("r", [0.0013837948, 0.008367317, 0.04166774, 0.16666538, 0.49999997])};
+  let p = r + r * r * ${
+    horner("r", [0.0013837948, 0.008367317, 0.04166774, 0.16666538, 0.49999997])
+  };
   // 2^(n - 1), because 2^128 is out of range while its product need not be.
   let s = bitcast<F>(U(I(n) + 126) << U(23u));
   let y = s * p + sub_f32(s, F(0.5f));
@@ -55,7 +59,9 @@ export const elementary: Readonly<Record<string, string>> = {
   let a = min(abs_f32(x), F(9.02f));
   let n = round(a * 2.88539008f);
   let r = sub_f32(sub_f32(a, n * 0.3465728759765625f), n * 7.14303385e-7f);
-  let p = (r + r) + r * r * ${horner("r", [0.08856287, 0.26775414, 0.66668385, 1.333323, 1.9999999])};
+  let p = (r + r) + r * r * ${
+    horner("r", [0.08856287, 0.26775414, 0.66668385, 1.333323, 1.9999999])
+  };
   let s = bitcast<F>(U(I(n) + 127) << U(23u));
   let above = s * p + sub_f32(s, F(1.0f));
   return select(with_sign(above / (above + 2.0f), x), x, is_nan(x));
@@ -103,7 +109,9 @@ export const elementary: Readonly<Record<string, string>> = {
 }`,
   sin_part: `fn sin_part(r: F) -> F {
   let z = r * r;
-  return r + r * z * ${horner("z", [-2.5493991e-8, 2.7626727e-6, -0.0001984309, 0.0083333505, -0.16666667])};
+  return r + r * z * ${
+    horner("z", [-2.5493991e-8, 2.7626727e-6, -0.0001984309, 0.0083333505, -0.16666667])
+  };
 }`,
   // x - n pi, for |n| up to some 2^13, with pi in four short parts.
   less_pi: `fn less_pi(x: F, n: F) -> F {
@@ -248,7 +256,17 @@ export const elementary: Readonly<Record<string, string>> = {
   erf_f32: `fn erf_f32(x: F) -> F {
   let a = min(abs_f32(x), F(4.0f));
   let y = a * a;
-  let near = a + a * ${horner("y", [ 7.2360686e-5, -0.00078247394, 0.005167731, -0.026843518, 0.11283364, -0.3761261, 0.12837917, ])};
+  let near = a + a * ${
+    horner("y", [
+      7.2360686e-5,
+      -0.00078247394,
+      0.005167731,
+      -0.026843518,
+      0.11283364,
+      -0.3761261,
+      0.12837917,
+    ])
+  };
   let p = ${horner("y", [-0.0049286154, -0.046586026, 0.02720308, 0.9937778])};
   let q = ${horner("y", [0.0006189741, 0.022547513, 0.096326046, 0.17115259])} * a + p;
   let q2 = q * q;
@@ -261,8 +279,26 @@ export const elementary: Readonly<Record<string, string>> = {
   let a = min(abs_f32(x), F(10.2f));
   let q = sub_f32(a, F(2.0f)) / (a + 2.0f);
   let y = q * q;
-  let p = ${horner("y", [ 0.00016925307318674932, -0.0014206326062340833, 0.008709027551691128, -0.05421781572255277, -0.1660305224160226, 1.2769783826873622, ])};
-  let h = ${horner("y", [ 7.935161222995966e-5, -0.00040071923229245465, 0.0012527166893007116, -0.008030875495651268, 0.16405104059960116, -0.09276382066231957, ])} * q + p;
+  let p = ${
+    horner("y", [
+      0.00016925307318674932,
+      -0.0014206326062340833,
+      0.008709027551691128,
+      -0.05421781572255277,
+      -0.1660305224160226,
+      1.2769783826873622,
+    ])
+  };
+  let h = ${
+    horner("y", [
+      7.935161222995966e-5,
+      -0.00040071923229245465,
+      0.0012527166893007116,
+      -0.008030875495651268,
+      0.16405104059960116,
+      -0.09276382066231957,
+    ])
+  } * q + p;
   let high = bitcast<F>(bitcast<U>(a) & U(0xfffff000u));
   let low = sub_f32(a, high);
   let e = exp_f32(-high * high) * exp_f32(-low * (a + high));

@@ -10,6 +10,7 @@
 import { type Expr, forEachOperand } from "../../loopnest/expr.ts";
 import type { For, Nest, Stmt } from "../../loopnest/ir.ts";
 import { accessesOf, extentOf, forEachStmt, perfectLoops } from "./rewrite.ts";
+import type { AdapterTraits } from "./traits.ts";
 import { deviceBytes } from "./types.ts";
 
 /** A nest as a grid of bodies. */
@@ -57,7 +58,7 @@ export function spaceOf(loop: For): number {
 }
 
 /** Splits a nest into its grid and what each point of it runs. */
-export function gridOf(nest: Nest): GridNest {
+export function gridOf(nest: Nest, traits: AdapterTraits): GridNest {
   const loops: For[] = [];
   const lets: Stmt[] = [];
   const atomics = new Set<number>();
@@ -74,8 +75,10 @@ export function gridOf(nest: Nest): GridNest {
   }
   const inner = body.filter((stmt) => stmt.kind === "for");
   const longest = Math.max(0, ...inner.map(spaceOf));
-  const shared = inner.length > 0 && longest >= shortRow && inner.every(isShareable) &&
-    loops.at(-1)?.mode !== "vector" && !body.some((s) => s.kind === "store" && s.combine);
+  // On the processor, to share and then to wait for each other costs more than it gives.
+  const shared = !traits.isSoftware && inner.length > 0 && longest >= shortRow &&
+    inner.every(isShareable) && loops.at(-1)?.mode !== "vector" &&
+    !body.some((s) => s.kind === "store" && s.combine);
   return { mode: shared ? "workgroups" : "threads", loops, lets, body, atomics };
 }
 

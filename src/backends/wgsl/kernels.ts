@@ -6,9 +6,9 @@
 import type { DType } from "../../core/dtype.ts";
 import { InternalError } from "../../errors.ts";
 import type { KernelCall, ReduceOp } from "../../loopnest/ir.ts";
-import { combined, type Scope } from "./expr.ts";
 import { identity } from "./literals.ts";
 import { type Kernel, kernelText, type NestContext } from "./nest.ts";
+import { Operations } from "./ops.ts";
 import { elementType, wgslType } from "./types.ts";
 
 /** One dispatch of a library kernel. */
@@ -51,15 +51,6 @@ export function kernelRuns(
   throw new InternalError(`WGSL: no kernel ${call.name}`);
 }
 
-/** What {@linkcode combined} and the texts here need of a kernel. */
-function scope(functions: Set<string>): Scope {
-  return {
-    name: () => "",
-    read: () => "",
-    use: (name) => functions.add(name),
-  };
-}
-
 const width = 256;
 
 /**
@@ -77,8 +68,8 @@ function cumulative(
   const op = cumulativeOps[family];
   const type = wgslType(dtype);
   const functions = new Set<string>();
-  const uses = scope(functions);
-  const join = (a: string, b: string): string => combined(op, a, b, dtype, uses);
+  const ops = new Operations(1, (name) => functions.add(name));
+  const join = (a: string, b: string): string => ops.combined(op, a, b, dtype);
   const [from, to] = [context.canonical(x), context.canonical(out)];
   const stretch = Math.ceil(line.n / width);
   const place = line.reverse ? `${line.n - 1}u - j` : "j";

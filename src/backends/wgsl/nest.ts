@@ -6,22 +6,17 @@
 import type { DType } from "../../core/dtype.ts";
 import { InternalError } from "../../errors.ts";
 import type { Expr } from "../../loopnest/expr.ts";
-import type {
-  Accumulator,
-  ArgAccumulator,
-  For,
-  Nest,
-  ReduceOp,
-  Stmt,
-  Store,
-} from "../../loopnest/ir.ts";
-import { combined, ExprWriter, type Scope } from "./expr.ts";
+import type { For, Nest, ReduceOp, Stmt, Store } from "../../loopnest/ir.ts";
+import { eachLane, ExprWriter, type Scope } from "./expr.ts";
 import { functionText } from "./functions.ts";
 import { type GridNest, gridOf } from "./grid.ts";
-import { identity } from "./literals.ts";
+import { type LanePlan, type Lanes, planLanes } from "./lanes.ts";
+import type { Operations } from "./ops.ts";
+import { Accumulators, losesDigits } from "./reductions.ts";
 import { accessesOf, extentOf, perfectLoops } from "./rewrite.ts";
 import type { AdapterTraits } from "./traits.ts";
-import { elementType, wgslType } from "./types.ts";
+import { elementType, wgslType, type Width } from "./types.ts";
+import { KernelWriter } from "./writer.ts";
 
 /** A compute shader, and what it needs to run. */
 export interface Kernel {
@@ -102,97 +97,152 @@ export interface NestContext {
   readonly traits: AdapterTraits;
 }
 
-/** Writes the kernel of a nest. */
-export function nestKernel(nest: Nest, context: NestContext): Kernel {
-  return new NestWriter(nest, context).kernel();
+/** Writes the kernel of a nest.
+ *
+ * @param local Buffers that are scratch of a workgroup and are in its memory, with their sizes.
+ */
+export function nestKernel(
+  nest: Nest,
+  context: NestContext,
+  local: ReadonlyMap<number, number> = new Map(),
+): Kernel {
+  return new NestWriter(nest, context, local).kernel();
 }
 
 const atomicOps: ReadonlySet<ReduceOp> = new Set(["add", "max", "min", "and", "or", "xor"]);
 
+/** Terms that are added one after the other before their sum is added to the others'. */
+const termsTogether = 64;
+
 class NestWriter implements Scope {
   readonly #nest: Nest;
   readonly #context: NestContext;
+  readonly #local: ReadonlyMap<number, number>;
   readonly #grid: GridNest;
-  readonly #lines: string[] = [];
-  readonly #functions = new Set<string>();
-  readonly #globals: string[] = [];
+  readonly #plan: LanePlan;
+  readonly #writer = new KernelWriter();
+  readonly #accumulators = new Accumulators(this.#writer);
   readonly #names = new Map<number, string>();
+  /** Names of four values. */
+  readonly #fours = new Set<number>();
   readonly #loads: ReadonlySet<number>;
   readonly #stores: ReadonlySet<number>;
   readonly #atomics: ReadonlySet<number>;
-  readonly #accumulators = new Map<number, Accumulator | ArgAccumulator>();
-  #width = 64;
-  #counter = 0;
+  /** The loop of which four turns are being written. */
+  #lanes: Lanes | null = null;
+  #shape: GroupShape = { members: 1, points: 64 };
 
-  constructor(nest: Nest, context: NestContext) {
+  constructor(nest: Nest, context: NestContext, local: ReadonlyMap<number, number>) {
     this.#nest = nest;
     this.#context = context;
-    this.#grid = gridOf(nest);
+    this.#local = local;
+    this.#grid = gridOf(nest, context.traits);
     const { loads, stores } = accessesOf(nest.body);
-    const canonical = (ids: ReadonlySet<number>) =>
-      new Set([...ids].map((id) => context.canonical(id)));
-    this.#loads = canonical(loads);
-    this.#stores = canonical(stores);
-    this.#atomics = canonical(this.#grid.atomics);
+    const canonical = (id: number): number => context.canonical(id);
+    const all = (ids: ReadonlySet<number>) => new Set([...ids].map(canonical));
+    this.#loads = all(loads);
+    this.#stores = all(stores);
+    this.#atomics = all(this.#grid.atomics);
+    this.#plan = planLanes(this.#grid, canonical);
   }
 
   kernel(): Kernel {
-    const points = extentOf(this.#grid.loops);
-    const groups = this.#grid.mode === "threads" ? this.#threads(points) : this.#workgroups(points);
+    const groups = this.#grid.mode === "threads" ? this.#threads() : this.#workgroups();
     const ids = [...new Set([...this.#loads, ...this.#stores])].sort((a, b) => a - b);
-    const bindings = ids.map((buffer) => {
-      const atomic = this.#atomics.has(buffer);
-      const type = elementType(this.#context.dtypeOf(buffer));
-      return {
-        buffer,
-        access: this.#stores.has(buffer) ? "read_write" as const : "read" as const,
-        name: `b${buffer}`,
-        type: atomic ? `atomic<${type === "i32" ? "i32" : "u32"}>` : type,
-      };
-    });
+    const bindings = ids.filter((buffer) => !this.#local.has(buffer)).map((buffer) => ({
+      buffer,
+      access: this.#stores.has(buffer) ? "read_write" as const : "read" as const,
+      name: `b${buffer}`,
+      type: this.#elementType(buffer),
+    }));
+    for (const [buffer, size] of this.#local) {
+      const isVector = this.#plan.vectors.has(buffer);
+      const each = isVector ? Math.ceil(size / 4) : size;
+      this.#writer.globals.add(
+        `var<workgroup> b${buffer}: array<${this.#elementType(buffer)}, ${
+          each * this.#shape.points
+        }>;`,
+      );
+    }
+    const { members, points } = this.#shape;
+    const { globals, functions, lines } = this.#writer;
     const code = kernelText({
       bindings,
-      globals: this.#globals,
-      functions: this.#functions,
-      width: this.#width,
-      body: this.#lines,
+      globals: [...globals],
+      functions,
+      width: members * points,
+      body: lines,
     });
     return { name: this.#nest.name, code, bindings, groups, params: 0 };
   }
 
+  #elementType(buffer: number): string {
+    const type = elementType(this.#context.dtypeOf(buffer));
+    if (this.#atomics.has(buffer)) return `atomic<${type === "i32" ? "i32" : "u32"}>`;
+    return this.#plan.vectors.has(buffer) ? `vec4<${type}>` : type;
+  }
+
   // Scope
 
-  name(id: number, dtype: DType): string {
-    let name = this.#names.get(id);
-    if (name === undefined) this.#names.set(id, name = `v${this.#counter++}`);
-    const accumulator = this.#accumulators.get(id);
-    // A sum of bytes wraps when it is read.
-    return accumulator !== undefined && dtype === "uint8" ? `(${name} & 0xffu)` : name;
+  name(id: number, dtype: DType, width: Width): string {
+    const accumulator = this.#accumulators.variable(id);
+    const name = accumulator?.value ?? this.#names.get(id) ?? this.#named(id);
+    const isFour = accumulator === null ? this.#fours.has(id) : accumulator.width === 4;
+    if (id === this.#lanes?.v.id) return width === 4 ? `${name}_four` : name;
+    if (isFour) return width === 4 ? name : `${name}.x`;
+    return this.#ops(width).splat(name, wgslType(dtype));
+  }
+
+  #named(id: number): string {
+    const name = this.#writer.fresh("v");
+    this.#names.set(id, name);
+    return name;
   }
 
   read(buffer: number, at: string, dtype: DType): string {
     const id = this.#context.canonical(buffer);
-    const element = this.#atomics.has(id) ? `atomicLoad(&b${id}[${at}])` : `b${id}[${at}]`;
-    if (this.#atomics.has(id) && wgslType(dtype) === "f32") return `bitcast<f32>(${element})`;
-    return dtype === "bool" ? `(${element} != 0u)` : element;
+    if (this.#atomics.has(id)) {
+      const element = `atomicLoad(&b${id}[${at}])`;
+      if (wgslType(dtype) === "f32") return `bitcast<f32>(${element})`;
+      return this.#ops(1).loaded(element, dtype);
+    }
+    const place = this.#place(id, at);
+    const element = this.#plan.vectors.has(id)
+      ? `b${id}[(${place}) >> 2u][(${place}) & 3i]`
+      : `b${id}[${place}]`;
+    return this.#ops(1).loaded(element, dtype);
+  }
+
+  readFour(buffer: number, at: string, dtype: DType): string | null {
+    const id = this.#context.canonical(buffer);
+    if (!this.#plan.vectors.has(id)) return null;
+    return this.#ops(4).loaded(`b${id}[(${this.#place(id, at)}) >> 2u]`, dtype);
+  }
+
+  /** Where an element is: of what is in a workgroup's memory, each point has its own. */
+  #place(buffer: number, at: string): string {
+    const size = this.#local.get(buffer);
+    if (size === undefined || this.#shape.points === 1) return at;
+    return `i32(point_in_group) * ${4 * Math.ceil(size / 4)}i + ${at}`;
   }
 
   use(name: string): void {
-    this.#functions.add(name);
+    this.#writer.use(name);
   }
 
   // Text
 
-  #emit(line: string): void {
-    this.#lines.push(line);
+  #ops(width: Width): Operations {
+    return this.#writer.ops(width);
   }
 
-  #fresh(): string {
-    return `t${this.#counter++}`;
+  #emit(...lines: readonly string[]): void {
+    this.#writer.emit(...lines);
   }
 
-  #exprs(...roots: Expr[]): string[] {
-    return new ExprWriter(this, (line) => this.#emit(line), () => this.#fresh()).write(roots);
+  #exprs(): ExprWriter {
+    const writer = this.#writer;
+    return new ExprWriter(this, (line) => writer.emit(line), () => writer.fresh(), this.#lanes);
   }
 
   /** Names the indices of a space of loops from a flat number. */
@@ -202,57 +252,76 @@ class NestWriter implements Scope {
       rest /= extent;
       const quotient = rest === 1 ? flat : `${flat} / ${rest}u`;
       const digit = i === 0 ? quotient : `(${quotient}) % ${extent}u`;
-      this.#emit(`let ${this.name(v.id, v.dtype)} = i32(${digit});`);
+      this.#emit(`let ${this.#named(v.id)} = i32(${digit});`);
     });
   }
 
-  #threads(points: number): number {
-    this.#emit(`let point = group_number * ${this.#width}u + lane;`);
-    this.#emit(`if (point >= ${points}u) {`);
-    this.#emit("return;");
-    this.#emit("}");
-    this.#decode(this.#grid.loops, "point");
-    [...this.#grid.lets, ...this.#grid.body].forEach((stmt) => this.#stmt(stmt));
-    return Math.ceil(points / this.#width);
+  #threads(): number {
+    const { loops, lets, body } = this.#grid;
+    const lanes = this.#plan.grid;
+    const each = lanes === null ? 1 : 4;
+    const points = Math.ceil(extentOf(loops) / each);
+    const width = points * each >= 65536 ? 256 : 64;
+    this.#shape = { members: width, points: 1 };
+    this.#emit(`let point = group_number * ${width}u + lane;`);
+    this.#writer.block(`if (point >= ${points}u)`, () => this.#emit("return;"));
+    this.#decode(loops, each === 1 ? "point" : "(point * 4u)");
+    const write = (): void => [...lets, ...body].forEach((stmt) => this.#stmt(stmt));
+    if (lanes === null) write();
+    else this.#inLanes(lanes, write);
+    return Math.ceil(points / width);
+  }
+
+  /** Writes for four turns at a time. */
+  #inLanes(lanes: Lanes, write: () => void): void {
+    const first = this.#names.get(lanes.v.id)!;
+    this.#emit(`let ${first}_four = vec4<i32>(${first}) + vec4<i32>(0, 1, 2, 3);`);
+    this.#lanes = lanes;
+    write();
+    this.#lanes = null;
+  }
+
+  /** How wide a value is that is written here. */
+  #widthOf(expr: Expr): Width {
+    return this.#lanes?.varies(expr) ? 4 : 1;
   }
 
   #stmt(stmt: Stmt): void {
     switch (stmt.kind) {
       case "for": {
-        const name = this.name(stmt.v.id, stmt.v.dtype);
-        this.#emit(`for (var ${name} = 0i; ${name} < ${stmt.extent}i; ${name}++) {`);
-        stmt.body.forEach((inner) => this.#stmt(inner));
-        this.#emit("}");
+        const lanes = this.#plan.inner.get(stmt);
+        if (lanes === undefined) return this.#turns(stmt, 0, stmt.extent, 1);
+        const whole = stmt.extent - stmt.extent % 4;
+        this.#inParts(stmt, 4, () => this.#turns(stmt, 0, whole, 4, lanes));
+        if (whole < stmt.extent) this.#turns(stmt, whole, stmt.extent, 1);
         return;
       }
       case "let": {
-        const [value] = this.#exprs(stmt.value);
-        this.#emit(`let ${this.name(stmt.v.id, stmt.v.dtype)} = ${value};`);
+        const width = this.#widthOf(stmt.value);
+        const [value] = this.#exprs().writeAs([[stmt.value, width]]);
+        if (width === 4) this.#fours.add(stmt.v.id);
+        else this.#fours.delete(stmt.v.id);
+        this.#emit(`let ${this.#named(stmt.v.id)} = ${value};`);
         return;
       }
       case "accumulator":
       case "argAccumulator":
-        return this.#declare(stmt);
+        return this.#accumulators.declare(stmt, this.#lanes === null ? 1 : 4);
       case "accumulate": {
-        const [value] = this.#exprs(stmt.value);
-        const name = this.#names.get(stmt.v.id)!;
-        const { op } = this.#accumulators.get(stmt.v.id) as Accumulator;
-        this.#emit(`${name} = ${combined(op, name, value, stmt.v.dtype, this)};`);
-        return;
+        const width = this.#accumulators.width(stmt.v.id);
+        const [value] = this.#exprs().writeAs([[stmt.value, width]]);
+        return this.#accumulators.accumulate(stmt.v.id, value);
       }
       case "argAccumulate": {
-        const [value, position] = this.#exprs(stmt.value, stmt.position);
-        const { value: best, at, op } = this.#accumulators.get(stmt.v.id) as ArgAccumulator;
-        const offered = this.#fresh();
-        this.#emit(`let ${offered} = ${value};`);
-        this.#better(op, offered, this.#names.get(best.id)!, best.dtype, [
-          `${this.#names.get(best.id)} = ${offered};`,
-          `${this.#names.get(at.id)} = ${position};`,
+        const width = this.#accumulators.width(stmt.v.id);
+        const [value, position] = this.#exprs().writeAs([
+          [stmt.value, width],
+          [stmt.position, width],
         ]);
-        return;
+        return this.#accumulators.offer(stmt.v.id, value, position);
       }
       case "store":
-        return this.#store(stmt);
+        return this.#lanes === null ? this.#store(stmt) : this.#storeFour(stmt);
       default: {
         const never: never = stmt;
         return never;
@@ -260,66 +329,112 @@ class NestWriter implements Scope {
     }
   }
 
-  #declare(stmt: Accumulator | ArgAccumulator): void {
-    if (stmt.kind === "accumulator") {
-      const name = this.name(stmt.v.id, stmt.v.dtype);
-      this.#accumulators.set(stmt.v.id, stmt);
-      this.#emit(`var ${name}: ${wgslType(stmt.v.dtype)} = ${identity(stmt.op, stmt.v.dtype)};`);
-      return;
-    }
-    const { value, at, op } = stmt;
-    const [best, position] = [this.name(value.id, value.dtype), this.name(at.id, at.dtype)];
-    this.#accumulators.set(value.id, stmt);
-    this.#emit(`var ${best}: ${wgslType(value.dtype)} = ${identity(op, value.dtype)};`);
-    this.#emit(`var ${position}: i32 = 0i;`);
+  /** Turns of a loop in order; sums of many terms by stretches. */
+  #turns(loop: For, from: number, to: number, step: Width, lanes: Lanes | null = null): void {
+    const stretch = termsTogether * step;
+    const sums = this.#losing(loop);
+    const name = this.#named(loop.v.id);
+    const body = (): void => loop.body.forEach((inner) => this.#stmt(inner));
+    const inner = (start: string, end: string): void =>
+      this.#writer.block(
+        `for (var ${name} = ${start}; ${name} < ${end}; ${name} += ${step}i)`,
+        () => lanes === null ? body() : this.#inLanes(lanes, body),
+      );
+    if (sums.length === 0 || to - from < 2 * stretch) return inner(`${from}i`, `${to}i`);
+    const start = this.#writer.fresh();
+    this.#writer.block(
+      `for (var ${start} = ${from}i; ${start} < ${to}i; ${start} += ${stretch}i)`,
+      () => {
+        const width = this.#accumulators.width(sums[0]);
+        this.#accumulators.inParts(sums, width, () => {
+          inner(start, `min(${start} + ${stretch}i, ${to}i)`);
+        });
+      },
+    );
   }
 
-  /** Runs `then` where `offered` beats `best`: a NaN beats all but a NaN. */
-  #better(
-    op: "max" | "min",
-    offered: string,
-    best: string,
-    dtype: DType,
-    then: readonly string[],
-  ): void {
-    const type = wgslType(dtype);
-    let condition = `${offered} ${op === "max" ? ">" : "<"} ${best}`;
-    if (type === "f32") {
-      this.use("is_nan");
-      condition = `!is_nan(${best}) && (is_nan(${offered}) || ${condition})`;
-    } else if (type === "vec2<u32>") {
-      const less = dtype === "uint64" ? "lt_u64" : "lt_64";
-      this.use(less);
-      condition = op === "max" ? `${less}(${best}, ${offered})` : `${less}(${offered}, ${best})`;
-    } else if (type === "bool") {
-      condition = op === "max" ? `${offered} && !${best}` : `!${offered} && ${best}`;
-    }
-    this.#emit(`if (${condition}) {`);
-    then.forEach((line) => this.#emit(line));
-    this.#emit("}");
+  /** The sums that a loop feeds. */
+  #losing(loop: For): number[] {
+    return [...accessesOf(loop.body).accumulates].filter((id) =>
+      losesDigits(this.#accumulators.statement(id))
+    );
+  }
+
+  /** Writes a loop with accumulators of a width for what it feeds. */
+  #inParts(loop: For, width: Width, write: () => void): void {
+    this.#accumulators.inParts(accessesOf(loop.body).accumulates, width, write);
   }
 
   #store(stmt: Store): void {
     const roots = [stmt.index, stmt.value, ...stmt.guard ? [stmt.guard] : []];
-    const [at, value, guard] = this.#exprs(...roots);
+    const [at, value, guard] = this.#exprs().write(roots);
     if (guard !== undefined) this.#emit(`if (${guard}) {`);
+    this.#storeOne(stmt, at, value);
+    if (guard !== undefined) this.#emit("}");
+  }
+
+  #storeOne(stmt: Store, at: string, value: string): void {
+    const ops = this.#ops(1);
     const id = this.#context.canonical(stmt.buffer);
     const { dtype } = stmt.value;
-    const whole = (text: string): string => dtype === "bool" ? `select(0u, 1u, ${text})` : text;
     if (stmt.combine === undefined && this.#atomics.has(id)) {
-      const bits = wgslType(dtype) === "f32" ? `bitcast<u32>(${value})` : whole(value);
+      const bits = wgslType(dtype) === "f32" ? `bitcast<u32>(${value})` : ops.stored(value, dtype);
       this.#emit(`atomicStore(&b${id}[${at}], ${bits});`);
     } else if (stmt.combine === undefined) {
-      this.#emit(`b${id}[${at}] = ${whole(value)};`);
+      this.#emit(`b${id}[${this.#place(id, at)}] = ${ops.stored(value, dtype)};`);
     } else if (this.#atomics.has(id)) {
       this.#atomic(stmt.combine, id, at, value, dtype);
     } else {
-      const place = this.#fresh();
+      const place = this.#writer.fresh();
       this.#emit(`let ${place} = ${at};`);
       const old = this.read(stmt.buffer, place, dtype);
-      this.#emit(`b${id}[${place}] = ${whole(combined(stmt.combine, old, value, dtype, this))};`);
+      const sum = ops.combined(stmt.combine, old, value, dtype);
+      this.#emit(`b${id}[${this.#place(id, place)}] = ${ops.stored(sum, dtype)};`);
     }
-    if (guard !== undefined) this.#emit("}");
+  }
+
+  /** What four turns store: a vector, or one element after the other. */
+  #storeFour(stmt: Store): void {
+    const lanes = this.#lanes!;
+    const id = this.#context.canonical(stmt.buffer);
+    const { index, value: { dtype }, guard } = stmt;
+    const writer = this.#exprs();
+    if (this.#plan.vectors.has(id)) {
+      const [at, value, condition] = writer.writeAs([
+        [index, 1],
+        [stmt.value, 4],
+        ...guard === undefined ? [] : [[guard, 1] as const],
+      ]);
+      const place = this.#writer.fresh();
+      const ops = this.#ops(4);
+      const write = (): void => {
+        this.#emit(`let ${place} = (${this.#place(id, at)}) >> 2u;`);
+        const sum = stmt.combine === undefined
+          ? value
+          : ops.combined(stmt.combine, ops.loaded(`b${id}[${place}]`, dtype), value, dtype);
+        this.#emit(`b${id}[${place}] = ${ops.stored(sum, dtype)};`);
+      };
+      if (condition === undefined) write();
+      else this.#writer.block(`if (${condition})`, write);
+      return;
+    }
+    const [value, condition] = writer.writeAs([
+      [stmt.value, this.#widthOf(stmt.value)],
+      ...guard === undefined ? [] : [[guard, this.#widthOf(guard)] as const],
+    ]);
+    const at = writer.indexOfLane(index);
+    const values = this.#writer.fresh();
+    this.#emit(`let ${values} = ${value};`);
+    eachLane((lane, number) => {
+      const element = this.#widthOf(stmt.value) === 4 ? `${values}.${lane}` : values;
+      const store = (): void => this.#storeOne(stmt, at(number), element);
+      if (guard === undefined) store();
+      else {
+        const holds = lanes.varies(guard) ? `(${condition}).${lane}` : condition;
+        this.#writer.block(`if (${holds})`, store);
+      }
+      return "";
+    });
   }
 
   /** Adds to an element that others may add to at the same time. */
@@ -334,141 +449,141 @@ class NestWriter implements Scope {
       return;
     }
     // Anything else: until nobody was faster.
-    const [place, term, old] = [this.#fresh(), this.#fresh(), this.#fresh()];
+    const ops = this.#ops(1);
+    const [place, term, old] = [this.#writer.fresh(), this.#writer.fresh(), this.#writer.fresh()];
     const holds = elementType(dtype) === "i32" ? "i32" : "u32";
     const toValue = (text: string): string =>
-      type === "f32" ? `bitcast<f32>(${text})` : type === "bool" ? `(${text} != 0u)` : text;
+      type === "f32" ? `bitcast<f32>(${text})` : ops.loaded(text, dtype);
     const toBits = (text: string): string =>
-      type === "f32" ? `bitcast<u32>(${text})` : type === "bool" ? `select(0u, 1u, ${text})` : text;
-    this.#emit(`let ${place} = ${at};`);
-    this.#emit(`let ${term} = ${value};`);
-    this.#emit(`var ${old}: ${holds} = atomicLoad(&b${id}[${place}]);`);
-    this.#emit("loop {");
-    const next = toBits(combined(op, toValue(old), term, dtype, this));
-    this.#emit(`let tried = atomicCompareExchangeWeak(&b${id}[${place}], ${old}, ${next});`);
-    this.#emit("if (tried.exchanged) {");
-    this.#emit("break;");
-    this.#emit("}");
-    this.#emit(`${old} = tried.old_value;`);
-    this.#emit("}");
+      type === "f32" ? `bitcast<u32>(${text})` : ops.stored(text, dtype);
+    this.#emit(
+      `let ${place} = ${at};`,
+      `let ${term} = ${value};`,
+      `var ${old}: ${holds} = atomicLoad(&b${id}[${place}]);`,
+    );
+    this.#writer.block("loop", () => {
+      const next = toBits(ops.combined(op, toValue(old), term, dtype));
+      this.#emit(`let tried = atomicCompareExchangeWeak(&b${id}[${place}], ${old}, ${next});`);
+      this.#writer.block("if (tried.exchanged)", () => this.#emit("break;"));
+      this.#emit(`${old} = tried.old_value;`);
+    });
   }
 
   // Workgroups
 
-  #workgroups(points: number): number {
+  #workgroups(): number {
     const { loops, lets, body } = this.#grid;
-    const longest = Math.max(
-      ...body.map((stmt) => stmt.kind === "for" ? extentOf(perfectLoops(stmt).loops) : 1),
-    );
-    this.#width = longest > 512 ? 256 : longest > 96 ? 128 : 64;
-    this.#emit(`let point = group_number;`);
-    this.#emit(`if (point >= ${points}u) {`);
-    this.#emit("return;");
-    this.#emit("}");
+    const points = extentOf(loops);
+    this.#shape = groupShape(points, this.#longest());
+    const { members, points: each } = this.#shape;
+    if (each === 1) {
+      this.#emit("let member = lane;", "let point = group_number;");
+    } else {
+      this.#emit(
+        `let member = lane % ${members}u;`,
+        `let point_in_group = lane / ${members}u;`,
+        `let point = group_number * ${each}u + point_in_group;`,
+      );
+    }
+    // The same for all of a workgroup.
+    this.#writer.block(`if (group_number >= ${points / each}u)`, () => this.#emit("return;"));
     this.#decode(loops, "point");
     lets.forEach((stmt) => this.#stmt(stmt));
     for (const stmt of body) {
       if (stmt.kind === "for") this.#shared(stmt);
       else if (stmt.kind === "store") {
-        this.#emit("if (lane == 0u) {");
-        this.#store(stmt);
-        this.#emit("}");
+        this.#writer.block("if (member == 0u)", () => this.#store(stmt));
         this.#barrier();
       } else this.#stmt(stmt);
     }
-    return points;
+    return points / each;
+  }
+
+  /** The most turns of a shared loop, those that run four at a time counted once. */
+  #longest(): number {
+    return Math.max(...this.#grid.body.map((stmt) => {
+      if (stmt.kind !== "for") return 1;
+      const space = extentOf(perfectLoops(stmt).loops);
+      return this.#sharedLanes(stmt) === undefined ? space : Math.ceil(space / 4);
+    }));
   }
 
   #barrier(): void {
-    this.#emit("storageBarrier();");
-    this.#emit("workgroupBarrier();");
+    this.#emit("storageBarrier();", "workgroupBarrier();");
   }
 
-  /** A loop whose turns the invocations of a workgroup share; what it adds up is reduced over all of them. */
+  /** The loop of a shared space of which an invocation runs four turns at a time. */
+  #sharedLanes(loop: For): Lanes | undefined {
+    const { loops } = perfectLoops(loop);
+    const last = loops.at(-1)!;
+    return last.extent % 4 === 0 || loops.length === 1 ? this.#plan.inner.get(last) : undefined;
+  }
+
+  /** A loop whose turns the invocations of a point share; what it adds up is reduced over all of them. */
   #shared(loop: For): void {
-    const { loops, body } = perfectLoops(loop);
+    const { loops } = perfectLoops(loop);
     const space = extentOf(loops);
-    const flat = this.#fresh();
-    this.#emit(`for (var ${flat} = lane; ${flat} < ${space}u; ${flat} += ${this.#width}u) {`);
-    this.#decode(loops, flat);
-    body.forEach((stmt) => this.#stmt(stmt));
-    this.#emit("}");
+    const lanes = this.#sharedLanes(loop);
+    const whole = lanes === undefined ? 0 : space - space % 4;
     const { accumulates, stores } = accessesOf(loop.body);
-    for (const id of accumulates) this.#reduce(this.#accumulators.get(id)!);
+    const { members, points } = this.#shape;
+    // What another loop has added up is that of all invocations already.
+    this.#inParts(loop, 1, () => {
+      if (lanes !== undefined) {
+        this.#inParts(loop, 4, () => this.#strided(loop, 0, whole, 4, lanes));
+      }
+      if (whole < space) this.#strided(loop, whole, space, 1);
+      accumulates.forEach((id) => this.#accumulators.acrossGroup(id, members, members * points));
+    });
     if (stores.size > 0) this.#barrier();
   }
 
-  /** A variable of the workgroup with a place for each invocation. */
-  #lanes(name: string, type: string): string {
-    const held = type === "bool" ? "u32" : type;
-    const text = `var<workgroup> ${name}: array<${held}, ${this.#width}>;`;
-    if (!this.#globals.includes(text)) this.#globals.push(text);
-    return name;
+  /** An invocation's share of a space: every so many turns, or fours of them, one; sums of many by stretches. */
+  #strided(loop: For, from: number, to: number, each: Width, lanes: Lanes | null = null): void {
+    const { loops, body } = perfectLoops(loop);
+    const stride = this.#shape.members * each;
+    const flat = this.#writer.fresh();
+    const start = each === 1
+      ? `${from === 0 ? "" : `${from}u + `}member`
+      : `${from === 0 ? "" : `${from}u + `}member * 4u`;
+    const write = (): void => {
+      this.#decode(loops, flat);
+      const stmts = (): void => body.forEach((stmt) => this.#stmt(stmt));
+      if (lanes === null) stmts();
+      else this.#inLanes(lanes, stmts);
+    };
+    const turns = (first: string, end: string): void =>
+      this.#writer.block(
+        `for (var ${flat} = ${first}; ${flat} < ${end}; ${flat} += ${stride}u)`,
+        write,
+      );
+    const sums = this.#losing(loop);
+    const stretch = stride * termsTogether;
+    if (sums.length === 0 || to - from < 2 * stretch) return turns(start, `${to}u`);
+    const block = this.#writer.fresh();
+    this.#writer.block(
+      `for (var ${block} = ${from}u; ${block} < ${to}u; ${block} += ${stretch}u)`,
+      () => {
+        const width = this.#accumulators.width(sums[0]);
+        const first = `${block} + member${each === 1 ? "" : " * 4u"}`;
+        this.#accumulators.inParts(sums, width, () => {
+          turns(first, `min(${block} + ${stretch}u, ${to}u)`);
+        });
+      },
+    );
   }
+}
 
-  /** Replaces each invocation's value by that of all. */
-  #reduce(a: Accumulator | ArgAccumulator): void {
-    const v = a.kind === "accumulator" ? a.v : a.value;
-    const type = wgslType(v.dtype);
-    const name = this.#names.get(v.id)!;
-    const lanes = this.#lanes(`lanes_${type.replaceAll(/\W+/g, "_")}`, type);
-    const hold = (text: string): string => type === "bool" ? `select(0u, 1u, ${text})` : text;
-    const value = (text: string): string => type === "bool" ? `(${text} != 0u)` : text;
-    this.#emit(`${lanes}[lane] = ${hold(name)};`);
-    if (a.kind === "accumulator") {
-      this.#halve((step) => {
-        const [left, right] = [value(`${lanes}[lane]`), value(`${lanes}[lane + ${step}]`)];
-        this.#emit(`${lanes}[lane] = ${hold(combined(a.op, left, right, v.dtype, this))};`);
-      });
-      this.#emit(`${name} = ${value(`${lanes}[0]`)};`);
-    } else {
-      const position = this.#names.get(a.at.id)!;
-      const places = this.#lanes("lanes_at", "i32");
-      this.#emit(`${places}[lane] = ${position};`);
-      this.#halve((step) => {
-        const [x, y] = [this.#fresh(), this.#fresh()];
-        this.#emit(`let ${x} = ${value(`${lanes}[lane]`)};`);
-        this.#emit(`let ${y} = ${value(`${lanes}[lane + ${step}]`)};`);
-        const take = [
-          `${lanes}[lane] = ${hold(y)};`,
-          `${places}[lane] = ${places}[lane + ${step}];`,
-        ];
-        // Of equals the one that comes first, wherever it was found.
-        const equal = this.#equal(x, y, v.dtype);
-        this.#emit(`if (${equal} && ${places}[lane + ${step}] < ${places}[lane]) {`);
-        take.forEach((line) => this.#emit(line));
-        this.#emit("} else {");
-        this.#better(a.op, y, x, v.dtype, take);
-        this.#emit("}");
-      });
-      this.#emit(`${name} = ${value(`${lanes}[0]`)};`);
-      this.#emit(`${position} = ${places}[0];`);
-    }
-    this.#emit("workgroupBarrier();");
-  }
+/** The invocations of a workgroup: how many share a point, and how many points there are. */
+interface GroupShape {
+  readonly members: number;
+  readonly points: number;
+}
 
-  /** Joins the upper half of the lanes into the lower one until one is left. */
-  #halve(join: (step: string) => void): void {
-    const step = this.#fresh();
-    this.#emit("workgroupBarrier();");
-    this.#emit(`for (var ${step} = ${this.#width / 2}u; ${step} > 0u; ${step} >>= 1u) {`);
-    this.#emit(`if (lane < ${step}) {`);
-    join(step);
-    this.#emit("}");
-    this.#emit("workgroupBarrier();");
-    this.#emit("}");
-  }
-
-  /** Whether two offers are as good as each other: equal, or both NaN. */
-  #equal(x: string, y: string, dtype: DType): string {
-    switch (wgslType(dtype)) {
-      case "f32":
-        this.use("is_nan");
-        return `((is_nan(${x}) && is_nan(${y})) || (!is_nan(${x}) && ${x} == ${y}))`;
-      case "vec2<u32>":
-        return `all(${x} == ${y})`;
-      default:
-        return `${x} == ${y}`;
-    }
-  }
+/** Short rows share a workgroup, as many as fill it and come out even. */
+function groupShape(points: number, turns: number): GroupShape {
+  const members = Math.min(256, Math.max(16, 2 ** Math.ceil(Math.log2(turns))));
+  let together = 1;
+  while (members * together < 128 && points % (2 * together) === 0) together *= 2;
+  return { members, points: together };
 }

@@ -9,7 +9,7 @@ import type { BinaryOp, UnaryOp } from "../../loopnest/expr.ts";
 import type { ReduceOp } from "../../loopnest/ir.ts";
 import { functionName, hasFunction, isGeneric } from "./functions.ts";
 import { literal } from "./literals.ts";
-import { valueType, type Width, type WgslType, wgslType } from "./types.ts";
+import { valueType, type WgslType, wgslType, type Width } from "./types.ts";
 
 const infix: Partial<Record<BinaryOp, string>> = {
   add: "+",
@@ -155,8 +155,10 @@ export class Operations {
       if (zeroFirst) return this.call("mul_f32", y, x);
       return zeroSecond ? this.call("mul_f32", x, y) : `(${x} * ${y})`;
     }
-    // It makes 1 of x / x, NaN or not.
-    if (op === "div") return same ? this.call("div_f32", x, y) : `(${x} / ${y})`;
+    if (op === "div") {
+      // It makes 1 of x / x, 0 of 0 / x, and something of x / 0, NaN or not.
+      return same || zeroFirst || zeroSecond ? this.call("div_f32", x, y) : `(${x} / ${y})`;
+    }
     return this.call(`${op}_f32`, x, y);
   }
 

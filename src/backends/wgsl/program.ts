@@ -68,9 +68,9 @@ export function elementBytes({ dtype, size }: { dtype: DType; size: number }): n
   return size * deviceBytes(dtype);
 }
 
-/** Bytes of a buffer of elements: bindings may not be empty. */
+/** Bytes of a buffer of elements: bindings may not be empty, and the last vector of an array of such is a whole one. */
 export function bufferBytes(elements: { dtype: DType; size: number }): number {
-  return Math.max(8, elementBytes(elements));
+  return Math.max(16, Math.ceil(elementBytes(elements) / 16) * 16);
 }
 
 /** Writes a program for a device.
@@ -104,11 +104,12 @@ export function deviceProgram(
   const users = usersOf(program);
   // Buffers that were made here pass from one nest to the next.
   const isScratch = (id: number): boolean => buffers[id].role === "temp" && users[id] === 1;
+  const around = { traits, isScratch, newBuffer, sizeOf: (id: number) => buffers[id] };
   const steps: DeviceStep[] = [];
   let waits = false;
   const addNest = (nest: Nest): void => {
-    for (const part of spread(nest, isScratch, newBuffer, (id) => buffers[id])) {
-      steps.push({ kind: "dispatch", kernel: nestKernel(part, context), params: [] });
+    for (const { nest: part, local } of spread(nest, around)) {
+      steps.push({ kind: "dispatch", kernel: nestKernel(part, context, local), params: [] });
     }
   };
   const addProduct = (product: Product): void => {

@@ -8,50 +8,97 @@
  * @module
  */
 import type { DType } from "../../core/dtype.ts";
-import { binary, constant, type Expr, index, load, makeVar, select } from "../../loopnest/expr.ts";
-import type { Accumulator, ArgAccumulator, For, Nest, ReduceOp, Stmt } from "../../loopnest/ir.ts";
+import { binary, type Expr, index, load, makeVar } from "../../loopnest/expr.ts";
+import type { Accumulator, ArgAccumulator, For, Nest, Stmt } from "../../loopnest/ir.ts";
 import { type GridNest, gridOf, scratchOf, spaceOf, turnsOf } from "./grid.ts";
 import { accessesOf, extentOf, perfectLoops, relocate } from "./rewrite.ts";
+import type { AdapterTraits } from "./traits.ts";
+import { deviceBytes } from "./types.ts";
 
 /** Takes the shape of a new buffer, and gives its number. */
 export type NewBuffer = (dtype: DType, size: number) => number;
 
-/** Turns that one invocation may make before its nest is spread. */
-const longTurn = 512;
-/** Invocations that fill a device. */
-const enough = 16384;
 /** Drivers stop an invocation's loops after 65,535 turns (Mesa, silently). */
 const tooLong = 30000;
 /** Invocations of a workgroup, here. */
 const width = 256;
 
-/** A nest as it is, or as those that do the same side by side.
- *
- * @param nest A nest.
- * @param isScratch Whether a buffer is used by this nest only.
- * @param newBuffer Makes buffers between the nests.
- */
-export function spread(
-  nest: Nest,
-  isScratch: (buffer: number) => boolean,
-  newBuffer: NewBuffer,
-  sizeOf: (buffer: number) => { dtype: DType; size: number },
-): Nest[] {
-  const grid = gridOf(nest);
-  const points = extentOf(grid.loops);
-  const own = new Map([...scratchOf(grid)].filter(([buffer]) => isScratch(buffer)));
-  const moved = { ...grid, body: eachItsOwn(grid, own, newBuffer, sizeOf) };
-  if (!worthSpreading(grid, points)) {
-    return [own.size === 0 ? nest : rebuilt(nest.name, moved, moved.body)];
-  }
-  return new Spreader(nest, moved, newBuffer).run();
+/** How much there must be to do side by side, and how little it is worth to divide. */
+interface Measures {
+  /** Turns that one invocation may make before its nest is spread. */
+  readonly longTurn: number;
+  /** Invocations that fill a device. */
+  readonly enough: number;
+  /** The least turns of a chunk that is one invocation's. */
+  readonly leastTurns: number;
 }
 
-function worthSpreading(grid: GridNest, points: number): boolean {
-  const shared = grid.mode === "workgroups";
-  const turns = turnsOf(grid.body) / (shared ? width : 1);
+function measuresOf(traits: AdapterTraits): Measures {
+  // A processor's threads are few, and its memory is fastest in long stretches.
+  if (traits.isSoftware) return { longTurn: 2048, enough: 256, leastTurns: 512 };
+  return { longTurn: 512, enough: 65536, leastTurns: 32 };
+}
+
+/** What spreading needs to know of a program. */
+export interface SpreadContext {
+  readonly traits: AdapterTraits;
+  /** Whether a buffer is used by this nest only. */
+  isScratch(buffer: number): boolean;
+  /** Makes buffers between the nests. */
+  readonly newBuffer: NewBuffer;
+  sizeOf(buffer: number): { dtype: DType; size: number };
+}
+
+/** A nest, and which buffers are in the memory of its workgroups, with their sizes. */
+export interface SpreadNest {
+  readonly nest: Nest;
+  readonly local: ReadonlyMap<number, number>;
+}
+
+/** A nest as it is, or as those that do the same side by side. */
+export function spread(nest: Nest, context: SpreadContext): SpreadNest[] {
+  const { traits } = context;
+  const grid = gridOf(nest, traits);
+  const points = extentOf(grid.loops);
+  const own = new Map([...scratchOf(grid)].filter(([buffer]) => context.isScratch(buffer)));
+  const measures = measuresOf(traits);
+  const spreads = worthSpreading(grid, points, measures);
+  if (!spreads && fitsGroup(grid, own, context)) {
+    const local = new Map([...own.keys()].map((id) => [id, context.sizeOf(id).size]));
+    return [{ nest, local }];
+  }
+  const moved = { ...grid, body: eachItsOwn(grid, own, context) };
+  const nests = spreads
+    ? new Spreader(nest, moved, context.newBuffer, measures).run()
+    : [own.size === 0 ? nest : rebuilt(nest.name, moved, moved.body)];
+  return nests.map((part) => ({ nest: part, local: new Map() }));
+}
+
+/** Whether the scratch of a point is best kept in its workgroup's memory. */
+function fitsGroup(
+  grid: GridNest,
+  own: ReadonlyMap<number, readonly For[]>,
+  context: SpreadContext,
+): boolean {
+  if (grid.mode !== "workgroups" || own.size === 0) return false;
+  const all = grid.loops.filter((loop) => loop.extent > 1).length;
+  let bytes = 0;
+  for (const [buffer, loops] of own) {
+    const { dtype, size } = context.sizeOf(buffer);
+    bytes += deviceBytes(dtype) * (size + 3);
+    if (loops.length < all) return false;
+  }
+  // What reduces needs some, too; and the more is left, the more workgroups run at a time.
+  return bytes <= Math.min(8192, context.traits.workgroupBytes / 2);
+}
+
+function worthSpreading(grid: GridNest, points: number, measures: Measures): boolean {
+  const sharing = grid.mode === "workgroups" ? width : 1;
+  const turns = turnsOf(grid.body) / sharing;
   if (turns > tooLong) return canSpread(grid.body);
-  return points * (shared ? width : 1) < enough && turns > longTurn && canSpread(grid.body);
+  return points * sharing < measures.enough &&
+    turns > measures.longTurn / (sharing === 1 ? 1 : 16) &&
+    canSpread(grid.body);
 }
 
 /** Whether each loop only reduces, or only stores at independent turns. */
@@ -69,7 +116,7 @@ function canSpread(body: readonly Stmt[]): boolean {
 function rebuilt(name: string, grid: GridNest, body: readonly Stmt[]): Nest {
   let inner: readonly Stmt[] = [...grid.lets, ...body];
   for (const loop of [...grid.loops].reverse()) {
-    inner = [{ ...loop, mode: "parallel", body: inner }];
+    inner = [{ ...loop, mode: loop.mode === "vector" ? "vector" : "parallel", body: inner }];
   }
   return { kind: "nest", name, body: inner };
 }
@@ -86,14 +133,15 @@ function pointOf(loops: readonly For[]): Expr {
 function eachItsOwn(
   grid: GridNest,
   own: ReadonlyMap<number, readonly For[]>,
-  newBuffer: NewBuffer,
-  sizeOf: (buffer: number) => { dtype: DType; size: number },
+  { newBuffer, sizeOf }: SpreadContext,
 ): readonly Stmt[] {
   if (own.size === 0) return grid.body;
   const replaced = new Map([...own].map(([buffer, loops]) => {
     const { dtype, size } = sizeOf(buffer);
-    const turn = pointOf(loops);
-    return [buffer, { buffer: newBuffer(dtype, size * extentOf(loops)), size, turn }] as const;
+    // Each begins where a vector does.
+    const padded = 4 * Math.ceil(size / 4);
+    const whole = newBuffer(dtype, padded * extentOf(loops));
+    return [buffer, { buffer: whole, size: padded, turn: pointOf(loops) }] as const;
   }));
   return relocate(grid.body, (buffer, at) => {
     const found = replaced.get(buffer);
@@ -109,29 +157,28 @@ class Spreader {
   readonly #name: string;
   readonly #grid: GridNest;
   readonly #newBuffer: NewBuffer;
+  readonly #measures: Measures;
   readonly #points: number;
   readonly #point: Expr;
   /** What every later nest may need: names, and reduction results read back. */
   #known: Stmt[] = [];
   #open = new Map<number, Accumulator | ArgAccumulator>();
+  /** The last nest, to which statements may still be added. */
+  #last: Stmt[] = [];
   readonly #nests: Nest[] = [];
 
-  constructor(nest: Nest, grid: GridNest, newBuffer: NewBuffer) {
+  constructor(nest: Nest, grid: GridNest, newBuffer: NewBuffer, measures: Measures) {
     this.#name = nest.name;
     this.#grid = grid;
     this.#newBuffer = newBuffer;
+    this.#measures = measures;
     this.#points = extentOf(grid.loops);
     this.#point = pointOf(grid.loops);
   }
 
   run(): Nest[] {
-    let after: Stmt[] = [];
-    const flush = (): void => {
-      if (after.some((stmt) => stmt.kind === "store")) this.#add([...this.#known, ...after]);
-      this.#known.push(...after.filter((stmt) => stmt.kind === "let"));
-      after = [];
-    };
-    for (const stmt of this.#grid.body) {
+    const { body } = this.#grid;
+    body.forEach((stmt, i) => {
       switch (stmt.kind) {
         case "accumulator":
           this.#open.set(stmt.v.id, stmt);
@@ -140,34 +187,43 @@ class Spreader {
           this.#open.set(stmt.value.id, stmt);
           break;
         case "for":
-          flush();
-          this.#loop(stmt);
+          this.#close();
+          this.#loop(stmt, body.slice(i + 1).some((later) => later.kind === "for"));
+          break;
+        case "let":
+          this.#known.push(stmt);
+          this.#last.push(stmt);
           break;
         default:
-          after.push(stmt);
+          this.#last.push(stmt);
       }
-    }
-    flush();
+    });
+    this.#close();
     return this.#nests;
   }
 
-  #add(body: readonly Stmt[]): void {
-    this.#nests.push(rebuilt(this.#name, this.#grid, body));
+  /** Ends the last nest, if it does anything. */
+  #close(): void {
+    if (this.#last.some((stmt) => stmt.kind === "store" || stmt.kind === "for")) {
+      this.#nests.push(rebuilt(this.#name, this.#grid, this.#last));
+    }
+    this.#last = [...this.#known];
   }
 
-  #loop(loop: For): void {
+  /** A loop as nests; where another one follows, what it reduced is put where that finds it. */
+  #loop(loop: For, another: boolean): void {
     const fed = [...accessesOf(loop.body).accumulates];
-    if (fed.length === 0) return this.#add([...this.#known, { ...loop, mode: "parallel" }]);
+    if (fed.length === 0) {
+      this.#last.push({ ...loop, mode: loop.mode === "vector" ? "vector" : "parallel" });
+      return this.#close();
+    }
     const space = spaceOf(loop);
-    const chunks = Math.min(
-      Math.ceil(space / 32),
-      Math.max(1, Math.ceil(enough * 4 / this.#points)),
-    );
+    const { chunks, each } = this.#divide(space, this.#isShared(loop));
     const accumulators = fed.map((id) => this.#open.get(id)!);
-    const ordered = accumulators.some((a) => a.kind === "argAccumulator");
     const partials = accumulators.map((a) => this.#buffersFor(a, chunks * this.#points));
     const chunk = makeVar("chunk");
     const at = binary("add", binary("mul", chunk, index(this.#points)), this.#point);
+    const start = binary("mul", chunk, index(each));
     this.#nests.push({
       kind: "nest",
       name: this.#name,
@@ -179,28 +235,30 @@ class Spreader {
         body: rebuilt("", this.#grid, [
           ...this.#known,
           ...accumulators,
-          chunkOf(loop, chunk, chunks, ordered, accumulators),
+          stretchOf(loop, start, each),
           ...accumulators.flatMap((a, i) => kept(a, partials[i], at)),
         ]).body,
       }],
     });
-    const joined = accumulators.map((a) => this.#buffersFor(a, this.#points));
     const again = makeVar("chunk");
     const from = binary("add", binary("mul", again, index(this.#points)), this.#point);
-    const copies = accumulators.map(renamed);
-    this.#add([
-      ...copies,
+    const rest = space - chunks * each;
+    this.#last.push(
+      ...accumulators,
       {
         kind: "for",
         v: again,
         extent: chunks,
-        mode: "serial",
-        body: copies.map((a, i) => joinOf(a, partials[i], from)),
+        mode: this.#points === 1 ? "vector" : "serial",
+        body: accumulators.map((a, i) => joinOf(a, partials[i], from)),
       },
-      ...copies.flatMap((a, i) => kept(a, joined[i], this.#point)),
-    ]);
-    accumulators.forEach((a, i) => {
-      const [values, positions] = joined[i];
+      ...rest === 0 ? [] : [stretchOf(loop, index(chunks * each), rest)],
+    );
+    if (!another) return;
+    accumulators.forEach((a) => {
+      const joined = this.#buffersFor(a, this.#points);
+      this.#last.push(...kept(a, joined, this.#point));
+      const [values, positions] = joined;
       const v = a.kind === "accumulator" ? a.v : a.value;
       this.#known.push({ kind: "let", v, value: load(values, v.dtype, this.#point) });
       if (a.kind === "argAccumulator") {
@@ -209,16 +267,31 @@ class Spreader {
     });
   }
 
+  /** Whether invocations of a workgroup would share the turns of a chunk. */
+  #isShared(loop: For): boolean {
+    return this.#grid.mode === "workgroups" && loop.body.every((stmt) => stmt.kind !== "store");
+  }
+
+  /** How a space is divided into chunks of one size; what is left over is less than four elements for each. */
+  #divide(space: number, shared: boolean): { chunks: number; each: number } {
+    const { enough, leastTurns } = this.#measures;
+    const sharing = this.#grid.mode === "workgroups" ? width : 1;
+    const least = leastTurns * sharing / (shared ? 2 : 1);
+    // As many as fill the device, but no more than are soon joined; and enough that none is too long.
+    const wanted = Math.min(
+      Math.ceil(2 * enough / (this.#points * sharing)),
+      Math.floor(space / least),
+      2 * Math.ceil(Math.sqrt(space)),
+    );
+    const chunks = Math.max(1, wanted, Math.ceil(2 * space / (tooLong * sharing)));
+    const each = Math.floor(space / chunks);
+    return { chunks, each: each >= 64 ? each - each % 16 : each };
+  }
+
   #buffersFor(a: Accumulator | ArgAccumulator, size: number): [number, number] {
     if (a.kind === "accumulator") return [this.#newBuffer(a.v.dtype, size), -1];
     return [this.#newBuffer(a.value.dtype, size), this.#newBuffer("int32", size)];
   }
-}
-
-/** An accumulator of the same kind under new names. */
-function renamed(a: Accumulator | ArgAccumulator): Accumulator | ArgAccumulator {
-  if (a.kind === "accumulator") return { ...a, v: makeVar(a.v.name, a.v.dtype) };
-  return { ...a, value: makeVar(a.value.name, a.value.dtype), at: makeVar(a.at.name) };
 }
 
 function kept(
@@ -249,73 +322,20 @@ function joinOf(
   };
 }
 
-/**
- * One chunk of a loop's space, as a serial loop. Neighbouring chunks take neighbouring elements, for the sake of
- * memory; where positions count, a chunk is a stretch. Beyond the end, the last element again, to no effect.
- */
-function chunkOf(
-  loop: For,
-  chunk: Expr,
-  chunks: number,
-  ordered: boolean,
-  fed: readonly (Accumulator | ArgAccumulator)[],
-): For {
+/** A stretch of a loop's space. */
+function stretchOf(loop: For, start: Expr, size: number): For {
   const { loops, body } = perfectLoops(loop);
-  const space = extentOf(loops);
-  const each = Math.ceil(space / chunks);
   const turn = makeVar("turn");
-  const e = ordered
-    ? binary("add", binary("mul", chunk, index(each)), turn)
-    : binary("add", binary("mul", turn, index(chunks)), chunk);
-  const exact = each * chunks === space;
-  const inside = exact ? null : binary("lt", e, index(space));
-  const names: Stmt[] = [];
-  const at = makeVar("e");
-  names.push({ kind: "let", v: at, value: exact ? e : binary("min", e, index(space - 1)) });
-  let rest = space;
+  const last = loops.at(-1)!;
+  const e = makeVar("e");
+  const names: Stmt[] = [{ kind: "let", v: e, value: binary("add", start, turn) }];
+  let rest = extentOf(loops);
   for (const { v, extent } of loops) {
     rest /= extent;
-    names.push({
-      kind: "let",
-      v,
-      value: binary("rem", binary("div", at, index(rest)), index(extent)),
-    });
+    const quotient = binary("div", e, index(rest));
+    const value = v === loops[0].v ? quotient : binary("rem", quotient, index(extent));
+    names.push({ kind: "let", v, value });
   }
-  const ops = new Map(
-    fed.flatMap((a) => a.kind === "accumulator" ? [[a.v.id, a.op] as const] : []),
-  );
-  return {
-    kind: "for",
-    v: turn,
-    extent: each,
-    mode: "serial",
-    body: [...names, ...inside === null ? body : guarded(body, inside, ops)],
-  };
-}
-
-/** A body without effect where `inside` is false: its stores are guarded, its terms neutral. */
-function guarded(
-  body: readonly Stmt[],
-  inside: Expr,
-  ops: ReadonlyMap<number, ReduceOp>,
-): Stmt[] {
-  return body.map((stmt): Stmt => {
-    switch (stmt.kind) {
-      case "for":
-        return { ...stmt, body: guarded(stmt.body, inside, ops) };
-      case "store": {
-        const guard = stmt.guard === undefined ? inside : binary("and", stmt.guard, inside);
-        return { ...stmt, guard };
-      }
-      case "accumulate": {
-        const op = ops.get(stmt.v.id);
-        // The last element once more does nothing to the others.
-        if (op !== "add" && op !== "mul" && op !== "xor") return stmt;
-        const neutral = constant(op === "mul" ? 1 : 0, stmt.v.dtype);
-        return { ...stmt, value: select(inside, stmt.value, neutral) };
-      }
-      default:
-        return stmt;
-    }
-  });
+  const mode = loops.length === 1 && last.mode === "vector" ? "vector" : "serial";
+  return { kind: "for", v: turn, extent: size, mode, body: [...names, ...body] };
 }

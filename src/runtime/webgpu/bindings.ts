@@ -48,7 +48,8 @@ export class BindGroups {
       layout,
       entries: views.map(({ memory, offset, bytes }, binding) => ({
         binding,
-        resource: { buffer: memory.buffer, offset, size: Math.ceil(bytes / 4) * 4 },
+        // The last vector of an array of vectors is a whole one.
+        resource: { buffer: memory.buffer, offset, size: Math.ceil(bytes / 16) * 16 },
       })),
     });
   }

@@ -329,7 +329,8 @@ export class Recorder {
       const temporaries: View[] = [];
       const slice = (whole: View, bytes: number): { view: View; home: View | null } => {
         const home = { memory: whole.memory, offset: whole.offset + i * bytes, bytes };
-        if (home.offset % 256 === 0 && bytes >= 8) return { view: home, home: null };
+        // Nothing of the next slice may be in a binding of this one.
+        if (home.offset % 256 === 0 && bytes % 16 === 0) return { view: home, home: null };
         const view = this.#temporary(bytes);
         temporaries.push(view);
         return { view, home };
