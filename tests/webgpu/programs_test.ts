@@ -56,9 +56,13 @@ onDevice(
 onDevice("a softmax of rows that are not fours", (x) => nn.softmax(x), () => [normal(6, 1001)]);
 onDevice("a softmax of rows that share workgroups", (x) => nn.softmax(x), () => [normal(64, 100)]);
 onDevice("a softmax of two axes", (x) => nn.softmax(x, [1, 2]), () => [normal(6, 30, 40)]);
-onDevice("statistics of axes that lie apart", (x) => [x.sum([0, 2]), x.max([0, 2])], () => [
-  normal(40, 3, 1000),
-]);
+onDevice(
+  "statistics of axes that lie apart",
+  (x) => [x.sum({ axis: [0, 2] }), x.max({ axis: [0, 2] })],
+  () => [
+    normal(40, 3, 1000),
+  ],
+);
 onDevice("arrays of a few elements more than fours", (x, y) => [
   np.tanh(x.mul(y).add(1)),
   np.where(np.greater(x, 0), x, y),

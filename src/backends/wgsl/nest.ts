@@ -112,7 +112,7 @@ export function nestKernel(
 const atomicOps: ReadonlySet<ReduceOp> = new Set(["add", "max", "min", "and", "or", "xor"]);
 
 /** Terms that are added one after the other before their sum is added to the others'. */
-const termsTogether = 64;
+const termsTogether = 16;
 
 class NestWriter implements Scope {
   readonly #nest: Nest;
@@ -329,28 +329,39 @@ class NestWriter implements Scope {
     }
   }
 
-  /** Turns of a loop in order; sums of many terms by stretches. */
+  /** Turns of a loop in order. */
   #turns(loop: For, from: number, to: number, step: Width, lanes: Lanes | null = null): void {
-    const stretch = termsTogether * step;
-    const sums = this.#losing(loop);
     const name = this.#named(loop.v.id);
     const body = (): void => loop.body.forEach((inner) => this.#stmt(inner));
-    const inner = (start: string, end: string): void =>
-      this.#writer.block(
-        `for (var ${name} = ${start}; ${name} < ${end}; ${name} += ${step}i)`,
-        () => lanes === null ? body() : this.#inLanes(lanes, body),
-      );
-    if (sums.length === 0 || to - from < 2 * stretch) return inner(`${from}i`, `${to}i`);
-    const start = this.#writer.fresh();
-    this.#writer.block(
-      `for (var ${start} = ${from}i; ${start} < ${to}i; ${start} += ${stretch}i)`,
-      () => {
-        const width = this.#accumulators.width(sums[0]);
-        this.#accumulators.inParts(sums, width, () => {
-          inner(start, `min(${start} + ${stretch}i, ${to}i)`);
+    const range = { name, from, to, step, offset: "", unit: "i" as const };
+    this.#range(range, this.#losing(loop), () => {
+      if (lanes === null) body();
+      else this.#inLanes(lanes, body);
+    });
+  }
+
+  /** A loop over numbers; sums of many terms are sums of sums of a few. */
+  #range(range: Range, sums: readonly number[], write: () => void): void {
+    const { name, from, to, step, offset, unit } = range;
+    const within = (start: string, end: string, count: number): void => {
+      const turns = count / step;
+      if (sums.length === 0 || turns < 2 * termsTogether) {
+        const first = offset === "" ? start : `${start} + ${offset}`;
+        const head = `for (var ${name} = ${first}; ${name} < ${end}; ${name} += ${step}${unit})`;
+        return this.#writer.block(head, write);
+      }
+      let stretch = step * termsTogether;
+      while (stretch * termsTogether * 2 <= count) stretch *= termsTogether;
+      const block = this.#writer.fresh();
+      const head =
+        `for (var ${block} = ${start}; ${block} < ${end}; ${block} += ${stretch}${unit})`;
+      this.#writer.block(head, () => {
+        this.#accumulators.inParts(sums, this.#accumulators.width(sums[0]), () => {
+          within(block, `min(${block} + ${stretch}${unit}, ${end})`, stretch);
         });
-      },
-    );
+      });
+    };
+    within(`${from}${unit}`, `${to}${unit}`, to - from);
   }
 
   /** The sums that a loop feeds. */
@@ -538,40 +549,31 @@ class NestWriter implements Scope {
     if (stores.size > 0) this.#barrier();
   }
 
-  /** An invocation's share of a space: every so many turns, or fours of them, one; sums of many by stretches. */
+  /** An invocation's share of a space: every so many turns, or fours of them, one. */
   #strided(loop: For, from: number, to: number, each: Width, lanes: Lanes | null = null): void {
     const { loops, body } = perfectLoops(loop);
-    const stride = this.#shape.members * each;
-    const flat = this.#writer.fresh();
-    const start = each === 1
-      ? `${from === 0 ? "" : `${from}u + `}member`
-      : `${from === 0 ? "" : `${from}u + `}member * 4u`;
-    const write = (): void => {
-      this.#decode(loops, flat);
+    const name = this.#writer.fresh();
+    const step = this.#shape.members * each;
+    const offset = each === 1 ? "member" : "member * 4u";
+    this.#range({ name, from, to, step, offset, unit: "u" }, this.#losing(loop), () => {
+      this.#decode(loops, name);
       const stmts = (): void => body.forEach((stmt) => this.#stmt(stmt));
       if (lanes === null) stmts();
       else this.#inLanes(lanes, stmts);
-    };
-    const turns = (first: string, end: string): void =>
-      this.#writer.block(
-        `for (var ${flat} = ${first}; ${flat} < ${end}; ${flat} += ${stride}u)`,
-        write,
-      );
-    const sums = this.#losing(loop);
-    const stretch = stride * termsTogether;
-    if (sums.length === 0 || to - from < 2 * stretch) return turns(start, `${to}u`);
-    const block = this.#writer.fresh();
-    this.#writer.block(
-      `for (var ${block} = ${from}u; ${block} < ${to}u; ${block} += ${stretch}u)`,
-      () => {
-        const width = this.#accumulators.width(sums[0]);
-        const first = `${block} + member${each === 1 ? "" : " * 4u"}`;
-        this.#accumulators.inParts(sums, width, () => {
-          turns(first, `min(${block} + ${stretch}u, ${to}u)`);
-        });
-      },
-    );
+    });
   }
+}
+
+/** Numbers that a loop runs over. */
+interface Range {
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
+  readonly step: number;
+  /** How far from the start of each stretch it begins; empty for nothing. */
+  readonly offset: string;
+  /** Of numerals: those of i32 or of u32. */
+  readonly unit: "i" | "u";
 }
 
 /** The invocations of a workgroup: how many share a point, and how many points there are. */

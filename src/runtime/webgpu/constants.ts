@@ -31,7 +31,8 @@ export class Constants {
   }
 
   #write(words: readonly number[]): View {
-    const bytes = Math.max(16, 4 * words.length);
+    // Bindings are of whole vectors.
+    const bytes = Math.max(16, Math.ceil(words.length / 4) * 16);
     const buffer = this.#gpu.createBuffer({
       size: bytes,
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
