@@ -13,6 +13,7 @@ import type { AxisName } from "../core/axis_env.ts";
 import { isInexact } from "../core/dtype.ts";
 import { type ClosedJaxpr, closeJaxpr, hoistConsts, makeJaxprOf } from "../core/jaxpr.ts";
 import { paramsKey } from "../core/params_key.ts";
+import { isOnHost } from "../core/placement.ts";
 import { type Primitive, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { bind, getEvaluator, withEager } from "../core/trace.ts";
 import { axisToFront } from "../ops/common.ts";
@@ -210,7 +211,7 @@ function checkResults(
 export const noinlineP: Primitive<NoinlineParams> = {
   name: "noinline",
   abstractEval: (_ins, { outAvals }) => outAvals,
-  evaluate: run,
+  evaluate: (operands, params) => isOnHost(operands[0]) ? run(operands, params) : null,
   lower: (reads, ins, outs, params) => {
     const callback = (args: readonly NDArray[]) => run(args, params);
     Object.defineProperty(callback, "name", { value: params.name });

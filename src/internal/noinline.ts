@@ -7,6 +7,7 @@ import { ArgumentError, TracerError, TreeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
+import { onHost } from "../core/placement.ts";
 import { bind, Tracer, withEager } from "../core/trace.ts";
 import { addTarget, type CallSite, noinlineP } from "../control/noinline.ts";
 import { combine, partition } from "../filter/filters.ts";
@@ -234,8 +235,8 @@ export function noinline(fn: unknown, options: NoinlineOptions = {}): unknown {
   const { index, abstract } = numberOf(fn);
   const { abstractFn = null } = options;
   const [arrays] = partition(fn, isArray);
-  // An array, not a literal: programs are to be the same for every number.
-  const number = withEager(() => copy(literal(index, "int32")));
+  // An array, not a literal: programs are to be the same for every number. On the host, where it is read.
+  const number = onHost(() => withEager(() => copy(literal(index, "int32"))));
   const types = abstractFn === null ? abstract : abstractOf(abstractFn);
   return makeWrapper(noinlineT, [number, arrays], [types]);
 }
