@@ -78,6 +78,7 @@ export class FinishWriter {
         const element = read(buffer, at);
         return dtype === "bool" ? `(${element} != 0u)` : element;
       },
+      readFour: () => null,
       use: (name) => this.functions.add(name),
     };
     for (const digit of digits) {
