@@ -8,7 +8,7 @@
 export interface KernelTimes {
   /** Whether the device that was opened can tell. */
   readonly isAble: boolean;
-  /** Runs `work`, which must submit what it does by the end of its task, and gives the seconds of each of its kernels. */
+  /** Runs `work`, which must submit what it does, and gives the seconds of each of its kernels. */
   of(work: () => void): Promise<number[]>;
 }
 
@@ -45,8 +45,6 @@ export function watchKernels(): KernelTimes {
       watching = true;
       try {
         work();
-        // Calls may be collected until the task that makes them ends.
-        await Promise.resolve();
       } finally {
         watching = false;
       }

@@ -47,8 +47,6 @@ function watch(): void {
 }
 
 async function settle(): Promise<void> {
-  // Calls may be collected until the task that makes them ends.
-  await Promise.resolve();
   if (opened === null) throw new Error("no device was opened");
   const { device, from, to } = opened;
   const encoder = device.createCommandEncoder();

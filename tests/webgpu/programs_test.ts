@@ -111,6 +111,33 @@ onDevice("additions where indices repeat", (x, i) => x.at(i.astype("int32")).add
   np.arange(0, 5000, 1).mul(37).mod(100),
 ]);
 onDevice(
+  "the last of writes where indices repeat",
+  (x, i) => [
+    x.at(i.astype("int32")).set(np.arange(5000)),
+    np.zeros([7, 100]).at(vn.slice(null), i.astype("int32")).set(np.arange(35000).reshape(7, 5000)),
+  ],
+  () => [
+    np.zeros([100]),
+    np.arange(0, 5000, 1).mul(37).mod(100),
+  ],
+  0,
+);
+onDevice(
+  "more additions of 64 bits than an invocation makes turns",
+  (x, i) => [x.at(i).add(i.astype("int64")), np.floorDivide(i, 7).astype("int64").sum()],
+  () => [
+    np.zeros([10], { dtype: "int64" }),
+    np.arange(0, 70000, 1).mul(37).mod(10).astype("int32"),
+  ],
+  0,
+);
+onDevice("one number of 64 bits everywhere", () => np.full([16], 5, { dtype: "int64" }), () => []);
+onDevice(
+  "long rows of what has loops of its own",
+  (x) => [np.fmod(x.mul(1e6), 0.7).sum(1), lax.lgamma(x.add(3)).sum(1)],
+  () => [normal(2, 9000)],
+);
+onDevice(
   "running sums of long rows",
   (x) => [np.cumsum(x), np.cumsum(x.reshape([100, 500]), 0)],
   () => [

@@ -7,9 +7,11 @@
  *
  * @module
  */
+import { isFloating } from "../../core/dtype.ts";
 import { type Expr, forEachOperand } from "../../loopnest/expr.ts";
 import type { For, Nest, Stmt } from "../../loopnest/ir.ts";
-import { accessesOf, extentOf, forEachStmt, perfectLoops } from "./rewrite.ts";
+import { writesApart } from "./indices.ts";
+import { accessesOf, extentOf, forEachExpr, forEachStmt, perfectLoops } from "./rewrite.ts";
 import type { AdapterTraits } from "./traits.ts";
 import { deviceBytes } from "./types.ts";
 
@@ -41,7 +43,7 @@ export function isIndependent(loop: For): boolean {
   forEachStmt(loop.body, (stmt) => {
     if (stmt.kind === "store" && stmt.combine) wide ||= deviceBytes(stmt.value.dtype) > 4;
   });
-  return !wide && [...stores].every((buffer) => !loads.has(buffer));
+  return !wide && [...stores].every((buffer) => !loads.has(buffer)) && writesApart(loop);
 }
 
 /** Whether a workgroup may share a loop: turns independent, but for accumulators of outside, which are reduced together. */
@@ -49,7 +51,7 @@ function isShareable(loop: For): boolean {
   const { loads, stores, combines } = accessesOf(loop.body);
   if (combines.size > 0) return false;
   if (loop.mode !== "serial") return true;
-  return [...stores].every((buffer) => !loads.has(buffer));
+  return [...stores].every((buffer) => !loads.has(buffer)) && writesApart(loop);
 }
 
 /** The extent of a loop with the loops that are one space with it. */
@@ -82,12 +84,34 @@ export function gridOf(nest: Nest, traits: AdapterTraits): GridNest {
   return { mode: shared ? "workgroups" : "threads", loops, lets, body, atomics };
 }
 
+/** The most turns that one invocation may make: drivers stop its loops after 65,535 (Mesa, silently). */
+export const mostTurns = 30000;
+
+/** Turns of the loops within functions of `functions.ts` and `elementary.ts`, at most. */
+const turnsWithin: Readonly<Record<string, number>> = {
+  sin: 3,
+  cos: 3,
+  tan: 6,
+  cbrt: 3,
+  lgamma: 11,
+  digamma: 13,
+  rem: 300,
+  pow: 64,
+};
+
 /** How many turns the longest-running invocation of a grid makes, loops one after the other added up. */
 export function turnsOf(body: readonly Stmt[]): number {
-  return body.reduce(
-    (n, stmt) => stmt.kind === "for" ? n + stmt.extent * (1 + turnsOf(stmt.body)) : n,
-    0,
-  );
+  return body.reduce((n, stmt) => {
+    if (stmt.kind === "for") return n + stmt.extent * (1 + turnsOf(stmt.body));
+    forEachExpr([stmt], (expr) => {
+      if (expr.kind !== "unary" && expr.kind !== "binary") return;
+      if (
+        expr.op === "rem" ? !isFloating(expr.dtype) : expr.op === "pow" && isFloating(expr.dtype)
+      ) return;
+      n += turnsWithin[expr.op] ?? 0;
+    });
+    return n;
+  }, 0);
 }
 
 /**

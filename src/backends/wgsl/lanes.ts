@@ -143,7 +143,9 @@ export function canBeFour(lanes: Lanes, body: readonly Stmt[]): boolean {
   forEachStmt(body, (stmt) => {
     exprsOf(stmt).forEach(visit);
     if (stmt.kind === "accumulator") can &&= wgslType(stmt.v.dtype) !== "vec2<u32>";
-    if (stmt.kind === "argAccumulator") can &&= wgslType(stmt.value.dtype) !== "vec2<u32>";
+    if (stmt.kind === "argAccumulator" || stmt.kind === "store") {
+      can &&= wgslType(stmt.value.dtype) !== "vec2<u32>";
+    }
   });
   return can;
 }

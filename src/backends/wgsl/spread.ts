@@ -10,7 +10,8 @@
 import type { DType } from "../../core/dtype.ts";
 import { binary, type Expr, index, load, makeVar } from "../../loopnest/expr.ts";
 import type { Accumulator, ArgAccumulator, For, Nest, Stmt } from "../../loopnest/ir.ts";
-import { type GridNest, gridOf, scratchOf, spaceOf, turnsOf } from "./grid.ts";
+import { type GridNest, gridOf, mostTurns, scratchOf, spaceOf, turnsOf } from "./grid.ts";
+import { writesApart } from "./indices.ts";
 import { accessesOf, extentOf, perfectLoops, relocate } from "./rewrite.ts";
 import type { AdapterTraits } from "./traits.ts";
 import { deviceBytes } from "./types.ts";
@@ -18,8 +19,6 @@ import { deviceBytes } from "./types.ts";
 /** Takes the shape of a new buffer, and gives its number. */
 export type NewBuffer = (dtype: DType, size: number) => number;
 
-/** Drivers stop an invocation's loops after 65,535 turns (Mesa, silently). */
-const tooLong = 30000;
 /** Invocations of a workgroup, here. */
 const width = 256;
 
@@ -95,7 +94,7 @@ function fitsGroup(
 function worthSpreading(grid: GridNest, points: number, measures: Measures): boolean {
   const sharing = grid.mode === "workgroups" ? width : 1;
   const turns = turnsOf(grid.body) / sharing;
-  if (turns > tooLong) return canSpread(grid.body);
+  if (turns > mostTurns) return canSpread(grid.body);
   return points * sharing < measures.enough &&
     turns > measures.longTurn / (sharing === 1 ? 1 : 16) &&
     canSpread(grid.body);
@@ -108,7 +107,8 @@ function canSpread(body: readonly Stmt[]): boolean {
     if (stmt.kind !== "for") return true;
     const { loads, stores, combines } = accessesOf(stmt.body);
     if (combines.size > 0) return false;
-    return stmt.mode !== "serial" || [...stores].every((buffer) => !loads.has(buffer));
+    if (stmt.mode !== "serial") return true;
+    return [...stores].every((buffer) => !loads.has(buffer)) && writesApart(stmt);
   });
 }
 
@@ -283,7 +283,7 @@ class Spreader {
       Math.floor(space / least),
       2 * Math.ceil(Math.sqrt(space)),
     );
-    const chunks = Math.max(1, wanted, Math.ceil(2 * space / (tooLong * sharing)));
+    const chunks = Math.max(1, wanted, Math.ceil(2 * space / (mostTurns * sharing)));
     const each = Math.floor(space / chunks);
     return { chunks, each: each >= 64 ? each - each % 16 : each };
   }

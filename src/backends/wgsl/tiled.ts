@@ -12,10 +12,10 @@
  *
  * @module
  */
-import type { Consumer } from "./finish.ts";
-import type { Kernel, NestContext } from "./nest.ts";
+import type { Kernel } from "./nest.ts";
 import {
   type Along,
+  type BufferFacts,
   placeOf,
   plus,
   type Product,
@@ -23,7 +23,8 @@ import {
   type Stretch,
   stretchOf,
 } from "./product.ts";
-import { lanesOf, ProductWriter } from "./product_kernel.ts";
+import { type Finish, lanesOf, ProductWriter } from "./product_kernel.ts";
+import type { AdapterTraits } from "./traits.ts";
 
 /** How a product is cut into tiles. */
 export interface TiledPlan {
@@ -54,10 +55,10 @@ export function termsOfSplit(terms: number, splits: number): number {
 export function tiledKernel(
   product: Product,
   plan: TiledPlan,
-  consumer: Consumer | null,
-  context: NestContext,
+  finish: Finish | null,
+  context: BufferFacts & { readonly traits: AdapterTraits },
 ): Kernel {
-  return new TiledWriter(product, plan, consumer, context).kernel();
+  return new TiledWriter(product, plan, finish, context).kernel();
 }
 
 type Side = "lhs" | "rhs";
@@ -84,10 +85,10 @@ class TiledWriter {
   constructor(
     product: Product,
     plan: TiledPlan,
-    consumer: Consumer | null,
-    context: NestContext,
+    finish: Finish | null,
+    context: BufferFacts & { readonly traits: AdapterTraits },
   ) {
-    this.#writer = new ProductWriter(product, consumer, context);
+    this.#writer = new ProductWriter(product, finish, context);
     this.#product = product;
     this.#plan = plan;
     this.#width = tiledWidth(plan);
@@ -188,7 +189,6 @@ class TiledWriter {
     });
     return {
       at: fours.flatMap((four) => four.at),
-      flat: fours.flatMap((four) => four.flat),
       guard: fours.flatMap((four) => four.guard),
     };
   }
