@@ -52,7 +52,7 @@ export async function execute(
   device.perform(work(), (error) => failures.push(error));
   const results = await Promise.all(outs.map((view) => device.read(view)));
   held.forEach((memory) => device.pool.recycle(memory));
-  await call.submission?.settled;
+  await device.queue.settled();
   failures.push(call.submission?.fault ?? null);
   for (const failure of failures) if (failure !== null) throw failure;
   return outputs.map(({ dtype, size }, i) => fromDevice(results[i], dtype, size));

@@ -20,29 +20,61 @@ function faultTest(name: string, fn: (gpu: vn.Device) => Promise<void>): void {
   });
 }
 
-/** Runs with a method of the open device replaced. */
-async function withMethod<Name extends "createShaderModule" | "createBuffer">(
-  name: Name,
-  replacement: (original: GPUDevice[Name]) => GPUDevice[Name],
+/** Runs with methods of the open device replaced. */
+async function withMethods(
+  replace: (gpu: GPUDevice) => Partial<GPUDevice>,
   fn: () => Promise<void>,
 ): Promise<void> {
   const { gpu } = webGpu();
-  gpu[name] = replacement(gpu[name].bind(gpu) as GPUDevice[Name]);
+  const replacements = replace(gpu);
+  Object.assign(gpu, replacements);
   try {
     await fn();
   } finally {
-    delete (gpu as Partial<GPUDevice>)[name]; // the prototype's again
+    for (const name of Object.keys(replacements)) Reflect.deleteProperty(gpu, name); // the prototype's again
   }
 }
 
 /** A device in whose shaders `tanh` does not exist. */
 function withoutTanh(fn: () => Promise<void>): Promise<void> {
-  return withMethod(
-    "createShaderModule",
-    (original) => ({ code }) =>
-      original({ code: code.includes("tanh_f32") ? "this is no shader" : code }),
-    fn,
-  );
+  return withMethods((gpu) => {
+    const create = gpu.createShaderModule.bind(gpu);
+    return {
+      createShaderModule: ({ code }) =>
+        create({ code: code.includes("tanh_f32") ? "this is no shader" : code }),
+    };
+  }, fn);
+}
+
+/** A device that has no room for a buffer of more than so many bytes, as often as told. */
+function withoutRoom(most: number, times: number, fn: () => Promise<void>): Promise<void> {
+  const scopes: { readonly filter: GPUErrorFilter; isFull: boolean }[] = [];
+  return withMethods((gpu) => {
+    const push = gpu.pushErrorScope.bind(gpu);
+    const pop = gpu.popErrorScope.bind(gpu);
+    const create = gpu.createBuffer.bind(gpu);
+    return {
+      pushErrorScope(filter) {
+        scopes.push({ filter, isFull: false });
+        return push(filter);
+      },
+      popErrorScope() {
+        const isFull = scopes.pop()?.isFull ?? false;
+        return pop().then((error) => isFull ? new Error("full") as unknown as GPUError : error);
+      },
+      createBuffer(descriptor) {
+        const { size, usage } = descriptor;
+        if (size <= most || (usage & GPUBufferUsage.STORAGE) === 0 || times-- <= 0) {
+          return create(descriptor);
+        }
+        scopes.findLast(({ filter }) => filter === "out-of-memory")!.isFull = true;
+        push("validation");
+        const refused = create({ ...descriptor, size: gpu.limits.maxBufferSize + 8 });
+        pop();
+        return refused;
+      },
+    };
+  }, fn);
 }
 
 faultTest("a refused shader reaches the call that needs it, and no other", async (gpu) => {
@@ -82,16 +114,6 @@ faultTest("what a refused call was given is not lost", async (gpu) => {
     assertEquals((await again.data())[3], 5);
   });
 });
-
-/** A device that makes no buffer of more than so many bytes, as often as told. */
-function withoutRoom(most: number, times: number, fn: () => Promise<void>): Promise<void> {
-  const { maxBufferSize } = webGpu().gpu.limits;
-  return withMethod("createBuffer", (original) => (descriptor) => {
-    const { size, usage } = descriptor;
-    const refused = size > most && (usage & GPUBufferUsage.STORAGE) !== 0 && times-- > 0;
-    return original(refused ? { ...descriptor, size: maxBufferSize + 8 } : descriptor);
-  }, fn);
-}
 
 faultTest("a small buffer that cannot be had is an error of its results", async (gpu) => {
   const x = vn.devicePut(np.ones([5]), gpu);

@@ -81,8 +81,7 @@ export class WebGpuArray extends NDArray {
     block.handles++; // it may be deleted meanwhile
     try {
       const bytes = await this.#device.read(block.view);
-      const { submission } = block;
-      if (submission !== null && submission.settled !== null) await submission.settled;
+      await this.#device.queue.settled();
       if (block.fault !== null) throw block.fault;
       return fromDevice(bytes, dtype, size);
     } finally {

@@ -20,9 +20,15 @@
 import type { BufferPool, Memory, View } from "./pool.ts";
 import type { Submission } from "./queue.ts";
 
+/** What was let loose at one time: watched as a whole, because watching each buffer costs as much again. */
+class LooseBatch {
+  constructor(readonly count: { bytes: number; buffers: number }) {}
+}
+
 /** One buffer that arrays hold. */
 class Lease {
-  isLoose = false;
+  /** What it was let loose with, if it was. */
+  batch: LooseBatch | null = null;
   hasEnded = false;
   constructor(readonly memory: Memory) {}
 }
@@ -61,8 +67,11 @@ export class DeviceBlock {
 /** Bytes of allocation per weight. More than the 32 MiB up to which the C library may clear memory by hand. */
 const weightBytes = 33 * 2 ** 20;
 
-/** Bytes that may wait for finalisers. */
-const maxWaitingBytes = 512 * 2 ** 20;
+/** What a buffer weighs beside its bytes: objects of the host and of the driver. */
+const bufferWeight = 16384;
+
+/** Bytes that may wait for finalisers, and buffers. */
+const maxWaiting = { bytes: 512 * 2 ** 20, buffers: 16384 };
 
 /** All memory of a device that arrays hold. */
 export class Holdings {
@@ -70,13 +79,16 @@ export class Holdings {
   looseBytes = 0;
   /** The buffers that they are in. */
   looseBuffers = 0;
-  /** Bytes above which the oldest are let loose. */
-  limit: number = maxWaitingBytes;
+  /** Bytes and buffers above which the oldest are let loose. */
+  limit: { readonly bytes: number; readonly buffers: number } = maxWaiting;
   readonly #pool: BufferPool;
   readonly #release: (release: () => void) => void;
   readonly #letLoose: () => void;
   readonly #registry = new FinalizationRegistry((lease: Lease) => this.#end(lease));
-  readonly #looseRegistry = new FinalizationRegistry((bytes: number) => this.#forget(bytes));
+  readonly #batches = new FinalizationRegistry((count: LooseBatch["count"]) => {
+    this.looseBytes -= count.bytes;
+    this.looseBuffers -= count.buffers;
+  });
   /** Those that the registry knows, oldest first. */
   readonly #leases = new Set<Lease>();
   #leasedBytes = 0;
@@ -106,25 +118,27 @@ export class Holdings {
     this.#registry.register(block, lease, lease);
     this.#leases.add(lease);
     this.#leasedBytes += memory.size;
-    this.#unweighed += memory.size;
+    this.#unweighed += memory.size + bufferWeight;
     if (this.#unweighed > weightBytes) this.#weigh(block);
-    if (this.#leasedBytes > this.limit) this.#loosen();
+    if (this.#leasedBytes > this.limit.bytes || this.#leases.size > this.limit.buffers) {
+      this.#loosen();
+    }
     return block;
   }
 
   /** Takes back a block that nothing holds any more. */
   release(block: DeviceBlock): void {
     const { lease } = block;
-    this.#unweighed = Math.max(0, this.#unweighed - lease.memory.size);
+    this.#unweighed = Math.max(0, this.#unweighed - lease.memory.size - bufferWeight);
     if (block.weight !== null) {
       this.#unweighed += block.weight.byteLength;
       block.weight = null;
     }
-    if (lease.isLoose) {
-      lease.isLoose = false;
-      this.#looseRegistry.unregister(lease);
-      this.#forget(lease.memory.size);
-      this.#pool.readmit(lease.memory.size);
+    const { batch, memory } = lease;
+    if (batch !== null) {
+      lease.batch = null;
+      this.#count(batch.count, -memory.size, -1);
+      this.#pool.readmit(memory.size);
     } else this.#registry.unregister(lease);
     this.#end(lease);
   }
@@ -136,26 +150,29 @@ export class Holdings {
     this.#release(() => this.#pool.recycle(lease.memory));
   }
 
-  /** Lets the oldest loose, down to the limit and an eighth below. */
+  /** Lets the oldest loose, down to the limits and an eighth below. */
   #loosen(): void {
+    const { bytes, buffers } = this.limit;
+    const batch = new LooseBatch({ bytes: 0, buffers: 0 });
+    this.#batches.register(batch, batch.count);
     for (const lease of this.#leases) {
-      if (this.#leasedBytes <= this.limit * 7 / 8) break;
+      if (this.#leasedBytes <= bytes * 7 / 8 && this.#leases.size <= buffers * 7 / 8) break;
       const { size } = lease.memory;
       this.#leases.delete(lease);
       this.#leasedBytes -= size;
       this.#registry.unregister(lease);
       this.#pool.forget(size);
-      lease.isLoose = true;
-      this.looseBytes += size;
-      this.looseBuffers++;
-      this.#looseRegistry.register(lease, size, lease);
+      lease.batch = batch;
+      this.#count(batch.count, size, 1);
     }
     this.#letLoose();
   }
 
-  #forget(bytes: number): void {
-    this.looseBytes -= bytes;
-    this.looseBuffers--;
+  #count(count: LooseBatch["count"], bytes: number, buffers: number): void {
+    count.bytes += bytes;
+    count.buffers += buffers;
+    this.looseBytes += bytes;
+    this.looseBuffers += buffers;
   }
 
   #weigh(block: DeviceBlock): void {

@@ -109,6 +109,8 @@ export class WebGpuDevice {
       description,
       readback.mode === "direct" ? () => readback.wait() : null,
       () => this.pool.trim(),
+      // Who reads at once has read what never was: the next call says so.
+      (fault) => readsAreSynchronous() && (this.#fault ??= String(fault)),
     );
     this.pool = new BufferPool(gpu, this.queue, description);
     this.holdings = new Holdings(

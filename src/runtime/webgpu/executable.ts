@@ -18,9 +18,9 @@ import { emptyOnDevice, WebGpuArray } from "./array.ts";
 import type { DeviceBlock } from "./blocks.ts";
 import type { WebGpuDevice } from "./device.ts";
 import { fromDevice, toDevice } from "./elements.ts";
-import { kindsOf } from "./pipelines.ts";
+import { kindsOf, type Pipeline } from "./pipelines.ts";
 import type { View } from "./pool.ts";
-import { Call, Submission } from "./queue.ts";
+import { Call, type Submission } from "./queue.ts";
 import { type HostCall, Recorder, type Work } from "./recorder.ts";
 
 /** A program as it is for a kind of device. */
@@ -28,15 +28,34 @@ interface Made {
   readonly traits: AdapterTraits;
   readonly program: DeviceProgram;
   readonly kernels: readonly Kernel[];
-  /** Where its shaders are known to be built and right, and which generation of shaders that was. */
+  /** Where its shaders were built, and which generation of shaders that was. */
   device: WebGpuDevice | null;
   generation: number;
+  /** Settles when it is known whether the device takes them, with the error where it does not; `null` from then on. */
+  doubt: Promise<Error | null> | null;
+  /** Which shader the device refused, and why. */
+  refusal: string | null;
 }
 
-/** Promises of what is wrong with what a call needs. */
-interface Doubts {
-  readonly shaders: Promise<unknown> | null;
-  readonly buffers: readonly Promise<unknown>[];
+function refusalOf({ kernels }: Made, built: readonly Pipeline[]): string | null {
+  const i = built.findIndex((pipeline) => pipeline.fault !== null);
+  return i < 0 ? null : `the shader ${kernels[i].name}: ${built[i].fault}`;
+}
+
+function refused({ description }: WebGpuDevice, refusal: string, name: string): DeviceError {
+  return new DeviceError(`${name}: the WebGPU device ${description} refused ${refusal}`);
+}
+
+async function settleDoubt(
+  device: WebGpuDevice,
+  made: Made,
+  built: readonly Pipeline[],
+  name: string,
+): Promise<Error | null> {
+  for (const pipeline of built) if (pipeline.checked !== null) await pipeline.checked;
+  made.doubt = null;
+  made.refusal = refusalOf(made, built);
+  return made.refusal === null ? null : refused(device, made.refusal, name);
 }
 
 /** All shaders of a program and of those within it. */
@@ -80,7 +99,15 @@ export class DeviceExecutable {
   #madeFor({ traits }: WebGpuDevice): Made {
     if (this.#made?.traits !== traits) {
       const program = deviceProgram(this.#source, traits);
-      this.#made = { traits, program, kernels: kernelsOf(program), device: null, generation: -1 };
+      this.#made = {
+        traits,
+        program,
+        kernels: kernelsOf(program),
+        device: null,
+        generation: -1,
+        doubt: null,
+        refusal: null,
+      };
     }
     return this.#made;
   }
@@ -91,26 +118,19 @@ export class DeviceExecutable {
    * @returns A promise of what is wrong with them, if something is; `null` where it is known that nothing is.
    * @throws {DeviceError} Where it is known that the device refuses one.
    */
-  #prepare(device: WebGpuDevice, made: Made, name: string): Promise<unknown> | null {
+  #prepare(device: WebGpuDevice, made: Made, name: string): Promise<Error | null> | null {
     const { pipelines } = device;
-    if (made.device === device && made.generation === pipelines.generation) return null;
-    const checks: Promise<unknown>[] = [];
-    for (const kernel of made.kernels) {
-      const pipeline = pipelines.get(kernel.code, () => kindsOf(kernel));
-      const refusal = (): DeviceError | null =>
-        pipeline.fault === null ? null : new DeviceError(
-          `${name}: the WebGPU device ${device.description} refused the shader ${kernel.name}: ${pipeline.fault}`,
-        );
-      const fault = refusal();
-      if (fault !== null) throw fault;
-      if (pipeline.checked !== null) checks.push(pipeline.checked.then(refusal));
-    }
-    if (checks.length === 0) {
+    if (made.device !== device || made.generation !== pipelines.generation) {
       made.device = device;
       made.generation = pipelines.generation;
-      return null;
+      const built = made.kernels.map((kernel) => pipelines.get(kernel.code, () => kindsOf(kernel)));
+      made.refusal = refusalOf(made, built);
+      made.doubt = built.some((pipeline) => pipeline.checked !== null)
+        ? settleDoubt(device, made, built, name)
+        : null;
     }
-    return Promise.all(checks).then((faults) => faults.find((fault) => fault !== null) ?? null);
+    if (made.refusal !== null) throw refused(device, made.refusal, name);
+    return made.doubt;
   }
 
   /**
@@ -133,7 +153,8 @@ export class DeviceExecutable {
     device.check();
     const made = this.#madeFor(device);
     const { donors } = made.program;
-    const check = this.#prepare(device, made, name);
+    const doubt = this.#prepare(device, made, name);
+    device.queue.separate(doubt);
     const blocks: DeviceBlock[] = [];
     const outs: WebGpuArray[] = [];
     try {
@@ -152,13 +173,8 @@ export class DeviceExecutable {
         )
       );
       const outBlocks = outs.map((x) => x.live());
-      const buffers = device.queue.takeChecks();
-      const doubts = {
-        shaders: check,
-        buffers: buffers.map((fault) => fault.then((error) => inCall(name, error))),
-      };
       device.perform(
-        this.#work(device, made.program, blocks, outBlocks, taken, name, doubts),
+        this.#work(device, made.program, blocks, outBlocks, taken, name, doubt, device.queue.open),
         (error) => outBlocks.forEach((block) => block.fault = error),
       );
       donors.forEach((d, o) => {
@@ -181,22 +197,16 @@ export class DeviceExecutable {
     outs: readonly DeviceBlock[],
     taken: readonly boolean[],
     name: string,
-    doubts: Doubts,
+    doubt: Promise<Error | null> | null,
+    origin: Submission,
   ): Work {
-    const sources: Submission[] = [];
+    const sources = [origin];
     for (const { fault, submission } of ins) {
       if (fault !== null) throw fault;
       if (submission !== null && !submission.isSettled) sources.push(submission);
     }
-    const { shaders, buffers } = doubts;
-    const call = new Call(
-      name,
-      shaders === null ? buffers : [shaders, ...buffers],
-      sources,
-      shaders !== null,
-    );
-    // What others recorded has no part in what may be refused.
-    if (call.isDoubtful) device.queue.flush();
+    const call = new Call(name, doubt, sources);
+    device.queue.separate(doubt);
     const recorder = new Recorder(device, this.#host, call);
     try {
       const views: View[] = ins.map((block) => block.view);
@@ -212,7 +222,7 @@ export class DeviceExecutable {
       throw error;
     }
     for (const block of outs) block.submission = call.submission;
-    device.queue.ended(call);
+    device.queue.ended();
   }
 }
 
@@ -236,9 +246,9 @@ function blockOf(device: WebGpuDevice, x: NDArray): DeviceBlock {
 export function upload(device: WebGpuDevice, x: ConcreteArray): DeviceBlock {
   const { stored } = x.aval;
   const words = toDevice(x.dataSync(), stored.dtype);
+  device.queue.separate(null);
   const block = device.holdings.block(bufferBytes(stored), true);
-  const checks = device.queue.takeChecks();
-  if (checks.length > 0) block.submission = Submission.ofNothing(checks);
+  block.submission = device.queue.open;
   if (words.byteLength > 0) device.write(block.view, words);
   return block;
 }

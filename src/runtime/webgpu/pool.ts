@@ -39,8 +39,10 @@ export interface CommandOrder {
   readonly lot: number;
   /** Whether all commands of a lot were submitted. */
   isSubmitted(lot: number): boolean;
-  /** Told of a new buffer, with a promise of what is wrong with it, if something is. */
-  created(bytes: number, check: Promise<Error | null>): void;
+  /** Told before a buffer is made: what the device says of it is said to whom the commands belong. */
+  creates(bytes: number): void;
+  /** Told of what may be wrong with a buffer beside that. */
+  doubts(check: Promise<Error | null>): void;
   /** Waits until everything that was submitted is done, where the runtime can. */
   drain(): void;
 }
@@ -161,14 +163,20 @@ export class BufferPool {
   }
 
   #create(size: number): Memory {
+    this.#order.creates(size);
+    if (size < largeBytes) return new Memory(this.#newBuffer(size), size);
     let made = this.#tryCreate(size);
-    if (size >= largeBytes && isRefused(made.buffer)) {
+    if (made.state === "refused") {
       this.#destroyIdle();
       this.#order.drain();
       made = this.#tryCreate(size);
-      if (isRefused(made.buffer)) throw this.#outOfMemory(size, null);
+      if (made.state === "refused") throw this.#outOfMemory(size, null);
     }
-    this.#order.created(size, made.check);
+    if (made.state === "unknown") {
+      this.#order.doubts(
+        made.error.then((cause) => cause === null ? null : this.#outOfMemory(size, cause)),
+      );
+    }
     return new Memory(made.buffer, size);
   }
 
@@ -182,43 +190,64 @@ export class BufferPool {
     }
   }
 
-  /** A buffer, and a promise of what is wrong with it. */
-  #tryCreate(size: number): { buffer: GPUBuffer; check: Promise<Error | null> } {
-    const gpu = this.#gpu;
-    gpu.pushErrorScope("validation");
-    gpu.pushErrorScope("out-of-memory");
-    const buffer = gpu.createBuffer({
+  #newBuffer(size: number): GPUBuffer {
+    return this.#gpu.createBuffer({
       size,
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST |
         GPUBufferUsage.INDIRECT | GPUBufferUsage.UNIFORM,
     });
-    const check = Promise.all([gpu.popErrorScope(), gpu.popErrorScope()]).then(
-      ([full, invalid]) => {
-        const cause = full ?? invalid;
-        return cause === null ? null : this.#outOfMemory(size, cause);
-      },
-      () => null, // the device was lost, which is said elsewhere
-    );
-    return { buffer, check };
   }
 
-  #outOfMemory(size: number, cause: GPUError | null): OutOfMemoryError {
+  #tryCreate(size: number): Attempt {
+    const gpu = this.#gpu;
+    gpu.pushErrorScope("validation");
+    gpu.pushErrorScope("out-of-memory");
+    const buffer = this.#newBuffer(size);
+    const errors = [gpu.popErrorScope(), gpu.popErrorScope()];
+    const state = stateOf(buffer);
+    return { buffer, state, error: state === "unknown" ? firstOf(errors) : noError };
+  }
+
+  #outOfMemory(size: number, cause: unknown): OutOfMemoryError {
     return new OutOfMemoryError(
-      `WebGPU: ${this.#description} has no room for ${size} bytes beside the ${this.bytes} in use; ` +
-        "free arrays (delete(), using, scope, donation), or run this on the CPU",
+      noRoom(this.#description, `${size} bytes beside the ${this.bytes} in use`),
       cause === null ? undefined : { cause },
     );
   }
 }
 
-/**
- * Whether a buffer could not be made, where that shows at once: asked for its mapping, Deno names the reason why there is none.
- */
-function isRefused(buffer: GPUBuffer): boolean {
+/** What is said where a device has no room. */
+export function noRoom(description: string, what: string): string {
+  return `WebGPU: ${description} has no room for ${what}; ` +
+    "free arrays (delete(), using, scope, donation), or run this on the CPU";
+}
+
+/** A buffer that may be one. */
+interface Attempt {
+  readonly buffer: GPUBuffer;
+  readonly state: "made" | "refused" | "unknown";
+  /** What the device says later, where it does not say it at once. */
+  readonly error: Promise<GPUError | null>;
+}
+
+const noError = Promise.resolve(null);
+
+async function firstOf(errors: readonly Promise<GPUError | null>[]): Promise<GPUError | null> {
+  try {
+    return (await Promise.all(errors)).find((error) => error !== null) ?? null;
+  } catch {
+    return null; // the device was lost, which is said elsewhere
+  }
+}
+
+/** Whether a buffer could be made, where that shows at once: asked for its mapping, Deno says why there is none. */
+function stateOf(buffer: GPUBuffer): Attempt["state"] {
   try {
     buffer.getMappedRange(0, 0);
   } catch (error) {
-    return /invalid/i.test((error as Error).message);
+    const { message } = error as Error;
+    if (/is invalid/.test(message)) return "refused";
+    if (/not mapped/.test(message)) return "made";
   }
-  return false;
+  return "unknown";
 }

@@ -2,18 +2,18 @@
  * Commands on their way to a device: collected in lots, since handing them over costs more than recording them.
  *
  * A lot is submitted when it is large, when it was begun some time ago, when something is read, and at the latest when the
- * task that is running comes to its end. A call that may be refused, because its shaders are new, has a lot of its own: what the device
- * refuses, it refuses as a whole.
+ * task that is running comes to its end. Calls of a program that may be refused, because its shaders are new, have lots of their own:
+ * what the device refuses, it refuses as a whole.
  *
  * A synchronous loop could record calls for ever. The queue therefore waits for the device, where the runtime can, once so many lots or so
  * many bytes of new buffers are under way: what was given up meanwhile is free then.
  *
  * @module
  */
-import { DeviceError } from "../../errors.ts";
+import { DeviceError, OutOfMemoryError } from "../../errors.ts";
 import type { BindGroups } from "./bindings.ts";
 import type { Pipeline } from "./pipelines.ts";
-import type { CommandOrder, View } from "./pool.ts";
+import { type CommandOrder, noRoom, type View } from "./pool.ts";
 import type { KernelTimer } from "./timing.ts";
 
 /** A call of a program, as far as its commands are concerned. */
@@ -23,15 +23,13 @@ export class Call {
 
   /**
    * @param name The function that was called, for messages.
-   * @param checks Promises of what is wrong with what it uses, if something is.
-   * @param sources Where its inputs come from, as far as it is not known whether that was refused.
-   * @param isDoubtful Whether its commands are to be submitted apart from those of others.
+   * @param doubt A promise of what is wrong with its shaders, if something is; `null` where it is known that nothing is.
+   * @param sources Where its inputs and its memory come from, as far as it is not known whether that was refused.
    */
   constructor(
     readonly name: string,
-    readonly checks: readonly Promise<unknown>[] = [],
+    readonly doubt: Promise<Error | null> | null = null,
     readonly sources: readonly Submission[] = [],
-    readonly isDoubtful = false,
   ) {}
 }
 
@@ -39,50 +37,36 @@ export class Call {
 export class Submission {
   /** Why its results are not what was asked for, once that is known. */
   fault: unknown = null;
-  /** Settles when it is known whether the device took it; `null` before it is handed over, and from then on. */
-  settled: Promise<void> | null = null;
   /** Whether it is known whether the device took it. */
   isSettled = false;
   /** The functions whose commands it has. */
   readonly names = new Set<string>();
-  /** Promises of what is wrong with what it uses. */
-  checks: Promise<unknown>[] = [];
+  /** A promise of what is wrong with its shaders, as its calls have it. */
+  doubt: Promise<Error | null> | null = null;
+  /** Promises of what else is wrong with it. */
+  checks: Promise<Error | null>[] = [];
   /** Those that it continues. */
   sources: Submission[] = [];
-
-  /** Stands for what is no command, such as what the host writes. */
-  static ofNothing(checks: Promise<unknown>[]): Submission {
-    const submission = new Submission();
-    submission.checks = checks;
-    submission.submitted(Promise.resolve(null));
-    return submission;
-  }
 
   /** Takes part of a call in. */
   enter(call: Call): void {
     this.names.add(call.name);
-    this.checks.push(...call.checks);
-    this.sources.push(...call.sources.filter((source) => source !== this));
+    this.doubt ??= call.doubt;
+    for (const source of call.sources) {
+      if (source !== this && !source.isSettled) this.sources.push(source);
+    }
     if (call.submission !== null) this.sources.push(call.submission);
     call.submission = this;
   }
 
-  /**
-   * Notes that it was handed over.
-   *
-   * @param refusal A promise of why the device refused it.
-   */
-  submitted(refusal: Promise<unknown>): void {
-    this.settled = this.#settle(refusal);
-  }
-
-  async #settle(refusal: Promise<unknown>): Promise<void> {
-    const faults = await Promise.all([...this.checks, refusal]);
-    for (const source of this.sources) if (source.settled !== null) await source.settled;
-    this.fault = [...this.sources.map((source) => source.fault), ...faults]
-      .find((fault) => fault !== null) ?? null;
-    this.checks = this.sources = [];
-    this.settled = null;
+  /** Finds out what became of it. Those that it continues are settled. */
+  async settle(): Promise<void> {
+    for (const source of this.sources) this.fault ??= source.fault;
+    if (this.doubt !== null) this.fault ??= await this.doubt;
+    for (const check of this.checks) this.fault ??= await check;
+    this.doubt = null;
+    this.checks = [];
+    this.sources = [];
     this.isSettled = true;
   }
 }
@@ -111,6 +95,13 @@ export type Command =
   }
   | { readonly kind: "copy"; readonly call: Call; readonly from: View; readonly to: View };
 
+/** A lot that was handed over, and what the device says of it. */
+interface Handed {
+  readonly submission: Submission;
+  readonly full: Promise<GPUError | null>;
+  readonly invalid: Promise<GPUError | null>;
+}
+
 /** Commands at which a lot is submitted. */
 const lotCommands = 64;
 /** Milliseconds after which it is. */
@@ -131,11 +122,16 @@ export class CommandQueue implements CommandOrder {
   readonly #description: string;
   readonly #waitForDevice: (() => void) | null;
   readonly #submitted: () => void;
+  readonly #refused: (fault: unknown) => void;
   #commands: Command[] = [];
   #open = new Submission();
-  #checks: Promise<unknown>[] = [];
+  #isBegun = false;
   #begun = 0;
-  #scheduled = false;
+  #isScheduled = false;
+  /** Lots of which it is not known what became of them, oldest first. */
+  #unsettled: Handed[] = [];
+  /** Finds that out; `null` where all is known. */
+  #settling: Promise<void> | null = null;
   #lotsUnderWay = 0;
   #newBytes = 0;
 
@@ -143,6 +139,7 @@ export class CommandQueue implements CommandOrder {
    * @param description What to call the device.
    * @param waitForDevice Returns when the device is done; `null` where the runtime cannot.
    * @param submitted Called when nothing waits to be submitted.
+   * @param refused Told of what the device refused.
    */
   constructor(
     gpu: GPUDevice,
@@ -150,12 +147,14 @@ export class CommandQueue implements CommandOrder {
     description: string,
     waitForDevice: (() => void) | null,
     submitted: () => void,
+    refused: (fault: unknown) => void,
   ) {
     this.#gpu = gpu;
     this.#bindGroups = bindGroups;
     this.#description = description;
     this.#waitForDevice = waitForDevice;
     this.#submitted = submitted;
+    this.#refused = refused;
   }
 
   /** How many commands are recorded. */
@@ -167,27 +166,40 @@ export class CommandQueue implements CommandOrder {
   record(command: Command, at: number = this.#commands.length): void {
     const { call } = command;
     if (call.submission !== this.#open) this.#open.enter(call);
-    if (this.#checks.length > 0) this.#open.checks.push(...this.takeChecks());
-    if (this.#commands.length === 0) this.#begin();
+    this.#begin();
     if (at === this.#commands.length) this.#commands.push(command);
     else this.#commands.splice(at, 0, command);
   }
 
+  /** Begins a lot, if none is begun: what the device says from now on is said of it. */
   #begin(): void {
+    if (this.#isBegun) return;
+    this.#isBegun = true;
     this.#begun = performance.now();
-    if (this.#scheduled) return;
-    this.#scheduled = true;
+    this.#gpu.pushErrorScope("validation");
+    this.#gpu.pushErrorScope("out-of-memory");
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
     queueMicrotask(() => {
-      this.#scheduled = false;
+      this.#isScheduled = false;
       this.flush();
     });
   }
 
-  /** Submits what is recorded if there is a reason to: to be called where a call has been recorded to its end. */
-  ended(call: Call): void {
+  /**
+   * To be called before anything is made or recorded for a call: what others recorded has no part in what may be refused with it.
+   *
+   * @param doubt The call's.
+   */
+  separate(doubt: Promise<Error | null> | null): void {
+    if (this.#commands.length > 0 && this.#open.doubt !== doubt) this.flush();
+  }
+
+  /** To be called where a call has been recorded to its end: submits what is recorded if there is a reason to. */
+  ended(): void {
     if (this.#commands.length === 0) return;
     if (
-      call.isDoubtful || this.#commands.length >= lotCommands || this.#newBytes >= mostNewBytes ||
+      this.#commands.length >= lotCommands || this.#newBytes >= mostNewBytes ||
       performance.now() - this.#begun > lotMilliseconds
     ) this.flush();
   }
@@ -201,16 +213,23 @@ export class CommandQueue implements CommandOrder {
     return lot < this.lot || this.#commands.length === 0;
   }
 
-  created(bytes: number, check: Promise<Error | null>): void {
+  creates(bytes: number): void {
     this.#newBytes += bytes;
-    this.#checks.push(check);
+    this.#begin();
   }
 
-  /** Promises of what is wrong with buffers that were made since this was last asked and no command is known to use. */
-  takeChecks(): Promise<unknown>[] {
-    const checks = this.#checks;
-    if (checks.length > 0) this.#checks = [];
-    return checks;
+  doubts(check: Promise<Error | null>): void {
+    this.#open.checks.push(check);
+  }
+
+  /** The lot that is being recorded; what the host writes belongs to it too. */
+  get open(): Submission {
+    return this.#open;
+  }
+
+  /** Resolves once it is known what became of everything that was submitted so far. */
+  async settled(): Promise<void> {
+    await this.#settling;
   }
 
   drain(): void {
@@ -229,30 +248,68 @@ export class CommandQueue implements CommandOrder {
    * @param more Records further commands, to be done after those.
    */
   flush(more?: (encoder: GPUCommandEncoder) => void): void {
-    if (this.#commands.length === 0 && more === undefined) return;
+    if (!this.#isBegun && more === undefined) return;
+    this.#begin();
     const gpu = this.#gpu;
     const submission = this.#open;
     const commands = this.#commands;
     this.#open = new Submission();
     this.#commands = [];
+    this.#isBegun = false;
     this.lot++;
-    gpu.pushErrorScope("validation");
-    const encoder = gpu.createCommandEncoder();
-    this.#encode(encoder, commands);
-    more?.(encoder);
-    gpu.queue.submit([encoder.finish()]);
-    submission.submitted(
-      gpu.popErrorScope().then((error) => {
-        if (error === null) return null;
-        const names = [...submission.names].join(", ") || "a read";
-        return new DeviceError(
-          `${names}: the WebGPU device ${this.#description} refused what it was given: ${error.message}`,
-        );
-      }, () => null),
-    ); // the device was lost, which is said elsewhere
-    this.#lotsUnderWay++;
+    if (commands.length > 0 || more !== undefined) {
+      const encoder = gpu.createCommandEncoder();
+      this.#encode(encoder, commands);
+      more?.(encoder);
+      gpu.queue.submit([encoder.finish()]);
+      this.#lotsUnderWay++;
+    }
+    const full = gpu.popErrorScope();
+    const invalid = gpu.popErrorScope();
+    this.#settle(submission, full, invalid);
     if (this.#lotsUnderWay >= mostLots || this.#newBytes >= mostNewBytes) this.drain();
     this.#submitted();
+  }
+
+  /** Finds out what became of a lot. Until the running task ends nothing can be known, and little is kept. */
+  #settle(
+    submission: Submission,
+    full: Promise<GPUError | null>,
+    invalid: Promise<GPUError | null>,
+  ): void {
+    this.#unsettled.push({ submission, full, invalid });
+    this.#settling ??= this.#settleAll();
+  }
+
+  async #settleAll(): Promise<void> {
+    await null;
+    for (let next; (next = this.#unsettled.shift()) !== undefined;) {
+      const { submission, full, invalid } = next;
+      submission.checks.push(this.#refusal(submission, full, invalid));
+      await submission.settle();
+      if (submission.fault !== null) this.#refused(submission.fault);
+    }
+    this.#settling = null;
+  }
+
+  async #refusal(
+    { names }: Submission,
+    full: Promise<GPUError | null>,
+    invalid: Promise<GPUError | null>,
+  ): Promise<Error | null> {
+    try {
+      const what = [...names].join(", ") || "an array";
+      if (await full !== null) {
+        return new OutOfMemoryError(noRoom(this.#description, `what ${what} needs`));
+      }
+      const error = await invalid;
+      if (error === null) return null;
+      return new DeviceError(
+        `${what}: the WebGPU device ${this.#description} refused what it was given: ${error.message}`,
+      );
+    } catch {
+      return null; // the device was lost, which is said elsewhere
+    }
   }
 
   #encode(encoder: GPUCommandEncoder, commands: readonly Command[]): void {
