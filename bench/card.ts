@@ -9,7 +9,6 @@ import type { Work } from "./work.ts";
 import { careful, measure, type Plan, quick } from "./measure.ts";
 import { ours } from "./ours.ts";
 import { watchDevice } from "./settle.ts";
-import { watchKernels } from "./kernel_times.ts";
 import { mlp } from "./rows.ts";
 
 /** What was found. */
@@ -108,13 +107,16 @@ async function measureCard(plan: Plan, size: number): Promise<CardReport> {
   const peak = await bareKernel(peakCode, 16 * 256 * groups, groups, plan);
   const copy = await bareKernel(copyCode, 4 * elements, elements / 1024, plan);
 
-  const kernels = watchKernels();
   const step = (await ours(mlp, "webgpu"))!;
   const whole = (await measure(() => step.run(), plan, step.settle)).median;
   let times: number[] = [];
-  if (kernels.isAble) {
+  const { webGpu } = await import("../src/runtime/webgpu/platform.ts");
+  if (webGpu().gpu.features.has("timestamp-query")) {
     const runs: number[][] = [];
-    for (let i = 0; i < 9; i++) runs.push(await kernels.of(() => step.run()));
+    for (let i = 0; i < 9; i++) {
+      const kernels = await webGpu().kernelTimes(() => void step.run());
+      runs.push(kernels.map(({ milliseconds }) => milliseconds / 1e3));
+    }
     const total = (run: number[]): number => run.reduce((sum, t) => sum + t, 0);
     times = runs.sort((a, b) => total(a) - total(b))[runs.length >> 1]!;
   }

@@ -48,6 +48,7 @@ function watch(): void {
 
 async function settle(): Promise<void> {
   if (opened === null) throw new Error("no device was opened");
+  await null; // what is collected until the task ends is submitted now
   const { device, from, to } = opened;
   const encoder = device.createCommandEncoder();
   encoder.copyBufferToBuffer(from, 0, to, 0, 4);
