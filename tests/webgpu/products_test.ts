@@ -194,6 +194,7 @@ deviceTest("products by the largest tiles and blocks", async (device) => {
       const context = {
         canonical: (id: number) => id,
         sizeOf: (id: number) => program.buffers[id].size,
+        dtypeOf: () => "float32" as const,
         traits: baselineTraits,
       };
       const kernel = productKernel(dotProduct(dot), plan, null, context);

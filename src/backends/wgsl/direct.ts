@@ -6,10 +6,10 @@
  *
  * @module
  */
-import type { Kernel } from "./nest.ts";
+import type { Consumer } from "./finish.ts";
+import type { Kernel, NestContext } from "./nest.ts";
 import {
   type Axis,
-  type BufferFacts,
   placeOf,
   plus,
   type Product,
@@ -19,7 +19,7 @@ import {
   times,
   type Which,
 } from "./product.ts";
-import { type Finish, lanesOf, longestTerm, ProductWriter } from "./product_kernel.ts";
+import { lanesOf, longestTerm, ProductWriter } from "./product_kernel.ts";
 
 /** How a product is cut into blocks. */
 export interface DirectPlan {
@@ -41,10 +41,10 @@ const unrolled = 4;
 export function directKernel(
   product: Product,
   plan: DirectPlan,
-  finish: Finish | null,
-  facts: BufferFacts,
+  consumer: Consumer | null,
+  context: NestContext,
 ): Kernel {
-  return new DirectWriter(product, plan, finish, facts).kernel();
+  return new DirectWriter(product, plan, consumer, context).kernel();
 }
 
 /** How many turns an invocation's loops make. */
@@ -65,8 +65,13 @@ class DirectWriter {
   #rows!: Stretch;
   #cols!: Stretch;
 
-  constructor(product: Product, plan: DirectPlan, finish: Finish | null, facts: BufferFacts) {
-    this.#writer = new ProductWriter(product, finish, facts);
+  constructor(
+    product: Product,
+    plan: DirectPlan,
+    consumer: Consumer | null,
+    context: NestContext,
+  ) {
+    this.#writer = new ProductWriter(product, consumer, context, plan.cols);
     this.#product = product;
     this.#plan = plan;
     this.#emit = this.#writer.emit;

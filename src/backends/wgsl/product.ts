@@ -133,6 +133,8 @@ export function placeOf(axes: readonly Axis[], which: Which, flat: string): stri
 export interface Stretch {
   /** In order: for each array, its place without what the other axes contribute. */
   readonly at: readonly Readonly<Record<Which, string>>[];
+  /** Their numbers. */
+  readonly flat: readonly string[];
   /** For each, the condition under which it exists; `null` where it does. */
   readonly guard: readonly (string | null)[];
 }
@@ -164,6 +166,7 @@ export function stretchOf(
   }
   const at: Record<Which, string>[] = [];
   const guard: (string | null)[] = [];
+  const numbers: string[] = [];
   for (let q = 0; q < count; q += run) {
     const first = q === 0 ? start : `${start} + ${q}u`;
     const flat = `${prefix}${q}`;
@@ -174,8 +177,9 @@ export function stretchOf(
     for (let e = 0; e < run; e++) {
       const place = (which: Which) => plus([`${flat}_${which}`], e * inner[which]);
       at.push({ lhs: place("lhs"), rhs: place("rhs"), out: place("out") });
+      numbers.push(plus([flat], e));
       guard.push(ragged ? `${first} < ${total}u` : null);
     }
   }
-  return { at, guard };
+  return { at, flat: numbers, guard };
 }

@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { type Binding, type Kernel, kernelText } from "./nest.ts";
+import type { Consumer } from "./finish.ts";
+import { FinishWriter, type Position } from "./finish_text.ts";
+import { type Binding, type Kernel, kernelText, type NestContext } from "./nest.ts";
 import {
   type Along,
   type Arithmetic,
   arithmeticOf,
   type Axis,
-  type BufferFacts,
   plus,
   type Product,
   sizeOfAxes,
@@ -17,72 +18,72 @@ import {
   vectorsOf,
   type Which,
 } from "./product.ts";
+import { elementType, type Width } from "./types.ts";
 
 /** The components of a vector. */
 export const lanesOf = ["x", "y", "z", "w"] as const;
-
-/** What becomes of results, where they are not just stored. */
-export interface Finish {
-  /** What it reads and writes. */
-  readonly bindings: readonly (Binding & { readonly type: string })[];
-  readonly functions: Iterable<string>;
-  /** Whether the product itself is stored, too. */
-  readonly keeps: boolean;
-  /**
-   * Lines that use up a result.
-   *
-   * @param at Its place in the product's own array.
-   * @param value A name.
-   * @param read The text of an element of a buffer.
-   */
-  lines(
-    at: string,
-    value: string,
-    read: (buffer: number, at: string) => string,
-  ): readonly string[];
-}
 
 /** The text of a product's shader under construction. */
 export class ProductWriter {
   readonly product: Product;
   /** The buffers as they are bound. */
   readonly #bound: Readonly<Record<Which, number>>;
-  readonly #facts: BufferFacts;
+  readonly #context: NestContext;
   readonly arithmetic: Arithmetic;
-  readonly along: Readonly<Record<Which, Along>>;
+  readonly along: Readonly<Record<"lhs" | "rhs", Along>>;
   readonly rows: number;
   readonly cols: number;
   readonly lines: string[] = [];
-  readonly #finish: Finish | null;
+  readonly #finish: FinishWriter | null;
+  /** Whether results are stored four at a time. */
+  readonly #byFour: boolean;
+  /** Where results go: to their places in these buffers. */
+  readonly #targets: readonly number[];
   readonly #vectors = new Set<number>();
   #counter = 0;
 
-  /** @param finish What becomes of results, if they are not just stored. */
-  constructor(product: Product, finish: Finish | null, facts: BufferFacts) {
+  /**
+   * @param consumer What becomes of results, if they are not just stored.
+   * @param each How many neighbouring columns an invocation has.
+   */
+  constructor(product: Product, consumer: Consumer | null, context: NestContext, each: number) {
     const { lhs, rhs, out } = product.buffers;
     this.product = product;
-    this.#facts = facts;
+    this.#context = context;
     this.#bound = {
-      lhs: facts.canonical(lhs),
-      rhs: facts.canonical(rhs),
-      out: facts.canonical(out),
+      lhs: context.canonical(lhs),
+      rhs: context.canonical(rhs),
+      out: context.canonical(out),
     };
     this.arithmetic = arithmeticOf(product.dtype);
-    this.#finish = finish;
     this.rows = sizeOfAxes(product.rows);
     this.cols = sizeOfAxes(product.cols);
-    // Others may store to single elements of what is bound, and a component of a vector cannot be stored to alone.
-    const stored = new Set(
-      finish?.bindings.filter((b) => b.access === "read_write").map((b) =>
-        facts.canonical(b.buffer)
+    const finish = consumer === null ? null : new FinishWriter(consumer);
+    this.#finish = finish;
+    this.#byFour = each % 4 === 0 && vectorsOf(product, "out", context) === "free" &&
+      (finish === null || finish.canBeFour);
+    const canBeVectors = (id: number): boolean => context.sizeOf(id) % 4 === 0;
+    const aside = finish === null || !this.#byFour
+      ? new Set<number>()
+      : finish.vectors(context.canonical);
+    // A component of a vector cannot be stored to alone.
+    const single = new Set(
+      [...consumer?.elsewhere ?? []].map(context.canonical).filter((id) =>
+        !aside.has(id) || !canBeVectors(id)
       ),
     );
     const along = (which: Which): Along =>
-      stored.has(this.#bound[which]) ? null : vectorsOf(product, which, facts);
-    const keeps = finish === null || finish.keeps;
-    this.along = { lhs: along("lhs"), rhs: along("rhs"), out: keeps ? along("out") : null };
-    for (const which of ["lhs", "rhs", "out"] as const) {
+      single.has(this.#bound[which]) ? null : vectorsOf(product, which, context);
+    this.along = { lhs: along("lhs"), rhs: along("rhs") };
+    for (const which of ["lhs", "rhs"] as const) {
       if (this.along[which] !== null) this.#vectors.add(this.#bound[which]);
+    }
+    const results = consumer?.here.map(({ buffer }) => buffer) ?? [];
+    const keeps = consumer === null || consumer.keeps;
+    this.#targets = keeps ? [out, ...results] : results;
+    if (!this.#byFour) return;
+    for (const id of [...aside, ...this.#targets.map(context.canonical)]) {
+      if (canBeVectors(id) && !single.has(id)) this.#vectors.add(id);
     }
   }
 
@@ -92,70 +93,80 @@ export class ProductWriter {
   };
 
   /** A name that nobody has. */
-  fresh(prefix: string): string {
+  #fresh(prefix: string): string {
     return `${prefix}${this.#counter++}`;
   }
 
   /** An element, as text. */
   read(which: Which, at: string): string {
-    return this.#element(this.product.buffers[which], at);
+    return this.#one(this.product.buffers[which], at);
   }
 
-  readonly #element = (buffer: number, at: string): string => {
-    const id = this.#facts.canonical(buffer);
+  readonly #one = (buffer: number, at: string): string => {
+    const id = this.#context.canonical(buffer);
     if (!this.#vectors.has(id)) return `b${id}[${at}]`;
-    return `b${id}[(${at}) / 4u][(${at}) % 4u]`;
+    return `b${id}[u32(${at}) / 4u][u32(${at}) % 4u]`;
+  };
+
+  readonly #four = (buffer: number, at: string): string | null => {
+    const id = this.#context.canonical(buffer);
+    return this.#vectors.has(id) ? `b${id}[u32(${at}) / 4u]` : null;
   };
 
   /** Four neighbours; what is read by vectors begins at a multiple of four. */
   readVector(which: Which, at: string): string {
-    return `b${this.#bound[which]}[(${at}) / 4u]`;
+    return this.#four(this.product.buffers[which], at)!;
   }
 
-  /** Stores neighbours along a row: a vector of four or one element, under a guard. */
-  store(
-    at: readonly string[],
+  /** Stores neighbours along a row, four or one, where their guards say so. */
+  #store(
+    positions: readonly Position[],
     value: string,
     guards: readonly (string | null)[],
-    offset: string,
   ): void {
-    const id = this.#bound.out;
-    const finish = this.#finish;
-    const wide = at.length === 4;
-    const places = at.map((place) => plus([offset, place], this.product.offsets.out));
-    const open = (guard: string | null): void => {
+    const under = (guard: string | null, body: () => void): void => {
       if (guard !== null) this.emit(`if (${guard}) {`);
-    };
-    const close = (guard: string | null): void => {
+      body();
       if (guard !== null) this.emit("}");
     };
+    // What is stored by fours is there by fours.
+    if (this.#byFour) return under(guards[0], () => this.#finished(positions[0], value, 4));
     const alike = guards.every((guard) => guard === guards[0]);
-    if (alike) open(guards[0]);
-    const whole = wide && this.along.out === "free";
-    if (whole) this.emit(`b${id}[(${places[0]}) / 4u] = ${value};`);
-    if (!whole || finish !== null) {
-      places.forEach((place, e) => {
-        const element = wide ? `${value}.${lanesOf[e]}` : value;
-        if (!alike) open(guards[e]);
-        if (!whole && (finish === null || finish.keeps)) {
-          this.emit(`b${id}[${place}] = ${element};`);
-        }
-        if (finish !== null) {
-          const name = this.fresh("r");
-          this.emit("{");
-          this.emit(`let ${name} = ${element};`);
-          finish.lines(place, name, this.#element).forEach(this.emit);
-          this.emit("}");
-        }
-        if (!alike) close(guards[e]);
-      });
-    }
-    if (alike) close(guards[0]);
+    under(
+      alike ? guards[0] : null,
+      () =>
+        positions.forEach((position, e) =>
+          under(alike ? null : guards[e], () => {
+            const one = positions.length === 4 ? `${value}.${lanesOf[e]}` : value;
+            this.#finished(position, one, 1);
+          })
+        ),
+    );
+  }
+
+  /** Stores what becomes of one result or four. */
+  #finished(position: Position, value: string, width: Width): void {
+    const finish = this.#finish;
+    const store = (buffer: number, text: string): void => {
+      const place = width === 4 ? this.#four(buffer, position.at)! : this.#one(buffer, position.at);
+      this.emit(`${place} = ${text};`);
+    };
+    if (finish === null) return store(this.#targets[0], value);
+    this.emit("{");
+    const own = this.#fresh("r");
+    this.emit(`let ${own} = ${value};`);
+    const elements = { one: this.#one, four: this.#four };
+    const { lines, results } = finish.write(position, own, width, elements);
+    lines.forEach(this.emit);
+    const all = finish.consumer.keeps ? [own, ...results] : results;
+    all.forEach((text, t) => store(this.#targets[t], text));
+    this.emit("}");
   }
 
   /** Stores a block of results.
    *
    * @param values The name of the vector or element of row `i` and the columns from `j` on.
+   * @param offset The place of the batch's first element.
    */
   storeBlock(
     rows: Stretch,
@@ -164,14 +175,30 @@ export class ProductWriter {
     offset: string,
   ): void {
     const step = cols.at.length % 4 === 0 ? 4 : 1;
+    const { offsets, batch, rows: down, cols: across } = this.product;
+    const size = this.rows * this.cols;
+    const isMatrix = offsets.out === 0 && batch.length === 1 && down.length === 1 &&
+      across.length === 1 && across[0].out === 1 && down[0].out === this.cols &&
+      batch[0].out === size;
     rows.at.forEach((row, i) => {
       const rowGuard = rows.guard[i];
       if (rowGuard !== null) this.emit(`if (${rowGuard}) {`);
-      const start = this.fresh("o");
-      this.emit(`let ${start} = ${plus([offset, row.out])};`);
+      const start = this.#fresh("o");
+      this.emit(`let ${start} = ${plus([offset, row.out], offsets.out)};`);
       for (let j = 0; j < cols.at.length; j += step) {
-        const at = cols.at.slice(j, j + step).map((col) => col.out);
-        this.store(at, values(i, j), cols.guard.slice(j, j + step), start);
+        const positions = cols.at.slice(j, j + step).map((col, e): Position => ({
+          at: plus([start, col.out]),
+          matrix: isMatrix
+            ? {
+              batch: "batch",
+              row: rows.flat[i],
+              col: cols.flat[j + e],
+              rows: this.rows,
+              cols: this.cols,
+            }
+            : null,
+        }));
+        this.#store(positions, values(i, j), cols.guard.slice(j, j + step));
       }
       if (rowGuard !== null) this.emit("}");
     });
@@ -185,21 +212,22 @@ export class ProductWriter {
   ): Kernel {
     const { name } = this.product;
     const bound = this.#bound;
-    const { scalar, vector } = this.arithmetic;
     const finish = this.#finish;
     const bindings = new Map<number, Binding & { name: string; type: string }>();
-    const add = (buffer: number, access: Binding["access"], type: string): void => {
-      const known = bindings.get(buffer);
-      const both = known?.access === "read_write" ? "read_write" : access;
-      bindings.set(buffer, { buffer, access: both, name: `b${buffer}`, type: known?.type ?? type });
+    const add = (id: number, access: Binding["access"], type: string): void => {
+      const both = bindings.get(id)?.access === "read_write" ? "read_write" : access;
+      const held = this.#vectors.has(id) ? `vec4<${type}>` : type;
+      bindings.set(id, { buffer: id, access: both, name: `b${id}`, type: held });
     };
-    const held = (id: number): string => this.#vectors.has(id) ? vector : scalar;
-    add(bound.lhs, "read", held(bound.lhs));
-    add(bound.rhs, "read", held(bound.rhs));
-    if (finish === null || finish.keeps) add(bound.out, "read_write", held(bound.out));
-    finish?.bindings.forEach(({ buffer, access, type }) =>
-      add(this.#facts.canonical(buffer), access, type)
-    );
+    add(bound.lhs, "read", this.arithmetic.element);
+    add(bound.rhs, "read", this.arithmetic.element);
+    const { canonical, dtypeOf } = this.#context;
+    const all = (ids: Iterable<number>, access: Binding["access"]): void => {
+      for (const id of ids) add(canonical(id), access, elementType(dtypeOf(id)));
+    };
+    all(finish?.consumer.loads ?? [], "read");
+    all(finish?.consumer.elsewhere ?? [], "read_write");
+    all(this.#targets, "read_write");
     const sorted = [...bindings.values()].sort((a, b) => a.buffer - b.buffer);
     const code = kernelText({
       bindings: sorted,

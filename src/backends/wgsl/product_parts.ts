@@ -7,9 +7,16 @@
 import type { DType } from "../../core/dtype.ts";
 import { binary, type Expr, index, load, makeVar, type Var } from "../../loopnest/expr.ts";
 import type { Nest, Stmt } from "../../loopnest/ir.ts";
+import type { Consumer } from "./finish.ts";
 import type { Kernel, NestContext } from "./nest.ts";
 import { type Axis, isProductDType, type Product, sizeOfAxes, type Which } from "./product.ts";
-import { mostSplits, planProduct, productKernel } from "./product_plan.ts";
+import {
+  mostSplits,
+  planProduct,
+  productKernel,
+  type ProductPlan,
+  resultsOfInvocation,
+} from "./product_plan.ts";
 
 /** Products of fewer multiplications than this are nests. */
 const tiny = 4096;
@@ -17,25 +24,58 @@ const tiny = 4096;
 /** A step: a nest, or a shader. */
 export type Part = { readonly nest: Nest } | { readonly kernel: Kernel };
 
+/** Instructions that an invocation may spend on what becomes of its results; on the processor, where each of them is compiled longer. */
+const mostFinishing = 4096;
+const mostFinishingSoftware = 2048;
+
+/** Whether what follows products can be the end of their shaders. */
+export function canFinish(
+  products: readonly Product[],
+  consumer: Consumer,
+  context: NestContext,
+): boolean {
+  const { loads, here, elsewhere, weight, keeps } = consumer;
+  const bound = [...loads, ...elsewhere, ...here.map((stmt) => stmt.buffer)].map((id) =>
+    context.canonical(id)
+  );
+  const most = context.traits.isSoftware ? mostFinishingSoftware : mostFinishing;
+  return products.every((product) => {
+    const { lhs, rhs, out } = product.buffers;
+    const all = new Set([...bound, ...[lhs, rhs, ...keeps ? [out] : []].map(context.canonical)]);
+    const plan = planOf(product, context);
+    if (plan === null || plan.plan.splits > 1 || all.size > context.traits.maxBuffers) return false;
+    return resultsOfInvocation(plan) * weight <= most;
+  });
+}
+
+/** How a product's own shader is to be; `null` where it has none. */
+function planOf(product: Product, context: NestContext): ProductPlan | null {
+  const { dtype, batch, rows, cols, terms, buffers } = product;
+  const [results, length] = [sizeOfAxes([...batch, ...rows, ...cols]), sizeOfAxes(terms)];
+  if (results * length < tiny || !isProductDType(dtype)) return null;
+  // Partial results are laid out as the array is.
+  const whole = results === context.sizeOf(buffers.out);
+  return planProduct(product, context.traits, whole ? mostSplits : 1);
+}
+
 /** What computes a product, in order.
  *
  * @param newBuffer Makes buffers for partial results.
+ * @param consumer What becomes of it, if that can be the end of its shader.
  */
 export function productParts(
   product: Product,
   context: NestContext,
   newBuffer: (dtype: DType, size: number) => number,
+  consumer: Consumer | null,
 ): Part[] {
-  const { dtype, batch, rows, cols, terms, buffers } = product;
-  const [results, length] = [sizeOfAxes([...batch, ...rows, ...cols]), sizeOfAxes(terms)];
-  if (results === 0) return [];
-  if (results * length < tiny || !isProductDType(dtype)) return [{ nest: productNest(product) }];
-  // Partial results are laid out as the array is.
-  const size = context.sizeOf(buffers.out);
-  const plan = planProduct(product, context.traits, results === size ? mostSplits : 1);
+  const { dtype, batch, rows, cols, buffers } = product;
+  if (sizeOfAxes([...batch, ...rows, ...cols]) === 0) return [];
+  const plan = planOf(product, context);
   if (plan === null) return [{ nest: productNest(product) }];
   const { splits } = plan.plan;
-  if (splits === 1) return [{ kernel: productKernel(product, plan, null, context) }];
+  if (splits === 1) return [{ kernel: productKernel(product, plan, consumer, context) }];
+  const size = context.sizeOf(buffers.out);
   const partial = newBuffer(dtype, size * splits);
   const split = { ...product, buffers: { ...buffers, out: partial } };
   return [

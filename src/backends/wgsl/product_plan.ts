@@ -5,9 +5,9 @@
  * @module
  */
 import { directKernel, type DirectPlan, directTurns } from "./direct.ts";
-import type { Kernel } from "./nest.ts";
-import { type BufferFacts, type Product, sizeOfAxes } from "./product.ts";
-import type { Finish } from "./product_kernel.ts";
+import type { Consumer } from "./finish.ts";
+import type { Kernel, NestContext } from "./nest.ts";
+import { type Product, sizeOfAxes } from "./product.ts";
 import { depth, termsOfSplit, tiledKernel, type TiledPlan, tiledWidth } from "./tiled.ts";
 import type { AdapterTraits } from "./traits.ts";
 
@@ -74,16 +74,24 @@ export function planProduct(
   return null;
 }
 
-/** The kernel of a product by a plan. */
+/** How many results one invocation computes. */
+export function resultsOfInvocation({ kind, plan }: ProductPlan): number {
+  return kind === "direct" ? plan.rows * plan.cols : plan.blockRows * plan.blockCols;
+}
+
+/** The kernel of a product by a plan.
+ *
+ * @param consumer What becomes of its elements, if they are not just stored.
+ */
 export function productKernel(
   product: Product,
   { kind, plan }: ProductPlan,
-  finish: Finish | null,
-  context: BufferFacts & { readonly traits: AdapterTraits },
+  consumer: Consumer | null,
+  context: NestContext,
 ): Kernel {
   return kind === "direct"
-    ? directKernel(product, plan, finish, context)
-    : tiledKernel(product, plan, finish, context);
+    ? directKernel(product, plan, consumer, context)
+    : tiledKernel(product, plan, consumer, context);
 }
 
 /** The tiles that are done first, by the time of one and how many rounds of them there are. */

@@ -13,12 +13,12 @@ import {
   type Program,
   type ScheduledControl,
 } from "../../loopnest/ir.ts";
-import { convParts } from "./conv.ts";
+import { type ConvPart, convParts } from "./conv.ts";
 import { dotProduct } from "./dot.ts";
+import { type Consumer, finishingOf } from "./finish.ts";
 import { kernelRuns } from "./kernels.ts";
 import { type Kernel, nestKernel } from "./nest.ts";
-import type { Product } from "./product.ts";
-import { productParts } from "./product_parts.ts";
+import { canFinish, productParts } from "./product_parts.ts";
 import { inStretches, unordered } from "./ordered.ts";
 import { forEachExpr, forEachStmt } from "./rewrite.ts";
 import { spread } from "./spread.ts";
@@ -116,29 +116,45 @@ export function deviceProgram(
       }
     }
   };
-  const addProduct = (product: Product): void => {
-    for (const part of productParts(product, context, newBuffer)) {
-      if ("nest" in part) addNest(part.nest);
-      else steps.push({ kind: "dispatch", kernel: part.kernel, params: [] });
+  const addParts = (parts: readonly ConvPart[], consumer: Consumer | null): void => {
+    for (const given of parts) {
+      const made = "nest" in given
+        ? [given]
+        : productParts(given.product, context, newBuffer, consumer);
+      for (const part of made) {
+        if ("nest" in part) addNest(part.nest);
+        else steps.push({ kind: "dispatch", kernel: part.kernel, params: [] });
+      }
     }
   };
-  for (const step of program.steps) {
+  const finishing = finishingOf(program, context);
+  // Products that wait for the nest that may be their end.
+  const waiting = new Map<number, { parts: readonly ConvPart[]; consumer: Consumer }>();
+  const addProduct = (p: number, parts: readonly ConvPart[]): void => {
+    const found = finishing.get(p);
+    if (found === undefined) addParts(parts, null);
+    else waiting.set(found.at, { parts, consumer: found.consumer });
+  };
+  program.steps.forEach((step, p) => {
     switch (step.kind) {
-      case "nest":
-        addNest(step);
-        break;
+      case "nest": {
+        const waited = waiting.get(p);
+        if (waited !== undefined) {
+          const { parts, consumer } = waited;
+          const products = parts.flatMap((part) => "product" in part ? [part.product] : []);
+          const isEnd = canFinish(products, consumer, context);
+          addParts(parts, isEnd ? consumer : null);
+          if (isEnd) return;
+        }
+        return addNest(step);
+      }
       case "dot":
-        addProduct(dotProduct(step));
-        break;
+        return addProduct(p, [{ product: dotProduct(step) }]);
       case "kernel":
         if (step.name.startsWith("conv_")) {
           const [, x] = step.args;
           const { dtype } = buffers[x.kind === "buffer" ? x.buffer : -1];
-          for (const part of convParts(step, dtype, newBuffer)) {
-            if ("nest" in part) addNest(part.nest);
-            else addProduct(part.product);
-          }
-          break;
+          return addProduct(p, convParts(step, dtype, newBuffer));
         }
         for (const run of kernelRuns(step, context, newBuffer)) {
           steps.push({ kind: "dispatch", ...run });
@@ -164,7 +180,7 @@ export function deviceProgram(
         return never;
       }
     }
-  }
+  });
   return {
     name: program.name,
     buffers,

@@ -12,10 +12,10 @@
  *
  * @module
  */
-import type { Kernel } from "./nest.ts";
+import type { Consumer } from "./finish.ts";
+import type { Kernel, NestContext } from "./nest.ts";
 import {
   type Along,
-  type BufferFacts,
   placeOf,
   plus,
   type Product,
@@ -23,8 +23,7 @@ import {
   type Stretch,
   stretchOf,
 } from "./product.ts";
-import { type Finish, lanesOf, ProductWriter } from "./product_kernel.ts";
-import type { AdapterTraits } from "./traits.ts";
+import { lanesOf, ProductWriter } from "./product_kernel.ts";
 
 /** How a product is cut into tiles. */
 export interface TiledPlan {
@@ -55,10 +54,10 @@ export function termsOfSplit(terms: number, splits: number): number {
 export function tiledKernel(
   product: Product,
   plan: TiledPlan,
-  finish: Finish | null,
-  context: BufferFacts & { readonly traits: AdapterTraits },
+  consumer: Consumer | null,
+  context: NestContext,
 ): Kernel {
-  return new TiledWriter(product, plan, finish, context).kernel();
+  return new TiledWriter(product, plan, consumer, context).kernel();
 }
 
 type Side = "lhs" | "rhs";
@@ -85,10 +84,10 @@ class TiledWriter {
   constructor(
     product: Product,
     plan: TiledPlan,
-    finish: Finish | null,
-    context: BufferFacts & { readonly traits: AdapterTraits },
+    consumer: Consumer | null,
+    context: NestContext,
   ) {
-    this.#writer = new ProductWriter(product, finish, context);
+    this.#writer = new ProductWriter(product, consumer, context, plan.blockCols);
     this.#product = product;
     this.#plan = plan;
     this.#width = tiledWidth(plan);
@@ -189,6 +188,7 @@ class TiledWriter {
     });
     return {
       at: fours.flatMap((four) => four.at),
+      flat: fours.flatMap((four) => four.flat),
       guard: fours.flatMap((four) => four.guard),
     };
   }
