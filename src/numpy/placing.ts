@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, DTypeError, OutOfMemoryError } from "../errors.ts";
 import { type NDArray, type Shard, slice } from "../core/array.ts";
 import { checkPresent, Device } from "../core/device.ts";
 import { asSharding, PartitionSpec, Sharding, SingleDeviceSharding } from "../core/sharding.ts";
@@ -33,10 +33,23 @@ export function checkSharding(x: unknown, where: string): Sharding {
   return sharding;
 }
 
-/** `x` where a sharding says, committed. */
+/** `x` where a sharding says, committed.
+ *
+ * @throws {DTypeError} Where the device lacks its dtype.
+ * @throws {OutOfMemoryError} Where the device has no room for it.
+ */
 export function put(x: NDArray, sharding: Sharding, where: string): NDArray {
   sharding.checkShape(x.shape, where);
-  return shardingConstraint(x, sharding);
+  try {
+    return shardingConstraint(x, sharding);
+  } catch (error) {
+    for (const Refusal of [DTypeError, OutOfMemoryError]) {
+      if (error instanceof Refusal) {
+        throw new Refusal(`${where}: ${error.message}`, { cause: error });
+      }
+    }
+    throw error;
+  }
 }
 
 /** An array that was just made, where its `device` option says. */

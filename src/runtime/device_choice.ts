@@ -18,8 +18,8 @@ import { type DType, dtypeInfo } from "../core/dtype.ts";
 import { isDefaultChosen, isOnHost, type Placement, placementOf } from "../core/placement.ts";
 import { devicesDiffer, type Sharding, SingleDeviceSharding } from "../core/sharding.ts";
 import type { RunOptions } from "../control/jit_call.ts";
-import { DTypeError } from "../errors.ts";
-import type { ProgramWork } from "../schedule/work.ts";
+import { DTypeError, OutOfMemoryError } from "../errors.ts";
+import type { LargestBuffer, ProgramWork } from "../schedule/work.ts";
 import {
   type DeviceEstimate,
   estimateCpu,
@@ -43,6 +43,8 @@ export type ChoiceReason =
   | "default"
   /** WebGPU lacks a dtype that it computes in. */
   | "dtype"
+  /** An array of it is larger than WebGPU allows. */
+  | "size"
   /** It calls functions of the host, whose results WebGPU would wait for. */
   | "host"
   /** Nothing is known of how fast the devices are: WebGPU's runs on the processor itself, or they could not be measured. */
@@ -124,6 +126,7 @@ export class DeviceChooser {
    * @param joint What the call is bound to, if anything.
    * @throws {DeviceError} Where an input on WebGPU would have to come back at once.
    * @throws {DTypeError} Where the call is bound to WebGPU, which lacks one of its dtypes.
+   * @throws {OutOfMemoryError} Where it is bound to WebGPU, which allows no arrays as large as one of its.
    */
   placement(
     inputs: readonly NDArray[],
@@ -143,6 +146,8 @@ export class DeviceChooser {
         : "committed";
       const dtype = this.#lacking();
       if (dtype !== null) throw lackingError(dtype, reason, input, how);
+      const excess = this.#excess();
+      if (excess !== null) throw excessError(excess, how);
       return this.#onWebGpu(inputs, reason, input, bound);
     }
     if (stays && joint !== null) {
@@ -159,6 +164,7 @@ export class DeviceChooser {
       return this.#onCpu("only", null, inputs);
     }
     if (this.#lacking() !== null) return this.#onCpu("dtype", null, inputs);
+    if (this.#excess() !== null) return this.#onCpu("size", null, inputs);
     if (preferred !== null) return this.#onWebGpu(inputs, "default", -1, preferred);
     if (this.#work.callsHost) return this.#onCpu("host", null, inputs);
     return this.#byEstimate(inputs);
@@ -236,6 +242,12 @@ export class DeviceChooser {
     return null;
   }
 
+  /** What of the program takes more bytes than WebGPU binds at once. */
+  #excess(): LargestBuffer | null {
+    const { largest } = this.#work;
+    return largest !== null && largest.bytes > graphics!.maxBytes ? largest : null;
+  }
+
   /** Where the last call ran, and why. */
   explain(how: RunOptions): DeviceChoice {
     const last = this.#last;
@@ -276,6 +288,8 @@ function words(
       return "defaultDevice says so";
     case "dtype":
       return `it computes in ${lacking}, which WebGPU lacks`;
+    case "size":
+      return "an array of it is larger than WebGPU allows";
     case "host":
       return "it calls functions of the host";
     case "unmeasured":
@@ -299,5 +313,22 @@ function lackingError(
   return new DTypeError(
     `${name}: computes in ${dtype}, which WebGPU lacks, but ${because}. Run it on the CPU, where ` +
       "np.array(await x.data()).reshape(x.shape) makes a copy of what is on the device; or compute in float32",
+  );
+}
+
+function excessError(
+  { bytes, role, position }: LargestBuffer,
+  { name, nameOf }: RunOptions,
+): OutOfMemoryError {
+  const what = role === "input"
+    ? nameOf(position)
+    : role === "output"
+    ? "one of its results"
+    : "a value inside of it";
+  return new OutOfMemoryError(
+    `${name}: ${what} takes ${bytes} bytes, but webgpu:0 has arrays of at most ${
+      graphics!.maxBytes
+    } bytes; ` +
+      "compute it in parts, or run this on the CPU",
   );
 }

@@ -52,6 +52,8 @@ export interface Graphics {
   readonly isOpened: boolean;
   /** How fast this machine's devices are; `null` where that was not measured. */
   readonly rates: MachineRates | null;
+  /** Bytes that an array there takes at most. */
+  readonly maxBytes: number;
   /** Whether the device has no such dtype. */
   lacks(dtype: DType): boolean;
   /** A program for the device, of the outputs' types and the host's functions that it calls. */

@@ -31,6 +31,14 @@ export interface StepWork {
   readonly flops: number;
 }
 
+/** A buffer of a program. */
+export interface LargestBuffer {
+  readonly bytes: number;
+  /** Where it is an input or output, which. */
+  readonly role: "input" | "output" | "temp";
+  readonly position: number;
+}
+
 /** What a program does. */
 export interface ProgramWork {
   readonly steps: readonly StepWork[];
@@ -38,6 +46,8 @@ export interface ProgramWork {
   readonly waits: number;
   /** Whether functions of the host are called. */
   readonly callsHost: boolean;
+  /** The buffer that takes the most bytes, where none takes fewer than a word for an element. */
+  readonly largest: LargestBuffer | null;
   /** Every dtype that something is stored or computed in. */
   readonly dtypes: ReadonlySet<DType>;
 }
@@ -55,11 +65,17 @@ export function workOf(program: Program): ProgramWork {
 class Tally implements ProgramWork {
   readonly steps: StepWork[] = [];
   readonly dtypes = new Set<DType>();
+  largest: LargestBuffer | null = null;
   waits = 0;
   callsHost = false;
 
-  add(program: Program, runs: number): void {
-    for (const { dtype } of program.buffers) this.dtypes.add(dtype);
+  add(program: Program, runs: number, isInner = false): void {
+    for (const { dtype, size, role, position } of program.buffers) {
+      this.dtypes.add(dtype);
+      const bytes = size * Math.max(4, dtypeInfo(dtype).bytes);
+      if (bytes <= (this.largest?.bytes ?? 0)) continue;
+      this.largest = { bytes, role: isInner ? "temp" : role, position };
+    }
     for (const step of program.steps) {
       if (step.kind === "control") this.#addControl(step, runs);
       else {
@@ -76,7 +92,7 @@ class Tally implements ProgramWork {
       ? UNKNOWN_TURNS
       : 1;
     // Of branches all count: which one is taken nobody knows.
-    for (const inner of innerPrograms(control)) this.add(inner, runs * turns);
+    for (const inner of innerPrograms(control)) this.add(inner, runs * turns, true);
     if (control.kind === "callback") this.callsHost = true;
     if (control.kind === "while") this.waits += runs * Math.ceil(Math.log2(UNKNOWN_TURNS));
   }

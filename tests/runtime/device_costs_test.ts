@@ -25,6 +25,7 @@ const program = (...steps: Partial<StepWork>[]): ProgramWork => ({
   steps: steps.map((step) => ({ runs: 1, bytes: 0, ops: 0, flops: 0, ...step })),
   waits: 0,
   callsHost: false,
+  largest: null,
   dtypes: new Set(),
 });
 

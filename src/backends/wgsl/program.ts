@@ -18,10 +18,11 @@ import { dotProduct } from "./dot.ts";
 import { type Consumer, finishingOf } from "./finish.ts";
 import { kernelRuns } from "./kernels.ts";
 import { type Kernel, nestKernel } from "./nest.ts";
+import { packed } from "./pack.ts";
 import { canFinish, productParts } from "./product_parts.ts";
 import { inStretches, unordered } from "./ordered.ts";
 import { forEachExpr, forEachStmt } from "./rewrite.ts";
-import { spread } from "./spread.ts";
+import { spread, type SpreadNest } from "./spread.ts";
 import { type AdapterTraits, baselineTraits } from "./traits.ts";
 import { deviceBytes } from "./types.ts";
 
@@ -40,7 +41,13 @@ export interface DeviceBuffer {
 /** One step of a device's program. */
 export type DeviceStep =
   | { readonly kind: "dispatch"; readonly kernel: Kernel; readonly params: readonly number[] }
-  | { readonly kind: "copy"; readonly from: number; readonly to: number }
+  | {
+    readonly kind: "copy";
+    readonly from: number;
+    readonly to: number;
+    /** In bytes, where it is not all of both. */
+    readonly stretch?: { readonly from: number; readonly to: number; readonly bytes: number };
+  }
   | {
     readonly kind: "control";
     readonly control: DeviceControl;
@@ -108,12 +115,19 @@ export function deviceProgram(
   const around = { traits, isScratch, newBuffer, sizeOf: (id: number) => buffers[id] };
   const steps: DeviceStep[] = [];
   let waits = false;
+  const addKernel = ({ nest: part, local }: SpreadNest): void => {
+    const { nest, ins, outs } = packed(part, local, context, newBuffer);
+    for (const { buffer, pack, offset, bytes } of ins) {
+      steps.push({ kind: "copy", from: buffer, to: pack, stretch: { from: 0, to: offset, bytes } });
+    }
+    steps.push({ kind: "dispatch", kernel: nestKernel(nest, context, local), params: [] });
+    for (const { buffer, pack, offset, bytes } of outs) {
+      steps.push({ kind: "copy", from: pack, to: buffer, stretch: { from: offset, to: 0, bytes } });
+    }
+  };
   const addNest = (nest: Nest): void => {
     for (const one of unordered(nest, newBuffer, (id) => buffers[id])) {
-      const parts = spread(one, around);
-      for (const { nest: part, local } of parts.flatMap((p) => inStretches(p, traits))) {
-        steps.push({ kind: "dispatch", kernel: nestKernel(part, context, local), params: [] });
-      }
+      spread(one, around).flatMap((part) => inStretches(part, traits)).forEach(addKernel);
     }
   };
   const addParts = (parts: readonly ConvPart[], consumer: Consumer | null): void => {

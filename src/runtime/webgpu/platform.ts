@@ -131,6 +131,9 @@ const webGpuGraphics: Graphics = {
   get rates() {
     return machineRates();
   },
+  get maxBytes() {
+    return open?.traits.maxBindingBytes ?? 0;
+  },
   lacks: (dtype) => !isDeviceDType(dtype),
   program: (program, outAvals, callbacks) => {
     const executable = new DeviceExecutable(program, outAvals, callbacks);

@@ -96,10 +96,11 @@ export class BufferPool {
    * @throws {OutOfMemoryError} Where the adapter allows no such buffer, or has no room.
    */
   acquire(bytes: number, idle = false): Memory {
-    const size = sizeClass(bytes);
     const { maxBufferSize, maxStorageBufferBindingSize } = this.#gpu.limits;
-    const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
-    if (size > limit) {
+    const limit = Math.floor(Math.min(maxBufferSize, maxStorageBufferBindingSize) / 4) * 4;
+    // The largest class ends where the adapter does.
+    const size = Math.min(sizeClass(bytes), limit);
+    if (bytes > limit) {
       throw new OutOfMemoryError(
         `WebGPU: an array of ${bytes} bytes is beyond what ${this.#description} binds at once (${limit} bytes); ` +
           "split it, or run this on the CPU",

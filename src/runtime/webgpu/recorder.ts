@@ -119,9 +119,16 @@ export class Recorder {
         case "dispatch":
           this.#dispatch(step.kernel, step.kernel.bindings.map((b) => view(b.buffer)), step.params);
           break;
-        case "copy":
-          this.copy(view(step.from), view(step.to));
+        case "copy": {
+          const [from, to] = [view(step.from), view(step.to)];
+          const { stretch } = step;
+          if (stretch === undefined) this.copy(from, to);
+          else {
+            const { bytes } = stretch;
+            this.copy(part(from, stretch.from, bytes), part(to, stretch.to, bytes));
+          }
           break;
+        }
         case "control":
           yield* this.#control(step.control, step.operands.map(view), step.results.map(view));
           break;
@@ -403,6 +410,11 @@ export class Recorder {
     const [bytes] = yield [{ memory, offset, bytes: 4 }];
     return new Int32Array(bytes)[0];
   }
+}
+
+/** A stretch of a view. */
+function part({ memory, offset }: View, from: number, bytes: number): View {
+  return { memory, offset: offset + from, bytes };
 }
 
 /** A view that begins where a binding may, and how many words before the given one. */
