@@ -144,6 +144,18 @@ onDevice(
     normal(50_000),
   ],
 );
+onDevice(
+  "running results from either end, along either axis",
+  (x) => [
+    np.cumsum(x, 1),
+    lax.cumsum(x, { axis: 1, reverse: true }),
+    lax.cumsum(x, { axis: 0, reverse: true }),
+    lax.cummax(x, { axis: 1, reverse: true }),
+    np.cumsum(x.mul(50).astype("int32"), 0),
+  ],
+  () => [normal(40, 9001)],
+  5e-5,
+);
 onDevice("sorting", (x) => np.sort(x), () => [normal(3, 1000)]);
 onDevice(
   "random numbers, bit for bit",
@@ -218,5 +230,17 @@ deviceTest("sums of ten million numbers are right to a millionth", async (device
     const there = deviceProgram(program, { ...device.traits, isSoftware });
     const [[sum]] = await execute(device, there, [x]) as Float32Array[];
     assert(Math.abs(sum - right) < 1e-6 * right, `${sum} is not ${right}`);
+  }
+});
+
+deviceTest("a running sum of a long line is right at its end", async (device) => {
+  const x = new Float32Array(1_000_003).fill(1);
+  const program = schedule(vn.makeJaxpr((x: NDArray) => np.cumsum(x))(np.array(x)), {
+    name: "sum",
+  });
+  for (const isSoftware of [false, true]) {
+    const there = deviceProgram(program, { ...device.traits, isSoftware });
+    const [sums] = await execute(device, there, [x]) as Float32Array[];
+    assert(sums.every((sum, i) => sum === i + 1));
   }
 });

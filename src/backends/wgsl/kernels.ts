@@ -5,17 +5,15 @@
  */
 import type { DType } from "../../core/dtype.ts";
 import { InternalError } from "../../errors.ts";
-import type { KernelCall, ReduceOp } from "../../loopnest/ir.ts";
-import { identity } from "./literals.ts";
+import type { KernelCall, Nest, ReduceOp } from "../../loopnest/ir.ts";
+import { cumulativeParts } from "./cumulative.ts";
 import { type Kernel, kernelText, type NestContext } from "./nest.ts";
-import { Operations } from "./ops.ts";
 import { elementType, wgslType } from "./types.ts";
 
-/** One dispatch of a library kernel. */
-export interface KernelRun {
-  readonly kernel: Kernel;
-  readonly params: readonly number[];
-}
+/** One dispatch of a library kernel, or a nest of which it is made. */
+export type KernelRun =
+  | { readonly kernel: Kernel; readonly params: readonly number[] }
+  | { readonly nest: Nest };
 
 const cumulativeOps: Readonly<Record<string, ReduceOp>> = {
   cumsum: "add",
@@ -24,9 +22,9 @@ const cumulativeOps: Readonly<Record<string, ReduceOp>> = {
   cummin: "min",
 };
 
-/** The dispatches that a kernel's call takes.
+/** The dispatches and nests that a kernel's call takes.
  *
- * @param newBuffer Makes a buffer of int32 for the call's own use.
+ * @param newBuffer Makes a buffer for the call's own use.
  */
 export function kernelRuns(
   call: KernelCall,
@@ -39,90 +37,16 @@ export function kernelRuns(
   if (Object.hasOwn(cumulativeOps, family)) {
     const [outer, n, inner, reverse] = numbers;
     const [x, out] = buffers;
-    return [{
-      kernel: cumulative(family, { outer, n, inner, reverse: reverse !== 0 }, x, out, context),
-      params: [],
-    }];
+    const lines = { outer, n, inner, reverse: reverse !== 0 };
+    return cumulativeParts(cumulativeOps[family], lines, x, out, context, newBuffer).map((part) =>
+      "nest" in part ? part : { ...part, params: [] }
+    );
   }
   if (family === "argsort") {
     const [rows, n] = numbers;
     return argsort(rows, n, buffers[0], buffers[1], context, newBuffer);
   }
   throw new InternalError(`WGSL: no kernel ${call.name}`);
-}
-
-const width = 256;
-
-/**
- * Running results: a workgroup for each line; each invocation takes a stretch, first for its total, then, with what came
- * before it, for the results.
- */
-function cumulative(
-  family: string,
-  line: { outer: number; n: number; inner: number; reverse: boolean },
-  x: number,
-  out: number,
-  context: NestContext,
-): Kernel {
-  const dtype = context.dtypeOf(x);
-  const op = cumulativeOps[family];
-  const type = wgslType(dtype);
-  const functions = new Set<string>();
-  const ops = new Operations(1, (name) => functions.add(name));
-  const join = (a: string, b: string): string => ops.combined(op, a, b, dtype);
-  const [from, to] = [context.canonical(x), context.canonical(out)];
-  const stretch = Math.ceil(line.n / width);
-  const place = line.reverse ? `${line.n - 1}u - j` : "j";
-  const at = `(outer * ${line.n}u + ${place}) * ${line.inner}u + inner`;
-  const start = identity(op, dtype);
-  const groups = line.outer * line.inner;
-  const body = [
-    `if (group_number >= ${groups}u) {`,
-    "return;",
-    "}",
-    `let outer = group_number / ${line.inner}u;`,
-    `let inner = group_number % ${line.inner}u;`,
-    `let first = lane * ${stretch}u;`,
-    `let last = min(first + ${stretch}u, ${line.n}u);`,
-    `var running: ${type} = ${start};`,
-    "for (var j = first; j < last; j++) {",
-    `running = ${join("running", `b${from}[${at}]`)};`,
-    "}",
-    "totals[lane] = running;",
-    "workgroupBarrier();",
-    // Each total becomes the sum up to it (Hillis and Steele, 1986).
-    `for (var step = 1u; step < ${width}u; step <<= 1u) {`,
-    `var before: ${type} = ${start};`,
-    "if (lane >= step) {",
-    "before = totals[lane - step];",
-    "}",
-    "workgroupBarrier();",
-    `totals[lane] = ${join("before", "totals[lane]")};`,
-    "workgroupBarrier();",
-    "}",
-    `running = ${start};`,
-    "if (lane > 0u) {",
-    "running = totals[lane - 1u];",
-    "}",
-    "for (var j = first; j < last; j++) {",
-    `running = ${join("running", `b${from}[${at}]`)};`,
-    `b${to}[${at}] = running;`,
-    "}",
-  ];
-  const bindings = [...new Set([from, to])].sort((a, b) => a - b).map((buffer) => ({
-    buffer,
-    access: buffer === to ? "read_write" as const : "read" as const,
-    name: `b${buffer}`,
-    type: elementType(dtype),
-  }));
-  const code = kernelText({
-    bindings,
-    globals: [`var<workgroup> totals: array<${type}, ${width}>;`],
-    functions,
-    width,
-    body,
-  });
-  return { name: family, code, bindings, groups, params: 0 };
 }
 
 /** Whether the element at position `p` of a row comes before that at `q`: ascending, NaN last, the earlier of equals first. */

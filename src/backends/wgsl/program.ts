@@ -171,7 +171,8 @@ export function deviceProgram(
           return addProduct(p, convParts(step, dtype, newBuffer));
         }
         for (const run of kernelRuns(step, context, newBuffer)) {
-          steps.push({ kind: "dispatch", ...run });
+          if ("nest" in run) addNest(run.nest);
+          else steps.push({ kind: "dispatch", ...run });
         }
         break;
       case "copy":
