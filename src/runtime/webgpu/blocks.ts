@@ -68,7 +68,7 @@ export class DeviceBlock {
 const weightBytes = 33 * 2 ** 20;
 
 /** What a buffer weighs beside its bytes: objects of the host and of the driver. */
-const bufferWeight = 16384;
+const bufferWeight = 65536;
 
 /** Bytes that may wait for finalisers, and buffers. */
 const maxWaiting = { bytes: 512 * 2 ** 20, buffers: 16384 };

@@ -237,11 +237,6 @@ export class CommandQueue implements CommandOrder {
     this.#waitForDevice?.();
   }
 
-  /** Notes that the device was waited for. */
-  drained(): void {
-    this.#lotsUnderWay = this.#newBytes = 0;
-  }
-
   /**
    * Submits what is recorded.
    *
@@ -299,10 +294,10 @@ export class CommandQueue implements CommandOrder {
   ): Promise<Error | null> {
     try {
       const what = [...names].join(", ") || "an array";
-      if (await full !== null) {
+      const [noMemory, error] = await Promise.all([full, invalid]);
+      if (noMemory !== null) {
         return new OutOfMemoryError(noRoom(this.#description, `what ${what} needs`));
       }
-      const error = await invalid;
       if (error === null) return null;
       return new DeviceError(
         `${what}: the WebGPU device ${this.#description} refused what it was given: ${error.message}`,
