@@ -21,6 +21,7 @@ interface Pair {
 
 /** The decoded table. */
 export interface Pairs {
+  readonly dtype: "float32" | "float64";
   readonly x: vn.NDArray;
   readonly functions: ReadonlyMap<string, Vector>;
   readonly transformations: ReadonlyMap<string, (f: Vector) => Vector>;
@@ -35,9 +36,20 @@ interface Tables {
   readonly pairs: readonly (readonly [string, string, number, string[]])[];
 }
 
-/** Reads the table. */
-export function readPairs(): Pairs {
-  const file: DataFile = readDataFile("pairs");
+/** Reads the table.
+ *
+ * @param dtype What its arrays are; JAX's answers are those of float64.
+ */
+export function readPairs(dtype: Pairs["dtype"] = "float64"): Pairs {
+  const answers = readDataFile("pairs");
+  const file: DataFile = {
+    ...answers,
+    arrays: answers.arrays.map((array) =>
+      array.dtype !== "float64" || dtype === "float64"
+        ? array
+        : { ...array, dtype, values: Float32Array.from(array.values as Float64Array) }
+    ),
+  };
   const tables = file.tables as unknown as Tables;
   const ready = (programs: Record<string, Program>) => {
     const entries = Object.entries(programs);
@@ -55,10 +67,10 @@ export function readPairs(): Pairs {
   const pairs = tables.pairs.flatMap(([outer, inner, expected, refused]) => {
     // Sent to one device and computed on two: refused, as by JAX.
     if ([outer, inner].includes("filterPmap") && [outer, inner].includes("filterShard")) return [];
-    const rows = file.arrays[expected].values as Float64Array;
+    const rows = answers.arrays[expected].values as Float64Array;
     return [{ outer, inner, expected: rows, refused: new Set(refused) }];
   });
-  return { x: toArray(file.arrays[tables.x]), functions, transformations, pairs };
+  return { dtype, x: toArray(file.arrays[tables.x]), functions, transformations, pairs };
 }
 
 /**
@@ -107,7 +119,7 @@ export function checkPair(
   const got = compiled ? vn.filterJit(all)(table.x) as (vn.NDArray | null)[] : all(table.x);
   got.forEach((value, k) => {
     const i = defined[k];
-    const why = value && difference(value, pair.expected.subarray(3 * i, 3 * i + 3));
+    const why = value && difference(table.dtype, value, pair.expected.subarray(3 * i, 3 * i + 3));
     if (why) wrong.push(`${pair.outer} of ${pair.inner}: ${names[i]}: ${why}`);
   });
   return wrong;
@@ -125,15 +137,22 @@ function refusal(call: () => unknown): string | null {
   }
 }
 
+/** How far results may be apart, as a part of the largest. */
+const tolerances = { float32: 2e-4, float64: 1e-10 };
+
 /** What tells a result from JAX's beyond rounding, or `null`. */
-function difference(got: vn.NDArray, expected: Float64Array): string | null {
+function difference(
+  dtype: Pairs["dtype"],
+  got: vn.NDArray,
+  expected: Float64Array,
+): string | null {
   if (!(got instanceof vn.NDArray)) return `not an array but ${got}`;
-  if (got.dtype !== "float64" || got.shape.join() !== "3") return `${got.dtype}[${got.shape}]`;
-  const values = got.dataSync() as Float64Array;
+  if (got.dtype !== dtype || got.shape.join() !== "3") return `${got.dtype}[${got.shape}]`;
+  const values = got.dataSync() as Float32Array | Float64Array;
   const finite = expected.filter((e) => Number.isFinite(e));
   const scale = finite.reduce((m, e) => Math.max(m, Math.abs(e)), 1);
   const fits = expected.every((e, i) =>
-    Object.is(values[i], e) || Math.abs(values[i] - e) <= 1e-10 * scale
+    Object.is(values[i], e) || Math.abs(values[i] - e) <= tolerances[dtype] * scale
   );
   return fits ? null : `expected ${expected.join(", ")}; got ${values.join(", ")}`;
 }
