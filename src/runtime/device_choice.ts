@@ -27,7 +27,13 @@ import {
   type MachineRates,
   type Traffic,
 } from "./device_costs.ts";
-import { boundPlacement, defaultOnGraphics, graphics, isOnGraphics } from "./graphics.ts";
+import {
+  boundPlacement,
+  defaultOnGraphics,
+  graphics,
+  type GraphicsProgram,
+  isOnGraphics,
+} from "./graphics.ts";
 
 /** What decided where a call ran. */
 export type ChoiceReason =
@@ -45,6 +51,8 @@ export type ChoiceReason =
   | "dtype"
   /** An array of it is larger than WebGPU allows. */
   | "size"
+  /** It cannot be written for WebGPU. */
+  | "refused"
   /** It calls functions of the host, whose results WebGPU would wait for. */
   | "host"
   /** Nothing is known of how fast the devices are: WebGPU's runs on the processor itself, or they could not be measured. */
@@ -88,7 +96,10 @@ export class DeviceChooser {
   readonly #makeWork: () => ProgramWork;
   readonly #inBytes: readonly number[];
   readonly #outBytes: number;
+  readonly #there: () => GraphicsProgram;
   #prospect: Prospect | null = null;
+  /** Why the program cannot be written for WebGPU, where that was found. */
+  #refusal = "";
   /** Results of the last call, if they may decide about the next. */
   #own: WeakSet<NDArray> | null = null;
   /** Seconds that were lost so far by not being on WebGPU. */
@@ -102,16 +113,19 @@ export class DeviceChooser {
 
   /**
    * @param work What the program does, where somebody asks.
+   * @param there The program for WebGPU, where somebody asks.
    * @param ins Its inputs' types.
    * @param used Which of them it reads.
    */
   constructor(
     work: () => ProgramWork,
+    there: () => GraphicsProgram,
     ins: readonly ShapedArray[],
     used: readonly boolean[],
     outs: readonly ShapedArray[],
   ) {
     this.#makeWork = work;
+    this.#there = there;
     this.#inBytes = ins.map((aval, i) => used[i] ? deviceBytes(aval.stored) : 0);
     this.#outBytes = sum(outs.map((aval) => deviceBytes(aval.stored)));
   }
@@ -133,10 +147,11 @@ export class DeviceChooser {
     joint: Sharding | null,
     how: RunOptions,
   ): Placement | null {
-    const here = new SingleDeviceSharding(firstDevice());
-    const stays = how.isCpuOnly && (joint === null || isOnGraphics(joint));
+    const here = how.isCpuOnly && (joint === null || isOnGraphics(joint))
+      ? new SingleDeviceSharding(firstDevice())
+      : null;
     const nameOf = (i: number) => `${how.name}: ${how.nameOf(i)}`;
-    const bound = boundPlacement(inputs, stays ? here : joint, nameOf);
+    const bound = boundPlacement(inputs, here ?? joint, nameOf);
     if (bound !== null) {
       const input = inputs.findIndex((x) => joint === null ? !isOnHost(x) : x.placement?.committed);
       const reason = joint === null
@@ -150,7 +165,7 @@ export class DeviceChooser {
       if (excess !== null) throw excessError(excess, how);
       return this.#onWebGpu(inputs, reason, input, bound);
     }
-    if (stays && joint !== null) {
+    if (here !== null && joint !== null) {
       throw devicesDiffer(how.name, ['what it is compiled for, "cpu",', here], [
         "a sharding inside",
         joint,
@@ -165,7 +180,10 @@ export class DeviceChooser {
     }
     if (this.#lacking() !== null) return this.#onCpu("dtype", null, inputs);
     if (this.#excess() !== null) return this.#onCpu("size", null, inputs);
-    if (preferred !== null) return this.#onWebGpu(inputs, "default", -1, preferred);
+    if (preferred !== null) {
+      if (this.#isRefused()) return this.#onCpu("refused", null, inputs);
+      return this.#onWebGpu(inputs, "default", -1, preferred);
+    }
     if (this.#work.callsHost) return this.#onCpu("host", null, inputs);
     return this.#byEstimate(inputs);
   }
@@ -197,6 +215,7 @@ export class DeviceChooser {
       } else this.#lost = 0;
       this.#own ??= new WeakSet();
     }
+    if (goes && this.#isRefused()) return this.#onCpu("refused", null, inputs);
     this.#last = { platform: goes ? "webgpu" : "cpu", reason: "estimate", input: -1, traffic };
     if (!goes) return null;
     this.#own = null;
@@ -242,6 +261,13 @@ export class DeviceChooser {
     return null;
   }
 
+  /** Whether the program cannot be written for the device. */
+  #isRefused(): boolean {
+    const refusal = this.#there().refusal();
+    if (refusal !== null) this.#refusal = refusal.message;
+    return refusal !== null;
+  }
+
   /** What of the program takes more bytes than WebGPU binds at once. */
   #excess(): LargestBuffer | null {
     const { largest } = this.#work;
@@ -262,12 +288,15 @@ export class DeviceChooser {
       ? null
       : estimateWebGpu(this.#work, rates, last.traffic);
     const { platform, reason, input } = last;
-    return { platform, reason, because: words(reason, platform, input, lacking, how), cpu, webgpu };
+    const because = reason === "refused"
+      ? `it cannot be written for WebGPU: ${this.#refusal}`
+      : words(reason, platform, input, lacking, how);
+    return { platform, reason, because, cpu, webgpu };
   }
 }
 
 function words(
-  reason: ChoiceReason,
+  reason: Exclude<ChoiceReason, "refused">,
   platform: Platform,
   input: number,
   lacking: DType | null,

@@ -31,6 +31,8 @@ export interface DeviceMemory {
 
 /** A program that the device runs. */
 export interface GraphicsProgram {
+  /** Why it cannot be written for the open device; `null` where it can. */
+  refusal(): Error | null;
   /**
    * Queues a run and returns at once, but for inputs of the host, which are copied.
    *

@@ -180,7 +180,13 @@ export const jitCompiler: JitBackend = {
     );
     const donated = code.takenOver.includes(true) ? code.takenOver : null;
     const placer = new ProgramPlacer(closed);
-    const chooser = new DeviceChooser(() => code.work, closed.inAvals, code.used, closed.outAvals);
+    const chooser = new DeviceChooser(
+      () => code.work,
+      () => code.graphics(),
+      closed.inAvals,
+      code.used,
+      closed.outAvals,
+    );
     return {
       takenOver: code.takenOver,
       used: code.used,

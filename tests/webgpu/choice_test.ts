@@ -278,6 +278,30 @@ choiceTest("a mesh may be of the device alone, not of it and the processor", fas
   );
 });
 
+choiceTest(
+  "what cannot be written for the device runs here where nothing binds it",
+  fast,
+  (gpu) => {
+    const device = webGpu();
+    const { traits } = device;
+    // Forty arrays that may each be bound, but neither all at once nor laid together.
+    const few = { ...traits, maxBuffers: 8, maxBindingBytes: 512 };
+    Object.defineProperty(device, "traits", { value: few, configurable: true });
+    try {
+      const xs = Array.from({ length: 40 }, () => np.ones([100]));
+      const sum = (...xs: NDArray[]) => xs.reduce((a, x) => a.add(np.tanh(x)), np.zeros([100]));
+      const f = vn.filterJit(sum);
+      setMachineRates({ ...fast, cpu: { ...fast.cpu, bytes: 1 } });
+      assert(Math.abs(f(...xs).get(0).item() - 40 * Math.tanh(1)) < 1e-4);
+      assertEquals([lastOf(f).platform, lastOf(f).reason], ["cpu", "refused"]);
+      assert(lastOf(f).because.includes("41 arrays at once"), lastOf(f).because);
+      assertThrows(() => vn.filterJit(sum, { device: gpu })(...xs), vn.CompileError, "41 arrays");
+    } finally {
+      Object.defineProperty(device, "traits", { value: traits, configurable: true });
+    }
+  },
+);
+
 choiceTest("where the device is lost, what nobody bound to it runs here", fast, async () => {
   const f = vn.filterJit((a: NDArray) => a.matmul(a));
   const x = np.ones([512, 512]);

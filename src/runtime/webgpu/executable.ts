@@ -10,7 +10,13 @@ import type { NDArray } from "../../core/array.ts";
 import type { ShapedArray } from "../../core/aval.ts";
 import type { HostCallback } from "../../core/lowering.ts";
 import type { Placement } from "../../core/placement.ts";
-import { DeviceError, InternalError, OutOfMemoryError } from "../../errors.ts";
+import {
+  CompileError,
+  DeviceError,
+  DTypeError,
+  InternalError,
+  OutOfMemoryError,
+} from "../../errors.ts";
 import { innerPrograms, type Program } from "../../loopnest/ir.ts";
 import { callFromInterpreter } from "../callbacks.ts";
 import { ConcreteArray, donationTo, type Removal } from "../concrete.ts";
@@ -110,6 +116,17 @@ export class DeviceExecutable {
       };
     }
     return this.#made;
+  }
+
+  /** Why the program cannot be written for a device; `null` where it can. */
+  refusal(device: WebGpuDevice): CompileError | DTypeError | null {
+    try {
+      this.#madeFor(device);
+      return null;
+    } catch (error) {
+      if (error instanceof CompileError || error instanceof DTypeError) return error;
+      throw error;
+    }
   }
 
   /**

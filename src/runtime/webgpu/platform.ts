@@ -138,6 +138,7 @@ const webGpuGraphics: Graphics = {
   program: (program, outAvals, callbacks) => {
     const executable = new DeviceExecutable(program, outAvals, callbacks);
     return {
+      refusal: () => executable.refusal(webGpu()),
       run: (inputs, donated, placement, name) =>
         executable.run(webGpu(), inputs, donated, placement, name),
     };
