@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { interpret } from "../../src/backends/interp/mod.ts";
 import { deviceProgram } from "../../src/backends/wgsl/program.ts";
 import { type AdapterTraits, baselineTraits } from "../../src/backends/wgsl/traits.ts";
@@ -75,6 +75,24 @@ for (const [kind, traits] of Object.entries(adapters)) {
       assertClose(actual[0], expected[0], { ulps: 4, absolute: 1e-4 }, where);
     }
     assert(kernels > 8, "too few are large enough to be more than loops");
+  });
+
+  deviceTest(`a convolution whose filters are laid out anew, for ${kind}`, async (device) => {
+    const random = makeRandom(4);
+    for (const groups of [1, 2]) {
+      const closed = jaxprOf(
+        (x, w) => convGeneralDilated(x, w, [1, 1], "SAME", { featureGroupCount: groups }),
+        f32(2, 16, 24, 26),
+        f32(16, 16 / groups, 3, 3),
+      );
+      const program = fused(closed);
+      const made = deviceProgram(program, traits);
+      assertEquals(made.steps.length, 3, "zeros around, filters, products");
+      const inputs = closed.inAvals.map((aval) => randomArray(aval, random));
+      const expected = interpret(program, inputs);
+      const actual = await execute(device, made, inputs);
+      assertClose(actual[0], expected[0], { ulps: 4, absolute: 2e-4 }, (at) => `at ${at}`);
+    }
   });
 
   deviceTest(`a gradient's sums over all places of all examples, for ${kind}`, async (device) => {

@@ -17,7 +17,7 @@ import {
   type Var,
 } from "../../loopnest/expr.ts";
 import type { KernelCall, Nest, Stmt } from "../../loopnest/ir.ts";
-import type { Axis, Product } from "./product.ts";
+import { type Axis, isProductDType, type Product, sizeOfAxes } from "./product.ts";
 
 type NewBuffer = (dtype: DType, size: number) => number;
 
@@ -96,7 +96,7 @@ function chunks(conv: Conv, first: number, count: number, examples: number): Con
   if (count === 0) return [];
   const { plan: { groups, rows, batch, copy, parts }, dtype } = conv;
   const padded = copy.axes.length > 0 ? paddedCopy(conv, first, count, examples) : null;
-  const sums = parts.map((part): ConvPart => {
+  const sums = parts.flatMap((part): ConvPart[] => {
     const columns = part.columns.map(([size, x, out], i): Axis => ({
       size: i === part.batchAxis ? examples : size,
       lhs: 0,
@@ -133,9 +133,56 @@ function chunks(conv: Conv, first: number, count: number, examples: number): Con
         : part.k.map(([size, x, w]) => ({ size, lhs: w, rhs: x, out: 0 })),
     };
     // Where features lie next to each other in the output, they are the columns.
-    return { product: rows.out === 1 && rows.size > 1 ? turned(product) : product };
+    return rows.out === 1 && rows.size > 1
+      ? [{ product: turned(product) }]
+      : packed(product, conv.newBuffer);
   });
   return padded === null ? sums : [{ nest: padded.nest }, ...sums];
+}
+
+/** With fewer columns, filters are read too seldom to be laid out anew; with fewer multiplications, another step takes longer. */
+const manyColumns = 64;
+const manySteps = 2 ** 20;
+
+/** A product whose filters are laid out such that four rows are neighbours, where that is worth it. */
+function packed(product: Product, newBuffer: NewBuffer): ConvPart[] {
+  const { dtype, buffers, offsets, batch, rows, cols, terms } = product;
+  const [row] = rows;
+  const worth = row.size % 4 === 0 && row.lhs !== 1 && sizeOfAxes(cols) >= manyColumns &&
+    sizeOfAxes([...batch, ...rows, ...cols, ...terms]) >= manySteps;
+  if (!worth || !isProductDType(dtype)) return [{ product }];
+  const places = [...batch.filter((axis) => axis.lhs !== 0), ...terms, row].map((axis) => ({
+    axis,
+    v: makeVar("i"),
+    size: axis.size,
+  }));
+  const size = places.reduce((n, axis) => n * axis.size, 1);
+  const buffer = newBuffer(dtype, size);
+  let [to, from]: Expr[] = [index(0), index(offsets.lhs)];
+  const strides = new Map<Axis, number>();
+  let rest = size;
+  for (const { axis, v } of places) {
+    rest /= axis.size;
+    strides.set(axis, rest);
+    to = plus(to, times(v, rest));
+    from = plus(from, times(v, axis.lhs));
+  }
+  const store: Stmt = { kind: "store", buffer, index: to, value: load(buffers.lhs, dtype, from) };
+  const laid = (axes: readonly Axis[]): Axis[] =>
+    axes.map((axis) => ({ ...axis, lhs: strides.get(axis) ?? 0 }));
+  return [
+    { nest: { kind: "nest", name: "conv, filters", body: around(places, [store]) } },
+    {
+      product: {
+        ...product,
+        buffers: { ...buffers, lhs: buffer },
+        offsets: { ...offsets, lhs: 0 },
+        batch: laid(batch),
+        rows: laid(rows),
+        terms: laid(terms),
+      },
+    },
+  ];
 }
 
 /** The same sums with rows and columns exchanged. */

@@ -47,13 +47,22 @@ export function directKernel(
   return new DirectWriter(product, plan, consumer, context).kernel();
 }
 
+/**
+ * Whether the terms of the innermost axis are gone through without a loop: those of a window along the columns, whose neighbours
+ * read mostly the same.
+ */
+function isShort(terms: readonly Axis[]): boolean {
+  return terms.length > 1 && terms.at(-1)!.size <= 7;
+}
+
 /** How many turns an invocation's loops make. */
 export function directTurns(product: Product, plan: DirectPlan): number {
   const cut = longestTerm(product.terms);
   return product.terms.reduceRight((turns, { size }, i) => {
     const own = i === cut ? Math.ceil(size / (plan.sharing * plan.splits)) : size;
     const isInnermost = i === product.terms.length - 1;
-    return isInnermost ? Math.ceil(own / unrolled) + unrolled : own * (turns + 1);
+    if (isInnermost) return isShort(product.terms) ? 0 : Math.ceil(own / unrolled) + unrolled;
+    return own * (turns + 1);
   }, 0);
 }
 
@@ -182,24 +191,20 @@ class DirectWriter {
         [lhs, rhs] = [left, right];
         return;
       }
-      const bulk = Math.floor(size / unrolled) > 0 ? unrolled : 0;
+      if (isShort(terms) && (d !== cut || parts === 1)) {
+        return this.#turn(axis, null, lhs, rhs, size);
+      }
+      const bulk = size >= unrolled;
       const tail = size % unrolled !== 0;
-      if (bulk > 0 && tail) this.#emit(`var ${k} = ${from};`);
-      if (bulk > 0) {
-        this.#emit(
-          tail
-            ? `for (; ${k} + ${unrolled}u <= ${to}; ${k} += ${unrolled}u) {`
-            : `for (var ${k} = ${from}; ${k} < ${to}; ${k} += ${unrolled}u) {`,
-        );
+      if (bulk && tail) this.#emit(`var ${k} = ${from};`);
+      if (bulk) {
+        const test = tail ? `${k} + ${unrolled}u <= ${to}` : `${k} < ${to}`;
+        this.#emit(`for (${tail ? "" : `var ${k} = ${from}`}; ${test}; ${k} += ${unrolled}u) {`);
         this.#turn(axis, k, lhs, rhs, unrolled);
         this.#emit("}");
       }
       if (tail) {
-        this.#emit(
-          bulk > 0
-            ? `for (; ${k} < ${to}; ${k}++) {`
-            : `for (var ${k} = ${from}; ${k} < ${to}; ${k}++) {`,
-        );
+        this.#emit(`for (${bulk ? "" : `var ${k} = ${from}`}; ${k} < ${to}; ${k}++) {`);
         this.#turn(axis, k, lhs, rhs, 1);
         this.#emit("}");
       }
@@ -207,68 +212,72 @@ class DirectWriter {
     terms.slice(1).forEach(() => this.#emit("}"));
   }
 
-  /** Reads what `count` terms need and adds their products up. */
-  #turn(axis: Axis, k: string, lhs: string, rhs: string, count: number): void {
+  /** Reads what `count` terms need, from term `k` on, and adds their products up. */
+  #turn(axis: Axis, k: string | null, lhs: string, rhs: string, count: number): void {
     const emit = this.#emit;
-    const writer = this.#writer;
-    const { vector, madd } = writer.arithmetic;
-    emit(`let l = ${plus([lhs, ...axis.lhs === 0 ? [] : [times(k, axis.lhs)]])};`);
-    emit(`let r = ${plus([rhs, ...axis.rhs === 0 ? [] : [times(k, axis.rhs)]])};`);
-    /** Reads `count` terms of some neighbours; gives the text of each element. */
-    const values = (
-      which: "lhs" | "rhs",
-      base: string,
-      stretch: Stretch,
-      prefix: string,
-    ): (e: number, u: number) => string => {
-      const along = writer.along[which];
-      const n = stretch.at.length;
-      if (along === "terms" && count === 4) {
-        for (let e = 0; e < n; e++) {
-          emit(
-            `let ${prefix}${e} = ${writer.readVector(which, plus([base, stretch.at[e][which]]))};`,
-          );
-        }
-        return (e, u) => `${prefix}${e}.${lanesOf[u]}`;
+    const { vector, madd } = this.#writer.arithmetic;
+    const from = (which: "lhs" | "rhs") =>
+      k === null || axis[which] === 0 ? [] : [times(k, axis[which])];
+    emit(`let l = ${plus([lhs, ...from("lhs")])};`);
+    emit(`let r = ${plus([rhs, ...from("rhs")])};`);
+    const y = this.#values("rhs", "r", axis, count);
+    const four = (j: number, u: number): string => {
+      const whole = y(j, u);
+      // Four components of one vector in order are that vector.
+      if (whole.endsWith(".x") && y(j + 3, u) === `${whole.slice(0, -2)}.w`) {
+        return whole.slice(0, -2);
       }
-      if (along === "free" && n % 4 === 0) {
-        for (let u = 0; u < count; u++) {
-          for (let e = 0; e < n; e += 4) {
-            const at = plus([base, stretch.at[e][which]], u * axis[which]);
-            emit(`let ${prefix}${e}_${u} = ${writer.readVector(which, at)};`);
-          }
-        }
-        return (e, u) => `${prefix}${e - e % 4}_${u}.${lanesOf[e % 4]}`;
-      }
-      for (let u = 0; u < count; u++) {
-        for (let e = 0; e < n; e++) {
-          const at = plus([base, stretch.at[e][which]], u * axis[which]);
-          emit(`let ${prefix}${e}_${u} = ${writer.read(which, at)};`);
-        }
-      }
-      return (e, u) => `${prefix}${e}_${u}`;
+      const name = `v${j}_${u}`;
+      emit(`let ${name} = ${vector}(${[0, 1, 2, 3].map((e) => y(j + e, u)).join(", ")});`);
+      return name;
     };
-    const y = values("rhs", "r", this.#cols, "y");
-    const ys = (j: number, u: number): string => {
-      if (this.#step === 1) return y(j, u);
-      if (writer.along.rhs === "free" && this.#cols.at.length % 4 === 0) return `y${j}_${u}`;
-      return `v${j}_${u}`;
-    };
-    if (this.#step === 4 && ys(0, 0).startsWith("v")) {
-      for (let u = 0; u < count; u++) {
-        for (let j = 0; j < this.#plan.cols; j += 4) {
-          const four = [0, 1, 2, 3].map((e) => y(j + e, u)).join(", ");
-          emit(`let v${j}_${u} = ${vector}(${four});`);
-        }
+    const ys = new Map<string, string>();
+    for (let u = 0; u < count; u++) {
+      for (let j = 0; j < this.#plan.cols; j += this.#step) {
+        ys.set(`${j},${u}`, this.#step === 4 ? four(j, u) : y(j, u));
       }
     }
-    const x = values("lhs", "l", this.#rows, "x");
+    const x = this.#values("lhs", "l", axis, count);
     const widened = (text: string): string => this.#step === 4 ? `${vector}(${text})` : text;
     this.#each((i, j) => {
       let sum = this.#sum(i, j);
-      for (let u = 0; u < count; u++) sum = madd(widened(x(i, u)), ys(j, u), sum);
+      for (let u = 0; u < count; u++) sum = madd(widened(x(i, u)), ys.get(`${j},${u}`)!, sum);
       emit(`${this.#sum(i, j)} = ${sum};`);
     });
+  }
+
+  /** Reads `count` terms of an operand's rows or columns, each place once; gives the text of each element. */
+  #values(
+    which: "lhs" | "rhs",
+    base: string,
+    axis: Axis,
+    count: number,
+  ): (e: number, u: number) => string {
+    const writer = this.#writer;
+    const stretch = which === "lhs" ? this.#rows : this.#cols;
+    const along = writer.along[which];
+    const read = new Map<string, string>();
+    const named = (at: string, text: (at: string) => string): string => {
+      let name = read.get(at);
+      if (name === undefined) {
+        read.set(at, name = `${base}${read.size}`);
+        this.#emit(`let ${name} = ${text(plus([base, at]))};`);
+      }
+      return name;
+    };
+    const vector = (at: string): string => writer.readVector(which, at);
+    const place = (e: number, u: number): string => stretch.at(e, which, u * axis[which]);
+    let element: (e: number, u: number) => string;
+    if (along === "terms" && count === 4) {
+      element = (e, u) => `${named(place(e, 0), vector)}.${lanesOf[u]}`;
+    } else if (along === "free" && stretch.size % 4 === 0) {
+      element = (e, u) => `${named(place(e - e % 4, u), vector)}.${lanesOf[e % 4]}`;
+    } else element = (e, u) => named(place(e, u), (at) => writer.read(which, at));
+    // In order, before anything is computed with them.
+    for (let u = 0; u < count; u++) {
+      for (let e = 0; e < stretch.size; e++) element(e, u);
+    }
+    return element;
   }
 
   /** Adds up what those that share have; gives the workgroup's variables. */

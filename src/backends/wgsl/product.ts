@@ -131,8 +131,9 @@ export function placeOf(axes: readonly Axis[], which: Which, flat: string): stri
 
 /** Some neighbouring rows or columns: where each lies, and when it is there. */
 export interface Stretch {
-  /** In order: for each array, its place without what the other axes contribute. */
-  readonly at: readonly Readonly<Record<Which, string>>[];
+  readonly size: number;
+  /** Where the row or column `e` lies in an array, without what the other axes contribute; `by` elements further on. One place, one text. */
+  at(e: number, which: Which, by?: number): string;
   /** Their numbers. */
   readonly flat: readonly string[];
   /** For each, the condition under which it exists; `null` where it does. */
@@ -164,7 +165,7 @@ export function stretchOf(
   for (const r of [16, 8, 4, 2]) {
     if (run === 1 && count % r === 0 && inner.size % r === 0) run = r;
   }
-  const at: Record<Which, string>[] = [];
+  const runs: string[] = [];
   const guard: (string | null)[] = [];
   const numbers: string[] = [];
   for (let q = 0; q < count; q += run) {
@@ -174,12 +175,13 @@ export function stretchOf(
     for (const which of wanted) {
       emit(`let ${flat}_${which} = ${placeOf(axes, which, flat)};`);
     }
+    runs.push(flat);
     for (let e = 0; e < run; e++) {
-      const place = (which: Which) => plus([`${flat}_${which}`], e * inner[which]);
-      at.push({ lhs: place("lhs"), rhs: place("rhs"), out: place("out") });
       numbers.push(plus([flat], e));
       guard.push(ragged ? `${first} < ${total}u` : null);
     }
   }
-  return { at, flat: numbers, guard };
+  const at = (e: number, which: Which, by = 0): string =>
+    plus([`${runs[Math.floor(e / run)]}_${which}`], (e % run) * inner[which] + by);
+  return { size: count, at, flat: numbers, guard };
 }

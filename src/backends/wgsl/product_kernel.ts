@@ -174,20 +174,20 @@ export class ProductWriter {
     values: (i: number, j: number) => string,
     offset: string,
   ): void {
-    const step = cols.at.length % 4 === 0 ? 4 : 1;
+    const step = cols.size % 4 === 0 ? 4 : 1;
     const { offsets, batch, rows: down, cols: across } = this.product;
     const size = this.rows * this.cols;
     const isMatrix = offsets.out === 0 && batch.length === 1 && down.length === 1 &&
       across.length === 1 && across[0].out === 1 && down[0].out === this.cols &&
       batch[0].out === size;
-    rows.at.forEach((row, i) => {
+    for (let i = 0; i < rows.size; i++) {
       const rowGuard = rows.guard[i];
       if (rowGuard !== null) this.emit(`if (${rowGuard}) {`);
       const start = this.#fresh("o");
-      this.emit(`let ${start} = ${plus([offset, row.out], offsets.out)};`);
-      for (let j = 0; j < cols.at.length; j += step) {
-        const positions = cols.at.slice(j, j + step).map((col, e): Position => ({
-          at: plus([start, col.out]),
+      this.emit(`let ${start} = ${plus([offset, rows.at(i, "out")], offsets.out)};`);
+      for (let j = 0; j < cols.size; j += step) {
+        const positions = Array.from({ length: step }, (_, e): Position => ({
+          at: plus([start, cols.at(j + e, "out")]),
           matrix: isMatrix
             ? {
               batch: "batch",
@@ -201,7 +201,7 @@ export class ProductWriter {
         this.#store(positions, values(i, j), cols.guard.slice(j, j + step));
       }
       if (rowGuard !== null) this.emit("}");
-    });
+    }
   }
 
   /** The kernel. */

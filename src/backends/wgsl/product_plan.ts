@@ -128,7 +128,7 @@ function blocksOf({ rows, cols, batch }: Extents, down: number, across: number):
 
 /** The processor's: what is read once serves more sums in a larger block, which takes the driver longer to compile. */
 function softwarePlan(product: Product, size: Extents): DirectPlan {
-  const isLarge = size.rows * size.cols * size.terms * size.batch >= 2 ** 27;
+  const isLarge = size.rows * size.cols * size.terms * size.batch >= 2 ** 25;
   const most = isLarge && blocksOf(size, 16, 16) >= 128 ? 16 : blocksOf(size, 8, 8) >= 64 ? 8 : 4;
   const rows = block(size.rows, most, product.rows.at(-1)!.lhs === 1);
   const cols = block(size.cols, most, true);

@@ -187,7 +187,8 @@ class TiledWriter {
       return stretchOf(axes, first, 4, inside, `${first}_`, ["out"], this.#emit);
     });
     return {
-      at: fours.flatMap((four) => four.at),
+      size: count,
+      at: (e, which, by) => fours[e >> 2].at(e & 3, which, by),
       flat: fours.flatMap((four) => four.flat),
       guard: fours.flatMap((four) => four.guard),
     };
@@ -249,13 +250,13 @@ class TiledWriter {
         ragged ? `select(${vector}(0), ${value}, ${name}_there)` : value;
       if (turned) {
         for (let v = 0; v < 4; v++) {
-          const value = writer.readVector(side, at(stretch.at[v][side], k));
+          const value = writer.readVector(side, at(stretch.at(v, side), k));
           emit(`${name}_v${v} = ${kept(value)};`);
         }
       } else if (along === "free") {
-        emit(`${name}_v0 = ${kept(writer.readVector(side, at(stretch.at[0][side], k)))};`);
+        emit(`${name}_v0 = ${kept(writer.readVector(side, at(stretch.at(0, side), k)))};`);
       } else {
-        const four = stretch.at.map((place) => writer.read(side, at(place[side], k)));
+        const four = [0, 1, 2, 3].map((e) => writer.read(side, at(stretch.at(e, side), k)));
         emit(`${name}_v0 = ${kept(`${vector}(${four.join(", ")})`)};`);
       }
     };
