@@ -7,7 +7,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { gemmScratchBytes } from "../src/backends/wasm/gemm_plan.ts";
+import { gemmScratchBytes } from "../src/loopnest/gemm_plan.ts";
 import { instantiateKernels } from "../src/backends/wasm/kernel_library.ts";
 import { measureLimit } from "./limits.ts";
 import { careful, measure, type Plan, quick, type Timing } from "./measure.ts";

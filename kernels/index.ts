@@ -2,6 +2,7 @@
 export * from "./conv";
 export * from "./cumulative";
 export * from "./eager";
+export * from "./factor";
 export * from "./gemm";
 export * from "./math";
 export * from "./random";

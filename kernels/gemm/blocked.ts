@@ -6,7 +6,7 @@ import { gemm_tile12_f64, gemm_tile4_f64, gemm_tile6_f64 } from "./tile_f64";
 import { merge } from "./merge";
 import { packA, packB, packColumns, sixes } from "./pack";
 
-// The same numbers are in src/backends/wasm/gemm_plan.ts, which computes the scratch space.
+// The same numbers are in src/loopnest/gemm_plan.ts, which computes the scratch space.
 /** Bytes of one row of a block of A: K blocks are at most this / sizeof<T>() long. */
 const K_BYTES: i32 = 1024;
 /** Rows of a block of A; a multiple of 6. */

@@ -49,7 +49,7 @@ function entry<T>(
 /**
  * C[m, n] (+)= A[m, k] · B[k, n] in f32. Strides in elements; A and B of any strides, also 0 and negative;
  * rows of C contiguous and `crs` apart. Adds to C where `accumulate` is not 0. `scratch` is
- * `gemmScratchBytes` of src/backends/wasm/gemm_plan.ts long. C must not overlap the operands.
+ * `gemmScratchBytes` of src/loopnest/gemm_plan.ts long. C must not overlap the operands.
  * Rows [m0, m1) alone: advance `a` and `c` by m0 rows, and pass m1 - m0.
  */
 export function gemm_f32(

@@ -6,6 +6,7 @@
  */
 import type { DType, TypedArray } from "../core/dtype.ts";
 import { runConv } from "./conv_plan.ts";
+import { factorisations } from "./factorisations.ts";
 
 /** What a kernel does with an argument. */
 export type KernelParam = "read" | "write" | "update" | "scratch" | "number" | "list";
@@ -84,6 +85,7 @@ const conv: KernelSpec = {
 };
 
 const families: Readonly<Record<string, KernelSpec>> = {
+  ...factorisations,
   argsort,
   conv,
   cumsum: cumulative((x, y) => (x as number) + (y as number)),
@@ -105,5 +107,6 @@ const dtypes: ReadonlySet<string> = new Set<DType>(
 export function findKernel(name: string): KernelSpec | undefined {
   const [family, dtype] = name.split("_");
   if (!Object.hasOwn(families, family) || !dtypes.has(dtype)) return undefined;
+  if (Object.hasOwn(factorisations, family) && !dtype.startsWith("float")) return undefined;
   return dtype === "bool" && family !== "argsort" ? undefined : families[family];
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { reader, storedCombine, type Value, writer } from "../backends/interp/scalar.ts";
-import { gemmScratchBytes } from "../backends/wasm/gemm_plan.ts";
+import { gemmScratchBytes } from "../loopnest/gemm_plan.ts";
 import { nbytesOf, type ShapedArray, shapedArray, sizeOf, stridesOf } from "../core/aval.ts";
 import { type DType, dtypeInfo } from "../core/dtype.ts";
 import type { LoweredKernel } from "../core/lowering.ts";

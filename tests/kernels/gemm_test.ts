@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
-import { gemmScratchBytes } from "../../src/backends/wasm/gemm_plan.ts";
+import { gemmScratchBytes } from "../../src/loopnest/gemm_plan.ts";
 import { Arena, type ArrayType, randoms } from "./arena.ts";
 
 const arena = new Arena(1024);

@@ -14,7 +14,7 @@ import type { Layout } from "./context.ts";
 import { type ControlHost, emitControl, type InnerProgram } from "./control.ts";
 import { dotNest } from "./dot_nest.ts";
 import { FunctionBuilder } from "./function.ts";
-import { gemmScratchBytes } from "./gemm_plan.ts";
+import { gemmScratchBytes } from "../../loopnest/gemm_plan.ts";
 import { kernelSignature } from "./kernel_text.ts";
 import { Linker } from "./linker.ts";
 import { emitNest, type ModuleState } from "./nest.ts";

@@ -1,0 +1,102 @@
+// What factorisations do with rows: contiguous elements of type T. None of these is inlined: what calls them is slow until V8 has
+// optimised it, they are fast after a few calls.
+import { gemm_f32, gemm_f64 } from "../gemm/gemm";
+import { madd } from "../math/madd";
+
+/** y += alpha · x. */
+export function addScaled<T>(n: i32, alpha: T, x: usize, y: usize): void {
+  const bytes = usize(n) * sizeof<T>(), factor = v128.splat<T>(alpha);
+  let i: usize = 0;
+  for (const end = bytes & ~15; i < end; i += 16) {
+    v128.store(y + i, madd<T>(factor, v128.load(x + i), v128.load(y + i)));
+  }
+  for (; i < bytes; i += sizeof<T>()) {
+    store<T>(y + i, load<T>(y + i) + alpha * load<T>(x + i));
+  }
+}
+
+/** y = alpha · x; the two may be the same. */
+export function scaleTo<T>(n: i32, alpha: T, x: usize, y: usize): void {
+  const bytes = usize(n) * sizeof<T>(), factor = v128.splat<T>(alpha);
+  let i: usize = 0;
+  for (const end = bytes & ~15; i < end; i += 16) {
+    v128.store(y + i, v128.mul<T>(factor, v128.load(x + i)));
+  }
+  for (; i < bytes; i += sizeof<T>()) store<T>(y + i, alpha * load<T>(x + i));
+}
+
+/** The sum of x · y. */
+export function inner<T>(n: i32, x: usize, y: usize): T {
+  const bytes = usize(n) * sizeof<T>();
+  let even = v128.splat<T>(0), odd = v128.splat<T>(0);
+  let i: usize = 0;
+  for (const end = bytes & ~31; i < end; i += 32) {
+    even = madd<T>(v128.load(x + i), v128.load(y + i), even);
+    odd = madd<T>(v128.load(x + i, 16), v128.load(y + i, 16), odd);
+  }
+  const sum = v128.add<T>(even, odd);
+  let out: T = v128.extract_lane<T>(sum, 0) + v128.extract_lane<T>(sum, 1);
+  if (sizeof<T>() == 4) {
+    out += v128.extract_lane<T>(sum, 2) + v128.extract_lane<T>(sum, 3);
+  }
+  for (; i < bytes; i += sizeof<T>()) out += load<T>(x + i) * load<T>(y + i);
+  return out;
+}
+
+/** Turns x and y into c · x - s · y and s · x + c · y. */
+export function rotate<T>(n: i32, c: T, s: T, x: usize, y: usize): void {
+  const bytes = usize(n) * sizeof<T>(), cs = v128.splat<T>(c), sn = v128.splat<T>(s);
+  let i: usize = 0;
+  for (const end = bytes & ~15; i < end; i += 16) {
+    const a = v128.load(x + i), b = v128.load(y + i);
+    v128.store(x + i, v128.sub<T>(v128.mul<T>(cs, a), v128.mul<T>(sn, b)));
+    v128.store(y + i, madd<T>(sn, a, v128.mul<T>(cs, b)));
+  }
+  for (; i < bytes; i += sizeof<T>()) {
+    const a = load<T>(x + i), b = load<T>(y + i);
+    store<T>(x + i, c * a - s * b);
+    store<T>(y + i, s * a + c * b);
+  }
+}
+
+/** Exchanges two rows. */
+export function exchange<T>(n: i32, x: usize, y: usize): void {
+  for (const end = x + usize(n) * sizeof<T>(); x < end; x += sizeof<T>(), y += sizeof<T>()) {
+    const kept = load<T>(x);
+    store<T>(x, load<T>(y));
+    store<T>(y, kept);
+  }
+}
+
+/** Copies a [rows, columns] block, times `factor`, to `to`, where rows follow each other; strides of the source in bytes. */
+export function gather<T>(
+  rows: i32, columns: i32, factor: T, from: usize, rowStride: usize, columnStride: usize, to: usize,
+): void {
+  for (; rows > 0; rows--, from += rowStride) {
+    let at = from;
+    for (let j = 0; j < columns; j++, at += columnStride, to += sizeof<T>()) {
+      store<T>(to, factor * load<T>(at));
+    }
+  }
+}
+
+/** Fills with NaN: what has no answer. */
+export function fillNaN<T>(n: i32, x: usize): void {
+  for (const end = x + usize(n) * sizeof<T>(); x < end; x += sizeof<T>()) store<T>(x, <T> NaN);
+}
+
+/** Sets a square matrix to the identity. */
+export function identity<T>(n: i32, x: usize): void {
+  memory.fill(x, 0, usize(n) * usize(n) * sizeof<T>());
+  for (let i = 0; i < n; i++, x += usize(n + 1) * sizeof<T>()) store<T>(x, <T> 1);
+}
+
+/** C += A · B by the matrix product, where rows of A and B follow each other in `k` and `bRow` elements. */
+@inline
+export function addProduct<T>(
+  m: i32, n: i32, k: i32, a: usize, b: usize, bRow: i32, bColumn: i32, c: usize, cRow: i32,
+  scratch: usize, accumulate: i32,
+): void {
+  if (sizeof<T>() == 4) gemm_f32(m, n, k, a, k, 1, b, bRow, bColumn, c, cRow, scratch, accumulate);
+  else gemm_f64(m, n, k, a, k, 1, b, bRow, bColumn, c, cRow, scratch, accumulate);
+}
