@@ -1,5 +1,5 @@
 /**
- * Linear algebra that needs no factorisation, as `jax.numpy.linalg`.
+ * Linear algebra, as `jax.numpy.linalg`: norms, powers and products; factorisations and what is solved by them.
  *
  * @module
  */
@@ -13,9 +13,11 @@ import { convertElementType } from "../ops/convert.ts";
 import * as el from "../ops/elementary.ts";
 import * as logic from "../ops/logic.ts";
 import { keptShape, reduceMax, reduceMin } from "../ops/reduce.ts";
-import { reduceSum, reshape } from "../ops/shape.ts";
+import { reduceSum, reshape, transpose } from "../ops/shape.ts";
 import { checkInteger, describe } from "./axes.ts";
 import { eye } from "./creation.ts";
+import { spectralNorm } from "./factorisations.ts";
+import { inv } from "./solving.ts";
 import { matmul } from "./linalg_basic.ts";
 import { diagonal as diagonalOfAxes } from "./triangles.ts";
 import { asArray, broadcastArray, normalizeAxes, promoteInexact } from "./promote.ts";
@@ -23,8 +25,37 @@ import { asArray, broadcastArray, normalizeAxes, promoteInexact } from "./promot
 export { matmul, outer, tensordot } from "./linalg_basic.ts";
 export { cross, vecdot } from "./products.ts";
 export { matrixTranspose } from "./shapes.ts";
+export {
+  cholesky,
+  type CholeskyOptions,
+  eigh,
+  type EighOptions,
+  eigvalsh,
+  matrixRank,
+  pinv,
+  type PinvOptions,
+  qr,
+  type QrMode,
+  type RankOptions,
+  svd,
+  type SvdOptions,
+  svdvals,
+} from "./factorisations.ts";
+export {
+  cond,
+  type ConditionOrder,
+  det,
+  inv,
+  lstsq,
+  type LstsqOptions,
+  slogdet,
+  solve,
+  tensorinv,
+  tensorsolve,
+  type TensorsolveOptions,
+} from "./solving.ts";
 
-/** Which norm: a number `p` for `(Σ|x|^p)^(1/p)`, ±Infinity, or for matrices `"fro"`. */
+/** Which norm: a number `p` for `(Σ|x|^p)^(1/p)`, ±Infinity, or for matrices `"fro"` or `"nuc"`. */
 export type NormOrder = number | "fro" | "nuc";
 
 /** Options of {@linkcode norm}. */
@@ -72,15 +103,14 @@ function matrixOver(
 ): NDArray {
   if (ord === "fro") return vectorOver(a, 2, [rows, columns].sort((i, j) => i - j));
   if (ord === "nuc" || ord === 2 || ord === -2) {
-    throw new ArgumentError(
-      `${where}: the matrix norm ${
-        JSON.stringify(ord)
-      } needs singular values, which are not there yet; use "fro", 1, -1, Infinity or -Infinity`,
-    );
+    const others = a.shape.map((_, i) => i).filter((i) => i !== rows && i !== columns);
+    return spectralNorm(transpose(a, [...others, rows, columns]), ord);
   }
   if (ord !== 1 && ord !== -1 && ord !== Infinity && ord !== -Infinity) {
     throw new ArgumentError(
-      `${where}: matrices have no norm ${String(ord)}; use "fro", 1, -1, Infinity or -Infinity`,
+      `${where}: matrices have no norm ${
+        String(ord)
+      }; use "fro", "nuc", 1, -1, 2, -2, Infinity or -Infinity`,
     );
   }
   // 1: the largest sum of a column; ∞: of a row.
@@ -98,7 +128,7 @@ function keep(out: NDArray, a: NDArray, axes: readonly number[], keepdims = fals
  * The norm of vectors or matrices.
  *
  * Without `ord` and `axis`: the Euclidean norm of all elements. With one axis, or of a vector: the p-norm (`ord` 0 counts what is not
- * zero). With two axes, or of a matrix: `"fro"`, 1, -1, ±Infinity. The derivative where a Euclidean norm is 0 is NaN, as in JAX.
+ * zero). With two axes, or of a matrix: `"fro"`, `"nuc"` (the sum of singular values), 2 and -2 (the largest and the smallest), 1, -1, ±Infinity. The derivative where a Euclidean norm is 0 is NaN, as in JAX.
  *
  * @param options `ord` alone, or an object with `ord`, `axis`, `keepdims`.
  */
@@ -179,7 +209,7 @@ export function trace(x: ArrayLike, options: { readonly offset?: number } = {}):
   return reduceSum(d, [d.ndim - 1]);
 }
 
-/** A whole power, 0 or more, of square matrices, by repeated squaring. */
+/** A whole power of square matrices, by repeated squaring; negative ones are those of the inverse. */
 export function matrixPower(x: ArrayLike, n: number): NDArray {
   const where = "numpy.linalg.matrixPower";
   const a = asArray(x, where);
@@ -187,11 +217,7 @@ export function matrixPower(x: ArrayLike, n: number): NDArray {
   if (a.ndim < 2 || a.shape[a.ndim - 2] !== size) {
     throw new ShapeError(`${where}: expected square matrices; got shape ${formatShape(a.shape)}`);
   }
-  if (checkInteger(n, "n", where) < 0) {
-    throw new ArgumentError(
-      `${where}: negative powers need an inverse, which is not there yet; got ${n}`,
-    );
-  }
+  if (checkInteger(n, "n", where) < 0) return matrixPower(inv(a), -n);
   if (n === 0) return broadcastArray(eye(size, { dtype: a.dtype }), a.shape);
   let [out, square]: [NDArray | null, NDArray] = [null, a];
   for (let rest = n;; square = matmul(square, square)) {

@@ -8,10 +8,11 @@ import type { ArrayLike, NDArray } from "../core/array.ts";
 import { formatShape } from "../core/aval.ts";
 import { checkDType } from "../core/dtype.ts";
 import * as arith from "../ops/arith.ts";
-import { lit, literal } from "../ops/common.ts";
+import { lit } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { concatenate } from "../ops/dynamic.ts";
 import * as logic from "../ops/logic.ts";
+import { lowerMask } from "../ops/matrices.ts";
 import { broadcastInDim, fullLike, iota, reshape, transpose } from "../ops/shape.ts";
 import { pad, slice } from "../ops/slicing.ts";
 import { checkInteger, checkRank, readOptions } from "./axes.ts";
@@ -26,13 +27,6 @@ export interface DiagonalIndexOptions {
 
 function readK(options: DiagonalIndexOptions | undefined, where: string): number {
   return checkInteger(readOptions(options, where, "{ k: 1 }").k ?? 0, "options.k", where);
-}
-
-/** Where `column ≤ row + k`, in a shape's last two axes. */
-function lowerMask(shape: readonly number[], k: number): NDArray {
-  const rows = iota("int32", shape, shape.length - 2);
-  const shifted = k === 0 ? rows : arith.add(rows, literal(k, "int32"));
-  return logic.ge(shifted, iota("int32", shape, shape.length - 1));
 }
 
 /** Ones at and below a diagonal, zeros above; `N` rows, `M` columns (`N` unless given), float32 unless told. */

@@ -1,0 +1,134 @@
+/**
+ * Eigenvalues of symmetric matrices, and singular values.
+ *
+ * @module
+ */
+import { DifferentiationError, ShapeError } from "../errors.ts";
+import type { NDArray } from "../core/array.ts";
+import { formatShape, shapedArray } from "../core/aval.ts";
+import { dtypeInfo } from "../core/dtype.ts";
+import { type Primitive, Zero } from "../core/primitive.ts";
+import { bind } from "../core/trace.ts";
+import { eighScratchBytes, svdScratchBytes } from "../loopnest/factor_plan.ts";
+import { add, div, mul, sub } from "./arith.ts";
+import { lit, type NoParams, noParams } from "./common.ts";
+import { select } from "./logic.ts";
+import {
+  acrossColumns,
+  acrossRows,
+  batchStack,
+  checkMatrices,
+  diagonalMask,
+  diagonalOf,
+  factorLowering,
+  matmul,
+  matrixTranspose,
+  sizeOf,
+  wholeSplit,
+} from "./matrices.ts";
+import { neg } from "./negate.ts";
+import { fullLike } from "./shape.ts";
+import { widening } from "./widening.ts";
+
+/** One over elements off the diagonal, zero on it. */
+function inverseOffDiagonal(x: NDArray): NDArray {
+  const mask = diagonalMask(x.shape);
+  const [one, zero] = [1, 0].map((v) => fullLike(lit(x, v), x.shape));
+  return select(mask, zero, div(one, select(mask, one, x)));
+}
+
+/** `eigh`: eigenvalues, ascending, and eigenvectors, in columns, of symmetric matrices, whose lower halves are read. */
+export const eighP: Primitive<NoParams> = {
+  name: "eigh",
+  abstractEval: ([x]) => {
+    const { stack, n } = checkMatrices("eigh", x, "square");
+    return [shapedArray([...stack, n], x.dtype), shapedArray(x.shape, x.dtype)];
+  },
+  lower: (_reads, [x]) => {
+    const { stack, n } = checkMatrices("eigh", x);
+    const scratch = eighScratchBytes(n, dtypeInfo(x.dtype).bytes as 4 | 8);
+    return factorLowering("eigh", x.dtype, [sizeOf(stack), n], 1, 2, scratch);
+  },
+  expand: (ins, p) => widening(eighP, ins, p),
+  // M. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation", 2008, 3.1.
+  jvp: ([x], [t]) => {
+    const [w, v] = eigh(x);
+    if (t instanceof Zero) return [[w, v], [new Zero(w.aval), new Zero(v.aval)]];
+    const n = w.shape[w.ndim - 1];
+    const inside = matmul(matrixTranspose(v), matmul(t, v));
+    const gaps = sub(acrossRows(w, n), acrossColumns(w, n));
+    return [[w, v], [diagonalOf(inside), matmul(v, mul(inverseOffDiagonal(gaps), inside))]];
+  },
+  batch: (xs, dims, p, size) => batchStack(eighP, xs, dims, p, size),
+  split: wholeSplit,
+};
+
+/** Eigenvalues and eigenvectors of stacks of symmetric matrices. */
+export function eigh(x: NDArray): [values: NDArray, vectors: NDArray] {
+  return bind(eighP, [x], noParams) as [NDArray, NDArray];
+}
+
+/** Parameters of {@linkcode svdP}. */
+export interface SvdParams {
+  /** Whether U is square. */
+  readonly fullMatrices: boolean;
+}
+
+/** `svd`: A = U · diag(s) · V of matrices with no more columns than rows; singular values descend. */
+export const svdP: Primitive<SvdParams> = {
+  name: "svd",
+  abstractEval: ([x], { fullMatrices }) => {
+    const { stack, m, n } = checkMatrices("svd", x);
+    if (m < n) {
+      throw new ShapeError(
+        `lax.linalg.svd: expected no more columns than rows; got ${formatShape(x.shape)}`,
+      );
+    }
+    return [
+      shapedArray([...stack, m, fullMatrices ? m : n], x.dtype),
+      shapedArray([...stack, n], x.dtype),
+      shapedArray([...stack, n, n], x.dtype),
+    ];
+  },
+  lower: (_reads, [x], [u], { fullMatrices }) => {
+    const { stack, m, n } = checkMatrices("svd", x);
+    const columns = u.shape[u.shape.length - 1];
+    const scratch = svdScratchBytes(m, n, columns, dtypeInfo(x.dtype).bytes as 4 | 8);
+    const numbers = [sizeOf(stack), m, n, Number(fullMatrices)];
+    return factorLowering("svd", x.dtype, numbers, 1, 3, scratch);
+  },
+  expand: (ins, p) => widening(svdP, ins, p),
+  // J. Townsend, "Differentiating the singular value decomposition", 2016.
+  jvp: ([x], [t], p) => {
+    const outs = svd(x, p.fullMatrices);
+    const [u, s, v] = outs;
+    if (t instanceof Zero) return [outs, outs.map((out) => new Zero(out.aval))];
+    const { m, n } = checkMatrices("svd", x.aval);
+    if (p.fullMatrices && m !== n) {
+      throw new DifferentiationError(
+        `lax.linalg.svd: full matrices have no derivative, since part of U is made up; use fullMatrices: false (shape [${m}, ${n}])`,
+      );
+    }
+    const inside = matmul(matrixTranspose(u), matmul(t, matrixTranspose(v)));
+    const [byColumn, byRow] = [acrossRows(s, n), acrossColumns(s, n)];
+    const gaps = inverseOffDiagonal(
+      mul(sub(byColumn, byRow), add(byColumn, byRow)),
+    );
+    const both = (a: NDArray) => mul(gaps, add(a, matrixTranspose(a)));
+    let du = matmul(u, both(mul(inside, byColumn)));
+    // Antisymmetric, and of V the rows are kept.
+    const dv = neg(matmul(both(mul(byRow, inside)), v));
+    if (m > n) {
+      const whole = matmul(t, matrixTranspose(v));
+      du = add(du, div(sub(whole, matmul(u, inside)), acrossRows(s, m)));
+    }
+    return [outs, [du, diagonalOf(inside), dv]];
+  },
+  batch: (xs, dims, p, size) => batchStack(svdP, xs, dims, p, size),
+  split: wholeSplit,
+};
+
+/** The singular value decomposition of stacks of matrices with no more columns than rows. */
+export function svd(x: NDArray, fullMatrices: boolean): [u: NDArray, s: NDArray, v: NDArray] {
+  return bind(svdP, [x], { fullMatrices }) as [NDArray, NDArray, NDArray];
+}
