@@ -10,6 +10,7 @@ import { hostCases } from "./host_cases.ts";
 import { threefry2x32 } from "../../src/ops/random_bits.ts";
 import { complexCases } from "./complex_cases.ts";
 import { controlCases } from "./control_cases.ts";
+import { factorCases } from "./factor_cases.ts";
 
 /** The elements of an operand of a case. */
 export interface OperandSpec {
@@ -393,6 +394,7 @@ export const cases: readonly Case[] = [
     ...ints,
   },
   ...controlCases,
+  ...factorCases,
   ...complexCases,
   {
     name: "jit",

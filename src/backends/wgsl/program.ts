@@ -6,13 +6,16 @@
  *
  * @module
  */
-import type { DType } from "../../core/dtype.ts";
+import { type DType, dtypeInfo } from "../../core/dtype.ts";
 import {
   innerPrograms,
+  type KernelCall,
   type Nest,
   type Program,
   type ScheduledControl,
 } from "../../loopnest/ir.ts";
+import { factorisations } from "../../loopnest/factorisations.ts";
+import { findKernel, type KernelParam } from "../../loopnest/kernels.ts";
 import { type ConvPart, convParts } from "./conv.ts";
 import { dotProduct } from "./dot.ts";
 import { type Consumer, finishingOf } from "./finish.ts";
@@ -53,7 +56,31 @@ export type DeviceStep =
     readonly control: DeviceControl;
     readonly operands: readonly number[];
     readonly results: readonly number[];
+  }
+  | {
+    /** A library kernel that has no shader: the host runs it, and the program waits. */
+    readonly kind: "host";
+    readonly kernel: HostKernel;
+    readonly operands: readonly number[];
+    readonly results: readonly number[];
   };
+
+/** Elements of an operand or a result. */
+export interface HostElements {
+  readonly dtype: DType;
+  readonly size: number;
+}
+
+/** A library kernel that the host runs, and what it reads and writes, in the order of its arguments. */
+export interface HostKernel {
+  readonly call: KernelCall;
+  /** What the kernel does with each argument. */
+  readonly params: readonly KernelParam[];
+  readonly ins: readonly HostElements[];
+  readonly outs: readonly HostElements[];
+  /** Bytes. */
+  readonly scratch: number;
+}
 
 /** Control flow whose inner programs are a device's. */
 export type DeviceControl = ScheduledControl<DeviceProgram>;
@@ -170,6 +197,11 @@ export function deviceProgram(
           const { dtype } = buffers[x.kind === "buffer" ? x.buffer : -1];
           return addProduct(p, convParts(step, dtype, newBuffer));
         }
+        if (runsOnHost(step)) {
+          steps.push(hostStep(step, buffers));
+          waits = true;
+          break;
+        }
         for (const run of kernelRuns(step, context, newBuffer)) {
           if ("nest" in run) addNest(run.nest);
           else steps.push({ kind: "dispatch", ...run });
@@ -204,6 +236,31 @@ export function deviceProgram(
     dying: dyingAfter(steps, buffers),
     waits,
   };
+}
+
+/** Factorisations go step by step, each shorter than a launch takes. */
+function runsOnHost({ name }: KernelCall): boolean {
+  return Object.hasOwn(factorisations, name.split("_")[0]);
+}
+
+function hostStep(call: KernelCall, buffers: readonly DeviceBuffer[]): DeviceStep {
+  const { params } = findKernel(call.name)!;
+  const buffersOf = (role: KernelParam) =>
+    call.args.flatMap((arg, i) => arg.kind === "buffer" && params[i] === role ? [arg.buffer] : []);
+  const [operands, results] = [buffersOf("read"), buffersOf("write")];
+  const elements = (id: number) => ({ dtype: buffers[id].dtype, size: buffers[id].size });
+  const scratch = buffersOf("scratch").reduce(
+    (sum, id) => sum + buffers[id].size * dtypeInfo(buffers[id].dtype).bytes,
+    0,
+  );
+  const kernel = {
+    call,
+    params,
+    ins: operands.map(elements),
+    outs: results.map(elements),
+    scratch,
+  };
+  return { kind: "host", kernel, operands, results };
 }
 
 function deviceControl(control: ScheduledControl, traits: AdapterTraits): DeviceControl {

@@ -12,6 +12,7 @@ import { bufferBytes, elementBytes } from "../../backends/wgsl/program.ts";
 import { groupGrid, type Kernel } from "../../backends/wgsl/nest.ts";
 import type { WebGpuDevice } from "./device.ts";
 import { type BindingKind, kindsOf, type Pipeline } from "./pipelines.ts";
+import { runHostKernel } from "./host_kernel.ts";
 import type { Memory, View } from "./pool.ts";
 import type { Call, IndirectSizes } from "./queue.ts";
 
@@ -131,6 +132,12 @@ export class Recorder {
         }
         case "control":
           yield* this.#control(step.control, step.operands.map(view), step.results.map(view));
+          break;
+        case "host":
+          this.#place(
+            runHostKernel(step.kernel, yield step.operands.map(view)),
+            step.results.map(view),
+          );
           break;
         default: {
           const never: never = step;
@@ -398,8 +405,12 @@ export class Recorder {
     results: readonly View[],
   ): Work {
     if (guarded && (yield* this.#wordOf(operands[0])) === 0) return;
-    const outs = this.#host(id, yield operands);
-    this.#device.queue.flush(); // the host's words come before what is recorded, and after what is submitted
+    this.#place(this.#host(id, yield operands), results);
+  }
+
+  /** Writes what the host computed: before what is recorded from now on, after what is submitted. */
+  #place(outs: readonly Uint8Array<ArrayBuffer>[], results: readonly View[]): void {
+    this.#device.queue.flush();
     outs.forEach((words, i) => {
       if (words.byteLength > 0) this.#device.write(results[i], words);
     });
