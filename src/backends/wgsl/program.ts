@@ -200,7 +200,7 @@ export function deviceProgram(
         if (runsOnHost(step)) {
           steps.push(hostStep(step, buffers));
           waits = true;
-          break;
+          return;
         }
         for (const run of kernelRuns(step, context, newBuffer)) {
           if ("nest" in run) addNest(run.nest);
