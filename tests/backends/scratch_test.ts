@@ -64,3 +64,40 @@ Deno.test("a value that is read before another dtype overwrites it is the old on
   compiled.run();
   assertEquals([...compiled.view(1)], [2.5]);
 });
+
+Deno.test("a value found by an index that another dtype overwrites is the one of the old index", async () => {
+  const old = makeVar("old", "float32");
+  const store = (buffer: number, value: Expr): Stmt => ({
+    kind: "store",
+    buffer,
+    index: at,
+    value,
+  });
+  const program: Program = {
+    name: "overlap",
+    buffers: [
+      { ...decl(0, "float32", "input"), size: 3 },
+      decl(1, "float32", "output"),
+      decl(2, "int32", "temp"),
+      decl(3, "float32", "temp"),
+    ],
+    steps: [
+      { kind: "nest", name: "fill", body: [store(2, constant(1, "int32"))] },
+      {
+        kind: "nest",
+        name: "replace",
+        body: [
+          { kind: "let", v: old, value: load(0, "float32", load(2, "int32", at)) },
+          store(3, constant(7, "float32")),
+          store(1, old),
+        ],
+      },
+    ],
+    scratchBytes: 64,
+  };
+  verifyProgram(program);
+  const input = new Float32Array([2.5, 3.5, 4.5]);
+  const binaryen = await loadBinaryen();
+  assertEquals(interpret(program, [input]), [Float32Array.of(3.5)]);
+  assertEquals(new Compiled(binaryen, program).call([input]), [Float32Array.of(3.5)]);
+});

@@ -132,7 +132,7 @@ export class Graph {
       case "load": {
         const index = this.node(expr.index, level);
         const version = this.#versions.get(this.#memoryOf(expr.buffer));
-        const impure = version !== undefined;
+        const impure = version !== undefined || index.impure;
         const place = `${this.affineKey(index)} ${version ?? ""} ${impure ? level : ""}`;
         return this.#intern(`l ${expr.buffer} ${place}`, {
           ...blank,
