@@ -21,7 +21,7 @@ export async function testDevice(): Promise<WebGpuDevice> {
 }
 
 /** A test that needs an adapter: ignored where the machine has none, not even a software one. */
-function adapterTest(name: string, fn: () => Promise<void>): void {
+export function adapterTest(name: string, fn: () => Promise<void>): void {
   Deno.test({
     name: adapter === null ? `${name} (no WebGPU adapter here)` : name,
     ignore: adapter === null,
