@@ -172,10 +172,30 @@ faultTest("reads that are under way when a device is lost are refused, each", as
   );
   const reads = [x.data(), x.add(1).data(), grow(x).data(), grow(x).add(1).data()];
   webGpu().destroy();
-  for (const read of reads) await assertRejects(() => read, vn.DeviceError, "lost");
+  await Promise.all(reads.map((read) => assertRejects(() => read, vn.DeviceError, "lost")));
   assertEquals(np.ones([2]).add(1).tolist(), [2, 2]);
   const [again] = await vn.init("webgpu");
   assertEquals((await vn.devicePut(np.ones([2]), again).add(1).data())[1], 2);
+});
+
+faultTest("calls on a device whose loss is not known yet are refused when read", async (gpu) => {
+  let x = vn.devicePut(np.ones([300_000]), gpu);
+  const grow = vn.filterJit((x: NDArray) => x.add(1));
+  await grow(x).data();
+  webGpu().destroy();
+  // So many that the queue waits for the device, which answers nothing.
+  const loop = () => {
+    for (let i = 0; i < 300; i++) {
+      const next = grow(x);
+      x.delete();
+      x = next;
+      webGpu().queue.flush();
+    }
+    return np.concatenate([x, x, x]);
+  };
+  assertThrows(loop, vn.DeviceError, "lost");
+  await assertRejects(() => x.data(), vn.DeviceError, "lost");
+  await vn.init("webgpu");
 });
 
 faultTest("an adapter that vanishes between runs is missed by init, and found again", async () => {

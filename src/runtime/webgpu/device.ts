@@ -246,6 +246,7 @@ export class WebGpuDevice {
       const bytes = await this.#readback.read(reads.map((read) => read.view));
       reads.forEach((read, i) => read.resolve(bytes[i]));
     } catch (error) {
+      await turn(); // a loss is known after a turn
       const failure = this.#notRead(error);
       reads.forEach((read) => read.reject(failure));
     }

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { OutOfMemoryError } from "../../errors.ts";
+import { DeviceError, OutOfMemoryError } from "../../errors.ts";
 
 let memories = 0;
 
@@ -171,7 +171,7 @@ export class BufferPool {
       this.#destroyIdle();
       this.#order.drain();
       made = this.#tryCreate(size);
-      if (made.state === "refused") throw this.#outOfMemory(size, null);
+      if (made.state === "refused") throw this.#noBuffer(size);
     }
     if (made.state === "unknown") {
       this.#order.doubts(
@@ -207,6 +207,13 @@ export class BufferPool {
     const errors = [gpu.popErrorScope(), gpu.popErrorScope()];
     const state = stateOf(buffer);
     return { buffer, state, error: state === "unknown" ? firstOf(errors) : noError };
+  }
+
+  /** The error where no buffer could be had: on a lost device not even a small one can. */
+  #noBuffer(size: number): Error {
+    return this.#tryCreate(sizeClass(1)).state === "refused"
+      ? new DeviceError(`the WebGPU device ${this.#description} was lost`)
+      : this.#outOfMemory(size, null);
   }
 
   #outOfMemory(size: number, cause: unknown): OutOfMemoryError {

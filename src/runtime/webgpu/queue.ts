@@ -104,8 +104,6 @@ interface Handed {
 
 /** Commands at which a lot is submitted. */
 const lotCommands = 64;
-/** Milliseconds after which it is. */
-const lotMilliseconds = 1;
 /** Lots that may be under way. */
 const mostLots = 128;
 /** Bytes of new buffers that may be under way. */
@@ -117,6 +115,8 @@ export class CommandQueue implements CommandOrder {
   lot = 0;
   /** Takes the time of each dispatch; `null` where nobody asks. */
   timer: KernelTimer | null = null;
+  /** Milliseconds from when a lot was begun until a call submits it. */
+  patience = 1;
   readonly #gpu: GPUDevice;
   readonly #bindGroups: BindGroups;
   readonly #description: string;
@@ -200,7 +200,7 @@ export class CommandQueue implements CommandOrder {
     if (this.#commands.length === 0) return;
     if (
       this.#commands.length >= lotCommands || this.#newBytes >= mostNewBytes ||
-      performance.now() - this.#begun > lotMilliseconds
+      performance.now() - this.#begun > this.patience
     ) this.flush();
   }
 

@@ -121,9 +121,13 @@ export class Readback {
 
   /** Returns once all that was submitted is done. Only in direct mode. */
   wait(): void {
-    const bell = this.#bell ??= this.#create(8);
-    bell.mapAsync(GPUMapMode.READ).catch(() => {});
-    bell.unmap();
+    try {
+      const bell = this.#bell ??= this.#create(8);
+      bell.mapAsync(GPUMapMode.READ).catch(() => {});
+      bell.unmap();
+    } catch {
+      // The device was lost, which is said elsewhere.
+    }
   }
 
   /** Splits what no buffer holds together. */
