@@ -5,9 +5,10 @@
  * the default device. Where nobody said anything, the program is estimated on both, and the faster is taken.
  *
  * An estimate of WebGPU counts what must go there for a call and come back after it. Of a loop that hands its results to its next turn, all
- * but the first turn would find them there. So a program that is slower there once, but faster in the long run, is a matter of
- * how long it goes on: each turn that it lost here is added up, and when that comes to what moving costs, it moves. It loses twice
- * that at most, however long the loop goes on, and never comes back, as its state is there then.
+ * but the first turn would find them there; and so would calls that are given the same arrays again, of which the device keeps
+ * copies. So a program that is slower there once, but faster in the long run, is a matter of how often it is called: what each
+ * call lost here is added up, and when that comes to what moving costs, it moves. It loses twice that at most, however often it is
+ * called, and does not come back, as what it needs is there then.
  *
  * @module
  */
@@ -78,8 +79,6 @@ export interface DeviceChoice {
 interface Prospect {
   readonly rates: MachineRates;
   readonly cpu: DeviceEstimate;
-  /** With everything moved there and back. */
-  readonly moved: DeviceEstimate;
   /** Where it runs in any case; `null` where that depends on what it is called with. */
   readonly verdict: Platform | null;
 }
@@ -100,8 +99,8 @@ export class DeviceChooser {
   #prospect: Prospect | null = null;
   /** Why the program cannot be written for WebGPU, where that was found. */
   #refusal = "";
-  /** Results of the last call, if they may decide about the next. */
-  #own: WeakSet<NDArray> | null = null;
+  /** The arrays of the last call, if they may decide about the next. */
+  #met: WeakMap<NDArray, "input" | "result"> | null = null;
   /** Seconds that were lost so far by not being on WebGPU. */
   #lost = 0;
   #last: {
@@ -190,37 +189,51 @@ export class DeviceChooser {
 
   /** Notes the results of a call on the processor. */
   ran(outs: readonly NDArray[]): void {
-    if (this.#own !== null) this.#own = new WeakSet(outs);
+    if (this.#met !== null) { for (const x of outs) this.#met.set(x, "result"); }
   }
 
   #byEstimate(inputs: readonly NDArray[]): Placement | null {
     const rates = graphics!.rates;
     if (rates === null) return this.#onCpu("unmeasured", null, inputs);
     if (this.#prospect?.rates !== rates) this.#prospect = this.#assess(rates);
-    const { cpu, moved, verdict } = this.#prospect;
-    const everything = { upload: sum(this.#inBytes), read: this.#outBytes };
-    let traffic: Traffic = everything;
+    const { cpu, verdict } = this.#prospect;
+    let traffic: Traffic = { upload: sum(this.#inBytes), read: this.#outBytes };
     let goes = verdict === "webgpu";
     if (verdict === null) {
-      // What the last call gave would be there by now, and what takes its place would stay.
-      const staying = sum(inputs.map((x, i) => this.#own?.has(x) ? this.#inBytes[i] : 0));
-      if (staying > 0) {
-        traffic = {
-          upload: everything.upload - staying,
-          read: Math.max(0, everything.read - staying),
-        };
-        const then = estimateWebGpu(this.#work, rates, traffic).seconds;
-        this.#lost = Math.max(0, this.#lost + cpu.seconds - then);
-        goes = this.#lost > 0 && this.#lost >= moved.seconds - then;
-      } else this.#lost = 0;
-      this.#own ??= new WeakSet();
+      const flow = this.#flow(inputs);
+      const now = estimateWebGpu(this.#work, rates, flow.now).seconds;
+      const then = estimateWebGpu(this.#work, rates, flow.then).seconds;
+      traffic = flow.now;
+      if (flow.stays) this.#lost = Math.max(0, this.#lost + cpu.seconds - then);
+      else this.#lost = 0;
+      goes = now < cpu.seconds || (this.#lost > 0 && this.#lost >= now - then);
+      this.#met = new WeakMap(inputs.map((x) => [x, "input"]));
     }
     if (goes && this.#isRefused()) return this.#onCpu("refused", null, inputs);
     this.#last = { platform: goes ? "webgpu" : "cpu", reason: "estimate", input: -1, traffic };
-    if (!goes) return null;
-    this.#own = null;
-    this.#lost = 0;
-    return placementOf(new SingleDeviceSharding(graphicsDevice()), false);
+    return goes ? placementOf(new SingleDeviceSharding(graphicsDevice()), false) : null;
+  }
+
+  /** What a call moves now, and what such calls would move once all that comes again is there. */
+  #flow(inputs: readonly NDArray[]): { now: Traffic; then: Traffic; stays: boolean } {
+    let [now, then, returned] = [0, 0, 0];
+    let stays = false;
+    inputs.forEach((x, i) => {
+      const bytes = this.#inBytes[i];
+      const isThere = graphics!.isThere(x);
+      const met = this.#met?.get(x);
+      if (!isThere) now += bytes;
+      if (isThere || met !== undefined) stays = true;
+      else then += bytes;
+      // What takes the place of what the last call gave would stay as that did.
+      if (met === "result") returned += bytes;
+    });
+    const read = this.#outBytes;
+    return {
+      now: { upload: now, read },
+      then: { upload: then, read: Math.max(0, read - returned) },
+      stays,
+    };
   }
 
   #assess(rates: MachineRates): Prospect {
@@ -233,7 +246,7 @@ export class DeviceChooser {
       : there.seconds < cpu.seconds
       ? null
       : "cpu";
-    return { rates, cpu, moved, verdict };
+    return { rates, cpu, verdict };
   }
 
   #onWebGpu(
@@ -242,7 +255,7 @@ export class DeviceChooser {
     input: number,
     placement: Placement,
   ): Placement {
-    const upload = sum(inputs.map((x, i) => isOnHost(x) ? this.#inBytes[i] : 0));
+    const upload = sum(inputs.map((x, i) => graphics!.isThere(x) ? 0 : this.#inBytes[i]));
     const traffic = { upload, read: this.#outBytes };
     this.#last = { platform: "webgpu", reason, input, traffic };
     return placement;

@@ -81,6 +81,8 @@ export interface Graphics {
    * @throws {DeviceError} Where they are not.
    */
   bringBack(x: NDArray, to: Sharding): ConcreteArray;
+  /** Whether an array's elements need not be sent: it is there, or a copy is. */
+  isThere(x: NDArray): boolean;
   /** Keeps scopes from an array of the device. */
   keepAlive(x: NDArray): void;
   /** What is held; `null` where no device was opened. */

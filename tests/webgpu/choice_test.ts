@@ -148,6 +148,25 @@ choiceTest(
 );
 
 choiceTest(
+  "calls with the same weights move once that pays, and stay",
+  withTransfer({ upload: 1e9 }),
+  async () => {
+    const f = vn.filterJit((w: NDArray, x: NDArray) => x.matmul(w).sum());
+    const w = np.ones([1024, 1024]); // 4 ms to send
+    const devices: string[] = [];
+    for (let i = 0; i < 20; i++) {
+      const y = f(w, np.full([32, 1024], i)); // 1.3 ms here
+      assertEquals((await y.data())[0], i * 1024 * 32 * 1024);
+      devices.push(String(y.device));
+    }
+    const moved = devices.indexOf("webgpu:0");
+    assert(moved > 0, devices.join());
+    assertEquals(new Set(devices.slice(moved)), new Set(["webgpu:0"]));
+    assert(lastOf(f).webgpu!.upload < 1e-3, String(lastOf(f)));
+  },
+);
+
+choiceTest(
   "a training loop that the device makes no faster never moves",
   withTransfer({ call: 1e-2 }),
   async () => {

@@ -8,6 +8,7 @@ import { DeviceError } from "../../errors.ts";
 import type { DeviceMemory } from "../graphics.ts";
 import { BindGroups } from "./bindings.ts";
 import { Holdings } from "./blocks.ts";
+import { HostCopies } from "./copies.ts";
 import { Constants } from "./constants.ts";
 import { Pipelines } from "./pipelines.ts";
 import { BufferPool, type View } from "./pool.ts";
@@ -80,6 +81,8 @@ export class WebGpuDevice {
   readonly pipelines: Pipelines;
   /** Words that its shaders are told. */
   readonly constants: Constants;
+  /** Copies of the host's arrays. */
+  readonly copies = new HostCopies();
   /** Commands on their way to it. */
   readonly queue: CommandQueue;
   readonly #bindGroups: BindGroups;

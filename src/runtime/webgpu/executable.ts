@@ -254,7 +254,9 @@ function blockOf(device: WebGpuDevice, x: NDArray): DeviceBlock {
   if (!(x instanceof WebGpuArray) && !(x instanceof ConcreteArray)) {
     throw new InternalError("an operand is not concrete");
   }
-  const block = x instanceof WebGpuArray ? x.live() : upload(device, x);
+  const block = x instanceof WebGpuArray
+    ? x.live()
+    : device.copies.blockOf(x, (x) => upload(device, x));
   block.handles++;
   return block;
 }

@@ -156,6 +156,7 @@ const webGpuGraphics: Graphics = {
     }
     return x.onHost("devicePut");
   },
+  isThere: (x) => x instanceof WebGpuArray || open!.copies.has(x as ConcreteArray),
   keepAlive: (x) => {
     if (x instanceof WebGpuArray) x.isKept = true;
   },
