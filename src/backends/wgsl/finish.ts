@@ -5,9 +5,11 @@
  * @module
  */
 import { type Expr, forEachOperand, type Var } from "../../loopnest/expr.ts";
-import type { For, Nest, Program, Step, Stmt, Store } from "../../loopnest/ir.ts";
-import type { BufferFacts } from "./product.ts";
-import { accessesOf, exprsOf, extentOf } from "./rewrite.ts";
+import type { Nest, Program, Step, Stmt, Store } from "../../loopnest/ir.ts";
+import { affineOf, areAll, areApart, pointsOf } from "./affine.ts";
+import type { BufferFacts, Product } from "./product.ts";
+import { accessesOf, exprsOf } from "./rewrite.ts";
+import type { Views } from "./views.ts";
 
 /** A nest that takes each element of a product once. */
 export interface Consumer {
@@ -42,9 +44,13 @@ export interface Finishing {
 }
 
 /** The array that a step computes as sums of products, if it is such a step. */
-function productOf(step: Step): { out: number; operands: readonly number[] } | null {
-  if (step.kind === "dot") {
-    return { out: step.out, operands: [step.lhs.buffer, step.rhs.buffer] };
+function productOf(
+  step: Step,
+  viewed: Product | undefined,
+): { out: number; operands: readonly number[] } | null {
+  if (viewed !== undefined) {
+    const { lhs, rhs, out } = viewed.buffers;
+    return { out, operands: [lhs, rhs] };
   }
   if (step.kind !== "kernel" || !step.name.startsWith("conv_")) return null;
   const [, x, w, out] = step.args.map((arg) => arg.kind === "buffer" ? arg.buffer : -1);
@@ -56,13 +62,23 @@ interface Uses {
   readonly writes: ReadonlySet<number>;
 }
 
-/** Finds the nests that can be the end of a product's shader, run where the nest is: by the number of the product's step. */
-export function finishingOf(program: Program, facts: BufferFacts): Map<number, Finishing> {
+/** Finds the nests that can be the end of a product's shader, run where the nest is: by the number of the product's step.
+ *
+ * @param views The program's matrix products.
+ */
+export function finishingOf(
+  program: Program,
+  { products, dropped }: Views,
+  facts: BufferFacts,
+): Map<number, Finishing> {
   const nests = new Map<number, Finishing>();
-  const uses = program.steps.map((step) => usesOf(step, facts));
+  const nothing: Uses = { reads: new Set(), writes: new Set() };
+  const uses = program.steps.map((step, p) =>
+    dropped.has(p) ? nothing : usesOf(step, productOf(step, products.get(p)), facts)
+  );
   const taken = new Set<number>();
   program.steps.forEach((step, p) => {
-    const product = productOf(step);
+    const product = productOf(step, products.get(p));
     if (product === null) return;
     const out = facts.canonical(product.out);
     const operands = product.operands.map(facts.canonical);
@@ -89,14 +105,17 @@ export function finishingOf(program: Program, facts: BufferFacts): Map<number, F
 }
 
 /** What a step reads and writes; what is not known in detail does both. */
-function usesOf(step: Step, { canonical }: BufferFacts): Uses {
+function usesOf(
+  step: Step,
+  product: ReturnType<typeof productOf>,
+  { canonical }: BufferFacts,
+): Uses {
   const reads = new Set<number>();
   const writes = new Set<number>();
   const both = (id: number): void => {
     reads.add(canonical(id));
     writes.add(canonical(id));
   };
-  const product = productOf(step);
   if (product !== null) {
     product.operands.forEach((id) => reads.add(canonical(id)));
     writes.add(canonical(product.out));
@@ -137,7 +156,6 @@ function consumerOf(
   facts: BufferFacts,
 ): Consumer | null {
   const { loops, body } = pointsOf(nest);
-  if (extentOf(loops) !== facts.sizeOf(source)) return null;
   const stores: Store[] = [];
   for (const stmt of body) {
     if (stmt.kind === "store" && stmt.combine === undefined) stores.push(stmt);
@@ -165,10 +183,10 @@ function consumerOf(
   body.forEach((stmt) => exprsOf(stmt).forEach(visit));
   if (isOther || places.length === 0) return null;
   // One place for each point of the loops, and all of them.
-  const place = placeOf(places[0]);
-  if (place === null || place.rest !== 0) return null;
+  const place = affineOf(places[0]);
+  if (place === null || !areAll(place, loops, facts.sizeOf(source))) return null;
   const same = (expr: Expr): boolean => {
-    const found = placeOf(expr);
+    const found = affineOf(expr);
     return found !== null && found.rest === 0 &&
       loops.every(({ v, extent }) =>
         extent === 1 || (found.strides.get(v.id) ?? 0) === (place.strides.get(v.id) ?? 0)
@@ -180,22 +198,17 @@ function consumerOf(
     stride: extent === 1 ? 1 : place.strides.get(v.id) ?? 0,
     extent,
   }));
-  let size = 1;
-  const spread = digits.filter((digit) => digit.extent > 1).sort((a, b) => a.stride - b.stride);
-  for (const { stride, extent } of spread) {
-    if (stride !== size) return null;
-    size *= extent;
-  }
   const here = stores.filter((stmt) =>
-    stmt.guard === undefined && facts.sizeOf(stmt.buffer) === size && same(stmt.index)
+    stmt.guard === undefined && facts.sizeOf(stmt.buffer) === facts.sizeOf(source) &&
+    same(stmt.index)
   );
   const elsewhere = new Set(
     stores.filter((stmt) => !here.includes(stmt)).map((stmt) => stmt.buffer),
   );
   // Points may change places: what one stores, no other reads or stores.
   const alone = (stmt: Store): boolean => {
-    const found = placeOf(stmt.index);
-    return found !== null && areApart(found.strides, loops) &&
+    const found = affineOf(stmt.index);
+    return found !== null && areApart(found, loops) &&
       !read.some((load) => facts.canonical(load.buffer) === facts.canonical(stmt.buffer));
   };
   const inOrder = loops.some((loop) => loop.mode === "serial" && loop.extent > 1);
@@ -210,63 +223,6 @@ function consumerOf(
   }
   const overwritten = targets.includes(out);
   return { source, digits, body, loads, here, elsewhere, keeps: later && !overwritten, weight };
-}
-
-/** A nest's loops, one within the other, and all that stands between and within them. */
-function pointsOf(nest: Nest): { loops: For[]; body: readonly Stmt[] } {
-  const loops: For[] = [];
-  const lets: Stmt[] = [];
-  let { body } = nest;
-  for (;;) {
-    const start = body.findIndex((stmt) => stmt.kind !== "let");
-    const loop = body[start];
-    if (loop?.kind !== "for" || start !== body.length - 1) {
-      return { loops, body: [...lets, ...body] };
-    }
-    lets.push(...body.slice(0, start));
-    loops.push(loop);
-    body = loop.body;
-  }
-}
-
-/** An index as a sum of loops' indices by strides; `null` where it is something else. */
-function placeOf(expr: Expr): { strides: Map<number, number>; rest: number } | null {
-  const constantOf = (e: Expr): number | null => e.kind === "const" ? Number(e.value) : null;
-  switch (expr.kind) {
-    case "var":
-      return { strides: new Map([[expr.id, 1]]), rest: 0 };
-    case "const":
-      return { strides: new Map(), rest: Number(expr.value) };
-    case "binary": {
-      const [x, y] = [placeOf(expr.x), placeOf(expr.y)];
-      if (x === null || y === null) return null;
-      if (expr.op === "add") {
-        const strides = new Map(x.strides);
-        y.strides.forEach((by, id) => strides.set(id, (strides.get(id) ?? 0) + by));
-        return { strides, rest: x.rest + y.rest };
-      }
-      const by = constantOf(expr.y) ?? constantOf(expr.x);
-      if (expr.op !== "mul" || by === null) return null;
-      const from = constantOf(expr.y) === null ? y : x;
-      const strides = new Map([...from.strides].map(([id, stride]) => [id, stride * by]));
-      return { strides, rest: from.rest * by };
-    }
-    default:
-      return null;
-  }
-}
-
-/** Whether no two points of loops lie at one place. */
-function areApart(strides: ReadonlyMap<number, number>, loops: readonly For[]): boolean {
-  let size = 1;
-  return loops.filter((loop) => loop.extent > 1)
-    .map(({ v, extent }) => ({ stride: strides.get(v.id) ?? 0, extent }))
-    .sort((x, y) => x.stride - y.stride)
-    .every(({ stride, extent }) => {
-      const apart = stride >= size;
-      size = stride * extent;
-      return apart;
-    });
 }
 
 /** Roughly how many instructions an operation takes. */

@@ -176,10 +176,7 @@ export class ProductWriter {
   ): void {
     const step = cols.size % 4 === 0 ? 4 : 1;
     const { offsets, batch, rows: down, cols: across } = this.product;
-    const size = this.rows * this.cols;
-    const isMatrix = offsets.out === 0 && batch.length === 1 && down.length === 1 &&
-      across.length === 1 && across[0].out === 1 && down[0].out === this.cols &&
-      batch[0].out === size;
+    const isMatrix = offsets.out === 0 && isRowMajor([...batch, ...down, ...across]);
     for (let i = 0; i < rows.size; i++) {
       const rowGuard = rows.guard[i];
       if (rowGuard !== null) this.emit(`if (${rowGuard}) {`);
@@ -238,6 +235,16 @@ export class ProductWriter {
     });
     return { name, code, bindings: sorted, groups, params: 0 };
   }
+}
+
+/** Whether the axes are those of an array, in order. */
+function isRowMajor(axes: readonly Axis[]): boolean {
+  let stride = 1;
+  return [...axes].reverse().every(({ size, out }) => {
+    const next = size === 1 || out === stride;
+    stride *= size;
+    return next;
+  });
 }
 
 /** The longest of the axes along which a sum is cut; the others are gone through whole. */

@@ -17,7 +17,6 @@ import {
 import { factorisations } from "../../loopnest/factorisations.ts";
 import { findKernel, type KernelParam } from "../../loopnest/kernels.ts";
 import { type ConvPart, convParts } from "./conv.ts";
-import { dotProduct } from "./dot.ts";
 import { type Consumer, finishingOf } from "./finish.ts";
 import { kernelRuns } from "./kernels.ts";
 import { type Kernel, nestKernel } from "./nest.ts";
@@ -28,6 +27,7 @@ import { forEachExpr, forEachStmt } from "./rewrite.ts";
 import { spread, type SpreadNest } from "./spread.ts";
 import { type AdapterTraits, baselineTraits } from "./traits.ts";
 import { deviceBytes } from "./types.ts";
+import { viewsOf } from "./views.ts";
 
 /** A buffer of a device's program. */
 export interface DeviceBuffer {
@@ -168,7 +168,8 @@ export function deviceProgram(
       }
     }
   };
-  const finishing = finishingOf(program, context);
+  const views = viewsOf(program, context);
+  const finishing = finishingOf(program, views, context);
   // Products that wait for the nest that may be their end.
   const waiting = new Map<number, { parts: readonly ConvPart[]; consumer: Consumer }>();
   const addProduct = (p: number, parts: readonly ConvPart[]): void => {
@@ -177,6 +178,7 @@ export function deviceProgram(
     else waiting.set(found.at, { parts, consumer: found.consumer });
   };
   program.steps.forEach((step, p) => {
+    if (views.dropped.has(p)) return;
     switch (step.kind) {
       case "nest": {
         const waited = waiting.get(p);
@@ -190,7 +192,7 @@ export function deviceProgram(
         return addNest(step);
       }
       case "dot":
-        return addProduct(p, [{ product: dotProduct(step) }]);
+        return addProduct(p, [{ product: views.products.get(p)! }]);
       case "kernel":
         if (step.name.startsWith("conv_")) {
           const [, x] = step.args;
