@@ -249,10 +249,18 @@ export class WebGpuDevice {
       const bytes = await this.#readback.read(reads.map((read) => read.view));
       reads.forEach((read, i) => read.resolve(bytes[i]));
     } catch (error) {
-      await turn(); // a loss is known after a turn
+      await this.#lossKnown();
       const failure = this.#notRead(error);
       reads.forEach((read) => read.reject(failure));
     }
+  }
+
+  /** Waits until a loss is known that may be why something failed. */
+  async #lossKnown(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, 100));
+    await Promise.race([this.gpu.lost, late]);
+    clearTimeout(timer);
   }
 
   #notRead(error: unknown): DeviceError {
