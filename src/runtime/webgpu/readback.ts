@@ -175,8 +175,10 @@ export class Readback {
       this.#spare = null;
       return spare;
     }
-    const size = Math.max(256, 2 ** Math.ceil(Math.log2(bytes)));
-    return this.#create(Math.min(size, this.#gpu.limits.maxBufferSize));
+    // What will not be kept need not suit the next reading.
+    return this.#create(
+      bytes > maxSpareBytes ? bytes : Math.max(256, 2 ** Math.ceil(Math.log2(bytes))),
+    );
   }
 
   #create(size: number): GPUBuffer {
