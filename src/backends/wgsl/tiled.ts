@@ -108,7 +108,7 @@ class TiledWriter {
 
   kernel(): Kernel {
     const { rows, cols, blockRows, blockCols, splits } = this.#plan;
-    const { vector, madd } = this.#writer.arithmetic;
+    const { vector } = this.#writer.arithmetic;
     const product = this.#product;
     const emit = this.#emit;
     const down = Math.ceil(this.#writer.rows / rows);
@@ -141,18 +141,7 @@ class TiledWriter {
     emit(`let next = k0 + ${depth}u;`);
     loaders.forEach((loader) => loader.load("next"));
     emit("}");
-    emit(`for (var k = 0u; k < ${depth}u; k++) {`);
-    for (let q = 0; q < blockRows / 4; q++) {
-      emit(`let x${q} = tile_lhs[k * ${this.#pitch.lhs}u + down + ${q * tall}u];`);
-    }
-    for (let q = 0; q < blockCols / 4; q++) {
-      emit(`let y${q} = tile_rhs[k * ${this.#pitch.rhs}u + across + ${q * wide}u];`);
-    }
-    this.#each((i, j) => {
-      const x = `${vector}(x${i >> 2}.${lanesOf[i & 3]})`;
-      emit(`s${i}_${j} = ${madd(x, `y${j / 4}`, `s${i}_${j}`)};`);
-    });
-    emit("}");
+    this.#products();
     emit("workgroupBarrier();");
     emit("}");
     const rowsOut = this.#stretches("rows", blockRows, `first_row + down * 4u`, 4 * tall);
@@ -164,6 +153,34 @@ class TiledWriter {
       `var<workgroup> tile_lhs: array<${vector}, ${depth * this.#pitch.lhs}>;`,
       `var<workgroup> tile_rhs: array<${vector}, ${depth * this.#pitch.rhs}>;`,
     ]);
+  }
+
+  /** Adds up the products of the terms in workgroup memory. */
+  #products(): void {
+    const { rows, cols, blockRows, blockCols } = this.#plan;
+    const { vector, madd } = this.#writer.arithmetic;
+    const emit = this.#emit;
+    const [tall, wide] = [rows / blockRows, cols / blockCols];
+    // What a turn of the loop itself takes should be little beside its sums.
+    const unrolled = Math.min(depth / 2, 128 / (blockRows * blockCols));
+    emit(`for (var k = 0u; k < ${depth}u; k += ${unrolled}u) {`);
+    for (let u = 0; u < unrolled; u++) {
+      const place = (side: Side, first: string, further: number): string =>
+        `tile_${side}[${
+          plus([`k * ${this.#pitch[side]}u`, first], u * this.#pitch[side] + further)
+        }]`;
+      for (let q = 0; q < blockRows / 4; q++) {
+        emit(`let x${u}_${q} = ${place("lhs", "down", q * tall)};`);
+      }
+      for (let q = 0; q < blockCols / 4; q++) {
+        emit(`let y${u}_${q} = ${place("rhs", "across", q * wide)};`);
+      }
+      this.#each((i, j) => {
+        const x = `${vector}(x${u}_${i >> 2}.${lanesOf[i & 3]})`;
+        emit(`s${i}_${j} = ${madd(x, `y${u}_${j / 4}`, `s${i}_${j}`)};`);
+      });
+    }
+    emit("}");
   }
 
   #each(visit: (i: number, j: number) => void): void {
