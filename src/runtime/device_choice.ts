@@ -345,11 +345,12 @@ function words(
   }
 }
 
-function lackingError(
+/** The error of what computes in a dtype that the device lacks to which a call is bound. */
+export function lackingError(
   dtype: DType,
   reason: "asked" | "committed" | "resident",
   input: number,
-  { name, nameOf }: RunOptions,
+  { name, nameOf }: Pick<RunOptions, "name" | "nameOf">,
 ): DTypeError {
   const because = reason === "asked" ? "it was compiled for webgpu:0" : `${nameOf(input)} is there`;
   return new DTypeError(

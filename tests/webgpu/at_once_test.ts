@@ -104,3 +104,15 @@ atOnce("items of an enumeration say where they are", async () => {
   assertEquals(await chosen.value.data(), Int32Array.of(0));
   assertEquals(Results.message(Results.bad), "all is lost");
 });
+
+atOnce("what the device has no dtype for names the operation and the operand", async () => {
+  const x = np.array([1, 2]);
+  const message = "computes in float64, which WebGPU lacks, but operand 0 is there";
+  assertThrows(() => x.astype("float64"), vn.DTypeError, message);
+  assertThrows(() => x.astype("complex128"), vn.DTypeError, "operand 0 is there");
+  // What was made in float64 is the processor's.
+  const y = np.ones([2], { dtype: "float64" });
+  assertEquals(y.add(1).tolist(), [2, 2]);
+  assertThrows(() => x.add(y), vn.DTypeError, "float64");
+  assertEquals(await x.add(1).data(), Float32Array.of(2, 3));
+});

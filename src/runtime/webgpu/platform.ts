@@ -12,10 +12,12 @@ import { type Device, graphicsDevice, setGraphicsOpen } from "../../core/device.
 import { Literal } from "../../core/jaxpr.ts";
 import { structuralKey } from "../../core/jaxpr_key.ts";
 import { identityOf, paramsKey } from "../../core/params_key.ts";
-import type { Placement } from "../../core/placement.ts";
+import { isOnHost, type Placement } from "../../core/placement.ts";
 import type { AnyPrimitive } from "../../core/primitive.ts";
 import { DeviceError } from "../../errors.ts";
+import { workOf } from "../../schedule/work.ts";
 import { ConcreteArray } from "../concrete.ts";
+import { lackingError } from "../device_choice.ts";
 import { equationJaxpr } from "../eager_program.ts";
 import { cannotComeBack, type Graphics, installGraphics } from "../graphics.ts";
 import { ProgramCache } from "../program_cache.ts";
@@ -95,6 +97,14 @@ function evaluate(
     }
     const closed = equationJaxpr(primitive, atoms, outs, params);
     const { program, callbacks } = compileToProgram(closed, { name: primitive.name });
+    const lacking = [...workOf(program).dtypes].find((dtype) => !isDeviceDType(dtype));
+    if (lacking !== undefined) {
+      const there = operands.findIndex((x) => !isOnHost(x));
+      throw lackingError(lacking, there < 0 ? "asked" : "resident", there, {
+        name: primitive.name,
+        nameOf: (i) => `operand ${i}`,
+      });
+    }
     return new DeviceExecutable(program, outs, callbacks);
   };
   const values = atoms.map((x) => x instanceof Literal ? scalarText(x.value) : "");
