@@ -20,6 +20,7 @@ export async function execute(
   host: HostCall = () => [],
 ): Promise<TypedArray[]> {
   device.check();
+  const { traits } = program;
   const ins: View[] = [];
   const outs: View[] = [];
   const held: Memory[] = [];
@@ -33,13 +34,13 @@ export async function execute(
   ).sort((a, b) => a.position - b.position);
   for (const buffer of program.buffers) {
     if (buffer.role !== "input") continue;
-    const view = ins[buffer.position] = place(bufferBytes(buffer));
-    const words = toDevice(inputs[buffer.position], buffer.dtype);
+    const view = ins[buffer.position] = place(bufferBytes(buffer, traits));
+    const words = toDevice(inputs[buffer.position], buffer.dtype, traits);
     if (words.byteLength > 0) device.write(view, words);
   }
   for (const { position, canonical, id, ...buffer } of outputs) {
     outs[position] = canonical === id
-      ? place(bufferBytes(buffer))
+      ? place(bufferBytes(buffer, traits))
       : ins[program.buffers[canonical].position];
   }
   const call = new Call(program.name);
@@ -55,5 +56,5 @@ export async function execute(
   await device.queue.settled();
   failures.push(call.submission?.fault ?? null);
   for (const failure of failures) if (failure !== null) throw failure;
-  return outputs.map(({ dtype, size }, i) => fromDevice(results[i], dtype, size));
+  return outputs.map(({ dtype, size }, i) => fromDevice(results[i], dtype, size, traits));
 }

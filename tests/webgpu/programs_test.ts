@@ -32,9 +32,14 @@ function onDevice(
     const program = schedule(closed, { name });
     const inputs = [...closed.consts, ...args].map((x) => x.dataSync());
     const expected = interpret(program, inputs);
-    for (const isSoftware of [false, true]) {
-      const there = deviceProgram(program, { ...device.traits, isSoftware });
-      const actual = await execute(device, there, inputs);
+    // Of float16, both forms of memory.
+    const halves = program.buffers.some((b) => b.dtype === "float16") ? [true, false] : [true];
+    const kinds = [false, true].flatMap((isSoftware) =>
+      halves.map((half) => ({ ...device.traits, isSoftware, hasF16: half && device.traits.hasF16 }))
+    );
+    for (const traits of kinds) {
+      const { isSoftware } = traits;
+      const actual = await execute(device, deviceProgram(program, traits), inputs);
       expected.forEach((e, k) => {
         const size = e instanceof Float32Array
           ? e.reduce((m, x) => Math.max(m, Math.abs(x)), 1)
@@ -155,6 +160,63 @@ onDevice(
   ],
   () => [normal(40, 9001)],
   5e-5,
+);
+const half = (...shape: number[]): NDArray => normal(...shape).astype("float16");
+onDevice(
+  "float16: elements, rows and their statistics",
+  (x) => [
+    x.mul(2).add(1),
+    x.T,
+    x.astype("float32").sum(1),
+    np.argmax(x, 0),
+    x.get(np.array(new Int32Array([3, 1, 2]))),
+    np.sort(x.ravel()),
+  ],
+  () => [half(30, 7)],
+  0,
+);
+onDevice("float16: a softmax", (x) => nn.softmax(x), () => [half(9, 300)], 1e-3);
+onDevice(
+  "float16: additions where indices repeat",
+  (x, i) => x.at(i.astype("int32")).add(1),
+  () => [
+    np.zeros([101], { dtype: "float16" }),
+    np.arange(0, 1001, 1).mul(37).mod(101),
+  ],
+  0,
+);
+onDevice("float16: a product of matrices", (a, b) => a.matmul(b).add(1), () => [
+  half(33, 20),
+  half(20, 17),
+], 1e-2);
+onDevice("float16: running sums", (x) => np.cumsum(x.astype("int32").astype("float16"), 0), () => [
+  half(90, 3),
+], 0);
+onDevice(
+  "float16: a scan with slices that begin within words, from its end",
+  (x) =>
+    lax.scan(
+      (c: NDArray, row: NDArray) => [c.add(row), row.mul(2)],
+      np.zeros([7], { dtype: "float16" }),
+      x,
+      {
+        reverse: true,
+      },
+    ),
+  () => [half(11, 7)],
+  1e-2,
+);
+onDevice(
+  "float16: slices under a condition",
+  (x) =>
+    lax.whileLoop(
+      (c: NDArray) => np.less(np.abs(c).sum(), 1e3),
+      (c: NDArray) =>
+        lax.scan((s: NDArray, row: NDArray) => [s.add(row), row.mul(2)], c.get(0), c)[1],
+      x,
+    ),
+  () => [half(5, 3).add(1)],
+  1e-2,
 );
 onDevice("sorting", (x) => np.sort(x), () => [normal(3, 1000)]);
 onDevice(

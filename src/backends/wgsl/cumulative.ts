@@ -171,6 +171,7 @@ function chunkKernel(
     globals: [...writer.globals],
     functions: writer.functions,
     width,
+    traits: context.traits,
     body: writer.lines,
   });
   return { name: `running ${op}`, code, bindings, groups, params: 0 };

@@ -13,7 +13,7 @@ import type { For, Nest, Stmt } from "../../loopnest/ir.ts";
 import { writesApart } from "./indices.ts";
 import { accessesOf, extentOf, forEachExpr, forEachStmt, perfectLoops } from "./rewrite.ts";
 import type { AdapterTraits } from "./traits.ts";
-import { deviceBytes } from "./types.ts";
+import { wgslType } from "./types.ts";
 
 /** A nest as a grid of bodies. */
 export interface GridNest {
@@ -41,7 +41,7 @@ export function isIndependent(loop: For): boolean {
   // There is no atomic addition of 64 bits.
   let wide = false;
   forEachStmt(loop.body, (stmt) => {
-    if (stmt.kind === "store" && stmt.combine) wide ||= deviceBytes(stmt.value.dtype) > 4;
+    if (stmt.kind === "store" && stmt.combine) wide ||= wgslType(stmt.value.dtype) === "vec2<u32>";
   });
   return !wide && [...stores].every((buffer) => !loads.has(buffer)) && writesApart(loop);
 }

@@ -61,10 +61,12 @@ function before(dtype: DType, functions: Set<string>, buffer: string): string {
     functions.add("lt_64");
     [less, greater] = ["lt_64(a, b)", "lt_64(b, a)"];
   }
+  // What is stored as another type is compared as it is computed with.
+  const value = type === "f32" ? "f32" : "";
   return `fn before(row: u32, p: u32, q: u32, n: u32) -> bool {
   if (p >= n || q >= n) { return p < q; }
-  let a = ${buffer}[row * n + p];
-  let b = ${buffer}[row * n + q];
+  let a = ${value}(${buffer}[row * n + p]);
+  let b = ${value}(${buffer}[row * n + q]);
   if (${less}) { return true; }
   if (${greater}) { return false; }
   return p < q;
@@ -115,6 +117,7 @@ function argsort(
       globals,
       functions: params === 0 ? [] : functions,
       width: 64,
+      traits: context.traits,
       body: [
         "let point = group_number * 64u + lane;",
         `if (point >= ${points}u) {`,

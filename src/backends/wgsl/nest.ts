@@ -15,7 +15,7 @@ import type { Operations } from "./ops.ts";
 import { Accumulators, losesDigits } from "./reductions.ts";
 import { accessesOf, extentOf, perfectLoops } from "./rewrite.ts";
 import type { AdapterTraits } from "./traits.ts";
-import { elementType, wgslType, type Width } from "./types.ts";
+import { elementType, half, isPacked, wgslType, type Width } from "./types.ts";
 import { KernelWriter } from "./writer.ts";
 
 /** A compute shader, and what it needs to run. */
@@ -53,13 +53,20 @@ export function kernelText(parts: {
   readonly globals: readonly string[];
   readonly functions: Iterable<string>;
   readonly width: number;
+  readonly traits: AdapterTraits;
   readonly body: readonly string[];
 }): string {
   const declarations = parts.bindings.map(({ name, type, access }, i) =>
     `@group(0) @binding(${i}) var<storage, ${access}> ${name}: array<${type}>;\n`
   );
   const body = indented(parts.body);
-  return `${declarations.join("")}${
+  const usesHalf = [...declarations, ...parts.globals, body].some((text) => /\bhalf\b/.test(text));
+  const head = !usesHalf
+    ? ""
+    : parts.traits.hasF16
+    ? `enable f16;\nalias ${half} = f16;\n`
+    : `alias ${half} = f32;\n`;
+  return `${head}${declarations.join("")}${
     parts.globals.map((line) => `${line}\n`).join("")
   }// Zero, but known to the running kernel only: no compiler may reason with it.
 var<private> opaque_zero: u32;
@@ -171,6 +178,7 @@ class NestWriter implements Scope {
       globals: [...globals],
       functions,
       width: members * points,
+      traits: this.#context.traits,
       body: lines,
     });
     return { name: this.#nest.name, code, bindings, groups, params: 0 };
@@ -202,6 +210,9 @@ class NestWriter implements Scope {
   read(buffer: number, at: string, dtype: DType): string {
     const id = this.#context.canonical(buffer);
     if (this.#atomics.has(id)) {
+      if (isPacked(dtype, this.#context.traits)) {
+        return this.#halfIn(`atomicLoad(&b${id}[(${at}) >> 1u])`, at);
+      }
       const element = `atomicLoad(&b${id}[${at}])`;
       if (wgslType(dtype) === "f32") return `bitcast<f32>(${element})`;
       return this.#ops(1).loaded(element, dtype);
@@ -388,7 +399,9 @@ class NestWriter implements Scope {
     const ops = this.#ops(1);
     const id = this.#context.canonical(stmt.buffer);
     const { dtype } = stmt.value;
-    if (stmt.combine === undefined && this.#atomics.has(id)) {
+    if (this.#atomics.has(id) && isPacked(dtype, this.#context.traits)) {
+      this.#atomicHalf(stmt.combine, id, at, value);
+    } else if (stmt.combine === undefined && this.#atomics.has(id)) {
       const bits = wgslType(dtype) === "f32" ? `bitcast<u32>(${value})` : ops.stored(value, dtype);
       this.#emit(`atomicStore(&b${id}[${at}], ${bits});`);
     } else if (stmt.combine === undefined) {
@@ -475,6 +488,35 @@ class NestWriter implements Scope {
     this.#writer.block("loop", () => {
       const next = toBits(ops.combined(op, toValue(old), term, dtype));
       this.#emit(`let tried = atomicCompareExchangeWeak(&b${id}[${place}], ${old}, ${next});`);
+      this.#writer.block("if (tried.exchanged)", () => this.#emit("break;"));
+      this.#emit(`${old} = tried.old_value;`);
+    });
+  }
+
+  /** The float16 of a place, in the word that it shares with another. */
+  #halfIn(word: string, at: string): string {
+    const bits = `extractBits(${word}, (u32(${at}) & 1u) * 16u, 16u)`;
+    return this.#ops(1).ofBits(bits, "float16");
+  }
+
+  /** Stores a float16, or adds to one, in a word whose other half others may store at the same time. */
+  #atomicHalf(op: ReduceOp | undefined, id: number, at: string, value: string): void {
+    const ops = this.#ops(1);
+    const [place, term, old] = [this.#writer.fresh(), this.#writer.fresh(), this.#writer.fresh()];
+    this.#emit(
+      `let ${place} = ${at};`,
+      `let ${term} = ${value};`,
+      `var ${old} = atomicLoad(&b${id}[${place} >> 1u]);`,
+    );
+    this.#writer.block("loop", () => {
+      const next = op === undefined
+        ? term
+        : ops.combined(op, this.#halfIn(old, place), term, "float16");
+      const bits = ops.bits(next, "float16");
+      this.#emit(
+        `let next = insertBits(${old}, ${bits}, (u32(${place}) & 1u) * 16u, 16u);`,
+        `let tried = atomicCompareExchangeWeak(&b${id}[${place} >> 1u], ${old}, next);`,
+      );
       this.#writer.block("if (tried.exchanged)", () => this.#emit("break;"));
       this.#emit(`${old} = tried.old_value;`);
     });

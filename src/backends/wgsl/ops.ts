@@ -9,7 +9,7 @@ import type { BinaryOp, UnaryOp } from "../../loopnest/expr.ts";
 import type { ReduceOp } from "../../loopnest/ir.ts";
 import { functionName, hasFunction, isGeneric } from "./functions.ts";
 import { literal } from "./literals.ts";
-import { valueType, type WgslType, wgslType, type Width } from "./types.ts";
+import { half, valueType, type WgslType, wgslType, type Width } from "./types.ts";
 
 const infix: Partial<Record<BinaryOp, string>> = {
   add: "+",
@@ -373,11 +373,13 @@ export class Operations {
 
   /** What is read from a buffer, as a value. */
   loaded(element: string, dtype: DType): string {
+    if (dtype === "float16") return `${this.#type("f32")}(${element})`;
     return dtype === "bool" ? `(${element} != ${this.#u32("0u")})` : element;
   }
 
   /** A value as it is written to a buffer. */
   stored(value: string, dtype: DType): string {
+    if (dtype === "float16") return `${this.width === 1 ? half : `vec4<${half}>`}(${value})`;
     return dtype === "bool" ? this.#word(value) : value;
   }
 

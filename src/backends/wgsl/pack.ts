@@ -52,7 +52,7 @@ function arrange(
   const places = new Map<number, Place>();
   for (const id of members) {
     const dtype = dtypeOf(id);
-    const bytes = Math.ceil(sizeOf(id) * deviceBytes(dtype) / alignment) * alignment;
+    const bytes = Math.ceil(sizeOf(id) * deviceBytes(dtype, traits) / alignment) * alignment;
     let pack = packs.findIndex((p) =>
       elementType(p.dtype) === elementType(dtype) && p.bytes + bytes <= traits.maxBindingBytes
     );
@@ -75,22 +75,26 @@ export function packed(
   context: NestContext,
   newBuffer: (dtype: DType, size: number) => number,
 ): PackedNest {
-  const { maxBuffers } = context.traits;
+  const { traits } = context;
+  const { maxBuffers } = traits;
   const { loads, stores, combines } = accessesOf(nest.body);
   const canonical = (ids: Iterable<number>) => new Set([...ids].map((id) => context.canonical(id)));
   const used = canonical([...loads, ...stores].filter((id) => !local.has(id)));
   if (used.size <= maxBuffers) return { nest, ins: [], outs: [] };
   const alone = canonical(combines);
-  const bytesOf = (id: number): number => context.sizeOf(id) * deviceBytes(context.dtypeOf(id));
+  const bytesOf = (id: number): number =>
+    context.sizeOf(id) * deviceBytes(context.dtypeOf(id), traits);
   const smallest = [...used].filter((id) => !alone.has(id)).sort((a, b) => bytesOf(a) - bytesOf(b));
   for (let count = 2; count <= smallest.length; count++) {
     const { places, packs } = arrange(smallest.slice(0, count), context);
     if (used.size - count + packs.length > maxBuffers) continue;
-    const ids = packs.map(({ dtype, bytes }) => newBuffer(dtype, bytes / deviceBytes(dtype)));
+    const ids = packs.map(({ dtype, bytes }) =>
+      newBuffer(dtype, bytes / deviceBytes(dtype, traits))
+    );
     const body = relocate(nest.body, (buffer, at) => {
       const place = places.get(context.canonical(buffer));
       if (place === undefined) return { buffer, index: at };
-      const elements = place.offset / deviceBytes(context.dtypeOf(buffer));
+      const elements = place.offset / deviceBytes(context.dtypeOf(buffer), traits);
       return {
         buffer: ids[place.pack],
         index: elements === 0 ? at : binary("add", at, index(elements)),

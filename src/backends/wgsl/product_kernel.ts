@@ -231,6 +231,7 @@ export class ProductWriter {
       globals,
       functions: finish?.functions ?? [],
       width,
+      traits: this.#context.traits,
       body: this.lines,
     });
     return { name, code, bindings: sorted, groups, params: 0 };

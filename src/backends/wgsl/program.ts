@@ -88,6 +88,8 @@ export type DeviceControl = ScheduledControl<DeviceProgram>;
 /** A program for a device. */
 export interface DeviceProgram {
   readonly name: string;
+  /** What it was written for. */
+  readonly traits: AdapterTraits;
   readonly buffers: readonly DeviceBuffer[];
   readonly steps: readonly DeviceStep[];
   /** For each output, by position, the position of the input whose memory it takes over, or -1. */
@@ -99,13 +101,19 @@ export interface DeviceProgram {
 }
 
 /** Bytes of elements on a device. */
-export function elementBytes({ dtype, size }: { dtype: DType; size: number }): number {
-  return size * deviceBytes(dtype);
+export function elementBytes(
+  { dtype, size }: { dtype: DType; size: number },
+  traits: AdapterTraits,
+): number {
+  return size * deviceBytes(dtype, traits);
 }
 
 /** Bytes of a buffer of elements: bindings may not be empty, and the last vector of an array of such is a whole one. */
-export function bufferBytes(elements: { dtype: DType; size: number }): number {
-  return Math.max(16, Math.ceil(elementBytes(elements) / 16) * 16);
+export function bufferBytes(
+  elements: { dtype: DType; size: number },
+  traits: AdapterTraits,
+): number {
+  return Math.max(16, Math.ceil(elementBytes(elements, traits) / 16) * 16);
 }
 
 /** Writes a program for a device.
@@ -232,6 +240,7 @@ export function deviceProgram(
   });
   return {
     name: program.name,
+    traits,
     buffers,
     steps,
     donors: donorsOf(program),

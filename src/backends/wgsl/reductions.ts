@@ -8,7 +8,7 @@ import type { DType } from "../../core/dtype.ts";
 import type { Accumulator, ArgAccumulator, ReduceOp } from "../../loopnest/ir.ts";
 import { eachLane } from "./expr.ts";
 import { identity } from "./literals.ts";
-import { wgslType, type Width } from "./types.ts";
+import { elementType, wgslType, type Width } from "./types.ts";
 import type { KernelWriter } from "./writer.ts";
 
 /** The variables of an accumulator. */
@@ -180,7 +180,7 @@ export class Accumulators {
 
   /** A variable of the workgroup with a place for each invocation. */
   #places(dtype: DType, invocations: number, prefix = "values"): string {
-    const type = wgslType(dtype) === "bool" ? "u32" : wgslType(dtype);
+    const type = elementType(dtype);
     const name = `${prefix}_${type.replaceAll(/\W+/g, "_")}`;
     this.#writer.globals.add(`var<workgroup> ${name}: array<${type}, ${invocations}>;`);
     return name;

@@ -84,7 +84,7 @@ function fitsGroup(
   let bytes = 0;
   for (const [buffer, loops] of own) {
     const { dtype, size } = context.sizeOf(buffer);
-    bytes += deviceBytes(dtype) * (size + 3);
+    bytes += deviceBytes(dtype, context.traits) * (size + 3);
     if (loops.length < all) return false;
   }
   // What reduces needs some, too; and the more is left, the more workgroups run at a time.

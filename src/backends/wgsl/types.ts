@@ -1,14 +1,16 @@
 /**
  * How element types appear on a WebGPU device: as values in WGSL, and as elements of storage buffers.
  *
- * WGSL has no 8-, 16- or 64-bit types without extensions. What is narrower than 32 bits takes a word each in a device's
- * buffer, as the number that it is, floats of 16 bits as float32; 64-bit integers and keys are pairs of words, low word first, as
+ * WGSL has no 8- or 64-bit types, and of those of 16 bits `f16`, where the adapter has it: float16 is stored as such, and computed
+ * with as float32. What else is narrower than 32 bits takes a word each in a device's buffer, as the number that it is, floats of
+ * 16 bits as float32; 64-bit integers and keys are pairs of words, low word first, as
  * they lie in memory everywhere else. float64 has no counterpart.
  *
  * @module
  */
 import type { DType } from "../../core/dtype.ts";
 import { DTypeError } from "../../errors.ts";
+import type { AdapterTraits } from "./traits.ts";
 
 /** What a value of a dtype is in WGSL. */
 export type WgslType = "f32" | "i32" | "u32" | "bool" | "vec2<u32>";
@@ -58,13 +60,23 @@ export function valueType(dtype: DType, width: Width): string {
   return width === 1 ? type : `vec4<${type}>`;
 }
 
-/** The WGSL type of an element in a storage buffer: that of the value, but for booleans. */
-export function elementType(dtype: DType): WgslType {
+/** The type of float16 in buffers, of which each kernel says what it is. */
+export const half = "half";
+
+/** The WGSL type of an element in a storage buffer: that of the value, but for booleans and float16. */
+export function elementType(dtype: DType): WgslType | typeof half {
   const type = wgslType(dtype);
+  if (dtype === "float16") return half;
   return type === "bool" ? "u32" : type;
 }
 
+/** Whether two elements of a storage buffer share a word. */
+export function isPacked(dtype: DType, traits: AdapterTraits): boolean {
+  return dtype === "float16" && traits.hasF16;
+}
+
 /** Bytes of an element in a storage buffer. */
-export function deviceBytes(dtype: DType): number {
+export function deviceBytes(dtype: DType, traits: AdapterTraits): number {
+  if (isPacked(dtype, traits)) return 2;
   return wgslType(dtype) === "vec2<u32>" ? 8 : 4;
 }

@@ -83,7 +83,7 @@ export class WebGpuArray extends NDArray {
       const bytes = await this.#device.read(block.view);
       await this.#device.queue.settled();
       if (block.fault !== null) throw block.fault;
-      return fromDevice(bytes, dtype, size);
+      return fromDevice(bytes, dtype, size, this.#device.traits);
     } finally {
       block.drop();
     }
@@ -107,7 +107,8 @@ export class WebGpuArray extends NDArray {
       );
     }
     const { stored } = aval;
-    const data = fromDevice(this.#device.readNow(view), stored.dtype, stored.size);
+    const bytes = this.#device.readNow(view);
+    const data = fromDevice(bytes, stored.dtype, stored.size, this.#device.traits);
     return arrayFromTypedArray(data, aval.shape, aval.dtype, aval.weakType);
   }
 
@@ -156,6 +157,6 @@ export function emptyOnDevice(
   aval: ShapedArray,
   placement: Placement,
 ): WebGpuArray {
-  const block = device.holdings.block(bufferBytes(aval.stored));
+  const block = device.holdings.block(bufferBytes(aval.stored, device.traits));
   return new WebGpuArray(device, aval, block, placement);
 }

@@ -76,7 +76,7 @@ function kernelsOf({ steps }: DeviceProgram): Kernel[] {
 export class DeviceExecutable {
   readonly #source: Program;
   readonly #outAvals: readonly ShapedArray[];
-  readonly #host: HostCall;
+  readonly #host: (traits: AdapterTraits) => HostCall;
   readonly #removal: Removal;
   /** What it is on the device that it last ran on. */
   #made: Made | null = null;
@@ -94,10 +94,10 @@ export class DeviceExecutable {
     this.#outAvals = outAvals;
     this.#removal = donationTo(program);
     const call = callFromInterpreter(callbacks);
-    this.#host = (id, ins) => {
+    this.#host = (traits) => (id, ins) => {
       const { ins: avals, outs } = callbacks[id];
-      const values = call(id, avals.map(({ dtype, size }, i) => fromDevice(ins[i], dtype, size)));
-      return values.map((x, i) => toDevice(x, outs[i].dtype));
+      const operands = avals.map(({ dtype, size }, i) => fromDevice(ins[i], dtype, size, traits));
+      return call(id, operands).map((x, i) => toDevice(x, outs[i].dtype, traits));
     };
   }
 
@@ -224,7 +224,7 @@ export class DeviceExecutable {
     }
     const call = new Call(name, doubt, sources);
     device.queue.separate(doubt);
-    const recorder = new Recorder(device, this.#host, call);
+    const recorder = new Recorder(device, this.#host(device.traits), call);
     try {
       const views: View[] = ins.map((block) => block.view);
       program.donors.forEach((d, o) => {
@@ -264,9 +264,9 @@ function blockOf(device: WebGpuDevice, x: NDArray): DeviceBlock {
 /** A copy of a host's array in a device's memory. */
 export function upload(device: WebGpuDevice, x: ConcreteArray): DeviceBlock {
   const { stored } = x.aval;
-  const words = toDevice(x.dataSync(), stored.dtype);
+  const words = toDevice(x.dataSync(), stored.dtype, device.traits);
   device.queue.separate(null);
-  const block = device.holdings.block(bufferBytes(stored), true);
+  const block = device.holdings.block(bufferBytes(stored, device.traits), true);
   block.submission = device.queue.open;
   if (words.byteLength > 0) device.write(block.view, words);
   return block;

@@ -58,6 +58,7 @@ const gateBindings: readonly BindingKind[] = [
   "uniform",
 ];
 
+/** Copies halves of words: how many, from where, to where. What else is in the words that it writes stays. */
 const copyCode = `
 @group(0) @binding(0) var<storage, read> source: array<u32>;
 @group(0) @binding(1) var<storage, read_write> target_: array<u32>;
@@ -67,8 +68,17 @@ const copyCode = `
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.y * groups.x + group.x) * 64u + lane;
-  if (i < params.x) { target_[params.z + i] = source[params.y + i]; }
+  let word = params.z / 2u + (group.y * groups.x + group.x) * 64u + lane;
+  let end = params.z + params.x;
+  if (2u * word >= end) { return; }
+  var both = target_[word];
+  for (var h = 0u; h < 2u; h++) {
+    let to = 2u * word + h;
+    if (to < params.z || to >= end) { continue; }
+    let from_ = params.y + to - params.z;
+    both = insertBits(both, extractBits(source[from_ / 2u], from_ % 2u * 16u, 16u), h * 16u, 16u);
+  }
+  target_[word] = both;
 }`;
 
 /** Turns of a loop that are submitted before the device is asked whether it is over: doubled each time, up to this. */
@@ -114,7 +124,7 @@ export class Recorder {
       const view = (id: number): View => {
         const { canonical } = program.buffers[id];
         const buffer = program.buffers[canonical];
-        return memory[canonical] ??= this.#temporary(bufferBytes(buffer));
+        return memory[canonical] ??= this.#temporary(bufferBytes(buffer, program.traits));
       };
       switch (step.kind) {
         case "dispatch":
@@ -217,17 +227,16 @@ export class Recorder {
   /** Copies between stretches of the same size. */
   copy(from: View, to: View): void {
     if (from.memory === to.memory && from.offset === to.offset) return;
-    const bytes = Math.ceil(from.bytes / 4) * 4;
-    if (this.#gate === null) {
-      const call = this.#call;
-      this.#device.queue.record({ kind: "copy", call, from: { ...from, bytes }, to });
+    const { bytes } = from;
+    if (this.#gate === null && (bytes | from.offset | to.offset) % 4 === 0) {
+      this.#device.queue.record({ kind: "copy", call: this.#call, from, to });
       return;
     }
-    // Copies by command take no condition. Bindings begin at certain places only: what is before is skipped.
-    const words = bytes / 4;
+    // Copies by command take no condition, and whole words. Bindings begin at certain places only: what is before is skipped.
+    const words = Math.ceil(bytes / 4) + 1;
     const [source, skipped] = aligned({ ...from, bytes });
     const [target, over] = aligned({ ...to, bytes });
-    const params = this.#written([words, skipped, over, 0]);
+    const params = this.#written([bytes / 2, skipped, over, 0]);
     this.#command(
       "copy",
       this.#device.pipelines.get(copyCode, () => copyBindings),
@@ -428,17 +437,17 @@ function part({ memory, offset }: View, from: number, bytes: number): View {
   return { memory, offset: offset + from, bytes };
 }
 
-/** A view that begins where a binding may, and how many words before the given one. */
+/** A view that begins where a binding may, and how many halves of words before the given one. */
 function aligned({ memory, offset, bytes }: View): [View, number] {
   const skipped = offset % 256;
-  return [{ memory, offset: offset - skipped, bytes: bytes + skipped }, skipped / 4];
+  return [{ memory, offset: offset - skipped, bytes: bytes + skipped }, skipped / 2];
 }
 
 /** Bytes of the elements of inputs, or of outputs, by position. */
 function bytesOf(program: DeviceProgram, role: "input" | "output"): number[] {
   const bytes: number[] = [];
   for (const buffer of program.buffers) {
-    if (buffer.role === role) bytes[buffer.position] = elementBytes(buffer);
+    if (buffer.role === role) bytes[buffer.position] = elementBytes(buffer, program.traits);
   }
   return bytes;
 }
