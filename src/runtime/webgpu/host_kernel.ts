@@ -4,6 +4,7 @@
  * @module
  */
 import type { HostElements, HostKernel } from "../../backends/wgsl/program.ts";
+import type { AdapterTraits } from "../../backends/wgsl/traits.ts";
 import { dtypeInfo, typedArrayClass } from "../../core/dtype.ts";
 import { InternalError } from "../../errors.ts";
 import { namedKernel } from "../kernel_ops.ts";
@@ -15,11 +16,13 @@ import { fromDevice, toDevice } from "./elements.ts";
  * Runs a kernel on elements as a device holds them.
  *
  * @param words Those of each operand.
+ * @param traits Of the device, on which it depends what its words are.
  * @returns Those of each result.
  */
 export function runHostKernel(
   { call, params, ins, outs, scratch }: HostKernel,
   words: readonly ArrayBuffer[],
+  traits: AdapterTraits,
 ): Uint8Array<ArrayBuffer>[] {
   const kernel = namedKernel(call.name);
   if (kernel === null) throw new InternalError(`WebGPU: no kernel ${call.name}`);
@@ -38,7 +41,7 @@ export function runHostKernel(
     const buffer = heap().memory.buffer as ArrayBuffer;
     ins.forEach(({ dtype, size }, i) => {
       const target = new (typedArrayClass(dtype))(buffer, start + places.read[i], size);
-      target.set(fromDevice(words[i], dtype, size) as never);
+      target.set(fromDevice(words[i], dtype, size, traits) as never);
     });
     const next = { read: 0, write: 0, scratch: 0 };
     kernel(...call.args.map((arg, i) => {
@@ -48,7 +51,7 @@ export function runHostKernel(
     }));
     return outs.map(({ dtype, size }, i) => {
       const found = new (typedArrayClass(dtype))(buffer, start + places.write[i], size);
-      return toDevice(found.slice(), dtype);
+      return toDevice(found.slice(), dtype, traits);
     });
   } finally {
     giveScratch(block);

@@ -145,7 +145,7 @@ export class Recorder {
           break;
         case "host":
           this.#place(
-            runHostKernel(step.kernel, yield step.operands.map(view)),
+            runHostKernel(step.kernel, yield step.operands.map(view), program.traits),
             step.results.map(view),
           );
           break;
