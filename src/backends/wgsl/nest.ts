@@ -4,9 +4,9 @@
  * @module
  */
 import type { DType } from "../../core/dtype.ts";
-import { InternalError } from "../../errors.ts";
 import type { Expr } from "../../loopnest/expr.ts";
-import type { For, Nest, ReduceOp, Stmt, Store } from "../../loopnest/ir.ts";
+import type { For, Nest, Stmt, Store } from "../../loopnest/ir.ts";
+import { atomicRead, atomicWrite } from "./atomics.ts";
 import { eachLane, ExprWriter, type Scope } from "./expr.ts";
 import { functionText } from "./functions.ts";
 import { type GridNest, gridOf } from "./grid.ts";
@@ -116,8 +116,6 @@ export function nestKernel(
   return new NestWriter(nest, context, local).kernel();
 }
 
-const atomicOps: ReadonlySet<ReduceOp> = new Set(["add", "max", "min", "and", "or", "xor"]);
-
 /** Terms that are added one after the other before their sum is added to the others'. */
 const termsTogether = 16;
 
@@ -210,12 +208,7 @@ class NestWriter implements Scope {
   read(buffer: number, at: string, dtype: DType): string {
     const id = this.#context.canonical(buffer);
     if (this.#atomics.has(id)) {
-      if (isPacked(dtype, this.#context.traits)) {
-        return this.#halfIn(`atomicLoad(&b${id}[(${at}) >> 1u])`, at);
-      }
-      const element = `atomicLoad(&b${id}[${at}])`;
-      if (wgslType(dtype) === "f32") return `bitcast<f32>(${element})`;
-      return this.#ops(1).loaded(element, dtype);
+      return atomicRead(this.#writer, this.#context.traits, id, at, dtype);
     }
     const place = this.#place(id, at);
     const element = this.#plan.vectors.has(id)
@@ -399,15 +392,11 @@ class NestWriter implements Scope {
     const ops = this.#ops(1);
     const id = this.#context.canonical(stmt.buffer);
     const { dtype } = stmt.value;
-    if (this.#atomics.has(id) && isPacked(dtype, this.#context.traits)) {
-      this.#atomicHalf(stmt.combine, id, at, value);
-    } else if (stmt.combine === undefined && this.#atomics.has(id)) {
-      const bits = wgslType(dtype) === "f32" ? `bitcast<u32>(${value})` : ops.stored(value, dtype);
-      this.#emit(`atomicStore(&b${id}[${at}], ${bits});`);
+    if (this.#atomics.has(id)) {
+      const { traits } = this.#context;
+      atomicWrite(this.#writer, traits, stmt.combine, id, at, value, dtype);
     } else if (stmt.combine === undefined) {
       this.#emit(`b${id}[${this.#place(id, at)}] = ${ops.stored(value, dtype)};`);
-    } else if (this.#atomics.has(id)) {
-      this.#atomic(stmt.combine, id, at, value, dtype);
     } else {
       const place = this.#writer.fresh();
       this.#emit(`let ${place} = ${at};`);
@@ -458,67 +447,6 @@ class NestWriter implements Scope {
         this.#writer.block(`if (${holds})`, store);
       }
       return "";
-    });
-  }
-
-  /** Adds to an element that others may add to at the same time. */
-  #atomic(op: ReduceOp, id: number, at: string, value: string, dtype: DType): void {
-    const type = wgslType(dtype);
-    if (type === "vec2<u32>") {
-      throw new InternalError(`WGSL: no atomic ${op} of ${dtype}`);
-    }
-    if ((dtype === "int32" || dtype === "uint32") && atomicOps.has(op)) {
-      const name = op[0].toUpperCase() + op.slice(1);
-      this.#emit(`atomic${name}(&b${id}[${at}], ${value});`);
-      return;
-    }
-    // Anything else: until nobody was faster.
-    const ops = this.#ops(1);
-    const [place, term, old] = [this.#writer.fresh(), this.#writer.fresh(), this.#writer.fresh()];
-    const holds = elementType(dtype) === "i32" ? "i32" : "u32";
-    const toValue = (text: string): string =>
-      type === "f32" ? `bitcast<f32>(${text})` : ops.loaded(text, dtype);
-    const toBits = (text: string): string =>
-      type === "f32" ? `bitcast<u32>(${text})` : ops.stored(text, dtype);
-    this.#emit(
-      `let ${place} = ${at};`,
-      `let ${term} = ${value};`,
-      `var ${old}: ${holds} = atomicLoad(&b${id}[${place}]);`,
-    );
-    this.#writer.block("loop", () => {
-      const next = toBits(ops.combined(op, toValue(old), term, dtype));
-      this.#emit(`let tried = atomicCompareExchangeWeak(&b${id}[${place}], ${old}, ${next});`);
-      this.#writer.block("if (tried.exchanged)", () => this.#emit("break;"));
-      this.#emit(`${old} = tried.old_value;`);
-    });
-  }
-
-  /** The float16 of a place, in the word that it shares with another. */
-  #halfIn(word: string, at: string): string {
-    const bits = `extractBits(${word}, (u32(${at}) & 1u) * 16u, 16u)`;
-    return this.#ops(1).ofBits(bits, "float16");
-  }
-
-  /** Stores a float16, or adds to one, in a word whose other half others may store at the same time. */
-  #atomicHalf(op: ReduceOp | undefined, id: number, at: string, value: string): void {
-    const ops = this.#ops(1);
-    const [place, term, old] = [this.#writer.fresh(), this.#writer.fresh(), this.#writer.fresh()];
-    this.#emit(
-      `let ${place} = ${at};`,
-      `let ${term} = ${value};`,
-      `var ${old} = atomicLoad(&b${id}[${place} >> 1u]);`,
-    );
-    this.#writer.block("loop", () => {
-      const next = op === undefined
-        ? term
-        : ops.combined(op, this.#halfIn(old, place), term, "float16");
-      const bits = ops.bits(next, "float16");
-      this.#emit(
-        `let next = insertBits(${old}, ${bits}, (u32(${place}) & 1u) * 16u, 16u);`,
-        `let tried = atomicCompareExchangeWeak(&b${id}[${place} >> 1u], ${old}, next);`,
-      );
-      this.#writer.block("if (tried.exchanged)", () => this.#emit("break;"));
-      this.#emit(`${old} = tried.old_value;`);
     });
   }
 
