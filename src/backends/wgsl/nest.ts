@@ -15,7 +15,7 @@ import type { Operations } from "./ops.ts";
 import { Accumulators, losesDigits } from "./reductions.ts";
 import { accessesOf, extentOf, perfectLoops } from "./rewrite.ts";
 import type { AdapterTraits } from "./traits.ts";
-import { elementType, half, isPacked, wgslType, type Width } from "./types.ts";
+import { elementType, half, wgslType, type Width } from "./types.ts";
 import { KernelWriter } from "./writer.ts";
 
 /** A compute shader, and what it needs to run. */
