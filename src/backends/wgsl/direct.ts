@@ -20,6 +20,7 @@ import {
   type Which,
 } from "./product.ts";
 import { lanesOf, longestTerm, ProductWriter } from "./product_kernel.ts";
+import { type AdapterTraits, loopEnd } from "./traits.ts";
 
 /** How a product is cut into blocks. */
 export interface DirectPlan {
@@ -71,6 +72,7 @@ class DirectWriter {
   readonly #product: Product;
   readonly #plan: DirectPlan;
   readonly #emit: (line: string) => void;
+  readonly #traits: AdapterTraits;
   #rows!: Stretch;
   #cols!: Stretch;
 
@@ -81,6 +83,7 @@ class DirectWriter {
     context: NestContext,
   ) {
     this.#writer = new ProductWriter(product, consumer, context, plan.cols);
+    this.#traits = context.traits;
     this.#product = product;
     this.#plan = plan;
     this.#emit = this.#writer.emit;
@@ -174,7 +177,8 @@ class DirectWriter {
     terms.forEach((axis, d) => {
       const { size } = axis;
       const innermost = d === terms.length - 1;
-      let [from, to] = ["0u", `${size}u`];
+      const turns = innermost ? size / unrolled : size;
+      let [from, to] = ["0u", loopEnd(size, "u", turns, this.#traits)];
       if (d === cut && parts > 1) {
         const own = Math.ceil(size / parts / unrolled) * unrolled;
         [from, to] = ["begin", "end"];

@@ -14,7 +14,7 @@ import { type LanePlan, type Lanes, planLanes } from "./lanes.ts";
 import type { Operations } from "./ops.ts";
 import { Accumulators, losesDigits } from "./reductions.ts";
 import { accessesOf, extentOf, perfectLoops } from "./rewrite.ts";
-import type { AdapterTraits } from "./traits.ts";
+import { type AdapterTraits, loopEnd } from "./traits.ts";
 import { elementType, half, wgslType, type Width } from "./types.ts";
 import { KernelWriter } from "./writer.ts";
 
@@ -347,6 +347,7 @@ class NestWriter implements Scope {
   /** A loop over numbers; sums of many terms are sums of sums of a few. */
   #range(range: Range, sums: readonly number[], write: () => void): void {
     const { name, from, to, step, offset, unit } = range;
+    const { traits } = this.#context;
     const within = (start: string, end: string, count: number): void => {
       const turns = count / step;
       if (sums.length === 0 || turns < 2 * termsTogether) {
@@ -365,7 +366,7 @@ class NestWriter implements Scope {
         });
       });
     };
-    within(`${from}${unit}`, `${to}${unit}`, to - from);
+    within(`${from}${unit}`, loopEnd(to, unit, (to - from) / step, traits), to - from);
   }
 
   /** The sums that a loop feeds. */

@@ -126,9 +126,12 @@ function blocksOf({ rows, cols, batch }: Extents, down: number, across: number):
   return Math.ceil(rows / down) * Math.ceil(cols / across) * batch;
 }
 
-/** The processor's: what is read once serves more sums in a larger block, which takes the driver longer to compile. */
+/**
+ * The processor's: what is read once serves more sums in a larger block, but the driver takes several times as
+ * long to compile one of 16 by 16 as one of 8 by 8: only large products are worth that.
+ */
 function softwarePlan(product: Product, size: Extents): DirectPlan {
-  const isLarge = size.rows * size.cols * size.terms * size.batch >= 2 ** 25;
+  const isLarge = size.rows * size.cols * size.terms * size.batch >= 2 ** 27;
   const most = isLarge && blocksOf(size, 16, 16) >= 128 ? 16 : blocksOf(size, 8, 8) >= 64 ? 8 : 4;
   const rows = block(size.rows, most, product.rows.at(-1)!.lhs === 1);
   const cols = block(size.cols, most, true);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { opaqueZero } from "./literals.ts";
 
 /** Facts of an adapter. Plain data: code for one adapter can be written, read and tested on another. */
 export interface AdapterTraits {
@@ -39,3 +40,25 @@ export const baselineTraits: AdapterTraits = {
   maxBuffers: 8,
   maxBindingBytes: 2 ** 27,
 };
+
+/** Turns of a loop that compilers may be tempted to write out one by one. */
+const temptingTurns = 64;
+
+/**
+ * The end of a loop that makes so many turns, as text.
+ *
+ * On the processor the driver's compiler runs when a shader is first used, and takes several times as long over loops that it writes out
+ * turn by turn; the code it gets is no faster. There it is not told how many turns there are.
+ *
+ * @param unit `i` or `u`: the literals' suffix.
+ */
+export function loopEnd(
+  end: number,
+  unit: "i" | "u",
+  turns: number,
+  { isSoftware }: AdapterTraits,
+): string {
+  const text = `${end}${unit}`;
+  if (!isSoftware || turns > temptingTurns) return text;
+  return `${text} + ${unit === "i" ? `i32(${opaqueZero})` : opaqueZero}`;
+}
