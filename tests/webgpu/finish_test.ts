@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { interpret } from "../../src/backends/interp/mod.ts";
 import { deviceProgram } from "../../src/backends/wgsl/program.ts";
 import { type AdapterTraits, baselineTraits } from "../../src/backends/wgsl/traits.ts";
@@ -136,4 +136,57 @@ for (const [kind, traits] of Object.entries(adapters)) {
       });
     });
   }
+}
+
+/** What a seed determines to follow a product: operations, and operands of all shapes that broadcast to it. */
+function randomEnd(random: () => number): Pick<Example, "fn" | "avals"> {
+  const below = (n: number): number => Math.floor(random() * n);
+  const [batch, m, n, k] = [1 + below(3), 1 + below(50), 1 + below(50), 20 + below(40)];
+  const wholes = below(2) === 0 ? 1 : 4;
+  const shape = [batch, wholes * m, wholes * n];
+  const avals = [f32(batch, wholes * m, k), f32(batch, k, wholes * n)];
+  const operations = Array.from({ length: 1 + below(4) }, () => {
+    const op = below(6);
+    const broadcast = shape.map((size) => below(2) === 0 ? 1 : size).slice(below(3));
+    if (op < 3) avals.push(f32(...broadcast));
+    return { op, operand: avals.length - 1 };
+  });
+  const turned = below(3) === 0;
+  const keeps = below(4) === 0;
+  return {
+    avals,
+    fn: (...xs) => {
+      const product = np.matmul(xs[0], xs[1]);
+      let y = product;
+      for (const { op, operand } of operations) {
+        if (op === 0) y = np.add(y, xs[operand]);
+        else if (op === 1) y = np.multiply(xs[operand], y);
+        else if (op === 2) y = np.where(np.greater(y, xs[operand]), y, 0.5);
+        else if (op === 3) y = relu(y);
+        else if (op === 4) y = np.tanh(y);
+        else y = np.subtract(1, y);
+      }
+      if (turned) y = np.swapaxes(y, 1, 2);
+      return keeps ? [y, product] : y;
+    },
+  };
+}
+
+for (const [kind, traits] of Object.entries(adapters)) {
+  deviceTest(`random ends of products, for ${kind}`, async (device) => {
+    const random = makeRandom(29);
+    let ended = 0;
+    for (let i = 0; i < 8; i++) {
+      const { fn, avals } = randomEnd(random);
+      const program = fused(jaxprOf(fn, ...avals));
+      const made = deviceProgram(program, traits);
+      if (made.steps.length === 1 && program.steps.length > 1) ended++;
+      const inputs = avals.map((aval) => randomArray(aval, random));
+      const expected = interpret(program, inputs);
+      const actual = await execute(device, made, inputs);
+      const where = (at: number): string => `${avals.map((a) => a.id)} at ${at}`;
+      expected.forEach((e, o) => assertClose(actual[o], e, { ulps: 16, absolute: 1e-3 }, where));
+    }
+    assert(ended > 3, `only ${ended} were one shader`);
+  });
 }
