@@ -7,6 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import * as vn from "../../mod.ts";
 import { Pipelines } from "../../src/runtime/webgpu/pipelines.ts";
 import { webGpu } from "../../src/runtime/webgpu/platform.ts";
+import { readbackMode } from "../../src/runtime/webgpu/readback.ts";
 import { deviceTest } from "./adapter.ts";
 
 const { lax, numpy: np } = vn;
@@ -89,6 +90,25 @@ queueTest("branches and loops keep their order among other calls", async (gpu) =
   const read = await Promise.all(ys.map((y) => y.data()));
   assertEquals(read.map(([y]) => y), Array.from({ length: 10 }, (_, i) => 4 * (i + 3) + 0.5));
 });
+
+if (readbackMode() === "direct") {
+  queueTest("calls that wait for the device are not put off without end", async (gpu) => {
+    const x = vn.devicePut(np.array([1, 2, 3]), gpu);
+    const grow = vn.filterJit((x: NDArray) =>
+      lax.whileLoop((c: NDArray) => np.less(c.sum(), 1000), (c: NDArray) => c.mul(2), x)
+    );
+    await grow(x).data();
+    const ys: NDArray[] = [];
+    // Within one task, which gives waiting work no turn.
+    const count = await submissions(() => {
+      for (let i = 0; i < 70; i++) ys.push(grow(x).add(i));
+      return Promise.resolve();
+    });
+    assert(count > 60, `${count} submissions`);
+    const read = await Promise.all(ys.map((y) => y.data()));
+    assertEquals(read.map(([y]) => y), Array.from({ length: 70 }, (_, i) => 256 + i));
+  });
+}
 
 queueTest("each kernel's time is told, by program and name", async (gpu) => {
   if (!webGpu().gpu.features.has("timestamp-query")) return;

@@ -23,6 +23,20 @@ interface Read {
   readonly reject: (error: unknown) => void;
 }
 
+/** Work that waits for the device, or for such work. */
+interface Pending {
+  readonly work: Work;
+  /** What it wants to know; `null` where it has not begun. */
+  wanted: readonly View[] | null;
+  /** Told of an error. */
+  readonly failed: (error: unknown) => void;
+  /** To be called once it is done. */
+  readonly after: (() => void)[];
+}
+
+/** Pieces of work that may wait: with more, a call waits itself, where the runtime can. */
+const mostPending = 64;
+
 /** Lets the event loop turn: timers fire, and the collector's finalisers run. */
 function turn(): Promise<void> {
   const { setImmediate } = globalThis as { setImmediate?: (fn: () => void) => void };
@@ -89,8 +103,12 @@ export class WebGpuDevice {
   readonly #readback: Readback;
   #lost: string | null = null;
   #fault: string | null = null;
-  /** Work that waits for the device, and all that was asked for after it; `null` where nothing does. */
-  #waiting: Promise<void> | null = null;
+  /** Work that waits for the device, and all that was asked for after it, in order. */
+  readonly #pending: Pending[] = [];
+  /** Gets it done; `null` where there is none. */
+  #driving: Promise<void> | null = null;
+  /** Whether it is being done at this moment, so that what is asked for now comes from a function that it calls. */
+  #isAdvancing = false;
   /** Reads that go together. */
   #reads: Read[] = [];
 
@@ -183,28 +201,79 @@ export class WebGpuDevice {
    * @param failed Told of an error that came after the return.
    */
   perform(work: Work, failed: (error: unknown) => void): void {
-    if (this.#waiting !== null) {
-      return this.#wait(this.#waiting.then(() => this.#finish(work, work.next())).catch(failed));
-    }
-    let step = work.next();
     if (readsAreSynchronous()) {
+      if (!this.#isAdvancing) this.#driveNow();
+      let step = work.next();
       while (!step.done) step = work.next(this.#readback.readNow(step.value));
-    } else if (!step.done) this.#wait(this.#finish(work, step).catch(failed));
-  }
-
-  /** Goes on with work that wants to know something. */
-  async #finish(work: Work, step: IteratorResult<readonly View[], void>): Promise<void> {
-    while (!step.done) {
-      await turn();
-      step = work.next(await this.#readback.read(step.value));
+      return;
     }
+    let wanted: readonly View[] | null = null;
+    if (this.#pending.length === 0) {
+      const step = work.next();
+      if (step.done) return;
+      wanted = step.value;
+    }
+    this.#pending.push({ work, wanted, failed, after: [] });
+    const isFull = this.#pending.length >= mostPending || this.queue.isFull;
+    if (isFull && this.#readback.mode === "direct" && !this.#isAdvancing) this.#driveNow();
+    else this.#driving ??= this.#drive();
   }
 
-  #wait(rest: Promise<void>): void {
-    const waiting = rest.finally(() => {
-      if (this.#waiting === waiting) this.#waiting = null;
-    });
-    this.#waiting = waiting;
+  /** Does what is pending. */
+  async #drive(): Promise<void> {
+    for (;;) {
+      await turn();
+      const [head] = this.#pending;
+      if (head === undefined) break;
+      if (this.#readback.mode === "direct") this.#step(head);
+      else {
+        const read = this.#readback.read(head.wanted ?? []);
+        await read.then((known) => this.#advance(head, known), (error) => this.#stop(head, error));
+      }
+    }
+    this.#driving = null;
+  }
+
+  /** Does what is pending before it returns. Only where reads are direct. */
+  #driveNow(): void {
+    while (this.#pending.length > 0) this.#step(this.#pending[0]);
+  }
+
+  #step(head: Pending): void {
+    let known: readonly ArrayBuffer[];
+    try {
+      known = this.#readback.readNow(head.wanted ?? []);
+    } catch (error) {
+      return this.#stop(head, error);
+    }
+    this.#advance(head, known);
+  }
+
+  /** Does pending work up to where it wants to know something. */
+  #advance(head: Pending, known: readonly ArrayBuffer[]): void {
+    this.#resume(head, () => head.work.next(known));
+  }
+
+  /** Tells pending work that what it wants to know cannot be known. */
+  #stop(head: Pending, error: unknown): void {
+    this.#resume(head, () => head.work.throw(this.#notRead(error)));
+  }
+
+  #resume(head: Pending, resume: () => IteratorResult<readonly View[], void>): void {
+    this.#isAdvancing = true;
+    try {
+      const step = resume();
+      if (!step.done) {
+        head.wanted = step.value;
+        return;
+      }
+    } catch (error) {
+      head.failed(error);
+    } finally {
+      this.#isAdvancing = false;
+    }
+    this.#pending.shift();
+    for (const fn of head.after) fn();
   }
 
   /** Writes words, before all work that is asked for later. The memory must be idle. */
@@ -214,7 +283,7 @@ export class WebGpuDevice {
 
   /** The bytes of a view, once all that was asked for before is done. Reads that are asked for together take one wait. */
   async read(view: View): Promise<ArrayBuffer> {
-    while (this.#waiting !== null) await this.#waiting;
+    while (this.#driving !== null) await this.#driving;
     const bytes = await new Promise<ArrayBuffer>((resolve, reject) => {
       if (this.#reads.push({ view, resolve, reject }) === 1) queueMicrotask(() => this.#readAll());
     });
@@ -228,9 +297,10 @@ export class WebGpuDevice {
    * @throws {DeviceError} Where something that was asked for before has yet to wait for the device.
    */
   readNow(view: View): ArrayBuffer {
-    if (this.#waiting !== null) {
+    if (this.#pending.length > 0 && !readsAreSynchronous()) {
       throw new DeviceError(`${this.description} has yet to do what was asked for before`);
     }
+    if (!this.#isAdvancing) this.#driveNow();
     try {
       return this.#readback.readNow([view])[0];
     } catch (error) {
@@ -272,8 +342,9 @@ export class WebGpuDevice {
 
   /** Calls a function once all work that was asked for has been recorded. */
   #afterWork(fn: () => void): void {
-    if (this.#waiting === null) fn();
-    else this.#waiting.then(() => this.#afterWork(fn));
+    const last = this.#pending.at(-1);
+    if (last === undefined) fn();
+    else last.after.push(fn);
   }
 
   /**
@@ -289,7 +360,7 @@ export class WebGpuDevice {
     const timer = this.queue.timer = new KernelTimer(this.gpu);
     try {
       await fn();
-      while (this.#waiting !== null) await this.#waiting;
+      while (this.#driving !== null) await this.#driving;
       this.queue.flush();
     } finally {
       this.queue.timer = null;

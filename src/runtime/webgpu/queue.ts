@@ -199,7 +199,7 @@ export class CommandQueue implements CommandOrder {
   ended(): void {
     if (this.#commands.length === 0) return;
     if (
-      this.#commands.length >= lotCommands || this.#newBytes >= mostNewBytes ||
+      this.#commands.length >= lotCommands || this.isFull ||
       performance.now() - this.#begun > this.patience
     ) this.flush();
   }
@@ -232,6 +232,11 @@ export class CommandQueue implements CommandOrder {
     await this.#settling;
   }
 
+  /** Whether so much is under way that it is time to wait for the device. */
+  get isFull(): boolean {
+    return this.#newBytes >= mostNewBytes;
+  }
+
   drain(): void {
     this.#lotsUnderWay = this.#newBytes = 0;
     this.#waitForDevice?.();
@@ -262,7 +267,7 @@ export class CommandQueue implements CommandOrder {
     const full = gpu.popErrorScope();
     const invalid = gpu.popErrorScope();
     this.#settle(submission, full, invalid);
-    if (this.#lotsUnderWay >= mostLots || this.#newBytes >= mostNewBytes) this.drain();
+    if (this.#lotsUnderWay >= mostLots || this.isFull) this.drain();
     this.#submitted();
   }
 
