@@ -9,7 +9,7 @@ import { interpret } from "../../src/backends/interp/mod.ts";
 import { deviceProgram } from "../../src/backends/wgsl/program.ts";
 import { schedule } from "../../src/schedule/mod.ts";
 import { assertClose } from "../backends/compare.ts";
-import { deviceTest } from "./adapter.ts";
+import { deviceTest, userTest } from "./adapter.ts";
 import { execute } from "./execute.ts";
 
 const { lax, nn, numpy: np, random } = vn;
@@ -305,4 +305,29 @@ deviceTest("a running sum of a long line is right at its end", async (device) =>
     const [sums] = await execute(device, there, [x]) as Float32Array[];
     assert(sums.every((sum, i) => sum === i + 1));
   }
+});
+
+userTest("on a device: branches that hold nothing but branches", async (gpu) => {
+  const branches = [(c: NDArray) => c, (c: NDArray) => np.cos(c), (c: NDArray) => c.mul(c.sum())];
+  const step = ([i, c]: [NDArray, NDArray]): [NDArray, NDArray] => [
+    i.add(1),
+    lax.switch(np.argmax(c), branches, c),
+  ];
+  const twice = (x: NDArray) =>
+    vn.filterWhileLoop(
+      ([i]) => i.less(2),
+      step,
+      [np.array(0, { dtype: "int32" }), x] as [NDArray, NDArray],
+      {
+        kind: "bounded",
+        maxSteps: 3,
+      },
+    )[1];
+  // Of the derivative, which knows what was chosen.
+  const slopes = (x: NDArray) => np.matmul(vn.filterJacfwd(twice)(x) as NDArray, x);
+  const x = np.array([0.6, -0.35, 0.85]);
+  // The loop itself leaves memory behind in which gates were down.
+  await vn.filterJit(twice, { device: gpu })(x).data();
+  const actual = await vn.filterJit(slopes, { device: gpu })(x).data();
+  assertClose(actual, slopes(x).dataSync(), { ulps: 20, absolute: 1e-5 }, (i) => `[${i}]`);
 });

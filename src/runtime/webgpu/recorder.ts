@@ -31,6 +31,8 @@ interface Gate extends IndirectSizes {
   readonly flag: View;
   /** Their workgroups, three words each, as they are where the flag is up. */
   readonly sizes: number[];
+  /** Whether a gate within it reads the flag. */
+  isRead: boolean;
 }
 
 const gateCode = `
@@ -303,12 +305,16 @@ export class Recorder {
   ): Work {
     const parent = this.#gate;
     const { queue, constants, pipelines } = this.#device;
-    const gate: Gate = { flag: this.#temporary(4), sizes: [], view: null };
+    const gate: Gate = { flag: this.#temporary(4), sizes: [], isRead: false, view: null };
     const at = queue.length;
     this.#gate = gate;
     yield* record();
     this.#gate = parent;
-    if (gate.sizes.length === 0) return this.#free(gate.flag); // nothing depends on it
+    if (gate.sizes.length === 0) {
+      if (!gate.isRead) return this.#free(gate.flag); // nothing depends on it
+      gate.sizes.push(0, 0, 0); // memory may not be empty
+    }
+    if (parent !== null) parent.isRead = true;
     // How many dispatches depend on the gate is known now; the command that sets it goes before them. What it writes
     // is therefore no memory of a temporary that these very dispatches have used and given back.
     const sizes = gate.view = this.#temporary(Math.max(16, gate.sizes.length * 4), true);
