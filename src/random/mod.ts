@@ -54,6 +54,12 @@ export {
 } from "./gamma.ts";
 export { binomial, geometric, multinomial, poisson } from "./counts.ts";
 export {
+  multivariateNormal,
+  type MultivariateNormalOptions,
+  orthogonal,
+  type OrthogonalOptions,
+} from "./matrices.ts";
+export {
   doubleSidedMaxwell,
   lognormal,
   type LognormalOptions,

@@ -107,6 +107,7 @@ def write(file):
     add("random.normal/int32", lambda: random.normal(random.key(5), (3,), dtype="int32"), throws=True)
     gammas(file)
     transformed(file)
+    of_matrices(file)
     counts(file)
 
 
@@ -158,6 +159,21 @@ def gammas(file):
     add("random.dirichlet/no axis", lambda: random.dirichlet(random.key(1), 2.0), throws=True)
     add("random.ball/1-norm", lambda: random.ball(random.key(1), 4, p=1.0, shape=(2, 3)), tol=F32)
     add("random.ball/point", lambda: random.ball(random.key(1), 4), tol=F32)
+
+
+def of_matrices(file):
+    add = file.add
+    mean, cov = onp.array([0.5, -1.0, 2.0], "float32"), onp.array([[2, 0.5, 0.1], [0.5, 1, 0.3], [0.1, 0.3, 1.5]], "float32")
+    near = close(1e-4, 1e-4)
+    add("random.multivariateNormal", lambda m, c: random.multivariate_normal(random.key(1), m, c), mean, cov, tol=near)
+    add("random.multivariateNormal/shape", lambda m, c: random.multivariate_normal(random.key(1), m, c, shape=(4, 2)), mean, cov, tol=near)
+    add("random.multivariateNormal/batch", lambda m, c: random.multivariate_normal(random.key(1), m, c), onp.stack([mean, 2 * mean]), onp.stack([cov, 3 * cov]), tol=near)
+    add("random.multivariateNormal/float64", lambda m, c: random.multivariate_normal(random.key(1), m, c, dtype="float64"), mean.astype("float64"), cov.astype("float64"), tol=F64, x64=True)
+    add("random.multivariateNormal/grad", lambda m, c: vn.grad(lambda c: (random.multivariate_normal(random.key(1), m, c) ** 2).sum())(c), mean, cov, tol=close(1e-3, 1e-3))
+    add("random.multivariateNormal/wrong", lambda m, c: random.multivariate_normal(random.key(1), m[:2], c), mean, cov, throws=True)
+    for n, m in ((3, 3), (4, 2), (2, 4)):
+        add(f"random.orthogonal/{n} {m}", lambda: random.orthogonal(random.key(1), n, m=m), tol=near)
+    add("random.orthogonal/shape", lambda: random.orthogonal(random.key(1), 3, shape=(2,)), tol=near)
 
 
 def transformed(file):
