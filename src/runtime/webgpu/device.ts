@@ -82,6 +82,7 @@ function traitsOf({ features, limits, info }: GPUAdapter): AdapterTraits {
 
 /** An open device. */
 export class WebGpuDevice {
+  /** What the runtime knows it by. */
   readonly gpu: GPUDevice;
   /** The adapter's name, as its driver gives it. */
   readonly description: string;

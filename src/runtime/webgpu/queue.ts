@@ -209,15 +209,18 @@ export class CommandQueue implements CommandOrder {
     this.#commands = this.#commands.filter((command) => command.call !== call);
   }
 
+  /** See {@linkcode CommandOrder}. */
   isSubmitted(lot: number): boolean {
     return lot < this.lot || this.#commands.length === 0;
   }
 
+  /** See {@linkcode CommandOrder}. */
   creates(bytes: number): void {
     this.#newBytes += bytes;
     this.#begin();
   }
 
+  /** See {@linkcode CommandOrder}. */
   doubts(check: Promise<Error | null>): void {
     this.#open.checks.push(check);
   }
@@ -237,6 +240,7 @@ export class CommandQueue implements CommandOrder {
     return this.#newBytes >= mostNewBytes;
   }
 
+  /** See {@linkcode CommandOrder}. */
   drain(): void {
     this.#lotsUnderWay = this.#newBytes = 0;
     this.#waitForDevice?.();

@@ -70,6 +70,7 @@ function roundUp(bytes: number, to: number): number {
 
 /** Reads a device's memory. */
 export class Readback {
+  /** How it reads. */
   readonly mode: ReadbackMode;
   readonly #gpu: GPUDevice;
   /** A buffer that was used and may be again. */
