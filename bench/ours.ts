@@ -143,6 +143,10 @@ function prepare(work: Work): Prepared {
       if (work.kind === "roundTrip") {
         return { run: () => f(x).data(), facts: () => ({ note: "read each time" }) };
       }
+      if (device !== null) {
+        // As the others do there: what is new is cleared first.
+        return { run: () => f(x).delete(), facts: () => ({ note: "results given back" }) };
+      }
       return { run: () => f(x), facts: () => ({ note: "results left to the collector" }) };
     }
     case "leaves": {
