@@ -351,7 +351,8 @@ class NestWriter implements Scope {
     const within = (start: string, end: string, count: number): void => {
       const turns = count / step;
       if (sums.length === 0 || turns < 2 * termsTogether) {
-        const first = offset === "" ? start : `${start} + ${offset}`;
+        const sum = start === `0${unit}` ? offset : `${start} + ${offset}`;
+        const first = offset === "" ? start : sum;
         const head = `for (var ${name} = ${first}; ${name} < ${end}; ${name} += ${step}${unit})`;
         return this.#writer.block(head, write);
       }

@@ -18,6 +18,11 @@ interface Slot {
   readonly value: string;
   /** The position of a search's best; empty for others. */
   readonly at: string;
+  /**
+   * Of a part of an extreme of floats, the greatest of its terms' bits without their signs, which tells whether one was NaN:
+   * then the part itself need not hand it on. Empty for others.
+   */
+  readonly bits: string;
 }
 
 /** The accumulators that are in scope. */
@@ -32,7 +37,7 @@ export class Accumulators {
   /** Declares an accumulator, set to what leaves every value as it is. */
   declare(stmt: Accumulator | ArgAccumulator, width: Width): void {
     const { value, at } = this.#declared(stmt, width);
-    const slot: Slot = { stmt, width, value, at };
+    const slot: Slot = { stmt, width, value, at, bits: "" };
     if (stmt.kind === "accumulator") this.#slots.set(stmt.v.id, slot);
     else {
       this.#slots.set(stmt.value.id, slot);
@@ -70,9 +75,18 @@ export class Accumulators {
 
   /** Adds a term of the accumulator's width. */
   accumulate(id: number, term: string): void {
-    const { stmt, width, value } = this.#slots.get(id)!;
+    const { stmt, width, value, bits } = this.#slots.get(id)!;
     const { op, v } = stmt as Accumulator;
     const ops = this.#writer.ops(width);
+    if (bits !== "") {
+      const x = this.#writer.fresh();
+      const size = `${ops.bitcast(x, "float32", "uint32")} & ${ops.splat("0x7fffffffu", "u32")}`;
+      return this.#writer.emit(
+        `let ${x} = ${term};`,
+        `${value} = ${op}(${value}, ${x});`,
+        `${bits} = max(${bits}, ${size});`,
+      );
+    }
     this.#writer.emit(`${value} = ${ops.combined(op, value, term, v.dtype)};`);
   }
 
@@ -103,7 +117,7 @@ export class Accumulators {
   /** Writes what feeds accumulators into parts of their own, of a width, and joins those to them. */
   inParts(ids: Iterable<number>, width: Width, write: () => void): void {
     const outer = [...ids].map((id) => this.#slots.get(id)!);
-    outer.forEach((slot) => this.declare(slot.stmt, width));
+    outer.forEach((slot) => this.#declarePart(slot.stmt, width));
     write();
     for (const slot of outer) {
       const id = idOf(slot.stmt);
@@ -116,8 +130,23 @@ export class Accumulators {
     }
   }
 
+  #declarePart(stmt: Accumulator | ArgAccumulator, width: Width): void {
+    this.declare(stmt, width);
+    if (width === 1 || stmt.kind === "argAccumulator" || !isFloatExtreme(stmt)) return;
+    const bits = this.#writer.fresh("a");
+    this.#writer.emit(`var ${bits} = vec4<u32>();`);
+    this.#slots.set(stmt.v.id, { ...this.#slots.get(stmt.v.id)!, bits });
+  }
+
   #join(to: Slot, part: Slot): void {
     const { stmt } = to;
+    if (part.bits !== "") {
+      const ops = this.#writer.ops(4);
+      const isNan = `${part.bits} > vec4<u32>(0x7f800000u)`;
+      this.#writer.use("quiet_nan");
+      const nan = ops.splat("quiet_nan()", "f32");
+      this.#writer.emit(`${part.value} = ${ops.select(isNan, nan, part.value)};`);
+    }
     if (stmt.kind === "accumulator") {
       if (to.width === part.width) return this.accumulate(stmt.v.id, part.value);
       const ops = this.#writer.ops(1);
@@ -195,4 +224,8 @@ function idOf(stmt: Accumulator | ArgAccumulator): number {
 export function losesDigits(stmt: Accumulator | ArgAccumulator): boolean {
   const lossy: ReadonlySet<ReduceOp> = new Set(["add"]);
   return stmt.kind === "accumulator" && lossy.has(stmt.op) && wgslType(stmt.v.dtype) === "f32";
+}
+
+function isFloatExtreme({ op, v }: Accumulator): boolean {
+  return (op === "max" || op === "min") && wgslType(v.dtype) === "f32";
 }
