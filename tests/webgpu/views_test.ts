@@ -8,7 +8,7 @@ import { interpret } from "../../src/backends/interp/mod.ts";
 import { deviceProgram } from "../../src/backends/wgsl/program.ts";
 import { type AdapterTraits, baselineTraits } from "../../src/backends/wgsl/traits.ts";
 import type { NDArray } from "../../src/core/array.ts";
-import type { ShapedArray } from "../../src/core/aval.ts";
+import { type ShapedArray, shapedArray } from "../../src/core/aval.ts";
 import { softmax } from "../../src/nn/functions.ts";
 import * as np from "../../src/numpy/mod.ts";
 import { assertClose } from "../backends/compare.ts";
@@ -57,10 +57,25 @@ const examples: Readonly<Record<string, Example>> = {
     donated: [true, false],
     steps: 2,
   },
+  "operands of 16 bits": {
+    fn: (x, y, b) => np.add(np.matmul(x, y), b),
+    avals: [
+      shapedArray([40, 24], "float16"),
+      shapedArray([24, 36], "float16"),
+      shapedArray([36], "float16"),
+    ],
+    steps: 1,
+  },
+  "operands of 16 bits, few of them": {
+    fn: (x, y) => np.matmul(x, y),
+    avals: [shapedArray([3, 40], "bfloat16"), shapedArray([40, 5], "bfloat16")],
+    steps: 1,
+  },
 };
 
 const adapters: Readonly<Record<string, AdapterTraits>> = {
   "a graphics card": baselineTraits,
+  "a graphics card with float16": { ...baselineTraits, hasF16: true },
   "the processor": { ...baselineTraits, isSoftware: true },
 };
 

@@ -8,7 +8,7 @@
  * @module
  */
 import type { DType } from "../../core/dtype.ts";
-import { elementType, wgslType } from "./types.ts";
+import { wgslType } from "./types.ts";
 
 /** An axis, and how far a step along it goes in the arrays that have it, in elements. */
 export interface Axis {
@@ -24,6 +24,7 @@ export type Which = "lhs" | "rhs" | "out";
 /** A sum of products; axes are listed outermost first. */
 export interface Product {
   readonly name: string;
+  /** What is computed with; operands may be held as a narrower dtype. */
   readonly dtype: DType;
   /** Where in its buffer each array's first element lies. */
   readonly buffers: Readonly<Record<Which, number>>;
@@ -78,8 +79,6 @@ export function vectorsOf(product: Product, which: Which, facts: BufferFacts): A
 export interface Arithmetic {
   readonly scalar: string;
   readonly vector: string;
-  /** What bindings hold. */
-  readonly element: string;
   readonly zero: string;
   /** `x · y + sum`. */
   madd(x: string, y: string, sum: string): string;
@@ -91,7 +90,6 @@ export function arithmeticOf(dtype: DType): Arithmetic {
   return {
     scalar,
     vector: `vec4<${scalar}>`,
-    element: elementType(dtype),
     zero: scalar === "f32" ? "0.0f" : scalar === "i32" ? "0i" : "0u",
     madd: (x, y, sum) => scalar === "f32" ? `fma(${x}, ${y}, ${sum})` : `${sum} + ${x} * ${y}`,
   };

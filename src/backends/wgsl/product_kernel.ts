@@ -18,6 +18,7 @@ import {
   vectorsOf,
   type Which,
 } from "./product.ts";
+import { Operations } from "./ops.ts";
 import { elementType, type Width } from "./types.ts";
 
 /** The components of a vector. */
@@ -40,6 +41,11 @@ export class ProductWriter {
   /** Where results go: to their places in these buffers. */
   readonly #targets: readonly number[];
   readonly #vectors = new Set<number>();
+  // No function is called to read an element.
+  readonly #ops: Readonly<Record<Width, Operations>> = {
+    1: new Operations(1, () => {}),
+    4: new Operations(4, () => {}),
+  };
   #counter = 0;
 
   /**
@@ -97,9 +103,10 @@ export class ProductWriter {
     return `${prefix}${this.#counter++}`;
   }
 
-  /** An element, as text. */
-  read(which: Which, at: string): string {
-    return this.#one(this.product.buffers[which], at);
+  /** An element of an operand, as text. */
+  read(which: "lhs" | "rhs", at: string): string {
+    const id = this.product.buffers[which];
+    return this.#ops[1].loaded(this.#one(id, at), this.#context.dtypeOf(id));
   }
 
   readonly #one = (buffer: number, at: string): string => {
@@ -113,9 +120,10 @@ export class ProductWriter {
     return this.#vectors.has(id) ? `b${id}[u32(${at}) / 4u]` : null;
   };
 
-  /** Four neighbours; what is read by vectors begins at a multiple of four. */
-  readVector(which: Which, at: string): string {
-    return this.#four(this.product.buffers[which], at)!;
+  /** Four neighbours of an operand; what is read by vectors begins at a multiple of four. */
+  readVector(which: "lhs" | "rhs", at: string): string {
+    const id = this.product.buffers[which];
+    return this.#ops[4].loaded(this.#four(id, at)!, this.#context.dtypeOf(id));
   }
 
   /** Stores neighbours along a row, four or one, where their guards say so. */
@@ -207,8 +215,7 @@ export class ProductWriter {
     groups: number,
     globals: readonly string[],
   ): Kernel {
-    const { name } = this.product;
-    const bound = this.#bound;
+    const { name, buffers } = this.product;
     const finish = this.#finish;
     const bindings = new Map<number, Binding & { name: string; type: string }>();
     const add = (id: number, access: Binding["access"], type: string): void => {
@@ -216,13 +223,11 @@ export class ProductWriter {
       const held = this.#vectors.has(id) ? `vec4<${type}>` : type;
       bindings.set(id, { buffer: id, access: both, name: `b${id}`, type: held });
     };
-    add(bound.lhs, "read", this.arithmetic.element);
-    add(bound.rhs, "read", this.arithmetic.element);
     const { canonical, dtypeOf } = this.#context;
     const all = (ids: Iterable<number>, access: Binding["access"]): void => {
       for (const id of ids) add(canonical(id), access, elementType(dtypeOf(id)));
     };
-    all(finish?.consumer.loads ?? [], "read");
+    all([buffers.lhs, buffers.rhs, ...finish?.consumer.loads ?? []], "read");
     all(finish?.consumer.elsewhere ?? [], "read_write");
     all(this.#targets, "read_write");
     const sorted = [...bindings.values()].sort((a, b) => a.buffer - b.buffer);

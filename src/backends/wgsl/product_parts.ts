@@ -5,7 +5,7 @@
  * @module
  */
 import type { DType } from "../../core/dtype.ts";
-import { binary, type Expr, index, load, makeVar, type Var } from "../../loopnest/expr.ts";
+import { binary, cast, type Expr, index, load, makeVar, type Var } from "../../loopnest/expr.ts";
 import type { Nest, Stmt } from "../../loopnest/ir.ts";
 import type { Consumer } from "./finish.ts";
 import type { Kernel, NestContext } from "./nest.ts";
@@ -72,7 +72,7 @@ export function productParts(
   const { dtype, batch, rows, cols, buffers } = product;
   if (sizeOfAxes([...batch, ...rows, ...cols]) === 0) return [];
   const plan = planOf(product, context);
-  if (plan === null) return [{ nest: productNest(product) }];
+  if (plan === null) return [{ nest: productNest(product, context.dtypeOf) }];
   const { splits } = plan.plan;
   if (splits === 1) return [{ kernel: productKernel(product, plan, consumer, context) }];
   const size = context.sizeOf(buffers.out);
@@ -105,8 +105,14 @@ function joinNest(
   };
 }
 
-/** A product as a plain nest. */
-export function productNest({ name, dtype, buffers, offsets, ...axes }: Product): Nest {
+/** A product as a plain nest.
+ *
+ * @param dtypeOf What buffers hold.
+ */
+function productNest(
+  { name, dtype, buffers, offsets, ...axes }: Product,
+  dtypeOf: (buffer: number) => DType,
+): Nest {
   const named = (list: readonly Axis[], letter: string): (Axis & { v: Var })[] =>
     list.map((axis) => ({ ...axis, v: makeVar(letter) }));
   const free = [...named(axes.batch, "b"), ...named(axes.rows, "i"), ...named(axes.cols, "j")];
@@ -117,11 +123,9 @@ export function productNest({ name, dtype, buffers, offsets, ...axes }: Product)
       index(offsets[which]),
     );
   const acc = makeVar("acc", dtype);
-  const value = binary(
-    "mul",
-    load(buffers.lhs, dtype, at("lhs")),
-    load(buffers.rhs, dtype, at("rhs")),
-  );
+  const element = (which: "lhs" | "rhs"): Expr =>
+    cast(load(buffers[which], dtypeOf(buffers[which]), at(which)), dtype);
+  const value = binary("mul", element("lhs"), element("rhs"));
   const around = (list: readonly { v: Var; size: number }[], inner: Stmt[], parallel: boolean) =>
     [...list].reverse().reduce<Stmt[]>((body, { v, size }) => [
       { kind: "for", v, extent: size, mode: parallel ? "parallel" : "serial", body },

@@ -1,9 +1,10 @@
 /**
- * Matrix products of operands that are only laid out anew, as products of what they are laid out from: there, an axis of the product is several
- * axes with strides of their own, such as the examples and heads of attention.
+ * Matrix products of operands that are only laid out anew, or widened, as products of what they are made from: there, an axis of the product may be
+ * several axes with strides of their own, such as the examples and heads of attention.
  *
  * @module
  */
+import type { Expr } from "../../loopnest/expr.ts";
 import type { Nest, Program, Step } from "../../loopnest/ir.ts";
 import { affineOf, areAll, inOrder, pointsOf } from "./affine.ts";
 import { dotProduct } from "./dot.ts";
@@ -115,16 +116,23 @@ function layoutOf(nest: Nest, facts: BufferFacts): { out: number; layout: Layout
   const [store] = body;
   if (body.length !== 1 || store.kind !== "store") return null;
   const { buffer, index, value, combine, guard } = store;
-  if (combine !== undefined || guard !== undefined || value.kind !== "load") return null;
-  const [to, from] = [affineOf(index), affineOf(value.index)];
+  if (combine !== undefined || guard !== undefined) return null;
+  const read = value.kind === "cast" && isWidening(value) ? value.x : value;
+  if (read.kind !== "load") return null;
+  const [to, from] = [affineOf(index), affineOf(read.index)];
   if (to === null || from === null || facts.canonical(buffer) !== buffer) return null;
-  if (value.buffer === buffer || !areAll(to, loops, facts.sizeOf(buffer))) return null;
+  if (read.buffer === buffer || !areAll(to, loops, facts.sizeOf(buffer))) return null;
   const digits = inOrder(to.strides, loops).map(({ id, stride, extent }) => ({
     extent,
     stride,
     from: from.strides.get(id) ?? 0,
   }));
-  return { out: buffer, layout: { source: value.buffer, offset: from.rest, digits } };
+  return { out: buffer, layout: { source: read.buffer, offset: from.rest, digits } };
+}
+
+/** Whether a conversion changes no number, so that a product may as well make it when it reads. */
+function isWidening({ dtype, x }: Extract<Expr, { kind: "cast" }>): boolean {
+  return dtype === "float32" && (x.dtype === "float16" || x.dtype === "bfloat16");
 }
 
 /** A product that reads a layout, of its source. */
