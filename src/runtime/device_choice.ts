@@ -94,7 +94,8 @@ const sum = (terms: readonly number[]): number => terms.reduce((a, b) => a + b, 
 export class DeviceChooser {
   readonly #makeWork: () => ProgramWork;
   readonly #inBytes: readonly number[];
-  readonly #outBytes: number;
+  /** What moves where nothing is there and everything is read. */
+  readonly #everything: Traffic;
   readonly #there: () => GraphicsProgram;
   #prospect: Prospect | null = null;
   /** Why the program cannot be written for WebGPU, where that was found. */
@@ -126,7 +127,10 @@ export class DeviceChooser {
     this.#makeWork = work;
     this.#there = there;
     this.#inBytes = ins.map((aval, i) => used[i] ? deviceBytes(aval.stored) : 0);
-    this.#outBytes = sum(outs.map((aval) => deviceBytes(aval.stored)));
+    this.#everything = {
+      upload: sum(this.#inBytes),
+      read: sum(outs.map((aval) => deviceBytes(aval.stored))),
+    };
   }
 
   get #work(): ProgramWork {
@@ -197,7 +201,7 @@ export class DeviceChooser {
     if (rates === null) return this.#onCpu("unmeasured", null, inputs);
     if (this.#prospect?.rates !== rates) this.#prospect = this.#assess(rates);
     const { cpu, verdict } = this.#prospect;
-    let traffic: Traffic = { upload: sum(this.#inBytes), read: this.#outBytes };
+    let traffic = this.#everything;
     let goes = verdict === "webgpu";
     if (verdict === null) {
       const flow = this.#flow(inputs);
@@ -228,7 +232,7 @@ export class DeviceChooser {
       // What takes the place of what the last call gave would stay as that did.
       if (met === "result") returned += bytes;
     });
-    const read = this.#outBytes;
+    const { read } = this.#everything;
     return {
       now: { upload: now, read },
       then: { upload: then, read: Math.max(0, read - returned) },
@@ -237,9 +241,8 @@ export class DeviceChooser {
   }
 
   #assess(rates: MachineRates): Prospect {
-    const everything = { upload: sum(this.#inBytes), read: this.#outBytes };
     const cpu = estimateCpu(this.#work, rates);
-    const moved = estimateWebGpu(this.#work, rates, everything);
+    const moved = estimateWebGpu(this.#work, rates, this.#everything);
     const there = estimateWebGpu(this.#work, rates, { upload: 0, read: 0 });
     const verdict = moved.seconds < cpu.seconds
       ? "webgpu"
@@ -255,16 +258,18 @@ export class DeviceChooser {
     input: number,
     placement: Placement,
   ): Placement {
-    const upload = sum(inputs.map((x, i) => graphics!.isThere(x) ? 0 : this.#inBytes[i]));
-    const traffic = { upload, read: this.#outBytes };
+    let upload = 0;
+    for (let i = 0; i < inputs.length; i++) {
+      if (!graphics!.isThere(inputs[i])) upload += this.#inBytes[i];
+    }
+    const traffic = { upload, read: this.#everything.read };
     this.#last = { platform: "webgpu", reason, input, traffic };
     return placement;
   }
 
   #onCpu(reason: ChoiceReason, joint: Sharding | null, inputs: readonly NDArray[]): null {
     const input = joint === null ? -1 : inputs.findIndex((x) => x.placement?.committed);
-    const traffic = { upload: sum(this.#inBytes), read: this.#outBytes };
-    this.#last = { platform: "cpu", reason, input, traffic };
+    this.#last = { platform: "cpu", reason, input, traffic: this.#everything };
     return null;
   }
 
