@@ -146,10 +146,11 @@ function moved(product: Product, out: number, layout: Layout): Product | null {
 
 function movedSide(product: Product, side: Side, layout: Layout): Product | null {
   if (product.offsets[side] !== 0) return null;
+  const reach = new Map<Digit, number>();
   const split = (axes: readonly Axis[]): Axis[] | null => {
     const all: Axis[] = [];
     for (const axis of axes) {
-      const parts = splitAxis(axis, side, layout.digits);
+      const parts = splitAxis(axis, side, layout.digits, reach);
       if (parts === null) return null;
       all.push(...parts);
     }
@@ -158,6 +159,8 @@ function movedSide(product: Product, side: Side, layout: Layout): Product | null
   const [batch, rows, cols, terms] = [product.batch, product.rows, product.cols, product.terms]
     .map(split);
   if (batch === null || rows === null || cols === null || terms === null) return null;
+  // Steps along several axes together stay within the layout's axes, too.
+  if (layout.digits.some((digit) => (reach.get(digit) ?? 0) >= digit.extent)) return null;
   return {
     ...product,
     buffers: { ...product.buffers, [side]: layout.source },
@@ -169,31 +172,41 @@ function movedSide(product: Product, side: Side, layout: Layout): Product | null
   };
 }
 
-/** An axis by the source's strides, cut where they change; `null` where it does not end where the layout's axes do. */
-function splitAxis(axis: Axis, side: Side, digits: readonly Digit[]): Axis[] | null {
+/** An axis by the source's strides, cut where they change; `null` where it does not end where the layout's axes do.
+ *
+ * @param reach Takes how far its steps go along each of the layout's axes.
+ */
+function splitAxis(
+  axis: Axis,
+  side: Side,
+  digits: readonly Digit[],
+  reach: Map<Digit, number>,
+): Axis[] | null {
   if (axis.size === 1 || axis[side] === 0) return [axis];
-  let d = digits.findIndex(({ stride }) => stride === axis[side]);
-  if (d < 0) return null;
   const parts: Axis[] = [];
-  let rest = axis.size;
-  let within = 1;
+  let [stride, rest, within] = [axis[side], axis.size, 1];
   while (rest > 1) {
-    const digit = digits[d++];
-    if (digit === undefined) return null;
-    const size = rest % digit.extent === 0 ? digit.extent : rest;
-    if (size > digit.extent) return null;
+    // The outermost of the layout's axes that a step stays within.
+    const digit = digits.findLast((digit) => digit.stride <= stride);
+    if (digit === undefined || stride % digit.stride !== 0) return null;
+    const each = stride / digit.stride;
+    const room = digit.extent / each;
+    const size = Math.min(rest, room);
+    if (!Number.isInteger(size) || rest % size !== 0 || size < 2) return null;
+    reach.set(digit, (reach.get(digit) ?? 0) + (size - 1) * each);
     const inner = parts.at(-1);
     const part: Axis = {
       size,
       lhs: axis.lhs * within,
       rhs: axis.rhs * within,
       out: axis.out * within,
-      [side]: digit.from,
+      [side]: digit.from * each,
     };
     // What the source has in one stretch, too, stays one axis.
     if (inner !== undefined && part[side] === inner[side] * inner.size) {
       parts[parts.length - 1] = { ...inner, size: inner.size * size };
     } else parts.push(part);
+    stride *= size;
     within *= size;
     rest /= size;
   }
