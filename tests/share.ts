@@ -9,7 +9,9 @@
 const wanted = Deno.env.get("VERNAL_TEST_SHARE") ?? "";
 
 /** The day whose shares this run takes. */
-const day = /^\d+$/.test(wanted) ? Number(wanted) : Math.floor(Date.now() / 86_400_000);
+export const day: number = /^\d+$/.test(wanted)
+  ? Number(wanted)
+  : Math.floor(Date.now() / 86_400_000);
 
 /** Whether this run takes everything. */
 export const isWhole: boolean = wanted === "all";

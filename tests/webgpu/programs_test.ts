@@ -136,6 +136,15 @@ onDevice(
   ],
   0,
 );
+onDevice(
+  "sums of one number of 64 bits",
+  (x) => [
+    np.broadcastTo(np.array(5, { dtype: "int64" }).add(x.get(0).astype("int64")), [37]).sum(),
+    x.sum(),
+  ],
+  () => [np.arange(37)],
+  0,
+);
 onDevice("one number of 64 bits everywhere", () => np.full([16], 5, { dtype: "int64" }), () => []);
 onDevice(
   "long rows of what has loops of its own",

@@ -142,8 +142,10 @@ export function canBeFour(lanes: Lanes, body: readonly Stmt[]): boolean {
   };
   forEachStmt(body, (stmt) => {
     exprsOf(stmt).forEach(visit);
-    if (stmt.kind === "accumulator") can &&= wgslType(stmt.v.dtype) !== "vec2<u32>";
-    if (stmt.kind === "argAccumulator" || stmt.kind === "store") {
+    // Also where it is the same in all four turns.
+    if (stmt.kind === "accumulator" || stmt.kind === "accumulate") {
+      can &&= wgslType(stmt.v.dtype) !== "vec2<u32>";
+    } else if (stmt.kind !== "for" && stmt.kind !== "let") {
       can &&= wgslType(stmt.value.dtype) !== "vec2<u32>";
     }
   });
