@@ -7,3 +7,4 @@ export * from "./gemm";
 export * from "./math";
 export * from "./random";
 export * from "./sort";
+export * from "./threads";

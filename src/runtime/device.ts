@@ -14,6 +14,7 @@ import {
 } from "../core/device.ts";
 import { preferredDevice, setPreferredDevice } from "../core/placement.ts";
 import { ArgumentError, DeviceError } from "../errors.ts";
+import { setThreadCount } from "./threads.ts";
 
 /**
  * The devices of a platform, the processor's unless told otherwise. `await init("cpu", { devices: n })` says how many those are;
@@ -39,7 +40,10 @@ function noPlatform(caller: string, platform: unknown): DeviceError {
 
 /** Options of {@linkcode init}. */
 export interface InitOptions {
-  /** How many threads may compute. This version uses one, whatever is asked for. */
+  /**
+   * How many threads may compute, the caller's included; as before unless given, at first as the environment variable
+   * `VERNAL_THREADS` says, else one for each processor, but 8 at most. The results are the same bits for any number.
+   */
   readonly threads?: number;
   /** As how many devices the processor is to count; as before unless given, at first as one. */
   readonly devices?: number;
@@ -90,6 +94,7 @@ export async function init(
     }
     setDeviceCount(options.devices);
   }
+  if (options.threads !== undefined) setThreadCount(options.threads);
   prepareCompiler();
   return devices();
 }

@@ -12,6 +12,8 @@
  */
 import { interpret } from "../backends/interp/mod.ts";
 import { instantiateProgram } from "../backends/wasm/instantiate.ts";
+import type { Sharing } from "../backends/wasm/jobs.ts";
+import type { PoolLink } from "../backends/wasm/thread_pool.ts";
 import { nbytesOf, type ShapedArray } from "../core/aval.ts";
 import type { HostCallback } from "../core/lowering.ts";
 import type { TypedArray } from "../core/dtype.ts";
@@ -42,6 +44,7 @@ import {
   takeScratch,
   touch,
 } from "./storage.ts";
+import { existingThreadPool, threadPool } from "./threads.ts";
 
 /** What can be called with arrays. */
 export interface Callable {
@@ -61,6 +64,9 @@ export interface Callable {
   ): ConcreteArray[];
 }
 
+/** Instructions of a call for which threads are started at once: some 30 ms, as long as starting them. Else they are for the second call. */
+const LONG_CALL = 1e8;
+
 /** A program as a WebAssembly module. */
 export class Executable implements Callable {
   readonly program: Program;
@@ -73,6 +79,9 @@ export class Executable implements Callable {
   readonly #owner: Owner;
   readonly #removal: Removal;
   readonly #callsHost: boolean;
+  readonly #isShared: boolean;
+  /** Calls that are still to do without threads, because starting those would take longer than they can save; then -1. */
+  #callsAlone = 0;
 
   /**
    * Instantiates the module.
@@ -80,12 +89,14 @@ export class Executable implements Callable {
    * @param module Imports `env.memory`, exports `run(table)`.
    * @param outAvals The outputs' shapes and weakness, which a program does not know.
    * @param callbacks The host's functions that it calls.
+   * @param sharing What it asks of the thread pool, if it was compiled for several threads.
    */
   constructor(
     program: Program,
     module: WebAssembly.Module,
     outAvals: readonly ShapedArray[],
     callbacks: readonly HostCallback[] = [],
+    sharing: Sharing | null = null,
   ) {
     this.program = program;
     this.#callsHost = callbacks.length > 0;
@@ -93,11 +104,13 @@ export class Executable implements Callable {
     this.#donors = donorsOf(program, outAvals);
     this.#hasDonors = this.#donors.some((d) => d >= 0);
     const callback = this.#callsHost ? callFromModule(callbacks) : undefined;
-    this.#run = instantiateProgram(module, heap().memory, callback);
+    this.#isShared = sharing !== null;
+    const link = sharing === null ? undefined : this.#joinPool(module, sharing);
+    this.#run = instantiateProgram(module, heap().memory, { callback, link });
     this.#layout = layOut(program);
     this.#owner = ledger().ownerOf(program.name);
     this.#removal = donationTo(program);
-    executables().register(this, this.#frames);
+    executables().register(this, { frames: this.#frames, registered: link?.program ?? null });
   }
 
   run(
@@ -121,11 +134,10 @@ export class Executable implements Callable {
       const { scratchBytes } = this.program;
       if (scratchBytes > 0) scratch = takeScratch(scratchBytes, `scratch of ${this.program.name}`);
       this.#writeTable(inputs, outs, frame, scratch);
-      if (!this.#callsHost) this.#run(frame.address);
-      else {
-        pinned = pin(inputs);
-        this.#runWithHost(frame.address, outs);
-      }
+      if (this.#isShared && this.#callsAlone >= 0) this.#startThreads();
+      if (this.#callsHost) pinned = pin(inputs);
+      if (!this.#callsHost && !this.#isShared) this.#run(frame.address);
+      else this.#runWithCare(frame.address, inputs, outs, donated);
       return this.#collect(inputs, outs, donated, frame);
     } finally {
       endCall();
@@ -136,14 +148,38 @@ export class Executable implements Callable {
     }
   }
 
-  /** Runs a program that the host may end: what it was to give is freed then. */
-  #runWithHost(table: number, outs: readonly (ConcreteArray | null)[]): void {
+  #joinPool(module: WebAssembly.Module, { cost, privateBytes }: Sharing): PoolLink {
+    const pool = threadPool();
+    pool.reserve(privateBytes);
+    this.#callsAlone = cost < LONG_CALL ? 1 : 0;
+    return pool.register(module);
+  }
+
+  #startThreads(): void {
+    if (this.#callsAlone === 0) threadPool().start();
+    this.#callsAlone--;
+  }
+
+  /** Runs a program that the host may end, or threads that fail: what it was to give is freed then. */
+  #runWithCare(
+    table: number,
+    inputs: readonly ConcreteArray[],
+    outs: readonly (ConcreteArray | null)[],
+    donated: readonly boolean[] | null,
+  ): void {
     try {
       this.#run(table);
     } catch (error) {
       for (const out of outs) out?.delete();
+      // Half of their elements may be the new ones.
+      if (!this.#callsHost) this.#release(inputs, donated);
       throw error;
     }
+  }
+
+  #release(inputs: readonly ConcreteArray[], donated: readonly boolean[] | null): void {
+    if (donated === null) return;
+    for (let i = 0; i < inputs.length; i++) if (donated[i]) inputs[i].release(this.#removal);
   }
 
   /** Outputs that need memory of their own; `null` for those in slots and those that take an input's over. */
@@ -239,9 +275,7 @@ export class Executable implements Callable {
       outs[o] = new ConcreteArray(aval, storage, x.guard);
       x.forget(this.#removal);
     }
-    if (donated !== null) {
-      for (let i = 0; i < inputs.length; i++) if (donated[i]) inputs[i].release(this.#removal);
-    }
+    this.#release(inputs, donated);
     return outs as ConcreteArray[];
   }
 }
@@ -358,11 +392,19 @@ function wrongCount(program: Program, got: number): ArgumentError {
   return new ArgumentError(`${program.name}: takes ${expected} arrays, got ${got}`);
 }
 
-let registry: FinalizationRegistry<Block[]> | null = null;
+/** What an executable leaves behind. */
+interface Remains {
+  readonly frames: readonly Block[];
+  /** Its number in the thread pool, if it is there. */
+  readonly registered: number | null;
+}
+
+let registry: FinalizationRegistry<Remains> | null = null;
 
 /** Frees the frames of programs that nobody can call any more. */
-function executables(): FinalizationRegistry<Block[]> {
-  return registry ??= new FinalizationRegistry((frames) => {
+function executables(): FinalizationRegistry<Remains> {
+  return registry ??= new FinalizationRegistry(({ frames, registered }) => {
     for (const frame of frames) giveScratch(frame);
+    if (registered !== null) existingThreadPool()?.forget(registered);
   });
 }

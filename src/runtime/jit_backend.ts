@@ -35,6 +35,7 @@ import { Executable } from "./executable.ts";
 import { type GraphicsProgram, isGraphicsInUse, loadedGraphics } from "./graphics.ts";
 import { ProgramPlacer } from "./placing.ts";
 import { ProgramCache } from "./program_cache.ts";
+import { threadCount } from "./threads.ts";
 
 /** Which inputs a jaxpr reads. */
 function usedInputs(closed: ClosedJaxpr): boolean[] {
@@ -113,6 +114,8 @@ function programKey(simplified: ClosedJaxpr, closed: ClosedJaxpr, options: Compi
 
 /** What a program is on the processor. */
 interface CpuCode {
+  /** Among how many threads it shares its work. */
+  readonly threads: number;
   readonly executable: Executable;
   readonly memory: ProgramMemory;
   readonly timings: Readonly<Record<string, number>>;
@@ -150,13 +153,16 @@ class Code {
   }
 
   cpu(): CpuCode {
-    if (this.#cpu !== null) return this.#cpu;
+    const threads = threadCount();
+    if (this.#cpu !== null && this.#cpu.threads === threads) return this.#cpu;
     compilations++;
-    const { module, bytes, scratchBytes, timings } = compileProgram(this.#program);
+    const compiled = compileProgram(this.#program, { threads });
+    const { module, bytes, scratchBytes, sharing, timings } = compiled;
     // Kernels need scratch of their own, so that the compiled program may want more than the program says.
     const program = { ...this.#program, scratchBytes };
     return this.#cpu = {
-      executable: new Executable(program, module, this.#outAvals, this.#callbacks),
+      threads,
+      executable: new Executable(program, module, this.#outAvals, this.#callbacks, sharing),
       memory: memoryOf(program, scratchBytes, bytes.length),
       timings: { ...this.#passes, ...timings },
     };
@@ -230,7 +236,7 @@ export const jitCompiler: JitBackend = {
     return {
       simplified: () => String(simplified),
       nests: () => printProgram(program),
-      wat: () => disassemble(compileProgram(program).bytes),
+      wat: () => disassemble(compileProgram(program, { threads: threadCount() }).bytes),
       wgsl: () => loadedGraphics("lower(...).wgsl").shaders(program),
     };
   },

@@ -25,6 +25,7 @@ function stored(length: number, seed = 1): StoredProgram {
   return {
     bytes: Uint8Array.from({ length }, () => dice.below(256)),
     scratchBytes: 64 * seed,
+    sharing: seed % 2 === 0 ? null : { jobs: seed, cost: 1e12, privateBytes: 4096 },
   };
 }
 
@@ -100,7 +101,7 @@ Deno.test("a file that is cut off or has one bit changed is not used, and remove
     const [path] = filesIn(folder);
     const good = Deno.readFileSync(path);
     const damaged = [
-      ...[0, 1, 15, 16, 100, good.length - 1].map((length) => good.slice(0, length)),
+      ...[0, 1, 15, 16, 40, 100, good.length - 1].map((length) => good.slice(0, length)),
       Uint8Array.from([...good, 0]),
       ...Array.from(good, (_, i) => {
         const copy = good.slice();
@@ -159,7 +160,7 @@ Deno.test("a store is bounded, and what was used last stays", async () => {
     const size = 2 ** 20;
     const keys = Array.from({ length: 24 }, (_, i) => `0${i.toString(16).padStart(31, "0")}`);
     for (const [i, key] of keys.entries()) {
-      store.store(key, { bytes: new Uint8Array(size), scratchBytes: 0 });
+      store.store(key, { bytes: new Uint8Array(size), scratchBytes: 0, sharing: null });
       const time = new Date(Date.UTC(2020, 0, i + 1));
       Deno.utimeSync(`${folder}/0/${key}`, time, time);
       store.find(keys[0]); // old, and in use

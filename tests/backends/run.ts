@@ -8,9 +8,18 @@ import type { Program } from "../../src/loopnest/ir.ts";
 import type { Binaryen } from "../../src/backends/wasm/binaryen.ts";
 import { type EmitOptions, emitProgram, type Emitted } from "../../src/backends/wasm/emit.ts";
 import { instantiateProgram } from "../../src/backends/wasm/instantiate.ts";
+import type { ThreadPool } from "../../src/backends/wasm/thread_pool.ts";
 
 /** A byte that nothing that is tested writes on purpose. */
 const guardByte = 0xa5;
+
+/** Memory for programs, and threads on it. */
+export interface Ground {
+  readonly memory: WebAssembly.Memory;
+  /** Where memory for programs begins; it goes on to the end. */
+  readonly start: number;
+  readonly pool: ThreadPool;
+}
 
 /** A module with memory of its own, its buffers between guard bytes. */
 export class Compiled {
@@ -21,11 +30,20 @@ export class Compiled {
   readonly #addresses: number[] = [];
   readonly #ends: number[] = [];
 
-  /** Compiles and instantiates. */
-  constructor(binaryen: Binaryen, program: Program, options: EmitOptions = {}) {
+  /**
+   * Compiles and instantiates.
+   *
+   * @param ground A memory that several programs use one after the other, with a pool of threads; else the module gets its own.
+   */
+  constructor(
+    binaryen: Binaryen,
+    program: Program,
+    options: EmitOptions = {},
+    ground: Ground | null = null,
+  ) {
     this.#program = program;
     this.emitted = emitProgram(binaryen, program, options);
-    let top = 1024;
+    let top = ground?.start ?? 1024;
     const place = (bytes: number): number => {
       const address = top;
       this.#ends.push(address + bytes);
@@ -48,11 +66,16 @@ export class Compiled {
     table[inputs + count("output")] = place(this.emitted.scratchBytes);
     const tableAddress = place(4 * table.length);
     const pages = Math.ceil(top / 65536) + 1;
-    this.memory = new WebAssembly.Memory({ initial: pages, maximum: 65536, shared: true });
-    new Uint8Array(this.memory.buffer).fill(guardByte);
+    this.memory = ground?.memory ??
+      new WebAssembly.Memory({ initial: pages, maximum: 65536, shared: true });
+    if (top > this.memory.buffer.byteLength) throw new Error("the ground is too small");
+    new Uint8Array(this.memory.buffer).fill(guardByte, ground?.start ?? 0, top);
     new Uint32Array(this.memory.buffer).set(table, tableAddress / 4);
     const module = new WebAssembly.Module(this.emitted.bytes as Uint8Array<ArrayBuffer>);
-    const run = instantiateProgram(module, this.memory);
+    const { sharing } = this.emitted;
+    if (sharing !== null) ground?.pool.reserve(sharing.privateBytes);
+    const link = sharing === null ? undefined : ground?.pool.register(module);
+    const run = instantiateProgram(module, this.memory, { link });
     this.run = () => run(tableAddress);
   }
 

@@ -31,6 +31,13 @@ export interface BinaryenModule {
   setFeatures(features: number): void;
   addMemoryImport(name: string, module: string, base: string, shared: boolean): void;
   addGlobal(name: string, type: WasmType, mutable: boolean, init: Ref): void;
+  addGlobalImport(
+    name: string,
+    module: string,
+    base: string,
+    type: WasmType,
+    mutable: boolean,
+  ): void;
   addFunction(name: string, params: WasmType, results: WasmType, vars: WasmType[], body: Ref): void;
   addFunctionImport(
     name: string,

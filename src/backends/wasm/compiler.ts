@@ -7,10 +7,11 @@
 import { CompileError } from "../../errors.ts";
 import { innerPrograms, type Program } from "../../loopnest/ir.ts";
 import type { EmitOptions, Emitted } from "./emit.ts";
-import { mayRead } from "./may_read.ts";
+import type { Sharing } from "./jobs.ts";
 import { openProgramStore, type ProgramStore } from "./program_store.ts";
 import type { Reply, Request } from "./protocol.ts";
 import { warmMatrixProduct } from "./warm_kernels.ts";
+import { startWorker, workerThreads } from "./worker_threads.ts";
 
 /** A compiled program. */
 export interface CompiledModule {
@@ -19,6 +20,8 @@ export interface CompiledModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Bytes of scratch that a call needs; more than the program's own where it calls kernels. */
   readonly scratchBytes: number;
+  /** What it asks of the thread pool, where it shares work. */
+  readonly sharing: Sharing | null;
   /** Milliseconds by stage; `wait` is all that the main thread waited. */
   readonly timings: Readonly<Record<string, number>>;
 }
@@ -48,30 +51,6 @@ let connection: Connection | null = null;
 let local: LocalCompiler | null = null;
 /** Programs on disk; `undefined` until it is first asked for. */
 let store: ProgramStore | null | undefined;
-
-/** The part of `node:worker_threads` that is used here. */
-interface WorkerThreads {
-  readonly Worker: new (source: URL | string, options: Record<string, unknown>) => {
-    unref(): void;
-    terminate(): unknown;
-    on(event: string, listener: (error: unknown) => void): void;
-  };
-  readonly MessageChannel: new () => { readonly port1: Port; readonly port2: Port };
-  receiveMessageOnPort(port: Port): { readonly message: unknown } | undefined;
-}
-
-interface Port {
-  postMessage(message: unknown): void;
-  unref?(): void;
-  close(): void;
-}
-
-function workerThreads(): WorkerThreads | null {
-  const { process } = globalThis as {
-    process?: { getBuiltinModule?: (name: string) => unknown };
-  };
-  return (process?.getBuiltinModule?.("node:worker_threads") ?? null) as WorkerThreads | null;
-}
 
 /**
  * Starts the compiler in the background, if it is not running yet, so that it loads while other work is done. It never keeps a
@@ -103,25 +82,11 @@ export function stopCompiler(): void {
 
 function connect(): Connection | null {
   const threads = workerThreads();
-  const url = new URL("./worker.ts", import.meta.url);
-  // Deno refuses a worker its module only later, when nobody listens.
-  if (threads === null || !mayRead(url)) return null;
-  const { port1, port2 } = new threads.MessageChannel();
+  if (threads === null) return null;
   const signal = new Int32Array(new SharedArrayBuffer(8));
-  let worker: InstanceType<WorkerThreads["Worker"]>;
-  try {
-    // Worker threads start from files only; one that starts from a line of code may import from anywhere.
-    const isFile = url.protocol === "file:";
-    worker = new threads.Worker(isFile ? url : `import(${JSON.stringify(url.href)})`, {
-      eval: !isFile,
-      workerData: { port: port2, signal },
-      transferList: [port2],
-    });
-  } catch {
-    return null; // not permitted
-  }
-  worker.unref();
-  port1.unref?.();
+  const started = startWorker(new URL("./worker.ts", import.meta.url), { signal });
+  if (started === null) return null;
+  const { worker, port } = started;
   let died: unknown = null;
   worker.on("error", (error) => died = error);
   let nextId = 0;
@@ -130,11 +95,11 @@ function connect(): Connection | null {
     ask(question, meanwhile) {
       const id = nextId++;
       let seen = Atomics.load(signal, 0);
-      port1.postMessage({ ...question, id });
+      port.postMessage({ ...question, id });
       meanwhile?.();
       const asked = performance.now();
       for (;;) {
-        const received = threads.receiveMessageOnPort(port1);
+        const received = threads.receiveMessageOnPort(port);
         if (received !== undefined) {
           const reply = received.message as Reply;
           if (reply.id === id) return reply;
@@ -150,7 +115,7 @@ function connect(): Connection | null {
       }
     },
     stop() {
-      port1.close();
+      port.close();
       void worker.terminate();
     },
   };
@@ -280,7 +245,8 @@ function compileAnew(program: Program, options: EmitOptions): CompiledModule {
     wait: answered - start,
     module: performance.now() - answered,
   };
-  return { module, bytes, scratchBytes: emitted.scratchBytes, timings };
+  const { scratchBytes, sharing } = emitted;
+  return { module, bytes, scratchBytes, sharing, timings };
 }
 
 /** Whether a program has a product of float32 matrices. */

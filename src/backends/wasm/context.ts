@@ -73,6 +73,8 @@ export class NestContext implements Target {
   readonly bindings: Map<number, Binding> = new Map();
   /** The turn being emitted, if in lanes. */
   block: VectorBlock | null = null;
+  /** Buffers of which each thread has its own, and the code of their addresses. */
+  privates: ReadonlyMap<number, () => Ref> = new Map();
 
   /** Starts emission into a function whose parameter 0 is the table. */
   constructor(
@@ -111,15 +113,21 @@ export class NestContext implements Target {
     const key = `b${buffer}`;
     const known = fn.entry.names.get(key);
     if (known !== undefined) return known;
-    const decl = this.layout.buffers[buffer]!;
-    const entry = fn.asm.load("i32", 4, fn.get(fn.param(0)), this.layout.tableOffset(buffer));
-    const offset = decl.role === "temp" ? decl.offset : 0;
-    const address = offset === 0 ? entry : fn.asm.op2("i32.add", entry, fn.asm.i32(offset));
+    const address = this.privates.get(buffer)?.() ?? this.#sharedBase(buffer);
     const local = fn.local("i32");
     // At the very front, since code anywhere may need it.
     fn.entry.code.unshift(fn.set(local, address));
     fn.entry.names.set(key, local);
     return local;
+  }
+
+  #sharedBase(buffer: number): Ref {
+    const { asm } = this.fn;
+    const decl = this.layout.buffers[buffer]!;
+    const table = this.fn.get(this.fn.param(0));
+    const entry = asm.load("i32", 4, table, this.layout.tableOffset(buffer));
+    const offset = decl.role === "temp" ? decl.offset : 0;
+    return offset === 0 ? entry : asm.op2("i32.add", entry, asm.i32(offset));
   }
 
   /** A multiple of a variable's value, kept beside it. */

@@ -20,8 +20,8 @@ export interface ControlHost {
   address(fn: FunctionBuilder, buffer: number): Ref;
   /** The address where scratch of this step begins. */
   scratchAddress(fn: FunctionBuilder): Ref;
-  /** Emits an inner program; the names of its functions begin with `prefix`. */
-  inner(program: Program, prefix: string): InnerProgram;
+  /** Emits an inner program, to be run about `turns` times; the names of its functions begin with `prefix`. */
+  inner(program: Program, prefix: string, turns: number): InnerProgram;
   /** The code that calls a function of the host with a table of the addresses of operands and results. */
   callHost(id: number, table: Ref): Ref;
 }
@@ -60,6 +60,8 @@ export function emitControl(host: ControlHost, step: Control, name: string): num
 type Kind<K> = Extract<Control["control"], { kind: K }>;
 
 const ALIGNMENT = 64;
+/** Turns of a loop of which nobody knows how many it will take. */
+const usualTurns = 16;
 
 /** A table in scratch, of the inputs, outputs and scratch of an inner program. */
 class Table {
@@ -116,7 +118,7 @@ class ControlEmitter {
       for (let i = 0; i < numCarry; i++) this.#copyToResult(i, this.#operand(numConsts + i));
       return;
     }
-    const { run } = this.#inner(body, "body");
+    const { run } = this.#inner(body, "body", length);
     const swings = this.#carries(numConsts, [{ table, first: numConsts }], table, length);
     const moves: [entry: number, by: number][] = [];
     const slice = (entry: number, buffer: number, address: Ref) => {
@@ -165,8 +167,8 @@ class ControlEmitter {
     ];
     const consts = numConditionConsts + numBodyConsts;
     const swings = this.#carries(consts, readers, table, 1);
-    const test = this.#inner(condition, "condition").run;
-    const { run } = this.#inner(body, "body");
+    const test = this.#inner(condition, "condition", usualTurns).run;
+    const { run } = this.#inner(body, "body", usualTurns);
     const turn = [this.#call(test, asked)];
     const flagByte = this.#asm.load("i32", 1, fn.get(this.#scratch), flag);
     turn.push(module.br("done", this.#asm.op1("i32.eqz", flagByte)), this.#call(run, table));
@@ -197,7 +199,7 @@ class ControlEmitter {
       this.#set(table.input(operand - 1), this.#result(i));
     });
     const index = fn.keep("i32", this.#asm.load("i32", 4, this.#operand(0), 0));
-    const calls = branches.map((b, i) => this.#call(this.#inner(b, `branch${i}`).run, table));
+    const calls = branches.map((b, i) => this.#call(this.#inner(b, `branch${i}`, 1).run, table));
     let code = calls.pop()!;
     for (let i = calls.length - 1; i >= 0; i--) {
       const isUpTo = this.#asm.op2("i32.le_s", fn.get(index), this.#asm.i32(i));
@@ -276,8 +278,8 @@ class ControlEmitter {
     ];
   }
 
-  #inner(program: Program, role: string): InnerProgram {
-    const inner = this.#host.inner(program, `${this.#name}_${role}_`);
+  #inner(program: Program, role: string, turns: number): InnerProgram {
+    const inner = this.#host.inner(program, `${this.#name}_${role}_`, turns);
     this.#innerBytes = Math.max(this.#innerBytes, inner.scratchBytes);
     return inner;
   }

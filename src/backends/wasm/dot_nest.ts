@@ -59,6 +59,8 @@ export function dotNest(dot: Dot): Nest {
     store,
   ];
   const columns = loop(j, n, alongK ? "serial" : "vector", element);
-  const body = [loop(b, dot.batch, "parallel", [loop(i, m, "serial", [columns])])];
+  // The outermost loop of more than one turn is what threads share.
+  const mode = dot.batch > 1 ? "serial" : "parallel";
+  const body = [loop(b, dot.batch, "parallel", [loop(i, m, mode, [columns])])];
   return { kind: "nest", name: dot.name, body };
 }

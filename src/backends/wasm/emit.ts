@@ -6,16 +6,16 @@
  * @module
  */
 import { dtypeInfo } from "../../core/dtype.ts";
-import { CompileError } from "../../errors.ts";
-import type { Dot, KernelCall, Program } from "../../loopnest/ir.ts";
+import type { Program } from "../../loopnest/ir.ts";
 import { Assembler, type Ref, type TypeName } from "./assembler.ts";
 import type { Binaryen } from "./binaryen.ts";
 import type { Layout } from "./context.ts";
 import { type ControlHost, emitControl, type InnerProgram } from "./control.ts";
 import { dotNest } from "./dot_nest.ts";
+import { emitDot, hasDotKernel } from "./dot_step.ts";
 import { FunctionBuilder } from "./function.ts";
-import { gemmScratchBytes } from "../../loopnest/gemm_plan.ts";
-import { kernelSignature } from "./kernel_text.ts";
+import { Jobs, type Sharing } from "./jobs.ts";
+import { emitKernel, type KernelHost } from "./kernel_step.ts";
 import { Linker } from "./linker.ts";
 import { emitNest, type ModuleState } from "./nest.ts";
 import { planNest } from "./plan.ts";
@@ -26,23 +26,32 @@ export interface EmitOptions {
   readonly deterministic?: boolean;
   /** Instructions, about, between two calls in a long loop; tests choose it small. */
   readonly chunkCost?: number;
+  /** Among how many threads the module may share its work; 1 unless given. What it computes does not depend on it. */
+  readonly threads?: number;
+  /** Instructions, about, of the smallest loop that is shared. */
+  readonly shareCost?: number;
 }
 
 /** 2 to 4 µs: much longer than a call takes, and short enough for V8 to change to better code soon. */
 const usualChunkCost = 8192;
+
+/** Some 10 µs: fork and join take 1 µs among threads that are awake. */
+const usualShareCost = 32768;
 
 /** An emitted module. */
 export interface Emitted {
   readonly bytes: Uint8Array;
   /** Bytes of scratch that a call needs: the program's own, and what kernels use. */
   readonly scratchBytes: number;
+  /** What it asks of the thread pool, where it shares work. */
+  readonly sharing: Sharing | null;
   /** Milliseconds, by stage. */
   readonly timings: Readonly<Record<string, number>>;
 }
 
 /**
  * Emits a program. The module imports `env.memory` and, if it calls library kernels, those as `kernels.<name>`; if it calls the
- * host, `env.callback(id, table)`.
+ * host, `env.callback(id, table)`; if it shares work, `env.pool`, `env.program` and `env.stalled` (`bind.ts`).
  *
  * @throws {CompileError} Where the program asks for something that there is no code for.
  */
@@ -54,26 +63,30 @@ export function emitProgram(
   const start = performance.now();
   const asm = new Assembler(binaryen, options.deterministic !== true);
   try {
-    const shared = new SharedState(new Linker(asm), options.chunkCost ?? usualChunkCost);
-    const emitter = new ProgramEmitter(shared, program, "");
+    const shared = new SharedState(new Linker(asm), options);
+    const emitter = new ProgramEmitter(shared, program, "", 1);
     asm.module.addFunctionExport(emitter.emit(), "run");
+    const { jobs } = shared;
+    jobs.finish();
     const built = performance.now();
     const bytes = asm.module.emitBinary();
     const timings = { build: built - start, encode: performance.now() - built };
-    return { bytes, scratchBytes: emitter.scratchBytes, timings };
+    return { bytes, scratchBytes: emitter.scratchBytes, sharing: jobs.summary, timings };
   } finally {
     asm.module.dispose();
   }
 }
 
-/** Products of fewer multiplications than this are plain loops. */
-const smallDot = 2048;
-
 /** What all programs of a module share. */
 class SharedState {
+  readonly chunkCost: number;
+  readonly jobs: Jobs;
   readonly #globals = new Set<string>();
 
-  constructor(readonly linker: Linker, readonly chunkCost: number) {}
+  constructor(readonly linker: Linker, options: EmitOptions) {
+    this.chunkCost = options.chunkCost ?? usualChunkCost;
+    this.jobs = new Jobs(linker, options.threads ?? 1, options.shareCost ?? usualShareCost);
+  }
 
   resultGlobal(type: TypeName, i: number): string {
     const name = `result_${type}_${i}`;
@@ -88,7 +101,7 @@ class SharedState {
 }
 
 /** Emits one program; the names of its functions begin with `prefix`. */
-class ProgramEmitter implements ModuleState, Layout, ControlHost {
+class ProgramEmitter implements ModuleState, Layout, ControlHost, KernelHost {
   readonly layout: Layout = this;
   readonly asm: Assembler;
   readonly #shared: SharedState;
@@ -99,7 +112,7 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost {
   readonly #memoryOf: readonly number[];
   #stepScratch = 0;
 
-  constructor(shared: SharedState, program: Program, prefix: string) {
+  constructor(shared: SharedState, program: Program, prefix: string, readonly repeats: number) {
     this.#shared = shared;
     this.#prefix = prefix;
     this.asm = shared.linker.asm;
@@ -127,6 +140,10 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost {
 
   get chunkCost(): number {
     return this.#shared.chunkCost;
+  }
+
+  get jobs(): Jobs {
+    return this.#shared.jobs;
   }
 
   get buffers(): Program["buffers"] {
@@ -166,10 +183,12 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost {
           emitNest(this, planNest(step, (b) => this.#memoryOf[b]!), name);
           break;
         case "dot":
-          if (!this.#dot(step, name)) return;
+          if (step.batch * step.m * step.n === 0) return;
+          if (hasDotKernel(step, this.asm)) emitDot(this, step, name);
+          else emitNest(this, planNest(dotNest(step), (b) => this.#memoryOf[b]!), name);
           break;
         case "kernel":
-          this.#kernel(step, name);
+          emitKernel(this, step, name);
           break;
         case "copy":
           return this.#copy(run, step.from, step.to);
@@ -187,8 +206,8 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost {
     return run.name;
   }
 
-  inner(program: Program, prefix: string): InnerProgram {
-    const emitter = new ProgramEmitter(this.#shared, program, prefix);
+  inner(program: Program, prefix: string, turns: number): InnerProgram {
+    const emitter = new ProgramEmitter(this.#shared, program, prefix, this.repeats * turns);
     const run = emitter.emit();
     return { run, scratchBytes: emitter.scratchBytes };
   }
@@ -199,6 +218,11 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost {
 
   #useScratch(bytes: number): void {
     this.#stepScratch = Math.max(this.#stepScratch, bytes);
+  }
+
+  scratchOf(fn: FunctionBuilder, bytes: number): Ref {
+    this.#useScratch(bytes);
+    return this.scratchAddress(fn);
   }
 
   scratchAddress(fn: FunctionBuilder): Ref {
@@ -221,96 +245,5 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost {
     if (bytes === 0) return;
     const [target, source] = [this.address(fn, to), this.address(fn, from)];
     fn.push(this.asm.module.memory.copy(target, source, this.asm.i32(bytes)));
-  }
-
-  #dot(dot: Dot, name: string): boolean {
-    if (dot.batch * dot.m * dot.n === 0) return false;
-    // The kernels fuse, too.
-    const hasKernel = (dot.dtype === "float32" || dot.dtype === "float64") && this.asm.relaxed;
-    if (!hasKernel || dot.m * dot.n * dot.k < smallDot) {
-      emitNest(this, planNest(dotNest(dot), (b) => this.#memoryOf[b]!), name);
-      return true;
-    }
-    const { m, n, k, lhs, rhs } = dot;
-    const size = dot.dtype === "float32" ? 4 : 8;
-    this.#useScratch(gemmScratchBytes(m, n, k, size));
-    const { asm } = this;
-    const { module } = asm;
-    const fn = new FunctionBuilder(asm, name, ["i32"], [], 0);
-    const bytes = (elements: number) => Math.imul(elements, size);
-    const a = fn.keep("i32", this.address(fn, lhs.buffer, bytes(lhs.offset)));
-    const b = fn.keep("i32", this.address(fn, rhs.buffer, bytes(rhs.offset)));
-    const c = fn.keep("i32", this.address(fn, dot.out));
-    const scratch = fn.keep("i32", this.scratchAddress(fn));
-    const kernel = dot.dtype === "float32" ? "gemm_f32" : "gemm_f64";
-    const numbers = (...values: number[]) => values.map((v) => asm.i32(v));
-    const call = this.#call(kernel, [
-      ...numbers(m, n, k),
-      fn.get(a),
-      ...numbers(lhs.rowStride, lhs.colStride),
-      fn.get(b),
-      ...numbers(rhs.rowStride, rhs.colStride),
-      fn.get(c),
-      ...numbers(n),
-      fn.get(scratch),
-      ...numbers(0),
-    ]);
-    if (dot.batch === 1) fn.push(call);
-    else {
-      const left = fn.keep("i32", asm.i32(dot.batch));
-      const advance = (local: typeof a, by: number) =>
-        fn.set(local, asm.op2("i32.add", fn.get(local), asm.i32(by)));
-      const rest = fn.set(left, asm.op2("i32.sub", fn.get(left), asm.i32(1)));
-      const body = [
-        call,
-        advance(a, bytes(lhs.batchStride)),
-        advance(b, bytes(rhs.batchStride)),
-        advance(c, bytes(m * n)),
-        rest,
-        module.br("batch", fn.get(left)),
-      ];
-      fn.push(module.loop("batch", module.block(null, body, asm.none)));
-    }
-    fn.finish();
-    return true;
-  }
-
-  #kernel(call: KernelCall, name: string): void {
-    const fn = new FunctionBuilder(this.asm, name, ["i32"], [], 0);
-    const signature = kernelSignature(call.name);
-    let listBytes = 0;
-    const args = call.args.map((arg, i) => {
-      if (arg.kind === "buffer") return this.address(fn, arg.buffer);
-      if (arg.kind === "list") {
-        const list = fn.keep("i32", this.#list(fn, arg.values, listBytes));
-        listBytes += 4 * arg.values.length;
-        return fn.get(list);
-      }
-      return this.asm.constant((signature?.params[i] ?? "i32") as "i32", arg.value);
-    });
-    this.#useScratch(listBytes);
-    fn.push(this.#call(call.name, args));
-    fn.finish();
-  }
-
-  /** Writes int32s into the scratch of this step, `offset` bytes after its start; gives their address. */
-  #list(fn: FunctionBuilder, values: readonly number[], offset: number): Ref {
-    const { asm } = this;
-    const scratch = fn.keep("i32", this.scratchAddress(fn));
-    values.forEach((value, i) =>
-      fn.push(asm.store("i32", 4, fn.get(scratch), offset + 4 * i, asm.i32(value)))
-    );
-    return asm.op2("i32.add", fn.get(scratch), asm.i32(offset));
-  }
-
-  #call(name: string, args: readonly Ref[]): Ref {
-    const signature = kernelSignature(name);
-    if (signature === undefined) {
-      throw new CompileError(`the kernel library has no function ${name}`);
-    }
-    if (signature.params.length !== args.length || signature.result !== "none") {
-      throw new CompileError(`kernel ${name} does not take ${args.length} arguments`);
-    }
-    return this.linker.imported(name, signature.params as TypeName[], args);
   }
 }

@@ -208,14 +208,31 @@ export class Linker {
   /**
    * A call of a kernel of the instantiated library, which the module imports as `kernels.name`: that way its code is
    * compiled once for all programs, and is warm.
+   *
+   * @throws {CompileError} Where there is no such kernel, or it takes another number of arguments.
    */
-  imported(name: string, params: readonly TypeName[], args: readonly Ref[]): Ref {
-    const { module, none } = this.asm;
+  called(name: string, args: readonly Ref[]): Ref {
+    const signature = kernelSignature(name);
+    if (signature === undefined) {
+      throw new CompileError(`the kernel library has no function ${name}`);
+    }
+    const { params, result } = signature;
+    if (params.length !== args.length) {
+      throw new CompileError(`kernel ${name} does not take ${args.length} arguments`);
+    }
+    const { asm } = this;
+    const type = result === "none" ? asm.none : asm.type(result as TypeName);
     if (!this.#imported.has(name)) {
       this.#imported.add(name);
-      module.addFunctionImport(name, "kernels", name, this.asm.types(params), none);
+      asm.module.addFunctionImport(
+        name,
+        "kernels",
+        name,
+        asm.types(params as TypeName[]),
+        type,
+      );
     }
-    return module.call(name, [...args], none);
+    return asm.module.call(name, [...args], type);
   }
 
   /** A call of the host: the one function `env.callback` gets the number of the function that is meant, and the address of its table. */

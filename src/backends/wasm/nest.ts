@@ -27,10 +27,18 @@ import {
   type ReductionState,
   results,
 } from "./reductions.ts";
+import {
+  type LoopSharing,
+  privateBuffers,
+  type ResultGlobal,
+  shareChunks,
+  sharingOf,
+  type SharingState,
+} from "./shared_loop.ts";
 import { kernelShape, type Lanes } from "./vector_ops.ts";
 
 /** What one module's nests have in common. */
-export interface ModuleState {
+export interface ModuleState extends SharingState {
   readonly linker: Linker;
   readonly layout: Layout;
   /** Instructions, about, that one call of a chunk executes. */
@@ -44,7 +52,7 @@ export function emitNest(module: ModuleState, plan: NestPlan, name: string): voi
   const { linker, layout } = module;
   const fn = new FunctionBuilder(linker.asm, name, ["i32"], [], 0);
   const cx = new NestContext(fn, linker, plan.graph, layout);
-  new NestEmitter(module, cx).body(plan.body);
+  new NestEmitter(module, cx, plan.body).body(plan.body);
   fn.finish();
 }
 
@@ -70,12 +78,17 @@ let labels = 0;
 class NestEmitter {
   readonly #module: ModuleState;
   readonly #cx: NestContext;
+  readonly #nest: readonly Planned[];
   readonly #states = new Map<SumPlan | ArgPlan, ReductionState>();
   #chunks = 0;
+  /** Whether the loop around is one that threads share, or would. */
+  #isShared = false;
 
-  constructor(module: ModuleState, cx: NestContext) {
+  /** @param nest The statements of the whole nest. */
+  constructor(module: ModuleState, cx: NestContext, nest: readonly Planned[]) {
     this.#module = module;
     this.#cx = cx;
+    this.#nest = nest;
   }
 
   body(body: readonly Planned[]): void {
@@ -174,12 +187,21 @@ class NestEmitter {
     const width = this.#cx.block?.count ?? 1;
     const { chunkCost } = this.#module;
     const perTurn = loop.bodyCost * loop.unroll * width;
-    if (loop.cost * width > 2 * chunkCost && perTurn <= chunkCost) {
-      const turns = Math.floor(chunkCost / perTurn);
-      const whole = loop.tiled ? Math.ceil(turns / tileRows) * tileRows : turns;
-      return this.#inChunks(loop, whole * loop.unroll * loop.lanes);
-    }
-    this.#range(loop, { start: i32(0), end: i32(loop.extent), length: loop.extent });
+    const turns = Math.max(1, Math.floor(chunkCost / perTurn));
+    const whole = loop.tiled ? Math.ceil(turns / tileRows) * tileRows : turns;
+    const length = whole * loop.unroll * loop.lanes;
+    const around = this.#isShared;
+    const mayShare = !this.#isShared && this.#cx.block === null;
+    const sharing = mayShare
+      ? sharingOf(this.#module, this.#cx.graph, this.#nest, loop, length)
+      : null;
+    this.#isShared ||= sharing !== null;
+    const isLong = loop.cost * width > 2 * chunkCost && perTurn <= chunkCost;
+    // What is computed may not depend on the number of threads: sums are taken in the same chunks with one as with many.
+    const isCut = sharing !== null && (this.#module.jobs.areShared || loop.feeds.size > 0);
+    if (isLong || isCut) this.#inChunks(loop, length, sharing);
+    else this.#range(loop, { start: i32(0), end: i32(loop.extent), length: loop.extent });
+    this.#isShared = around;
   }
 
   #range(loop: LoopPlan, span: Span): void {
@@ -357,8 +379,9 @@ class NestEmitter {
     fn.push(asm.module.loop(label, asm.module.block(null, code, asm.none)));
   }
 
-  /** A loop as a function over `[from, to)`, called for chunks of `length` indices. */
-  #inChunks(loop: LoopPlan, length: number): void {
+  /** A loop as a function over `[from, to)`, called for chunks of `length` indices, perhaps by several threads. */
+  #inChunks(loop: LoopPlan, length: number, sharing: LoopSharing | null): void {
+    const { jobs } = this.#module;
     const cx = this.#cx;
     const { fn } = cx;
     const { asm } = fn;
@@ -376,8 +399,12 @@ class NestEmitter {
     const inner = new FunctionBuilder(asm, name, params, [], loop.level - 1);
     const innerContext = new NestContext(inner, cx.linker, cx.graph, cx.layout);
     innerContext.block = cx.block;
+    innerContext.privates = sharing !== null && jobs.areShared
+      ? privateBuffers(this.#module, cx.graph, sharing.privates)
+      : cx.privates;
     for (const set of bind) set(innerContext, (i) => inner.param(i));
-    const emitter = new NestEmitter(this.#module, innerContext);
+    const emitter = new NestEmitter(this.#module, innerContext, this.#nest);
+    emitter.#isShared = this.#isShared;
     const fed = [...this.#states].filter(([plan]) => loop.feeds.has(plan));
     const pairs = fed.map(([plan, outer]) => {
       const state = plan.kind === "accumulator"
@@ -387,7 +414,7 @@ class NestEmitter {
       return [outer, state] as const;
     });
     emitter.#range(loop, { start: inner.param(1), end: inner.param(2), length });
-    const names: { readonly type: TypeName; readonly name: string }[] = [];
+    const names: ResultGlobal[] = [];
     for (const [, state] of pairs) {
       for (const value of results(state)) {
         const global = this.#module.resultGlobal(value.type, names.length);
@@ -397,6 +424,19 @@ class NestEmitter {
     }
     inner.finish();
 
+    if (sharing !== null && jobs.areShared) {
+      const part = shareChunks(this.#module, fn, { loop, length, name, args, globals: names });
+      const chunks = Math.ceil(loop.extent / length);
+      if (names.length > 0) {
+        this.#count(null, loop.level - 0.5, i32(0), i32(chunks), 1, (chunk) => {
+          const parts = part(chunk);
+          for (const [outer, state] of pairs) {
+            merge(cx, outer, parts.splice(0, results(state).length));
+          }
+        });
+      }
+      return;
+    }
     this.#count(null, loop.level - 0.5, i32(0), i32(loop.extent), length, (from) => {
       const beyond = fn.keep("i32", asm.op2("i32.add", fn.get(from), asm.i32(length)));
       const fits = asm.op2("i32.lt_s", fn.get(beyond), asm.i32(loop.extent));

@@ -71,6 +71,11 @@ export class Graph {
     this.#memoryOf = memoryOf;
   }
 
+  /** The number of a buffer's memory: that of another buffer where they share it. */
+  placeOf(buffer: number): number {
+    return this.#memoryOf(buffer);
+  }
+
   /** Says that the nest writes a buffer. To be called for all of them before any node is made. */
   declareWritten(buffer: number): void {
     this.#versions.set(this.#memoryOf(buffer), 0);

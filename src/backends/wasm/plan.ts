@@ -49,6 +49,8 @@ export interface LoopPlan {
   readonly unroll: number;
   /** Whether there is no loop inside. */
   readonly innermost: boolean;
+  /** Whether its iterations may run in any order, but for reductions that are declared outside. */
+  readonly independent: boolean;
   /**
    * Whether what the loop inside strides over, this loop walks along: a transposition. Both are then run in tiles, so
    * that cache lines are used up before they are lost.
@@ -357,6 +359,7 @@ class Planner {
       lanes,
       unroll,
       innermost: open.loops === 0,
+      independent: stmt.mode !== "serial",
       tiled: lanes === 1 && cost > 256 && this.#isTransposition(v, body),
       bodyCost: open.cost + 2,
       cost,

@@ -14,17 +14,22 @@ import { canonicalText } from "../../loopnest/canonical.ts";
 import type { Program } from "../../loopnest/ir.ts";
 import type { EmitOptions } from "./emit.ts";
 import { bytesHash, textHash } from "./hash.ts";
+import type { Sharing } from "./jobs.ts";
 
 /** What is kept of a program. */
 export interface StoredProgram {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly scratchBytes: number;
+  readonly sharing: Sharing | null;
 }
 
 /** "VNL" and the version of the files' form. */
-const magic = 0x564e4c01;
-/** Words before the module: the magic, the hash of all that follows, and the scratch's bytes. */
-const headerBytes = 16;
+const magic = 0x564e4c02;
+/**
+ * Bytes before the module: the magic, the hash of all that follows, the scratch's bytes, and of what is shared among threads the jobs, their
+ * cost and each thread's bytes.
+ */
+const headerBytes = 40;
 /** What each of the sixteen folders may hold. */
 const shardBytes = 16 * 2 ** 20;
 /** Milliseconds, after which reading a file says anew that it is in use. */
@@ -173,11 +178,12 @@ export class ProgramStore {
   }
 }
 
-function encode({ bytes, scratchBytes }: StoredProgram): Uint8Array {
+function encode({ bytes, scratchBytes, sharing }: StoredProgram): Uint8Array {
   const file = new Uint8Array(headerBytes + bytes.length);
   const header = new DataView(file.buffer);
   file.set(bytes, headerBytes);
-  header.setFloat64(8, scratchBytes, true);
+  const { jobs, cost, privateBytes } = sharing ?? { jobs: 0, cost: 0, privateBytes: 0 };
+  [scratchBytes, jobs, cost, privateBytes].forEach((x, i) => header.setFloat64(8 + 8 * i, x, true));
   header.setUint32(4, bytesHash(file.subarray(8)), true);
   header.setUint32(0, magic, true);
   return file;
@@ -189,7 +195,11 @@ function decode(file: Uint8Array<ArrayBuffer>): StoredProgram | null {
   const header = new DataView(file.buffer, file.byteOffset, file.byteLength);
   if (header.getUint32(0, true) !== magic) return null;
   if (header.getUint32(4, true) !== bytesHash(file.subarray(8))) return null;
-  return { bytes: file.subarray(headerBytes), scratchBytes: header.getFloat64(8, true) };
+  const [scratchBytes, jobs, cost, privateBytes] = [8, 16, 24, 32].map((at) =>
+    header.getFloat64(at, true)
+  ) as [number, number, number, number];
+  const sharing = jobs === 0 ? null : { jobs, cost, privateBytes };
+  return { bytes: file.subarray(headerBytes), scratchBytes, sharing };
 }
 
 /** The store of this process; `null` where nothing may be kept. */

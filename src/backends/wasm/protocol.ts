@@ -5,6 +5,7 @@
  */
 import type { Program } from "../../loopnest/ir.ts";
 import type { EmitOptions } from "./emit.ts";
+import type { Sharing } from "./jobs.ts";
 
 /** What the worker is started with. */
 export interface WorkerData<Port> {
@@ -34,6 +35,7 @@ export type Reply =
     readonly kind: "compiled";
     readonly bytes: SharedArrayBuffer;
     readonly scratchBytes: number;
+    readonly sharing: Sharing | null;
     readonly timings: Readonly<Record<string, number>>;
   }
   | { readonly id: number; readonly kind: "text"; readonly text: string }

@@ -36,12 +36,8 @@ async function answer(request: Request): Promise<void> {
     const binaryen = await loading;
     switch (request.kind) {
       case "compile": {
-        const { bytes, scratchBytes, timings } = emitProgram(
-          binaryen,
-          request.program,
-          request.options,
-        );
-        send({ id, kind: "compiled", bytes: share(bytes), scratchBytes, timings });
+        const emitted = emitProgram(binaryen, request.program, request.options);
+        send({ ...emitted, id, kind: "compiled", bytes: share(emitted.bytes) });
         break;
       }
       case "disassemble": {

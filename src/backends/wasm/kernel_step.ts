@@ -1,0 +1,112 @@
+/**
+ * Calls of library kernels, those of convolutions shared among threads.
+ *
+ * @module
+ */
+import { type DType, dtypeInfo } from "../../core/dtype.ts";
+import type { BufferDecl, KernelCall } from "../../loopnest/ir.ts";
+import { type ConvCut, cutConv } from "./conv_cut.ts";
+import type { Ref } from "./assembler.ts";
+import { partOf, type StepHost } from "./dot_step.ts";
+import { FunctionBuilder, type Value } from "./function.ts";
+import { kernelSignature } from "./kernel_text.ts";
+
+/** What surrounds such a step. */
+export interface KernelHost extends StepHost {
+  readonly buffers: readonly BufferDecl[];
+}
+
+/** Emits a call as a function `name(table)`. */
+export function emitKernel(host: KernelHost, call: KernelCall, name: string): void {
+  const fn = new FunctionBuilder(host.asm, name, ["i32"], [], 0);
+  if (!shareConv(host, call, fn)) {
+    let listBytes = 0;
+    const args = call.args.map((arg, i) => {
+      if (arg.kind === "buffer") return host.address(fn, arg.buffer);
+      if (arg.kind === "list") {
+        const offset = listBytes;
+        listBytes += 4 * arg.values.length;
+        writeList(host, fn, arg.values, offset);
+        return host.asm.op2("i32.add", host.scratchOf(fn, listBytes), host.asm.i32(offset));
+      }
+      const type = kernelSignature(call.name)?.params[i] ?? "i32";
+      return host.asm.constant(type as "i32", arg.value);
+    });
+    fn.push(host.linker.called(call.name, args));
+  }
+  fn.finish();
+}
+
+/** Writes int32s into the scratch of this step, `offset` bytes after its start. */
+function writeList(
+  host: StepHost,
+  fn: FunctionBuilder,
+  values: readonly number[],
+  offset: number,
+): void {
+  const { asm } = host;
+  const scratch = fn.keep("i32", host.scratchOf(fn, offset + 4 * values.length));
+  values.forEach((value, i) =>
+    fn.push(asm.store("i32", 4, fn.get(scratch), offset + 4 * i, asm.i32(value)))
+  );
+}
+
+/** Emits a convolution that threads share, if it is one and worth it. */
+function shareConv(host: KernelHost, call: KernelCall, fn: FunctionBuilder): boolean {
+  const { asm, jobs } = host;
+  const [family, dtype] = call.name.split("_") as [string, DType];
+  const [list, x, w, out, scratch] = call.args;
+  if (family !== "conv" || !jobs.areShared || list?.kind !== "list") return false;
+  const { bytes } = dtypeInfo(dtype);
+  const cut = cutConv(list.values, bytes, jobs.threads);
+  if (cut === null || cut.cost < jobs.leastCost) return false;
+  const bufferOf = (arg: KernelCall["args"][number] | undefined): number =>
+    arg?.kind === "buffer" ? arg.buffer : -1;
+  const own = host.buffers[bufferOf(scratch)]!;
+  const listBytes = Math.ceil(4 * list.values.length / 64) * 64;
+  const privateBytes = listBytes + own.size * dtypeInfo(own.dtype).bytes;
+  writeList(host, fn, list.values, 0);
+  let places: Value[] = [];
+  let spec: Value;
+  jobs.run(fn, fn.name, cut.units, cut.cost * host.repeats, (share) => {
+    places = [x, w, out].map((arg) => share.keep("i32", host.address(share, bufferOf(arg))));
+    spec = share.keep("i32", jobs.privateAddress(privateBytes));
+    const from = host.scratchOf(share, 4 * list.values.length);
+    const size = asm.i32(4 * list.values.length);
+    share.push(asm.module.memory.copy(share.get(spec), from, size));
+  }, (share, unit) => {
+    const moves = patch(share, spec, cut, unit);
+    const addresses = places.map((place, i) => {
+      const by = moves[i]!;
+      if (by === null) return share.get(place);
+      return asm.op2("i32.add", share.get(place), asm.op2("i32.mul", by, asm.i32(bytes)));
+    });
+    const ownScratch = asm.op2("i32.add", share.get(spec), asm.i32(listBytes));
+    share.push(host.linker.called(call.name, [share.get(spec), ...addresses, ownScratch]));
+  });
+  return true;
+}
+
+/** Makes a thread's list say what a unit is; gives by how many elements operand, kernel and output begin later. */
+function patch(
+  fn: FunctionBuilder,
+  spec: Value,
+  cut: ConvCut,
+  unit: Value,
+): readonly (Ref | null)[] {
+  const { asm } = fn;
+  const moves: (Ref | null)[] = [null, null, null];
+  for (const range of cut.ranges) {
+    const { start, count } = partOf(fn, unit, cut.units, range.extent, 1);
+    fn.push(asm.store("i32", 4, fn.get(spec), 4 * range.at, fn.get(count)));
+    for (const { at, initial, stride } of range.starts) {
+      const moved = asm.op2("i32.mul", fn.get(start), asm.i32(stride));
+      const value = asm.op2("i32.add", moved, asm.i32(initial));
+      fn.push(asm.store("i32", 4, fn.get(spec), 4 * at, value));
+    }
+    range.moves?.forEach((stride, i) => {
+      if (stride !== 0) moves[i] = asm.op2("i32.mul", fn.get(start), asm.i32(stride));
+    });
+  }
+  return moves;
+}

@@ -1,0 +1,277 @@
+/**
+ * A pool of worker threads that help with the jobs of programs on one shared memory: starts them, gives them the programs' modules,
+ * stops them, and replaces those that die.
+ *
+ * How threads and leader meet is `kernels/threads/pool.ts`, in WASM; here is only what has to be JavaScript. The thread that
+ * runs a program is its leader, and needs nobody: nothing here is ever waited for.
+ *
+ * @module
+ */
+import {
+  BROKEN,
+  DONE,
+  EPOCH,
+  FAILED,
+  GATE,
+  HELPED,
+  INSIDE,
+  LEADER_SLEEPS,
+  MOST_THREADS,
+  NUMBER_SHIFT,
+  PRIVATE,
+  RANGE_BYTES,
+  RANGES,
+  READY,
+  STRIDE,
+} from "../../../kernels/threads/layout.ts";
+import { DeviceError } from "../../errors.ts";
+import type { ProgramEnvironment } from "./bind.ts";
+import { kernelModule } from "./kernel_library.ts";
+import { mayRead } from "./may_read.ts";
+import { type Port, startWorker, type WorkerThread, workerThreads } from "./worker_threads.ts";
+
+/** What a thread is started with. */
+export interface ThreadData<P> {
+  readonly port: P;
+  readonly memory: WebAssembly.Memory;
+  readonly kernels: WebAssembly.Module;
+  /** The address of the control block. */
+  readonly pool: number;
+  /** The thread's number; the leader is 0. */
+  readonly thread: number;
+  readonly epoch: number;
+}
+
+/** What a thread is told: a program's module, or `null` where the program is gone. */
+export interface ThreadMessage {
+  readonly program: number;
+  readonly module: WebAssembly.Module | null;
+}
+
+/** Bytes of a control block. */
+export const CONTROL_BYTES = RANGES + MOST_THREADS * RANGE_BYTES;
+
+/** What a program that shares work imports of the pool. */
+export type PoolLink = Required<Pick<ProgramEnvironment, "pool" | "program" | "stalled">>;
+
+/** Hands out memory of the pool's own. */
+export interface PoolMemory {
+  readonly memory: WebAssembly.Memory;
+  allocate(bytes: number, what: string): { readonly address: number };
+  free(block: { readonly address: number }): void;
+}
+
+/** Seconds that a thread may take for one unit; longer than any takes, so that none is given up that lives. */
+const PATIENCE = 20;
+/** How often threads are replaced before the pool goes on without. */
+const MOST_FAILURES = 5;
+
+interface Helper {
+  readonly worker: WorkerThread;
+  readonly port: Port;
+}
+
+/**
+ * Whether threads can be started from here. Not in a thread that somebody else has started: there may be one for each processor of those
+ * already.
+ */
+export function canStartThreads(): boolean {
+  const threads = workerThreads();
+  const isWebWorker = "WorkerGlobalScope" in globalThis;
+  return threads !== null && threads.isMainThread && !isWebWorker && mayRead(threadUrl());
+}
+
+function threadUrl(): URL {
+  return new URL("./thread.ts", import.meta.url);
+}
+
+/** Threads, and what they share. */
+export class ThreadPool {
+  /** The address of the control block. */
+  readonly address: number;
+  /** How many seconds the leader waits for a thread that does not finish. Tests choose it small. */
+  patience: number = PATIENCE;
+  readonly #memory: PoolMemory;
+  readonly #words: Int32Array;
+  readonly #modules = new Map<number, WebAssembly.Module>();
+  readonly #helpers = new Map<number, Helper>();
+  #threads: number;
+  #isStarted = false;
+  #nextProgram = 1;
+  #failures = 0;
+  /** How many seconds the leader has waited for a job, and for which. */
+  #waited: { readonly job: number; seconds: number } = { job: -1, seconds: 0 };
+  #privateBytes = 0;
+  #privates: { readonly address: number } | null = null;
+
+  /**
+   * @param memory Shared, and big enough for the control block.
+   * @param threads How many may compute, the caller's included; 1 to 64.
+   */
+  constructor(memory: PoolMemory, threads: number) {
+    this.#memory = memory;
+    this.#threads = Math.min(threads, MOST_THREADS);
+    this.address = memory.allocate(CONTROL_BYTES, "the thread pool").address;
+    // A view of a shared memory stays good when the memory grows.
+    this.#words = new Int32Array(memory.memory.buffer, this.address, CONTROL_BYTES / 4);
+    this.#words.fill(0);
+  }
+
+  /** How many threads may compute, the caller's included. */
+  get threads(): number {
+    return this.#threads;
+  }
+
+  /** How many threads wait for work or do some, beside the caller's. */
+  get ready(): number {
+    return Atomics.load(this.#words, READY >> 2);
+  }
+
+  /** How often threads have taken part in a job. */
+  get helped(): number {
+    return Atomics.load(this.#words, HELPED >> 2);
+  }
+
+  /** Changes the number of threads. Not to be called while a program runs. */
+  resize(threads: number): void {
+    const most = Math.min(threads, MOST_THREADS);
+    if (most === this.#threads) return;
+    const wasStarted = this.#isStarted;
+    this.stop();
+    this.#threads = most;
+    if (this.#privates !== null) this.#placePrivates();
+    if (wasStarted) this.start();
+  }
+
+  /**
+   * Starts the threads, if they are not there yet. They come to help when they are ready; where none can be started, the caller's does all the
+   * work.
+   */
+  start(): void {
+    if (this.#isStarted || this.#failures > MOST_FAILURES) return;
+    this.#isStarted = true;
+    for (let thread = 1; thread < this.#threads; thread++) this.#startThread(thread);
+  }
+
+  /** Ends the threads; the next job does without, and {@linkcode start} starts others. */
+  stop(): void {
+    Atomics.add(this.#words, EPOCH >> 2, 1);
+    // Those that sleep see it and go, else they would take the place of others whom somebody wants to wake.
+    Atomics.notify(this.#words, GATE >> 2);
+    const helpers = [...this.#helpers.values()];
+    this.#helpers.clear(); // first, so that nobody replaces those that end
+    for (const { worker, port } of helpers) {
+      port.close();
+      void worker.terminate();
+    }
+    this.#isStarted = false;
+    for (const word of [READY, FAILED, LEADER_SLEEPS]) this.#words[word >> 2] = 0;
+    // Whoever is still inside finds another number on the gate.
+    const gate = Atomics.load(this.#words, GATE >> 2) >>> NUMBER_SHIFT;
+    Atomics.store(this.#words, GATE >> 2, (gate + 1) << NUMBER_SHIFT);
+    Atomics.add(this.#words, DONE >> 2, 1);
+  }
+
+  /** Ends one thread without a word, as the host may at any time. For tests. */
+  endThread(thread: number): void {
+    void this.#helpers.get(thread)?.worker.terminate();
+  }
+
+  /** Makes a program's module known to the threads, those to come too; gives what the leader's instance imports. */
+  register(module: WebAssembly.Module): PoolLink {
+    const program = this.#nextProgram++;
+    this.#modules.set(program, module);
+    this.#tell({ program, module });
+    return { pool: this.address, program, stalled: (status) => this.#stalled(status) };
+  }
+
+  /** Lets go of a program that nobody can run any more. */
+  forget(program: number): void {
+    if (this.#modules.delete(program)) this.#tell({ program, module: null });
+  }
+
+  /** Sees to it that each thread has so many bytes of its own. Not to be called while a job is shared. */
+  reserve(bytes: number): void {
+    if (bytes <= this.#privateBytes) return;
+    this.#privateBytes = bytes;
+    this.#placePrivates();
+  }
+
+  #placePrivates(): void {
+    if (this.#privates !== null) this.#memory.free(this.#privates);
+    // An odd number of cache lines, so that what threads do at the same time does not compete for the same sets.
+    const stride = (Math.ceil(this.#privateBytes / 64) | 1) * 64;
+    this.#privates = this.#memory.allocate(stride * this.#threads, "the thread pool");
+    this.#words[PRIVATE >> 2] = this.#privates.address;
+    this.#words[STRIDE >> 2] = stride;
+  }
+
+  #startThread(thread: number): void {
+    const epoch = this.#words[EPOCH >> 2];
+    const data: Omit<ThreadData<Port>, "port"> = {
+      memory: this.#memory.memory,
+      kernels: kernelModule(),
+      pool: this.address,
+      thread,
+      epoch,
+    };
+    const helper = startWorker(threadUrl(), { ...data });
+    if (helper === null) return;
+    this.#helpers.set(thread, helper);
+    for (const [program, module] of this.#modules) helper.port.postMessage({ program, module });
+    let isGone = false;
+    const replace = (): void => {
+      if (isGone || this.#helpers.get(thread) !== helper) return;
+      isGone = true;
+      this.#helpers.delete(thread);
+      helper.port.close();
+      if (this.#words[READY >> 2] > 0) Atomics.sub(this.#words, READY >> 2, 1);
+      if (++this.#failures <= MOST_FAILURES) this.#startThread(thread);
+    };
+    helper.worker.on("error", replace);
+    helper.worker.on("exit", replace);
+  }
+
+  #tell(message: ThreadMessage): void {
+    for (const { port } of this.#helpers.values()) port.postMessage(message);
+  }
+
+  /** Called by the leader where threads take long for their last units, or one has failed. */
+  #stalled(status: number): void {
+    const gate = Atomics.load(this.#words, GATE >> 2);
+    if (status !== BROKEN) {
+      const job = gate >>> NUMBER_SHIFT;
+      if (this.#waited.job !== job) this.#waited = { job, seconds: 0 };
+      if (++this.#waited.seconds < this.patience) return;
+    }
+    const reason = this.#reason();
+    const stillInside = gate & INSIDE;
+    this.stop();
+    if (++this.#failures <= MOST_FAILURES) this.start();
+    throw new DeviceError(
+      stillInside > 0
+        ? "cpu: a thread of the pool ended, or hangs, in the middle of its work; the call has no result, and what was " +
+          "donated to it is lost. The pool has been started anew: call again"
+        : `cpu: a thread of the pool failed (${reason}); the call has no result, and what was donated to it is lost. ` +
+          "The pool has been started anew: call again",
+    );
+  }
+
+  /** What a thread said when it failed. */
+  #reason(): string {
+    const threads = workerThreads();
+    for (const { port } of this.#helpers.values()) {
+      const received = threads?.receiveMessageOnPort(port);
+      if (received !== undefined) return String(received.message);
+    }
+    return "it did not say why";
+  }
+}
+
+/**
+ * Never called: it makes the threads' module part of this module's graph. A package that comes over http is fetched whole before it
+ * starts.
+ */
+export function importThread(): Promise<unknown> {
+  return import("./thread.ts");
+}

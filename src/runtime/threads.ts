@@ -1,0 +1,67 @@
+/**
+ * How many threads compute, and the pool of them on the heap's memory: one per process, made for the first program that shares work.
+ *
+ * @module
+ */
+import { canStartThreads, ThreadPool } from "../backends/wasm/thread_pool.ts";
+import { ArgumentError } from "../errors.ts";
+import type { Block } from "./allocator.ts";
+import { heap } from "./memory.ts";
+import { giveScratch, takeScratch } from "./storage.ts";
+
+/** Threads that are started unless the user asks for more: beyond, most programs gain little. */
+const MOST_BY_DEFAULT = 8;
+
+let chosen: number | null = null;
+let pool: ThreadPool | null = null;
+
+/** Among how many threads programs are to share their work, the caller's included. */
+export function threadCount(): number {
+  return chosen ??= heap().isShared && canStartThreads() ? fromEnvironment() ?? byDefault() : 1;
+}
+
+/** Sets the number of threads. Programs that were compiled for one thread alone are compiled again when they are next called. */
+export function setThreadCount(threads: number): void {
+  chosen = heap().isShared && canStartThreads() ? threads : 1;
+  pool?.resize(chosen);
+}
+
+/** The pool, made at the first call. */
+export function threadPool(): ThreadPool {
+  return pool ??= new ThreadPool({
+    memory: heap().memory,
+    allocate: takeScratch,
+    free: (block) => giveScratch(block as Block),
+  }, threadCount());
+}
+
+/** The pool if there is one: to report on it without making it. */
+export function existingThreadPool(): ThreadPool | null {
+  return pool;
+}
+
+/** What the environment variable `VERNAL_THREADS` says, where it may be read without a question to the user. */
+function fromEnvironment(): number | null {
+  const name = "VERNAL_THREADS";
+  const { Deno, process } = globalThis as {
+    Deno?: {
+      permissions: { querySync(what: object): { readonly state: string } };
+      env: { get(name: string): string | undefined };
+    };
+    process?: { env?: Record<string, string | undefined> };
+  };
+  const permission = Deno?.permissions.querySync({ name: "env", variable: name }).state;
+  if (permission !== undefined && permission !== "granted") return null;
+  const text = Deno === undefined ? process?.env?.[name] : Deno.env.get(name);
+  if (text === undefined || text === "") return null;
+  const threads = Number(text);
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new ArgumentError(`${name}: expected a positive integer, got ${JSON.stringify(text)}`);
+  }
+  return threads;
+}
+
+function byDefault(): number {
+  const { navigator } = globalThis as { navigator?: { hardwareConcurrency?: number } };
+  return Math.max(1, Math.min(navigator?.hardwareConcurrency ?? 1, MOST_BY_DEFAULT));
+}

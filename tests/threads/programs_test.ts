@@ -1,0 +1,173 @@
+/**
+ * Users' programs: the same bits on one thread, two and five, and processes that end when their work does.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  ArgumentError,
+  filterGrad,
+  filterJit,
+  filterPureCallback,
+  init,
+  kwargs,
+  lax,
+  type NDArray,
+  nn,
+  numpy as np,
+  random,
+  ShapeDtypeStruct,
+} from "@vernal/vernal";
+import { setThreadCount, threadCount, threadPool } from "../../src/runtime/threads.ts";
+import { readiness } from "./ground.ts";
+
+/** A jitted function of arrays, and arguments for it. */
+interface Sample {
+  readonly f: (...args: NDArray[]) => NDArray | readonly NDArray[];
+  readonly args: readonly NDArray[];
+}
+
+const normal = (seed: number, shape: number[], dtype = "float32"): NDArray =>
+  random.normal(random.key(seed), shape, { dtype } as never);
+
+function mlpGradients(x: NDArray, w1: NDArray, w2: NDArray): NDArray[] {
+  const loss = (w: readonly [NDArray, NDArray]): NDArray => {
+    const hidden = nn.relu(np.matmul(x, w[0]));
+    return np.mean(nn.logSoftmax(np.matmul(hidden, w[1])));
+  };
+  return filterGrad(loss)([w1, w2]) as unknown as NDArray[];
+}
+
+const samples: Readonly<Record<string, () => Sample>> = {
+  "a sum of a chain": () => ({
+    f: (x, y) => np.sum(np.tanh(x.mul(y).add(x)).mul(x)),
+    args: [normal(1, [300_001]), normal(2, [300_001])],
+  }),
+  "elementwise, float64 and bool": () => ({
+    f: (x, y) => [np.exp(x).add(y), np.greater(x, y), np.argmax(x)],
+    args: [normal(3, [100_003], "float64"), normal(4, [100_003], "float64")],
+  }),
+  "sums along either axis, and of everything": () => ({
+    f: (x) => [np.sum(x, { axis: 0 }), np.sum(x, { axis: 1 }), np.sum(x.mul(x)), np.max(x)],
+    args: [normal(5, [517, 311])],
+  }),
+  "softmax": () => ({ f: (x) => nn.softmax(x), args: [normal(6, [200, 513])] }),
+  "a transposition": () => ({
+    f: (x) => np.transpose(x).add(1),
+    args: [normal(7, [400, 300])],
+  }),
+  "products of all kinds": () => ({
+    f: (x, y, z) => [
+      np.matmul(x, y),
+      np.matmul(x.T, x),
+      np.matmul(z, z),
+      np.matmul(x, np.ones([200])),
+      np.matmul(x.astype("int32"), y.astype("int32")),
+    ],
+    args: [normal(8, [150, 200]), normal(9, [200, 170]), normal(10, [5, 64, 64])],
+  }),
+  "convolutions": () => ({
+    f: (x, w, d) => [
+      lax.convGeneralDilated(x, w, [1, 1], "SAME"),
+      lax.convGeneralDilated(lax.sliceInDim(x, 0, 1), w, [2, 1], "VALID"),
+      lax.convGeneralDilated(x, d, [1, 1], "SAME", { featureGroupCount: 16 }),
+      lax.convGeneralDilated(x, w, [1, 1], [[1, 1], [2, 0]], { lhsDilation: [2, 2] }),
+    ],
+    args: [normal(11, [9, 16, 20, 18]), normal(12, [24, 16, 3, 3]), normal(13, [16, 1, 3, 3])],
+  }),
+  "gradients of an MLP": () => ({
+    f: mlpGradients,
+    args: [normal(14, [128, 200]), normal(15, [200, 150]), normal(16, [150, 10])],
+  }),
+  "random bits": () => ({
+    f: (x) => random.normal(random.key(17), [100_000]).mul(x),
+    args: [normal(17, [100_000])],
+  }),
+  "a scan, a loop and a branch around shared work": () => ({
+    f: (x, w) => {
+      const [last] = lax.scan(
+        (c: NDArray, _: null): [NDArray, null] => [np.tanh(np.matmul(c, w)), null],
+        x,
+        null,
+        { length: 7 },
+      ) as [NDArray, unknown];
+      const looped = lax.whileLoop(
+        (s: readonly [NDArray, NDArray]) => np.less(s[0], 5),
+        (s: readonly [NDArray, NDArray]) => [s[0].add(1), np.sin(s[1]).add(s[1])] as const,
+        [np.array(0), last] as const,
+      ) as readonly [NDArray, NDArray];
+      return lax.cond(
+        np.greater(np.sum(looped[1]), 0),
+        (y: NDArray) => np.exp(y).div(2),
+        (y: NDArray) => y.mul(y),
+        looped[1],
+      ) as NDArray;
+    },
+    args: [normal(18, [128, 128]), normal(19, [128, 128])],
+  }),
+  "host calls between shared steps": () => ({
+    f: (x) => {
+      const y = np.exp(x);
+      const z = filterPureCallback(
+        (y: NDArray) => inside(y),
+        y,
+        kwargs({ resultShapeDtypes: new ShapeDtypeStruct([60_000], "float32") }),
+      ) as NDArray;
+      return np.sqrt(z).add(y);
+    },
+    args: [normal(20, [60_000])],
+  }),
+};
+
+/** A program that shares work, called by the host while another one runs. */
+const inside = filterJit((y: NDArray): NDArray => np.log(y.add(1)));
+
+Deno.test("programs give the same bits on one thread, two and five", async (t) => {
+  const before = threadCount();
+  try {
+    for (const [name, make] of Object.entries(samples)) {
+      await t.step(name, async () => {
+        const { f, args } = make();
+        const jitted = filterJit(f);
+        let expected: unknown = null;
+        for (const threads of [1, 2, 5]) {
+          await init("cpu", { threads });
+          if (threads > 1) assertEquals(threadCount(), threads, "no threads can be started here");
+          const bits = () => [jitted(...args)].flat().map((x) => `${x.dtype} ${digest(x)}`);
+          expected ??= bits();
+          assertEquals(bits(), expected);
+          if (threads === 1) continue;
+          assertEquals(bits(), expected); // threads start for the second call
+          const pool = threadPool();
+          await readiness(pool, threads - 1);
+          const helped = pool.helped;
+          for (let call = 0; pool.helped < helped + 3; call++) {
+            assert(call < 2000, `${threads} threads: nobody helps`);
+            jitted(...args);
+            // On a busy machine others come to run only if this one rests.
+            if (call % 50 === 49) await new Promise((resolve) => setTimeout(resolve, 2));
+          }
+          assertEquals(bits(), expected);
+        }
+      });
+    }
+  } finally {
+    setThreadCount(before);
+  }
+});
+
+/** A number that tells arrays of different bits apart (FNV-1a). */
+function digest(x: NDArray): number {
+  const data = x.dataSync();
+  let hash = 0x811c9dc5;
+  for (const byte of new Uint8Array(data.buffer, data.byteOffset, data.byteLength)) {
+    hash = Math.imul(hash ^ byte, 0x01000193);
+  }
+  return hash;
+}
+
+Deno.test("a number of threads that is none is refused", async () => {
+  for (const threads of [0, -1, 1.5, NaN, "2" as never]) {
+    await assertRejects(() => init("cpu", { threads }), ArgumentError, "threads");
+  }
+});
