@@ -9,12 +9,13 @@ function copyAxis<T>(
 ): void {
   const axis = spec + COPY_AXES + usize(at) * COPY_AXIS_BYTES;
   const isBatch = at == field(spec, COPY_BATCH);
-  const padded = isBatch ? examples : field(axis, AXIS_PADDED);
+  // A chunk of fewer examples lies as a whole one would: the strides of the other axes are those of a whole one.
+  const padded = field(axis, AXIS_PADDED);
   const count = isBatch ? examples : field(axis, AXIS_COUNT);
   const step = usize(field(axis, AXIS_STRIDE)) * sizeof<T>();
   const each = bytes / usize(padded);
   const before = usize(field(axis, AXIS_FIRST)) * each;
-  const after = usize(max(0, padded - count)) * each - before;
+  const after = isBatch ? 0 : usize(max(0, padded - count)) * each - before;
   memory.fill(dst, 0, before);
   dst += before;
   if (at + 1 < field(spec, COPY_RANK)) {
@@ -30,13 +31,13 @@ function copyAxis<T>(
   memory.fill(dst, 0, after);
 }
 
-/** Copies `examples` examples, dense, with zeros around. */
+/** Copies `examples` examples with zeros around, each where it is in a chunk. */
 export function copyOperand<T>(spec: usize, examples: i32, src: usize, dst: usize): void {
-  const rank = field(spec, COPY_RANK), batch = field(spec, COPY_BATCH);
+  const rank = field(spec, COPY_RANK);
   let bytes = sizeof<T>();
   for (let i = 0; i < rank; i++) {
     const axis = spec + COPY_AXES + usize(i) * COPY_AXIS_BYTES;
-    bytes *= usize(i == batch ? examples : field(axis, AXIS_PADDED));
+    bytes *= usize(field(axis, AXIS_PADDED));
   }
   copyAxis<T>(spec, 0, examples, src, dst, bytes);
 }

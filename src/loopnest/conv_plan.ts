@@ -296,15 +296,14 @@ export function runConv<E extends number | bigint>(
     for (let first = 0; first < batch; first += chunk) {
       const examples = Math.min(chunk, batch - first);
       const base = g * xGroup + first * xBatch;
-      const sizes = copyAxes.map(([padded], i) => i === copyBatch ? examples : padded);
       /** The element at a place of the copy, or of the operand itself. */
       const read = (place: number): E => {
         if (copyRank === 0) return x[base + place];
         let source = base + copyOffset;
         for (let i = copyRank - 1; i >= 0; i--) {
-          const [, low, count, stride] = copyAxes[i];
-          const j = place % sizes[i] - low;
-          place = Math.floor(place / sizes[i]);
+          const [padded, low, count, stride] = copyAxes[i];
+          const j = place % padded - low;
+          place = Math.floor(place / padded);
           if (j < 0 || j >= (i === copyBatch ? examples : count)) return zero;
           source += j * stride;
         }

@@ -40,6 +40,8 @@ interface Setting {
   readonly axes: readonly AxisSpec[];
   /** Whether features come last in memory. */
   readonly last?: boolean;
+  /** Whether examples lie within features in memory, as in the derivative with respect to a kernel. */
+  readonly inside?: boolean;
 }
 
 /** The strides of dense axes of the given sizes, put in memory in the given order. */
@@ -61,7 +63,7 @@ function shapeOf(s: Setting): { shape: ConvShape; sizes: [x: number, w: number, 
     );
   });
   const spatial = s.axes.map((_, i) => i + 2);
-  const order = s.last ? [0, ...spatial, 1] : [0, 1, ...spatial];
+  const order = s.last ? [0, ...spatial, 1] : s.inside ? [1, 0, ...spatial] : [0, 1, ...spatial];
   const kernelOrder = s.last ? [...spatial, 1, 0] : [0, 1, ...spatial];
   const xs = [s.batch, s.groups * s.features, ...s.axes.map((a) => a.size)];
   const ws = [s.groups * s.rows, s.features, ...s.axes.map((a) => a.window)];
@@ -194,7 +196,65 @@ const SETTINGS: Record<string, Setting> = {
     rows: 4,
     axes: [{ size: 65, window: 2, padding: [1, 0] }],
   },
+  "a last chunk of few examples, which lie within features": {
+    groups: 1,
+    batch: 19,
+    features: 8,
+    rows: 3,
+    axes: [
+      { size: 28, window: 3, padding: [1, 1] },
+      { size: 28, window: 3, padding: [1, 1] },
+    ],
+    inside: true,
+  },
 };
+
+/** A convolution by its definition, whatever the description says of it. */
+function plainly(shape: ConvShape, x: ArrayLike<number>, w: ArrayLike<number>, out: Float64Array) {
+  const { axes } = shape;
+  const along = (
+    i: number,
+    xAt: number,
+    wAt: number,
+    position: readonly number[],
+  ): number => {
+    if (i === axes.length) return x[xAt]! * w[wAt]!;
+    const a = axes[i]!;
+    let sum = 0;
+    for (let tap = 0; tap < a.window; tap++) {
+      const at = position[i]! * a.stride + tap * a.windowDilation - a.low;
+      const element = at / a.baseDilation;
+      if (at % a.baseDilation !== 0 || element < 0 || element >= a.size) continue;
+      const own = a.reversed ? a.window - 1 - tap : tap;
+      sum += along(i + 1, xAt + element * a.xStride, wAt + own * a.wStride, position);
+    }
+    return sum;
+  };
+  const places = axes.reduce<number[][]>(
+    (all, a) => all.flatMap((p) => Array.from({ length: a.count }, (_, i) => [...p, i])),
+    [[]],
+  );
+  for (let g = 0; g < shape.groups; g++) {
+    for (let b = 0; b < shape.batch; b++) {
+      for (let r = 0; r < shape.rows; r++) {
+        for (const place of places) {
+          let sum = 0;
+          for (let f = 0; f < shape.features; f++) {
+            const xAt = g * shape.groupStride.x + b * shape.batchStride.x +
+              f * shape.featureStride.x;
+            const wAt = g * shape.groupStride.w + r * shape.rowStride.w + f * shape.featureStride.w;
+            sum += along(0, xAt, wAt, place);
+          }
+          const to = place.reduce(
+            (at, p, i) => at + p * axes[i]!.outStride,
+            g * shape.groupStride.out + b * shape.batchStride.out + r * shape.rowStride.out,
+          );
+          out[to] = sum;
+        }
+      }
+    }
+  }
+}
 
 const madd = (x: number, y: number, sum: number): number => sum + x * y;
 
@@ -262,6 +322,22 @@ for (const kind of KINDS) {
     });
   }
 }
+
+Deno.test("what a convolution's description means is the convolution, element by element", () => {
+  for (const [name, setting] of Object.entries(SETTINGS)) {
+    const { shape, sizes } = shapeOf(setting);
+    const random = randoms(sizes[0] + sizes[1]);
+    const some = (n: number) => Float64Array.from({ length: n }, random);
+    const [x, w] = [some(sizes[0]), some(sizes[1])];
+    const [expected, out] = [new Float64Array(sizes[2]), new Float64Array(sizes[2])];
+    plainly(shape, x, w, expected);
+    runConv<number>(planConv(shape, 4).list, x, w, out, 0, madd);
+    for (let i = 0; i < out.length; i++) {
+      const gap = Math.abs(out[i]! - expected[i]!);
+      assert(gap < 1e-10, `${name}: element ${i} is ${out[i]}, expected ${expected[i]}`);
+    }
+  }
+});
 
 Deno.test("a convolution's description means a convolution", () => {
   // By hand: x = 1 2 3, padded by one zero, w = 1 10.
