@@ -112,4 +112,20 @@ for (const [kind, traits] of Object.entries(adapters)) {
     const actual = await execute(device, deviceProgram(program, traits), inputs);
     assertClose(actual[0], expected[0], { ulps: 4, absolute: 1e-3 }, (at) => `at ${at}`);
   });
+
+  deviceTest(`a last chunk of few examples within features, for ${kind}`, async (device) => {
+    const random = makeRandom(6);
+    // Eighteen examples are copied at a time.
+    const closed = jaxprOf(
+      (x, g) =>
+        convGeneralDilated(x, g, [1, 1], "SAME", { dimensionNumbers: ["CNHW", "OIHW", "CNHW"] }),
+      f32(8, 19, 28, 28),
+      f32(3, 8, 3, 3),
+    );
+    const program = fused(closed);
+    const inputs = closed.inAvals.map((aval) => randomArray(aval, random));
+    const expected = interpret(program, inputs);
+    const actual = await execute(device, deviceProgram(program, traits), inputs);
+    assertClose(actual[0], expected[0], { ulps: 4, absolute: 1e-3 }, (at) => `at ${at}`);
+  });
 }

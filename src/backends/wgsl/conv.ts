@@ -214,9 +214,11 @@ function paddedCopy(
   const axes = copy.axes.map(([padded, low, inside, stride], i) => {
     const isBatch = i === copy.batchAxis;
     const size = isBatch ? examples : padded;
-    return { v: makeVar("i"), size, low, inside: isBatch ? examples : inside, stride };
+    const there = isBatch ? examples : inside;
+    // A chunk of fewer examples lies as a whole one would, whose strides the products read by.
+    return { v: makeVar("i"), size, room: padded, low, inside: there, stride };
   });
-  const each = axes.reduce((n, axis) => n * axis.size, 1);
+  const each = axes.reduce((n, axis) => n * axis.room, 1);
   const buffer = newBuffer(dtype, groups.size * count * each);
   let place: Expr = index(0);
   let source = plus(
@@ -225,8 +227,8 @@ function paddedCopy(
     index(first * batch.x + copy.offset),
   );
   let inside: Expr = constant(true, "bool");
-  for (const { v, size, low, inside: there, stride } of axes) {
-    place = plus(times(place, size), v);
+  for (const { v, size, room, low, inside: there, stride } of axes) {
+    place = plus(times(place, room), v);
     const at = plus(v, index(-low));
     const clamped = binary("min", binary("max", at, index(0)), index(Math.max(there - 1, 0)));
     source = plus(source, times(clamped, stride));
