@@ -27,6 +27,7 @@ export interface Report {
 /** Where each contender is. Not written as imports: only the one that runs can be resolved. */
 const contenders: Record<string, { file: string; name: string; backend: Backend }> = {
   "vernal": { file: "ours.ts", name: "ours", backend: "wasm" },
+  "vernal-threads": { file: "ours.ts", name: "ours", backend: "wasm" },
   "jax-js": { file: "peers/jax_js.ts", name: "jaxJs", backend: "wasm" },
   "tfjs-wasm": { file: "peers/tfjs.ts", name: "tfjs", backend: "wasm" },
   "ort-web": { file: "peers/ort_web.ts", name: "ortWeb", backend: "wasm" },

@@ -11,8 +11,15 @@ import type { Row } from "./rows.ts";
 
 const here = (path: string): string => new URL(path, import.meta.url).pathname;
 
-/** Who runs: ours first, then the peers, then native JAX where a Python has it. */
-export const contenders = ["vernal", "jax-js", "tfjs-wasm", "ort-web", "JAX"] as const;
+/** Who runs: ours on one thread and on two, then the peers, then native JAX where a Python has it. */
+export const contenders = [
+  "vernal",
+  "vernal-threads",
+  "jax-js",
+  "tfjs-wasm",
+  "ort-web",
+  "JAX",
+] as const;
 
 /** Who runs on WebGPU. */
 export const webgpuContenders = ["vernal-webgpu", "jax-js-webgpu", "tfjs-webgpu"] as const;
@@ -70,7 +77,8 @@ export async function runOne(
   // A contender that hangs is a failed one.
   const signal = AbortSignal.timeout(300_000);
   // What an earlier run compiled must not help.
-  const env = { VERNAL_CACHE: "off", ...row.env };
+  const threads = contender === "vernal-threads" ? "2" : "1";
+  const env = { VERNAL_CACHE: "off", VERNAL_THREADS: threads, ...row.env };
   const { stdout, stderr, code } = await new Deno.Command(command, { args, env, signal }).output();
   const decoder = new TextDecoder();
   const line = decoder.decode(stdout).split("\n").find((l) => l.startsWith("@@"));

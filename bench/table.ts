@@ -74,6 +74,7 @@ export function machine(python: string | null): Machine {
 /** How contenders are named in the tables. */
 export const titles: Record<ContenderName, string> = {
   "vernal": "Vernal",
+  "vernal-threads": "2 threads",
   "jax-js": "jax-js",
   "tfjs-wasm": "tfjs wasm",
   "ort-web": "ort-web",
@@ -205,7 +206,7 @@ export function toMarkdown(results: readonly Result[], about: Machine): string {
   return [
     "# Benchmarks",
     "",
-    "Written by `deno task bench`; not to be edited by hand. One thread. Every figure is the median of at",
+    "Written by `deno task bench`; not to be edited by hand. One thread, where the column does not say two. Every figure is the median of at",
     "least 7 samples after 1.5 s of warming, in a process of its own; ours and the machine's limit are",
     "measured in turns, three times each. A limit is what a bare WebAssembly loop reaches in the same run:",
     ...used.map((name) => `${limits[name].title};`),
