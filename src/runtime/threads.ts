@@ -9,15 +9,15 @@ import type { Block } from "./allocator.ts";
 import { heap } from "./memory.ts";
 import { giveScratch, takeScratch } from "./storage.ts";
 
-/** Threads that are started unless the user asks for more: beyond, most programs gain little. */
-const MOST_BY_DEFAULT = 8;
+/** Threads unless the user asks for more, because on processors that others keep busy several are slower than one. */
+const BY_DEFAULT = 1;
 
 let chosen: number | null = null;
 let pool: ThreadPool | null = null;
 
 /** Among how many threads programs are to share their work, the caller's included. */
 export function threadCount(): number {
-  return chosen ??= heap().isShared && canStartThreads() ? fromEnvironment() ?? byDefault() : 1;
+  return chosen ??= heap().isShared && canStartThreads() ? fromEnvironment() ?? BY_DEFAULT : 1;
 }
 
 /** Sets the number of threads. Programs that were compiled for one thread alone are compiled again when they are next called. */
@@ -59,9 +59,4 @@ function fromEnvironment(): number | null {
     throw new ArgumentError(`${name}: expected a positive integer, got ${JSON.stringify(text)}`);
   }
   return threads;
-}
-
-function byDefault(): number {
-  const { navigator } = globalThis as { navigator?: { hardwareConcurrency?: number } };
-  return Math.max(1, Math.min(navigator?.hardwareConcurrency ?? 1, MOST_BY_DEFAULT));
 }
