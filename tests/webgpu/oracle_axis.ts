@@ -84,7 +84,7 @@ function check(name: string, compiled: boolean): void {
       }`,
     );
   }
-  assert(ran * 2 > cases.length || cases.length < 10, `only ${ran} of ${cases.length} cases ran`);
+  assert(ran > 0 || cases.length < 10, `none of ${cases.length} cases ran, ${again}`);
 }
 
 /** Registers a test for each data file. */
