@@ -188,7 +188,7 @@ const card = adapter === null || adapter.isSoftware || wantedRows !== undefined
 const about = machine(python);
 const markdown = [
   ...(only === "webgpu" ? [] : [toMarkdown(results, about)]),
-  ...(adapter === null ? [] : [webgpuMarkdown(webgpuResults, adapter, card, about)]),
+  ...(adapter === null ? [] : [webgpuMarkdown(webgpuResults, adapter, card, about, rounds)]),
 ].join("\n");
 console.log(markdown);
 

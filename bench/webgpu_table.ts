@@ -98,6 +98,7 @@ export function cardLines(card: CardReport): string[][] {
 
 /** The section.
  *
+ * @param rounds How often each was measured.
  * @param card How near ours comes to what the card allows; `null` on an adapter in software, a text where it failed.
  */
 export function webgpuMarkdown(
@@ -105,6 +106,7 @@ export function webgpuMarkdown(
   adapter: Adapter,
   card: CardReport | string | null,
   about: Machine,
+  rounds: number,
 ): string {
   const present = webgpuContenders.filter((name) =>
     results.some((r) => r.figures[name] !== undefined)
@@ -148,7 +150,8 @@ export function webgpuMarkdown(
         ? ", an adapter in software: the figures say how the contenders compare there, and nothing about a graphics card"
         : ""
     }. Inputs are on the device; a figure is the median of at least 7 samples, each of several calls and one`,
-    "wait for all of them, in a process of its own; the contenders are measured in turns, three times each.",
+    "wait for all of them, in a process of its own; the contenders are measured in turns, " +
+    `${rounds === 1 ? "once" : `${rounds} times`} each.`,
     "_Lead_ is how many times faster Vernal is than the fastest of the others. tfjs computes eagerly, without",
     `a compiler. What is off by more than ${wrong} is _wrong_ and does not count.`,
     "",

@@ -8,7 +8,7 @@ import { ours } from "../../bench/ours.ts";
 import { type Row, rows } from "../../bench/rows.ts";
 import { digits, shareOfLimit } from "../../bench/table.ts";
 import { webgpuRows } from "../../bench/webgpu_rows.ts";
-import { lead } from "../../bench/webgpu_table.ts";
+import { cardLines, lead } from "../../bench/webgpu_table.ts";
 import type { Facts } from "../../bench/work.ts";
 
 const row = (id: string): Row => [...rows, ...webgpuRows].find((row) => row.id === id)!;
@@ -79,6 +79,14 @@ Deno.test("the lead is over the fastest of the others, and what gave a wrong res
   assertEquals(leadOf("webgpu_softmax", 2, 5, 4, 0), 2); // milliseconds
   assertEquals(leadOf("webgpu_softmax", 2, 5, 4, 0.1), 2.5);
   assertEquals(leadOf("webgpu_conv", 6, 2, 3, 0), 2); // a rate
+});
+
+Deno.test("what is reached on a card is beside what it allows", () => {
+  const report = { peak: 1000, matmul: 650, copy: 200, elementwise: 180 };
+  const ratios = (step: { whole: number; kernels: number; count: number } | null) =>
+    cardLines({ ...report, step }).map((line) => line[4]);
+  assertEquals(ratios(null), ["0.65", "0.90"]);
+  assertEquals(ratios({ whole: 6, kernels: 5, count: 14 }), ["0.65", "0.90", "1.20"]);
 });
 
 Deno.test("figures are printed with three digits", () => {
