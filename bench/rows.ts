@@ -197,6 +197,16 @@ export const rows: readonly Row[] = [
     reach: { notOver: "jax-js" },
   },
   {
+    id: "train_second",
+    title: "the same, where an earlier run compiled it",
+    mode: "first",
+    work: mlp,
+    unit: "ms",
+    amount: 1,
+    env: { VERNAL_CACHE: "", VERNAL_CACHE_DIR: new URL("out/programs", import.meta.url).pathname },
+    reach: { notOver: "jax-js" },
+  },
+  {
     id: "gradient",
     title: "the same network: gradients alone",
     mode: "warm",
