@@ -130,7 +130,7 @@ export function qr(x: NDArray, options: FullMatricesOptions = {}): [q: NDArray, 
  * ```ts
  * import { lax, numpy as np } from "@vernal/vernal";
  * const [_vectors, values] = lax.linalg.eigh(np.array([[2, 1], [1, 2]]));
- * values.tolist().map((v) => Math.round(v as number)); // [1, 3]
+ * np.round(values).tolist(); // [1, 3]
  * ```
  */
 export function eigh(

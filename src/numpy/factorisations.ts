@@ -120,7 +120,7 @@ export interface EighOptions {
  * ```ts
  * import { numpy as np } from "@vernal/vernal";
  * const [w, v] = np.linalg.eigh(np.array([[2, 1], [1, 2]]));
- * console.log(w.tolist().map((x) => Math.round(x as number)), v.shape); // [1, 3] [2, 2]
+ * console.log(np.round(w).tolist(), v.shape); // [1, 3] [2, 2]
  * ```
  */
 export function eigh(

@@ -192,7 +192,7 @@ export interface LstsqOptions {
  * ```ts
  * import { numpy as np } from "@vernal/vernal";
  * const [x] = np.linalg.lstsq(np.array([[1, 0], [1, 1], [1, 2]]), np.array([1, 3, 5]));
- * x.tolist().map((v) => Math.round(v as number)); // [1, 2]
+ * np.round(x).tolist(); // [1, 2]
  * ```
  */
 export function lstsq(
