@@ -125,7 +125,7 @@ async function measureWebGpuRow(row: Row): Promise<Result> {
   const { figures, failures, note } = collector();
   say(`WebGPU: ${row.title}\n`);
   const all = new Map<ContenderName, Figure[]>();
-  for (let i = 0; i < rounds; i++) {
+  for (let i = 0; i < Math.min(rounds, row.rounds ?? rounds); i++) {
     for (const name of webgpuContenders.filter(isAble)) {
       if (failures[name] !== undefined) continue;
       const figure = await measureOne(name, row);

@@ -36,6 +36,8 @@ export interface Row {
   readonly amount: number;
   /** The loop whose rate bounds this work on this machine. */
   readonly limit?: LimitName;
+  /** How often it is measured at most, where once takes minutes. */
+  readonly rounds?: number;
   /** What the process is told beside. */
   readonly env?: Readonly<Record<string, string>>;
   /** What is to be reached: a share of the limit, or a figure in the unit, or the named contender's, or a multiple of another row's. */
