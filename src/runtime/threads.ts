@@ -4,6 +4,7 @@
  * @module
  */
 import { canStartThreads, ThreadPool } from "../backends/wasm/thread_pool.ts";
+import { environmentVariable } from "../core/environment.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Block } from "./allocator.ts";
 import { heap } from "./memory.ts";
@@ -17,13 +18,18 @@ let pool: ThreadPool | null = null;
 
 /** Among how many threads programs are to share their work, the caller's included. */
 export function threadCount(): number {
-  return chosen ??= heap().isShared && canStartThreads() ? fromEnvironment() ?? BY_DEFAULT : 1;
+  return chosen ??= possible(fromEnvironment() ?? BY_DEFAULT);
 }
 
 /** Sets the number of threads. Programs that were compiled for one thread alone are compiled again when they are next called. */
 export function setThreadCount(threads: number): void {
-  chosen = heap().isShared && canStartThreads() ? threads : 1;
+  chosen = possible(threads);
   pool?.resize(chosen);
+}
+
+/** As many threads as wanted, or one where there can be no others. To find out loads Node's threads, which one thread does without. */
+function possible(threads: number): number {
+  return threads === 1 || (heap().isShared && canStartThreads()) ? threads : 1;
 }
 
 /** The pool, made at the first call. */
@@ -43,17 +49,8 @@ export function existingThreadPool(): ThreadPool | null {
 /** What the environment variable `VERNAL_THREADS` says, where it may be read without a question to the user. */
 function fromEnvironment(): number | null {
   const name = "VERNAL_THREADS";
-  const { Deno, process } = globalThis as {
-    Deno?: {
-      permissions: { querySync(what: object): { readonly state: string } };
-      env: { get(name: string): string | undefined };
-    };
-    process?: { env?: Record<string, string | undefined> };
-  };
-  const permission = Deno?.permissions.querySync({ name: "env", variable: name }).state;
-  if (permission !== undefined && permission !== "granted") return null;
-  const text = Deno === undefined ? process?.env?.[name] : Deno.env.get(name);
-  if (text === undefined || text === "") return null;
+  const text = environmentVariable(name);
+  if (text === undefined) return null;
   const threads = Number(text);
   if (!Number.isInteger(threads) || threads < 1) {
     throw new ArgumentError(`${name}: expected a positive integer, got ${JSON.stringify(text)}`);
