@@ -15,8 +15,6 @@ export interface AdapterTraits {
   readonly isSoftware: boolean;
   /** Whether shaders may `enable f16`. */
   readonly hasF16: boolean;
-  /** The least and the greatest size of a subgroup, where shaders may `enable subgroups`. */
-  readonly subgroups: { readonly min: number; readonly max: number } | null;
   /** Invocations of a workgroup, at most. */
   readonly maxInvocations: number;
   /** Bytes of a workgroup's memory, at most. */
@@ -33,7 +31,6 @@ export interface AdapterTraits {
 export const baselineTraits: AdapterTraits = {
   isSoftware: false,
   hasF16: false,
-  subgroups: null,
   maxInvocations: 256,
   workgroupBytes: 16384,
   maxGroups: 65535,

@@ -57,7 +57,7 @@ const required = [
 ] as const;
 
 /** What is used where an adapter has it. */
-const wanted = ["shader-f16", "subgroups", "timestamp-query"] as const;
+const wanted = ["shader-f16", "timestamp-query"] as const;
 
 /** Names under which drivers that run on the processor are known: Mesa's, Chrome's and Windows'. */
 const softwareDrivers = /llvmpipe|swiftshader|microsoft basic render/i;
@@ -66,9 +66,6 @@ function traitsOf({ features, limits, info }: GPUAdapter): AdapterTraits {
   return {
     isSoftware: info.isFallbackAdapter || softwareDrivers.test(info.description),
     hasF16: features.has("shader-f16"),
-    subgroups: features.has("subgroups" as GPUFeatureName)
-      ? { min: info.subgroupMinSize, max: info.subgroupMaxSize }
-      : null,
     maxInvocations: Math.min(
       limits.maxComputeInvocationsPerWorkgroup,
       limits.maxComputeWorkgroupSizeX,
