@@ -26,6 +26,23 @@ export class Device {
     return `${this.platform}:${this.id}`;
   }
 
+  /**
+   * Closes a device of WebGPU, as the end of a block does that says `using device = gpu`: what it holds is given back, and
+   * arrays there are gone. `await init("webgpu")` opens it again. Devices of the processor stay.
+   *
+   * @example
+   * ```ts ignore
+   * const [gpu] = await init("webgpu");
+   * {
+   *   using device = gpu;
+   *   console.log(await devicePut(np.ones([2]), device).add(1).data()); // [2, 2]
+   * } // closed
+   * ```
+   */
+  [Symbol.dispose](): void {
+    if (this.platform === "webgpu") closeGraphics?.();
+  }
+
   /** For `console.log`. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
@@ -58,7 +75,8 @@ export function setDeviceCount(n: number): void {
 }
 
 const graphics = new Device("webgpu", 0);
-let isOpen = false;
+/** Closes it; `null` where it is not open. */
+let closeGraphics: (() => void) | null = null;
 
 /** The device that WebGPU gives, open or not. */
 export function graphicsDevice(): Device {
@@ -67,17 +85,17 @@ export function graphicsDevice(): Device {
 
 /** The devices of WebGPU that are open. */
 export function webgpuDevices(): Device[] {
-  return isOpen ? [graphics] : [];
+  return closeGraphics === null ? [] : [graphics];
 }
 
-/** Notes that the device of WebGPU was opened, or is gone. */
-export function setGraphicsOpen(open: boolean): void {
-  isOpen = open;
+/** Notes that the device of WebGPU was opened, and how it is closed; `null`: that it is gone. */
+export function setGraphicsOpen(close: (() => void) | null): void {
+  closeGraphics = close;
 }
 
 /** Whether a device is one of those that there are. */
 export function isPresent(device: Device): boolean {
-  return device.platform === "webgpu" ? isOpen : device.id < count;
+  return device.platform === "webgpu" ? closeGraphics !== null : device.id < count;
 }
 
 /**

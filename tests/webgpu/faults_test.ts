@@ -178,6 +178,24 @@ faultTest("reads that are under way when a device is lost are refused, each", as
   assertEquals((await vn.devicePut(np.ones([2]), again).add(1).data())[1], 2);
 });
 
+faultTest("a device that is closed is gone at once, and can be opened again", async (gpu) => {
+  const grow = vn.filterJit((x: NDArray) => x.add(1));
+  let x: NDArray;
+  {
+    using device = gpu;
+    x = grow(vn.devicePut(np.ones([3]), device));
+    assertEquals((await x.data())[0], 2);
+  }
+  assertEquals(vn.devices("webgpu"), []);
+  assertThrows(() => grow(x), vn.DeviceError, "webgpu");
+  await assertRejects(() => x.data(), vn.DeviceError, "it was closed");
+  assertEquals(grow(np.ones([2])).tolist(), [2, 2]);
+  vn.devices("cpu")[0][Symbol.dispose](); // stays
+  const [again] = await vn.init("webgpu");
+  assertEquals((await grow(vn.devicePut(np.ones([2]), again)).data())[1], 2);
+  await assertRejects(() => x.data(), vn.DeviceError, "it was closed");
+});
+
 faultTest("calls on a device whose loss is not known yet are refused when read", async (gpu) => {
   let x = vn.devicePut(np.ones([300_000]), gpu);
   const grow = vn.filterJit((x: NDArray) => x.add(1));

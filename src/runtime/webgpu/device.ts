@@ -137,7 +137,7 @@ export class WebGpuDevice {
       (release) => this.#afterWork(release),
       () => this.#bindGroups.clear(),
     );
-    gpu.lost.then((info) => this.#lost = info.message || info.reason || "unknown");
+    gpu.lost.then((info) => this.#lost ??= info.message || info.reason || "unknown");
     // What is refused is known to the call that asked for it; this is for what no call asked for.
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
@@ -377,7 +377,13 @@ export class WebGpuDevice {
     };
   }
 
-  /** Gives everything back; arrays on it are gone. */
+  /** Gives everything back; from now on each use of it is an error. */
+  close(): void {
+    this.#lost ??= "it was closed";
+    this.destroy();
+  }
+
+  /** Destroys the device, as a loss does; arrays on it are gone. */
   destroy(): void {
     this.gpu.destroy();
     this.#bindGroups.clear();

@@ -47,9 +47,12 @@ async function openAnew(): Promise<void> {
   const device = await WebGpuDevice.open();
   await learnRates(device);
   open = device;
-  setGraphicsOpen(true);
+  setGraphicsOpen(() => {
+    setGraphicsOpen(null);
+    device.close();
+  });
   device.gpu.lost.then(() => {
-    if (open === device) setGraphicsOpen(false);
+    if (open === device) setGraphicsOpen(null);
   });
 }
 
