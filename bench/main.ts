@@ -187,7 +187,7 @@ const card = adapter === null || adapter.isSoftware || wantedRows !== undefined
 
 const about = machine(python);
 const markdown = [
-  ...(only === "webgpu" ? [] : [toMarkdown(results, about)]),
+  ...(only === "webgpu" ? [] : [toMarkdown(results, about, rounds)]),
   ...(adapter === null ? [] : [webgpuMarkdown(webgpuResults, adapter, card, about, rounds)]),
 ].join("\n");
 console.log(markdown);

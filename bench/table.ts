@@ -159,7 +159,7 @@ export function errorLines(
 }
 
 /** The page's part of the processor. */
-export function toMarkdown(results: readonly Result[], about: Machine): string {
+export function toMarkdown(results: readonly Result[], about: Machine, rounds: number): string {
   const rowOf = (result: Result): Row => rows.find((row) => row.id === result.id)!;
   const present = contenders.filter((name) => results.some((r) => r.figures[name] !== undefined));
   const peers = present.filter((name) => name !== "vernal");
@@ -208,7 +208,9 @@ export function toMarkdown(results: readonly Result[], about: Machine): string {
     "",
     "Written by `deno task bench`; not to be edited by hand. One thread, where the column does not say two. Every figure is the median of at",
     "least 7 samples after 1.5 s of warming, in a process of its own; ours and the machine's limit are",
-    "measured in turns, three times each. A limit is what a bare WebAssembly loop reaches in the same run:",
+    `measured in turns, ${
+      rounds === 1 ? "once" : `${rounds} times`
+    } each. A limit is what a bare WebAssembly loop reaches in the same run:`,
     ...used.map((name) => `${limits[name].title};`),
     "it bounds everything that runs on WebAssembly, and native JAX, which has wider vectors, goes beyond it.",
     "",
