@@ -4,6 +4,7 @@
  * @module
  */
 import { ArgumentError, SerialisationError } from "../errors.ts";
+import { builtinModule } from "../core/builtin_module.ts";
 
 /**
  * Takes bytes, all that it is handed, in order: an open `Deno.FsFile`, the writer of a `WritableStream`, or any object with such a
@@ -26,18 +27,15 @@ export interface ByteReader {
   read(length: number): Promise<Uint8Array>;
 }
 
-/** Node's file functions, which Deno and Bun have too; `undefined` in browsers. */
+/** The part of Node's file functions that is used here. */
 interface FileSystem {
   readFile(path: string | URL): Promise<Uint8Array>;
   writeFile(path: string | URL, data: Uint8Array): Promise<void>;
 }
 
 function fileSystem(caller: string): FileSystem {
-  const host = globalThis as {
-    process?: { getBuiltinModule?: (name: string) => FileSystem | undefined };
-  };
-  const fs = host.process?.getBuiltinModule?.("node:fs/promises");
-  if (fs !== undefined) return fs;
+  const fs = builtinModule<FileSystem>("node:fs/promises");
+  if (fs !== null) return fs;
   throw new ArgumentError(
     `${caller}: there are no files here; hand over bytes, or an object with a method write or read`,
   );

@@ -16,8 +16,9 @@ import { gt, select } from "../ops/logic.ts";
 import { acrossColumns, acrossRows, matmul, matrixTranspose } from "../ops/matrices.ts";
 import { reduceMax } from "../ops/reduce.ts";
 import { fullLike, reduceSum, reshape } from "../ops/shape.ts";
-import { slice } from "../ops/slicing.ts";
 import { keyed } from "../tree/keyed.ts";
+import { sliceAlong } from "./axes.ts";
+import { finfo } from "./dtype_queries.ts";
 import { promoteInexact } from "./promote.ts";
 
 /** Matrices of a floating dtype, from what a user gave. */
@@ -32,11 +33,6 @@ export function matricesOf(x: ArrayLike, where: string, kind: "any" | "square" =
     );
   }
   return a;
-}
-
-/** The distance from 1 to the next number of a dtype. */
-export function epsilonOf(x: NDArray): number {
-  return { float64: 2 ** -52, float16: 2 ** -10, bfloat16: 2 ** -7 }[x.dtype as string] ?? 2 ** -23;
 }
 
 /** Options of {@linkcode cholesky}. */
@@ -205,7 +201,7 @@ export interface RankOptions {
 export function matrixRank(M: ArrayLike, options: RankOptions = {}): NDArray {
   const x = matricesOf(M, "numpy.linalg.matrixRank");
   const s = options.hermitian ? abs(eigvalsh(x)) : svdvals(x);
-  const rtol = options.rtol ?? Math.max(...x.shape.slice(-2)) * epsilonOf(x);
+  const rtol = options.rtol ?? Math.max(...x.shape.slice(-2)) * finfo(x).eps;
   const largest = reduceMax(s, [s.ndim - 1]);
   const limit = acrossColumns(mul(largest, lit(s, rtol)), s.shape[s.ndim - 1]);
   return reduceSum(convertElementType(gt(s, limit), "int32"), [s.ndim - 1]);
@@ -233,7 +229,7 @@ export interface PinvOptions {
  */
 export function pinv(a: ArrayLike, options: PinvOptions = {}): NDArray {
   const x = matricesOf(a, "numpy.linalg.pinv");
-  const rtol = options.rtol ?? 10 * Math.max(...x.shape.slice(-2)) * epsilonOf(x);
+  const rtol = options.rtol ?? 10 * Math.max(...x.shape.slice(-2)) * finfo(x).eps;
   const compute = ([given]: readonly NDArray[]): NDArray[] => {
     const [u, s, vt] = lax.svd(given, { fullMatrices: false });
     const k = s.shape[s.ndim - 1];
@@ -255,12 +251,6 @@ export function pinv(a: ArrayLike, options: PinvOptions = {}): NDArray {
   return customJvpCall(compute, keyed(rule, "numpy.linalg.pinv", [rtol]), "pinv", [x])[0];
 }
 
-/** The part of stacks of vectors from `from` to `to`. */
-export function lastSlice(x: NDArray, from: number, to: number): NDArray {
-  const start = x.shape.map((_, i) => i === x.ndim - 1 ? from : 0);
-  return slice(x, start, [...x.shape.slice(0, -1), to]);
-}
-
 /**
  * The nuclear norm, or the largest (2) or smallest (-2) singular value, of matrices in the last two axes.
  */
@@ -268,6 +258,6 @@ export function spectralNorm(x: NDArray, ord: "nuc" | 2 | -2): NDArray {
   const s = svdvals(x);
   const k = s.shape[s.ndim - 1];
   if (ord === "nuc") return reduceSum(s, [s.ndim - 1]);
-  const one = ord === 2 ? lastSlice(s, 0, 1) : lastSlice(s, k - 1, k);
+  const one = ord === 2 ? sliceAlong(s, s.ndim - 1, 0, 1) : sliceAlong(s, s.ndim - 1, k - 1, k);
   return reshape(one, s.shape.slice(0, -1));
 }

@@ -5,7 +5,7 @@
  */
 import { ArgumentError, ShapeError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
-import { formatShape, type Shape } from "../core/aval.ts";
+import { formatShape, sizeOf } from "../core/aval.ts";
 import { customLinearSolve } from "../lax/implicit.ts";
 import * as lax from "../lax/linalg.ts";
 import { abs, add, div, mul, sign, sub } from "../ops/arith.ts";
@@ -23,8 +23,9 @@ import {
 import { reduceMax, reduceProd } from "../ops/reduce.ts";
 import { fullLike, iota, reduceSum, reshape, squeeze, transpose } from "../ops/shape.ts";
 import { argsort, takeAlongAxis } from "../ops/sort.ts";
-import { checkInteger } from "./axes.ts";
-import { epsilonOf, lastSlice, matricesOf, svdvals } from "./factorisations.ts";
+import { checkInteger, sliceAlong } from "./axes.ts";
+import { finfo } from "./dtype_queries.ts";
+import { matricesOf, svdvals } from "./factorisations.ts";
 import { broadcastArray, broadcastShapes, normalizeAxes, promoteInexact } from "./promote.ts";
 
 /** The X of a · X = b for stacks of matrices of one stack shape, differentiated by what it satisfies. */
@@ -120,6 +121,22 @@ function luDiagonal(x: NDArray): [diagonal: NDArray, parity: NDArray] {
   return [diagonalOf(lu), sub(fullLike(lit(x, 1), odd.shape), mul(odd, lit(x, 2)))];
 }
 
+/** The determinants of 2 × 2 and 3 × 3 matrices, by their elements. */
+function smallDeterminant(x: NDArray): NDArray {
+  const n = x.shape[x.ndim - 1];
+  const flat = reshape(x, [...x.shape.slice(0, -2), n * n]);
+  const at = (i: number, j: number): NDArray => {
+    const row = sliceAlong(flat, flat.ndim - 1, i * n + j, i * n + j + 1);
+    return squeeze(row, [row.ndim - 1]);
+  };
+  const minor = (i: number, j: number, k: number, l: number) =>
+    sub(mul(at(i, k), at(j, l)), mul(at(i, l), at(j, k)));
+  if (n === 2) return minor(0, 1, 0, 1);
+  const first = mul(at(0, 0), minor(1, 2, 1, 2));
+  const second = mul(at(0, 1), minor(1, 2, 0, 2));
+  return add(sub(first, second), mul(at(0, 2), minor(1, 2, 0, 1)));
+}
+
 /**
  * The determinants of square matrices, `[...]`. Of singular matrices larger than 3 × 3 the derivative is NaN.
  *
@@ -134,18 +151,7 @@ function luDiagonal(x: NDArray): [diagonal: NDArray, parity: NDArray] {
 export function det(a: ArrayLike): NDArray {
   const x = matricesOf(a, "numpy.linalg.det", "square");
   const n = x.shape[x.ndim - 1];
-  const at = (i: number, j: number): NDArray => {
-    const row = lastSlice(reshape(x, [...x.shape.slice(0, -2), n * n]), i * n + j, i * n + j + 1);
-    return squeeze(row, [row.ndim - 1]);
-  };
-  const minor = (i: number, j: number, k: number, l: number) =>
-    sub(mul(at(i, k), at(j, l)), mul(at(i, l), at(j, k)));
-  if (n === 2) return minor(0, 1, 0, 1);
-  if (n === 3) {
-    const first = mul(at(0, 0), minor(1, 2, 1, 2));
-    const second = mul(at(0, 1), minor(1, 2, 0, 2));
-    return add(sub(first, second), mul(at(0, 2), minor(1, 2, 0, 1)));
-  }
+  if (n === 2 || n === 3) return smallDeterminant(x);
   const [diagonal, parity] = luDiagonal(x);
   return mul(parity, reduceProd(diagonal, [diagonal.ndim - 1]));
 }
@@ -213,7 +219,7 @@ export function lstsq(
   }
   const given = isVector ? reshape(right, [...right.shape, 1]) : right;
   const [u, s, vt] = lax.svd(matrix, { fullMatrices: false });
-  const rcond = options.rcond ?? Math.max(...matrix.shape) * epsilonOf(matrix);
+  const rcond = options.rcond ?? Math.max(...matrix.shape) * finfo(matrix).eps;
   const limit = mul(reduceMax(s, [0]), lit(s, rcond));
   const counts = and(gt(s, fullLike(lit(s, 0), s.shape)), gt(s, fullLike(limit, s.shape)));
   const [one, zero] = [1, 0].map((v) => fullLike(lit(s, v), s.shape));
@@ -247,16 +253,12 @@ export function cond(x: ArrayLike, p: ConditionOrder | null = null): NDArray {
   }
   const s = svdvals(matricesOf(x, where));
   const k = s.shape[s.ndim - 1];
-  const [largest, least] = [lastSlice(s, 0, 1), lastSlice(s, k - 1, k)];
+  const [largest, least] = [sliceAlong(s, s.ndim - 1, 0, 1), sliceAlong(s, s.ndim - 1, k - 1, k)];
   const ratio = p === -2 ? div(least, largest) : div(largest, least);
   // Zero matrices are as ill conditioned as can be.
   const infinite = fullLike(lit(s, Infinity), ratio.shape);
   const zero = eq(largest, fullLike(lit(s, 0), largest.shape));
   return squeeze(select(zero, infinite, ratio), [ratio.ndim - 1]);
-}
-
-function product(shape: Shape): number {
-  return shape.reduce((size, extent) => size * extent, 1);
 }
 
 /**
@@ -276,8 +278,8 @@ export function tensorinv(a: ArrayLike, ind = 2): NDArray {
   const [x] = promoteInexact([a], where);
   checkInteger(ind, "ind", where, 1);
   const [first, rest] = [x.shape.slice(0, ind), x.shape.slice(ind)];
-  const size = product(first);
-  if (size !== product(rest)) {
+  const size = sizeOf(first);
+  if (size !== sizeOf(rest)) {
     throw new ShapeError(
       `${where}: the first ${ind} axes must hold as many elements as the others; got shape ${
         formatShape(x.shape)
@@ -316,8 +318,8 @@ export function tensorsolve(
     x = transpose(x, [...x.shape.map((_, i) => i).filter((i) => !moved.includes(i)), ...moved]);
   }
   const shape = x.shape.slice(y.ndim);
-  const size = product(y.shape);
-  if (product(shape) !== size || x.size !== size * size) {
+  const size = sizeOf(y.shape);
+  if (sizeOf(shape) !== size || x.size !== size * size) {
     throw new ShapeError(
       `${where}: a of shape ${formatShape(x.shape)} does not fit b of shape ${
         formatShape(y.shape)

@@ -5,7 +5,7 @@
  */
 import { DifferentiationError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
-import { shapedArray } from "../core/aval.ts";
+import { shapedArray, sizeOf } from "../core/aval.ts";
 import { dtypeInfo } from "../core/dtype.ts";
 import { type Primitive, Zero } from "../core/primitive.ts";
 import { bind } from "../core/trace.ts";
@@ -21,8 +21,6 @@ import {
   lowerPart,
   matmul,
   matrixTranspose,
-  sizeOf,
-  tangentOf,
   upperPart,
   wholeSplit,
 } from "./matrices.ts";
@@ -140,7 +138,7 @@ export const qrP: Primitive<QrParams> = {
       );
     }
     const change = matrixTranspose(
-      triangularSolve(r, matrixTranspose(tangentOf(t)), {
+      triangularSolve(r, matrixTranspose(t), {
         lower: false,
         transposeA: true,
         unitDiagonal: false,

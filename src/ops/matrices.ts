@@ -7,7 +7,7 @@ import { ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, type ShapedArray } from "../core/aval.ts";
 import type { Lowered, LoweredKernelArg } from "../core/lowering.ts";
-import { type AnyPrimitive, type Tangent, Zero } from "../core/primitive.ts";
+import type { AnyPrimitive } from "../core/primitive.ts";
 import type { SplitRule } from "../core/split.ts";
 import { bind } from "../core/trace.ts";
 import { add, mul } from "./arith.ts";
@@ -33,11 +33,6 @@ export function checkMatrices(
     );
   }
   return { stack: x.shape.slice(0, -2), m, n };
-}
-
-/** How many elements a shape has. */
-export function sizeOf(shape: Shape): number {
-  return shape.reduce((size, extent) => size * extent, 1);
 }
 
 /** The lowering of a factorisation: one kernel, whose arguments are numbers, operands, results and scratch. */
@@ -73,11 +68,6 @@ export function batchStack(
 
 /** Factorisations are computed whole. */
 export const wholeSplit: SplitRule<unknown> = (_operands, _ins, outs) => outs.map(() => null);
-
-/** The tangent as an array, zeros included. */
-export function tangentOf(t: Tangent): NDArray {
-  return t instanceof Zero ? fullLike(literal(0, t.aval.dtype), t.aval.shape) : t;
-}
 
 /** The product of stacks of matrices of equal stack shapes. */
 export function matmul(a: NDArray, b: NDArray): NDArray {

@@ -5,7 +5,7 @@
  */
 import { DifferentiationError, ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
-import { formatShape, shapedArray } from "../core/aval.ts";
+import { formatShape, shapedArray, sizeOf } from "../core/aval.ts";
 import { dtypeInfo } from "../core/dtype.ts";
 import { type Primitive, Zero } from "../core/primitive.ts";
 import { bind } from "../core/trace.ts";
@@ -23,7 +23,6 @@ import {
   factorLowering,
   matmul,
   matrixTranspose,
-  sizeOf,
   wholeSplit,
 } from "./matrices.ts";
 import { neg } from "./negate.ts";

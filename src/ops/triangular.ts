@@ -5,7 +5,7 @@
  */
 import { ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
-import { formatShape, shapedArray, shapesEqual } from "../core/aval.ts";
+import { formatShape, shapedArray, shapesEqual, sizeOf } from "../core/aval.ts";
 import { dtypeInfo } from "../core/dtype.ts";
 import { isUndefinedPrimal, type Primitive, type Tangent, Zero } from "../core/primitive.ts";
 import { bind1 } from "../core/trace.ts";
@@ -21,7 +21,6 @@ import {
   lowerPart,
   matmul,
   matrixTranspose,
-  sizeOf,
   upperPart,
   wholeSplit,
 } from "./matrices.ts";

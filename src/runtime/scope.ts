@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { builtinModule } from "../core/builtin_module.ts";
 import { isEager } from "../core/trace.ts";
 import type { Removal } from "./concrete.ts";
 import { leaves } from "../tree/mod.ts";
@@ -113,12 +114,7 @@ function isPromise(x: unknown): x is PromiseLike<unknown> {
 /** Node's `AsyncLocalStorage`, which Deno, Bun and workerd have too; `null` in browsers. */
 function taskLocal(): TaskLocal | null {
   if (tasks !== null) return tasks;
-  const host = globalThis as {
-    process?: {
-      getBuiltinModule?: (name: string) => { AsyncLocalStorage: new () => TaskLocal } | undefined;
-    };
-  };
-  const hooks = host.process?.getBuiltinModule?.("node:async_hooks");
-  if (hooks !== undefined) tasks = new hooks.AsyncLocalStorage();
+  const hooks = builtinModule<{ AsyncLocalStorage: new () => TaskLocal }>("node:async_hooks");
+  if (hooks !== null) tasks = new hooks.AsyncLocalStorage();
   return tasks;
 }

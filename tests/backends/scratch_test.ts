@@ -26,14 +26,15 @@ const decl = (
   donor: -1,
 });
 
+const store = (buffer: number, value: Expr): Stmt => ({
+  kind: "store",
+  buffer,
+  index: at,
+  value,
+});
+
 Deno.test("a value that is read before another dtype overwrites it is the old one", async () => {
   const old = makeVar("old", "float32");
-  const store = (buffer: number, value: Expr): Stmt => ({
-    kind: "store",
-    buffer,
-    index: at,
-    value,
-  });
   const program: Program = {
     name: "overlap",
     buffers: [
@@ -67,12 +68,6 @@ Deno.test("a value that is read before another dtype overwrites it is the old on
 
 Deno.test("a value found by an index that another dtype overwrites is the one of the old index", async () => {
   const old = makeVar("old", "float32");
-  const store = (buffer: number, value: Expr): Stmt => ({
-    kind: "store",
-    buffer,
-    index: at,
-    value,
-  });
   const program: Program = {
     name: "overlap",
     buffers: [

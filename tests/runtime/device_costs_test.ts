@@ -5,21 +5,8 @@
  */
 import { assert, assertAlmostEquals } from "@std/assert";
 import type { ProgramWork, StepWork } from "../../src/schedule/work.ts";
-import { estimateCpu, estimateWebGpu, type MachineRates } from "../../src/runtime/device_costs.ts";
-
-const rates: MachineRates = {
-  cpu: { call: 1e-6, launch: 1e-7, bytes: 2e10, ops: 1e10, flops: 5e10 },
-  webgpu: {
-    call: 1e-4,
-    launch: 1e-5,
-    bytes: 4e11,
-    ops: 4e12,
-    flops: 5e12,
-    upload: 5e9,
-    read: 5e9,
-    wait: 1e-3,
-  },
-};
+import { estimateCpu, estimateWebGpu } from "../../src/runtime/device_costs.ts";
+import { rates } from "./rates.ts";
 
 const program = (...steps: Partial<StepWork>[]): ProgramWork => ({
   steps: steps.map((step) => ({ runs: 1, bytes: 0, ops: 0, flops: 0, ...step })),

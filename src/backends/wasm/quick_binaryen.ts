@@ -8,6 +8,7 @@
  * @module
  */
 import type { Binaryen } from "./binaryen.ts";
+import { builtinModule } from "../../core/builtin_module.ts";
 import { mayRead } from "./may_read.ts";
 
 /** The part of `node:fs` that is used here. */
@@ -114,13 +115,10 @@ function readParts(fs: FileSystem, file: number): Parts | null {
 
 /** Loads binaryen from its file, or gives `null` where that cannot be done. */
 export async function loadQuickly(): Promise<Binaryen | null> {
-  const { process } = globalThis as {
-    process?: { getBuiltinModule?: (name: string) => unknown };
-  };
-  const fs = process?.getBuiltinModule?.("node:fs") as FileSystem | undefined;
+  const fs = builtinModule<FileSystem>("node:fs");
   const address = new URL(import.meta.resolve("binaryen"));
   // Without the question Deno would ask the user.
-  if (fs === undefined || address.protocol !== "file:" || !mayRead(address)) return null;
+  if (fs === null || address.protocol !== "file:" || !mayRead(address)) return null;
   const file = fs.openSync(address, "r");
   let parts: Parts | null;
   try {

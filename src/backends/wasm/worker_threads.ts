@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { builtinModule } from "../../core/builtin_module.ts";
 import { mayRead } from "./may_read.ts";
 
 /** The part of `node:worker_threads` that is used here. */
@@ -29,10 +30,7 @@ export interface Port {
 
 /** Node's module, or `null` where there is none. */
 export function workerThreads(): WorkerThreads | null {
-  const { process } = globalThis as {
-    process?: { getBuiltinModule?: (name: string) => unknown };
-  };
-  return (process?.getBuiltinModule?.("node:worker_threads") ?? null) as WorkerThreads | null;
+  return builtinModule("node:worker_threads");
 }
 
 /**
