@@ -1,0 +1,21 @@
+/**
+ * A program for several devices: one text, which each device runs on its own part of the data (single program, multiple data).
+ *
+ * What makes one is a partitioner (of a program whose arguments are split); what takes it is a backend with more devices than one.
+ *
+ * @module
+ */
+import type { ClosedJaxpr } from "./jaxpr.ts";
+import type { Mesh, PartitionSpec } from "./sharding.ts";
+
+/** A program that every device of a mesh runs. */
+export interface SpmdProgram {
+  /** The devices, and the names of the mesh's axes, which the program's collectives use. */
+  readonly mesh: Mesh;
+  /** The program of one device: its shapes are those of parts, and it reaches other devices by collectives alone. */
+  readonly closed: ClosedJaxpr;
+  /** How each argument is split over the mesh. */
+  readonly inSpecs: readonly PartitionSpec[];
+  /** How each result is; what no entry splits is the same on every device. */
+  readonly outSpecs: readonly PartitionSpec[];
+}
