@@ -217,4 +217,6 @@ export { type DeviceOrShardings, devicePut, filterShard, type Put } from "./src/
 export { memory, type MemoryReport } from "./src/runtime/memory_report.ts";
 export type { DeviceMemory } from "./src/runtime/graphics.ts";
 export { scope } from "./src/runtime/scope.ts";
+export type { SpanKind } from "./src/core/spans.ts";
+export { Profile, profile, type ProfileEvent } from "./src/runtime/profile.ts";
 export type { HolomorphicOptions } from "./src/filter/holomorphic.ts";

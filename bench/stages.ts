@@ -1,9 +1,9 @@
 /**
- * Where the time of a first call goes: looks over the shoulder of what compiles.
+ * Where the time of a first call goes, as a profile has it.
  *
  * @module
  */
-import { installJitBackend, jitBackend } from "../src/control/jit_call.ts";
+import { type Profile, profile, type ProfileEvent } from "@vernal/vernal";
 
 /** What watches. */
 export interface Stages {
@@ -13,55 +13,38 @@ export interface Stages {
   facts(): Record<string, number>;
 }
 
-/** Puts itself between the traced calls and what compiles them. */
+/** Profiles the first of some calls. */
 export function watchStages(): Stages {
-  const backend = jitBackend();
-  const stages: Record<string, number> = {};
-  let [total, compiling, running] = [NaN, 0, 0];
-  installJitBackend({
-    ...backend,
-    compile(closed, options) {
-      const start = performance.now();
-      const program = backend.compile(closed, options);
-      compiling += performance.now() - start;
-      for (const [name, ms] of Object.entries(program.timings)) {
-        stages[name] = (stages[name] ?? 0) + ms;
-      }
-      return {
-        ...program,
-        run(inputs) {
-          const from = performance.now();
-          const outputs = program.run(inputs);
-          if (Number.isNaN(total)) running += performance.now() - from;
-          return outputs;
-        },
-      };
-    },
-  });
+  let first: Profile | null = null;
   return {
     call(run) {
-      const start = performance.now();
-      const result = run();
-      if (Number.isNaN(total)) total = performance.now() - start;
+      if (first !== null) return run();
+      const [result, seen] = profile(run);
+      first = seen;
       return result;
     },
     facts() {
-      const { build = 0, encode = 0, wait = 0, module = 0 } = stages;
-      const sum = (...names: string[]) => names.reduce((ms, name) => ms + (stages[name] ?? 0), 0);
-      const simplify = sum("inline", "simplify", "unused");
-      const schedule = sum("lower", "fuse", "order", "nests", "buffers", "emit");
-      return {
-        "traceMs": total - compiling - running,
-        "simplifyMs": simplify,
-        "scheduleMs": schedule,
+      const sum = (isMeant: (event: ProfileEvent) => boolean) =>
+        first!.events.filter(isMeant).reduce((ms, event) => ms + event.milliseconds, 0);
+      const all = (kind: ProfileEvent["kind"]) => sum((event) => event.kind === kind);
+      const build = all("build");
+      const encode = all("encode");
+      const module = sum(({ name }) => name === "WebAssembly.Module");
+      const stages = {
+        "traceMs": all("trace"),
+        "simplifyMs": all("simplify"),
+        "scheduleMs": all("schedule"),
+        "look on diskMs": all("store"),
         // The worker builds and encodes; whatever else the call waits for is its loading.
-        "wait for the compilerMs": wait - build - encode,
+        "wait for the compilerMs": all("wait") - build - encode,
         "build the moduleMs": build,
         "encodeMs": encode,
         "WebAssembly.ModuleMs": module,
-        "instantiate and restMs": compiling - simplify - schedule - wait - module,
-        "runMs": running,
+        "instantiateMs": all("instantiate") - module,
+        "runMs": all("run"),
       };
+      const rest = first!.milliseconds - Object.values(stages).reduce((a, b) => a + b);
+      return { ...stages, "restMs": rest };
     },
   };
 }

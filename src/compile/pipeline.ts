@@ -20,6 +20,7 @@ import { eliminateDeadCode } from "../core/dead_code.ts";
 import { inlineCalls, inlineUsed } from "../core/inline.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
 import type { HostCallback } from "../core/lowering.ts";
+import { isWatched, reportSpan } from "../core/spans.ts";
 import { verifyJaxpr } from "../core/jaxpr_verify.ts";
 import type { Program } from "../loopnest/ir.ts";
 import { printProgram } from "../loopnest/print.ts";
@@ -72,11 +73,12 @@ export interface Simplified {
   readonly passes: readonly PassReport[];
 }
 
-function timer(passes: PassReport[]) {
+function timer(kind: "simplify" | "schedule", passes: PassReport[]) {
   return <T>(name: string, run: () => T, dump: ((result: T) => string) | null): T => {
     const start = performance.now();
     const result = run();
     const milliseconds = performance.now() - start;
+    if (isWatched) reportSpan({ kind, name, start, milliseconds });
     passes.push({ name, milliseconds, dump: dump === null ? null : () => dump(result) });
     return result;
   };
@@ -85,7 +87,7 @@ function timer(passes: PassReport[]) {
 /** Runs the passes from jaxpr to jaxpr. */
 export function simplifyJaxpr(closed: ClosedJaxpr): Simplified {
   const passes: PassReport[] = [];
-  const timed = timer(passes);
+  const timed = timer("simplify", passes);
   let simplified = closed;
   for (const [name, run] of jaxprPasses) {
     const before = simplified;
@@ -102,7 +104,7 @@ export function simplifyJaxpr(closed: ClosedJaxpr): Simplified {
  */
 export function scheduleJaxpr(simplified: Simplified, options: PipelineOptions): Compilation {
   const passes = [...simplified.passes];
-  const timed = timer(passes);
+  const timed = timer("schedule", passes);
   const stage: StageRunner = (name, run) => timed(name, run, null);
   const callbacks: HostCallback[] = [];
   const program = scheduleSimplified(simplified.closed, { ...options, stage, callbacks });

@@ -65,8 +65,6 @@ export interface CompiledProgram {
   readonly used: readonly boolean[];
   /** What a call takes. */
   readonly memory: ProgramMemory;
-  /** Milliseconds that the stages of its compilation took, by name. */
-  readonly timings: Readonly<Record<string, number>>;
 }
 
 /** How a program is to be compiled. */
@@ -74,6 +72,9 @@ export interface CompileOptions {
   readonly name: string;
   /** Which inputs the caller gives up; none unless given. */
   readonly donated?: readonly boolean[];
+  /** What to call it, and why it is compiled, where somebody watches. */
+  readonly label?: string;
+  readonly why?: () => string;
 }
 
 /** The stages of a compilation, as text. */

@@ -6,6 +6,7 @@
 import { ArgumentError } from "../errors.ts";
 import { Device } from "../core/device.ts";
 import { type Sharding, SingleDeviceSharding } from "../core/sharding.ts";
+import { isWatched, timed } from "../core/spans.ts";
 import { bind, isEager, Tracer } from "../core/trace.ts";
 import { jitBackend, jitP } from "../control/jit_call.ts";
 import { checkSharding } from "../numpy/placing.ts";
@@ -18,7 +19,13 @@ import {
   type Donate,
   donations,
 } from "./jit_program.ts";
-import { clearTables, findSpecialisation, type JitTable, tableOf } from "./jit_table.ts";
+import {
+  clearTables,
+  findSpecialisation,
+  type JitTable,
+  reasonOfTrace,
+  tableOf,
+} from "./jit_table.ts";
 import { lower, type Lowerable, type Lowered } from "./lowered.ts";
 import {
   checkOptions,
@@ -66,6 +73,11 @@ export function callCompiled(
   self: object,
   how: Compilation,
 ): unknown {
+  if (!isWatched) return callNow(fun, args, self, how);
+  return timed("call", how.label, () => callNow(fun, args, self, how));
+}
+
+function callNow(fun: unknown, args: unknown[], self: object, how: Compilation): unknown {
   const { name, donate, on } = how;
   let table = wrapperTables.get(self);
   if (table === undefined) wrapperTables.set(self, table = tableOf(fun, how));
@@ -78,7 +90,7 @@ export function callCompiled(
     const moved = on instanceof SingleDeviceSharding;
     return assemble(entry, moved ? outs.map((x) => shardingConstraint(x, on)) : outs);
   }
-  const program = found.program ??= compileEntry(entry, how);
+  const program = found.program ??= compileEntry(entry, how, () => reasonOfTrace(table, found));
   if (donate !== "none") checkDonatedTwice(program, inputs, found.run);
   return assemble(entry, program.run(inputs, found.run));
 }

@@ -63,13 +63,18 @@ function firstArgumentLeaves(entry: JitEntry): Set<number> {
   return new Set(Array.from({ length: first?.numLeaves ?? 0 }, (_, i) => start + i));
 }
 
-/** Compiles a traced function, and warns of donations that are of no use where that is asked for. */
+/**
+ * Compiles a traced function, and warns of donations that are of no use where that is asked for.
+ *
+ * @param why Says why it was traced, where somebody watches.
+ */
 export function compileEntry(
   entry: JitEntry,
   { name, donate, label }: Compilation,
+  why: () => string,
 ): CompiledProgram {
   const donated = donatedInputs(entry, donate);
-  const program = jitBackend().compile(entry.jaxpr, { name, donated });
+  const program = jitBackend().compile(entry.jaxpr, { name, donated, label, why });
   if (donate.startsWith("warn")) {
     const unusable = entry.jaxpr.inAvals.filter((_, i) =>
       donated[i] && program.used[i] && !program.takenOver[i]

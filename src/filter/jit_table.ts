@@ -5,6 +5,7 @@
  */
 import { warn } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
+import { timed } from "../core/spans.ts";
 import type { CompiledProgram, RunOptions } from "../control/jit_call.ts";
 import { flatten } from "../tree/flatten.ts";
 import { equalsKey, staticKey } from "../tree/static_value.ts";
@@ -112,7 +113,12 @@ export function findSpecialisation(
   }
   noteTrace(table, fun, args, label);
   const trace = table.traces;
-  const entry = traceEntry(fun, args, name);
+  const entry = timed(
+    "trace",
+    label,
+    () => traceEntry(fun, args, name),
+    ({ jaxpr }) => ({ details: { trace, equations: jaxpr.jaxpr.eqns.length } }),
+  );
   const made: Specialisation = { entry, trace, run: runOptions(entry, how), program: null };
   if (isReusable(made.entry)) {
     candidates.push(made);
@@ -143,6 +149,12 @@ function noteTrace(table: JitTable, fun: unknown, args: unknown[], label: string
     }. Arguments that change should be arrays; functions and other objects should be made once, outside of the loop. ` +
       "explainRetraces lists all traces of a function",
   );
+}
+
+/** Why a specialisation was traced, as text. */
+export function reasonOfTrace({ records }: JitTable, { trace }: Specialisation): string {
+  const record = records.find((r) => r.trace === trace);
+  return record === undefined ? `trace ${trace}` : String(record);
 }
 
 /** Forgets the specialisations of the key that was made first. */

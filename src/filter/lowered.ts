@@ -94,7 +94,7 @@ export function lower(fun: unknown, args: readonly unknown[], how: Compilation):
           `${label}.lower(...).compile: unknown compiler option ${key}; there are none so far`,
         );
       }
-      return compiled(fun, entry, compileEntry(entry, how), how);
+      return compiled(fun, entry, compileEntry(entry, how, () => "compiled ahead of time"), how);
     },
   };
 }

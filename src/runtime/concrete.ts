@@ -7,6 +7,7 @@ import { NDArray, type NestedList } from "../core/array.ts";
 import { Complex } from "../core/complex.ts";
 import { defaultPlacement, placementOf } from "../core/placement.ts";
 import type { Sharding } from "../core/sharding.ts";
+import { isWatched, timed } from "../core/spans.ts";
 import { formatAval, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
 import {
   type DType,
@@ -146,6 +147,13 @@ export class ConcreteArray extends NDArray {
   }
 
   override dataSync(): TypedArray {
+    return isWatched
+      ? timed("readback", formatAval(this.aval), () => this.copyOut())
+      : this.copyOut();
+  }
+
+  /** As {@linkcode dataSync}, for what the runtime itself needs. */
+  copyOut(): TypedArray {
     const storage = this.live();
     const { dtype, size } = this.aval;
     if (storage.cells !== null) return cellsToTypedArray(storage.cells, dtype);

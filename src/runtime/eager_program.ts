@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { compileProgram } from "../backends/wasm/compiler.ts";
+import { compileProgram, disassemble } from "../backends/wasm/compiler.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import {
   type ClosedJaxpr,
@@ -15,9 +15,12 @@ import {
 } from "../core/jaxpr.ts";
 import type { HostCallback } from "../core/lowering.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
+import { timed } from "../core/spans.ts";
 import { InternalError } from "../errors.ts";
 import { type Control, innerPrograms, type Program, type Stmt } from "../loopnest/ir.ts";
+import { printProgram } from "../loopnest/print.ts";
 import { schedule } from "../schedule/mod.ts";
+import { logCompilations } from "./debug_log.ts";
 import type { Plan } from "./evaluate.ts";
 import { Executable, InterpretedExecutable } from "./executable.ts";
 
@@ -71,8 +74,19 @@ export function programPlan(
     const executable = new InterpretedExecutable(program, outs, callbacks);
     return (operands) => executable.run(operands);
   }
-  const { module, scratchBytes } = compileProgram(program);
-  const executable = new Executable({ ...program, scratchBytes }, module, outs, callbacks);
+  logCompilations();
+  const executable = timed("compile", primitive.name, () => {
+    const { module, bytes, scratchBytes, origin } = compileProgram(program);
+    const made = new Executable({ ...program, scratchBytes }, module, outs, callbacks);
+    return { made, bytes, origin };
+  }, ({ bytes, origin }) => ({
+    details: { why: "an operation outside of filterJit", from: origin, bytes: bytes.length },
+    texts: {
+      jaxpr: () => String(equationJaxpr(primitive, ins, outs, params)),
+      nests: () => printProgram(program),
+      wat: () => disassemble(bytes),
+    },
+  })).made;
   return (operands) => executable.run(operands);
 }
 

@@ -14,6 +14,7 @@ import { identityOf, paramsKey } from "../core/params_key.ts";
 import { type Placement, placementOf } from "../core/placement.ts";
 import type { AnyPrimitive, Expansion } from "../core/primitive.ts";
 import type { Sharding } from "../core/sharding.ts";
+import { isWatched, timed } from "../core/spans.ts";
 import { type Evaluator, installEvaluator, withEager } from "../core/trace.ts";
 import { expansionOf } from "../ops/expansion.ts";
 import { freeTemporaries } from "./scope.ts";
@@ -72,6 +73,16 @@ function plansOfLoop(params: unknown): Map<string, Plan> | null {
 }
 
 function evaluate(
+  primitive: AnyPrimitive,
+  operands: readonly NDArray[],
+  params: unknown,
+): readonly NDArray[] {
+  return isWatched
+    ? timed("operation", primitive.name, () => compute(primitive, operands, params))
+    : compute(primitive, operands, params);
+}
+
+function compute(
   primitive: AnyPrimitive,
   operands: readonly NDArray[],
   params: unknown,
@@ -180,7 +191,9 @@ function place(x: NDArray, sharding: Sharding, committed: boolean): NDArray {
   if (isOnGraphics(sharding)) {
     return loadedGraphics(`an array for ${sharding}`).place(x, placementOf(sharding, committed));
   }
-  const here = x instanceof ConcreteArray ? x : graphics!.bringBack(x, sharding);
+  const here = x instanceof ConcreteArray
+    ? x
+    : timed("transfer", "to the processor", () => graphics!.bringBack(x, sharding));
   return placedArray(here, sharding, committed);
 }
 

@@ -17,6 +17,7 @@ import type { PoolLink } from "../backends/wasm/thread_pool.ts";
 import { nbytesOf, type ShapedArray } from "../core/aval.ts";
 import type { HostCallback } from "../core/lowering.ts";
 import type { TypedArray } from "../core/dtype.ts";
+import { isWatched, timed } from "../core/spans.ts";
 import { ArgumentError, InternalError } from "../errors.ts";
 import type { Program } from "../loopnest/ir.ts";
 import type { Block } from "./allocator.ts";
@@ -117,6 +118,24 @@ export class Executable implements Callable {
     inputs: readonly ConcreteArray[],
     donated: readonly boolean[] | null = null,
   ): ConcreteArray[] {
+    return isWatched ? this.#runWatched(inputs, donated) : this.#call(inputs, donated);
+  }
+
+  #runWatched(
+    inputs: readonly ConcreteArray[],
+    donated: readonly boolean[] | null,
+  ): ConcreteArray[] {
+    const { name, steps } = this.program;
+    const before = existingThreadPool()?.helped ?? 0;
+    return timed("run", name, () => this.#call(inputs, donated), () => ({
+      details: {
+        steps: steps.length,
+        ...(this.#isShared && { helpedByThreads: existingThreadPool()!.helped - before }),
+      },
+    }));
+  }
+
+  #call(inputs: readonly ConcreteArray[], donated: readonly boolean[] | null): ConcreteArray[] {
     const { inputSlots } = this.#layout;
     if (inputs.length !== inputSlots.length) throw wrongCount(this.program, inputs.length);
     const state = ledger();
@@ -300,9 +319,15 @@ export class InterpretedExecutable implements Callable {
     donated: readonly boolean[] | null = null,
   ): ConcreteArray[] {
     beginOperation();
-    const data: TypedArray[] = inputs.map((x) => x.dataSync());
+    const data: TypedArray[] = inputs.map((x) => x.copyOut());
     const host = callFromInterpreter(this.callbacks);
-    const outs = interpret(this.program, data, host).map((out, i) => {
+    const computed = timed(
+      "run",
+      this.program.name,
+      () => interpret(this.program, data, host),
+      () => ({ details: { by: "the interpreter" } }),
+    );
+    const outs = computed.map((out, i) => {
       const { shape, dtype, weakType } = this.outAvals[i];
       return arrayFromTypedArray(out, shape, dtype, weakType);
     });

@@ -16,6 +16,7 @@ import { DeviceError } from "../errors.ts";
 import type { Program } from "../loopnest/ir.ts";
 import type { ConcreteArray } from "./concrete.ts";
 import type { MachineRates } from "./device_costs.ts";
+import type { KernelTime } from "./webgpu/timing.ts";
 
 /** What is held on a device. */
 export interface DeviceMemory {
@@ -46,6 +47,16 @@ export interface GraphicsProgram {
     placement: Placement,
     name: string,
   ): NDArray[];
+}
+
+/** Takes the times of a device's kernels. */
+export interface KernelWatch {
+  /** Stops without a result. */
+  stop(): void;
+  /** Stops; the times once the device is done. */
+  times(): Promise<KernelTime[]>;
+  /** Stops; the times at once, none where the runtime cannot wait for the device. */
+  timesNow(): KernelTime[];
 }
 
 /** What the runtime asks of WebGPU. */
@@ -87,6 +98,8 @@ export interface Graphics {
   keepAlive(x: NDArray): void;
   /** What is held; `null` where no device was opened. */
   memory(): DeviceMemory | null;
+  /** Begins to take the times of kernels; `null` where there is no device, or it has no clock to be read. */
+  watchKernels(): KernelWatch | null;
 }
 
 /** The rest of WebGPU, once it is loaded. */

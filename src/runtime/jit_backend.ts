@@ -15,6 +15,7 @@ import {
 } from "../control/jit_call.ts";
 import type { NDArray } from "../core/array.ts";
 import { dtypeInfo } from "../core/dtype.ts";
+import { isWatched, type SpanDetails, timed } from "../core/spans.ts";
 import { type ClosedJaxpr, JaxprVar } from "../core/jaxpr.ts";
 import { closedJaxprKey } from "../core/jaxpr_key.ts";
 import type { ShapedArray } from "../core/aval.ts";
@@ -30,6 +31,7 @@ import {
 import { type ProgramWork, workOf } from "../schedule/work.ts";
 import { compileProgram, disassemble, prepareCompiler } from "../backends/wasm/compiler.ts";
 import type { ConcreteArray } from "./concrete.ts";
+import { logCompilations } from "./debug_log.ts";
 import { type DeviceChoice, DeviceChooser } from "./device_choice.ts";
 import { Executable } from "./executable.ts";
 import { type GraphicsProgram, isGraphicsInUse, loadedGraphics } from "./graphics.ts";
@@ -118,7 +120,8 @@ interface CpuCode {
   readonly threads: number;
   readonly executable: Executable;
   readonly memory: ProgramMemory;
-  readonly timings: Readonly<Record<string, number>>;
+  /** Where somebody watched. */
+  readonly about: SpanDetails | null;
 }
 
 /**
@@ -131,21 +134,19 @@ class Code {
   readonly #program: Program;
   readonly #callbacks: readonly HostCallback[];
   readonly #outAvals: readonly ShapedArray[];
-  readonly #passes: Readonly<Record<string, number>>;
   #work: ProgramWork | null = null;
   #cpu: CpuCode | null = null;
   #graphics: GraphicsProgram | null = null;
 
   constructor(simplified: Simplified, closed: ClosedJaxpr, options: CompileOptions) {
-    const { program, callbacks, passes } = scheduleJaxpr(simplified, options);
+    const { program, callbacks } = scheduleJaxpr(simplified, options);
     this.#program = program;
     this.#callbacks = callbacks;
     this.#outAvals = closed.outAvals;
-    this.#passes = Object.fromEntries(passes.map((p) => [p.name, p.milliseconds]));
     this.takenOver = takenOverInputs(program, closed.inAvals.length);
     this.used = usedInputs(simplified.closed);
     // Where there is one platform only, what is wrong with a program shows at once.
-    if (!isGraphicsInUse()) this.cpu();
+    if (!isGraphicsInUse()) this.#cpu = this.#compile(threadCount());
   }
 
   get work(): ProgramWork {
@@ -155,35 +156,79 @@ class Code {
   cpu(): CpuCode {
     const threads = threadCount();
     if (this.#cpu !== null && this.#cpu.threads === threads) return this.#cpu;
+    return this.#cpu = timed(
+      "compile",
+      `${this.#program.name}, for the processor`,
+      () => this.#compile(threads),
+      ({ about }) => about!,
+    );
+  }
+
+  #compile(threads: number): CpuCode {
     compilations++;
     const compiled = compileProgram(this.#program, { threads });
-    const { module, bytes, scratchBytes, sharing, timings } = compiled;
+    const { module, bytes, scratchBytes, sharing, origin } = compiled;
     // Kernels need scratch of their own, so that the compiled program may want more than the program says.
     const program = { ...this.#program, scratchBytes };
-    return this.#cpu = {
-      threads,
-      executable: new Executable(program, module, this.#outAvals, this.#callbacks, sharing),
-      memory: memoryOf(program, scratchBytes, bytes.length),
-      timings: { ...this.#passes, ...timings },
+    const executable = timed(
+      "instantiate",
+      "WebAssembly.Instance",
+      () => new Executable(program, module, this.#outAvals, this.#callbacks, sharing),
+    );
+    const about = isWatched
+      ? { details: { from: origin, bytes: bytes.length }, texts: { wat: () => disassemble(bytes) } }
+      : null;
+    return { threads, executable, memory: memoryOf(program, scratchBytes, bytes.length), about };
+  }
+
+  /** What to tell of its compilation, as far as it is compiled. */
+  about(simplified: ClosedJaxpr): SpanDetails {
+    const { details, texts } = this.#cpu?.about ?? {};
+    return {
+      details: details ?? { from: "the schedule: compiled when it is known where it runs" },
+      texts: {
+        jaxpr: () => String(simplified),
+        nests: () => printProgram(this.#program),
+        ...texts,
+      },
     };
   }
 
   graphics(): GraphicsProgram {
     if (this.#graphics !== null) return this.#graphics;
     compilations++;
-    const { program } = loadedGraphics(this.#program.name);
-    return this.#graphics = program(this.#program, this.#outAvals, this.#callbacks);
+    const { program, shaders } = loadedGraphics(this.#program.name);
+    return this.#graphics = timed(
+      "compile",
+      `${this.#program.name}, for WebGPU`,
+      () => program(this.#program, this.#outAvals, this.#callbacks),
+      () => ({ details: { from: "compiler" }, texts: { wgsl: () => shaders(this.#program) } }),
+    );
   }
+}
+
+/** The program of a jaxpr, or of one that is like it. */
+function codeOf(closed: ClosedJaxpr, options: CompileOptions): Code {
+  let made: Simplified | null = null;
+  return timed("compile", options.label ?? options.name, () => {
+    const simplified = simplifyJaxpr(closed);
+    return cache.get(programKey(simplified.closed, closed, options), () => {
+      made = simplified;
+      return new Code(simplified, closed, options);
+    });
+  }, (code) => {
+    const why = options.why?.() ?? "called by a transformation, or by another compiled function";
+    if (made === null) return { details: { why, from: "memory" } };
+    const { details, texts = {} } = code.about(made.closed);
+    return { details: { why, ...details }, texts };
+  });
 }
 
 /** Compiles programs, and runs each where its inputs are. */
 export const jitCompiler: JitBackend = {
   compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram {
-    const simplified = simplifyJaxpr(closed);
-    const code = cache.get(
-      programKey(simplified.closed, closed, options),
-      () => new Code(simplified, closed, options),
-    );
+    logCompilations();
+    const code = codeOf(closed, options);
     const donated = code.takenOver.includes(true) ? code.takenOver : null;
     const placer = new ProgramPlacer(closed);
     const chooser = new DeviceChooser(
@@ -198,9 +243,6 @@ export const jitCompiler: JitBackend = {
       used: code.used,
       get memory() {
         return code.cpu().memory;
-      },
-      get timings() {
-        return code.cpu().timings;
       },
       run: (inputs: readonly NDArray[], how: RunOptions = byNumber): NDArray[] => {
         const placements = placer.placements(inputs, how);
@@ -240,7 +282,10 @@ export const jitCompiler: JitBackend = {
       wgsl: () => loadedGraphics("lower(...).wgsl").shaders(program),
     };
   },
-  prepare: prepareCompiler,
+  prepare: () => {
+    logCompilations();
+    prepareCompiler();
+  },
   clear: () => cache.clear(),
 };
 

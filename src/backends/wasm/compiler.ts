@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { endSpan, isWatched, reportSpan, timed } from "../../core/spans.ts";
 import { CompileError } from "../../errors.ts";
 import { innerPrograms, type Program } from "../../loopnest/ir.ts";
 import type { EmitOptions, Emitted } from "./emit.ts";
@@ -22,8 +23,8 @@ export interface CompiledModule {
   readonly scratchBytes: number;
   /** What it asks of the thread pool, where it shares work. */
   readonly sharing: Sharing | null;
-  /** Milliseconds by stage; `wait` is all that the main thread waited. */
-  readonly timings: Readonly<Record<string, number>>;
+  /** Where it is from. */
+  readonly origin: "compiler" | "disk";
 }
 
 /** A `Request` without its number. */
@@ -171,25 +172,24 @@ function ask(question: Question, meanwhile?: () => void): Reply {
 export function compileProgram(program: Program, options: EmitOptions = {}): CompiledModule {
   const programs = programStore();
   if (programs === null) return compileAnew(program, options);
-  const start = performance.now();
-  const key = programs.keyOf(program, options);
-  const found = findModule(programs, key, start);
+  const key = timed("store", "key", () => programs.keyOf(program, options));
+  const found = findModule(programs, key);
   if (found !== null) return found;
   const compiled = compileAnew(program, options);
-  const done = performance.now();
-  programs.store(key, compiled);
-  return { ...compiled, timings: { ...compiled.timings, store: performance.now() - done } };
+  timed("store", "keep", () => programs.store(key, compiled));
+  return compiled;
 }
 
 /** A program as it was stored. */
-function findModule(programs: ProgramStore, key: string, start: number): CompiledModule | null {
-  const stored = programs.find(key);
-  note(programs, stored !== null);
+function findModule(programs: ProgramStore, key: string): CompiledModule | null {
+  const stored = timed("store", "find", () => {
+    const found = programs.find(key);
+    note(programs, found !== null);
+    return found;
+  });
   if (stored === null) return null;
-  const read = performance.now();
   try {
-    const module = new WebAssembly.Module(stored.bytes);
-    return { ...stored, module, timings: { find: read - start, module: performance.now() - read } };
+    return { ...stored, module: moduleOf(stored.bytes), origin: "disk" };
   } catch {
     programs.remove(key); // of a machine that knew more instructions than this one
     return null;
@@ -237,16 +237,24 @@ function compileAnew(program: Program, options: EmitOptions): CompiledModule {
     // A module cannot be made of shared memory.
     emitted = { ...reply, bytes: new Uint8Array(reply.bytes).slice() };
   }
-  const answered = performance.now();
+  if (isWatched) reportCompiler(program.name, start, emitted.timings);
   const bytes = emitted.bytes as Uint8Array<ArrayBuffer>;
-  const module = new WebAssembly.Module(bytes);
-  const timings = {
-    ...emitted.timings,
-    wait: answered - start,
-    module: performance.now() - answered,
-  };
   const { scratchBytes, sharing } = emitted;
-  return { module, bytes, scratchBytes, sharing, timings };
+  return { module: moduleOf(bytes), bytes, scratchBytes, sharing, origin: "compiler" };
+}
+
+function moduleOf(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
+  return timed("instantiate", "WebAssembly.Module", () => new WebAssembly.Module(bytes));
+}
+
+/** Tells of the compiler's work. Its clock is another thread's: what is known is how long it took, and that it has just ended. */
+function reportCompiler(name: string, start: number, timings: Emitted["timings"]): void {
+  const { build = 0, encode = 0 } = timings;
+  const encoding = performance.now() - encode;
+  const lane = local === null ? { lane: "compiler" } : {};
+  reportSpan({ kind: "build", name, start: encoding - build, milliseconds: build, ...lane });
+  reportSpan({ kind: "encode", name, start: encoding, milliseconds: encode, ...lane });
+  endSpan("wait", "for the compiler", start);
 }
 
 /** Whether a program has a product of float32 matrices. */

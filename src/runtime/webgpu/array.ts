@@ -7,6 +7,7 @@ import { NDArray, type NestedList } from "../../core/array.ts";
 import { formatAval, type ShapedArray } from "../../core/aval.ts";
 import type { TypedArray } from "../../core/dtype.ts";
 import type { Placement } from "../../core/placement.ts";
+import { endSpan } from "../../core/spans.ts";
 import { bufferBytes } from "../../backends/wgsl/program.ts";
 import { DeviceError } from "../../errors.ts";
 import type { Complex } from "../../core/complex.ts";
@@ -78,6 +79,7 @@ export class WebGpuArray extends NDArray {
   override async data(): Promise<TypedArray> {
     const block = this.live();
     const { dtype, size } = this.aval.stored;
+    const asked = performance.now();
     block.handles++; // it may be deleted meanwhile
     try {
       const bytes = await this.#device.read(block.view);
@@ -86,6 +88,7 @@ export class WebGpuArray extends NDArray {
       return fromDevice(bytes, dtype, size, this.#device.traits);
     } finally {
       block.drop();
+      endSpan("readback", formatAval(this.aval), asked, { lane: "WebGPU, reads" });
     }
   }
 

@@ -16,6 +16,7 @@ import { CommandQueue } from "./queue.ts";
 import { Readback, readsAreSynchronous } from "./readback.ts";
 import type { Work } from "./recorder.ts";
 import { type KernelTime, KernelTimer } from "./timing.ts";
+import type { KernelWatch } from "../graphics.ts";
 
 interface Read {
   readonly view: View;
@@ -351,19 +352,41 @@ export class WebGpuDevice {
    * @throws {DeviceError} Where the adapter has no timestamp queries.
    */
   async kernelTimes(fn: () => unknown): Promise<KernelTime[]> {
-    if (!this.gpu.features.has("timestamp-query")) {
-      throw new DeviceError(`${this.description} has no timestamp queries`);
-    }
-    this.queue.flush();
-    const timer = this.queue.timer = new KernelTimer(this.gpu);
+    const watch = this.watchKernels();
+    if (watch === null) throw new DeviceError(`${this.description} has no timestamp queries`);
     try {
       await fn();
-      while (this.#driving !== null) await this.#driving;
-      this.queue.flush();
-    } finally {
-      this.queue.timer = null;
+    } catch (error) {
+      watch.stop();
+      throw error;
     }
-    return await timer.times((views) => this.#readback.read(views));
+    return await watch.times();
+  }
+
+  /** Takes the times of all dispatches from now on, until they are asked for; `null` where the adapter has no timestamp queries. */
+  watchKernels(): KernelWatch | null {
+    if (!this.gpu.features.has("timestamp-query")) return null;
+    const { queue } = this;
+    queue.flush();
+    const outer = queue.timer;
+    const timer = queue.timer = new KernelTimer(this.gpu);
+    const stop = () => {
+      queue.flush();
+      queue.timer = outer;
+    };
+    return {
+      stop,
+      times: async () => {
+        while (this.#driving !== null) await this.#driving;
+        stop();
+        return timer.timesIn(await this.#readback.read(timer.views));
+      },
+      timesNow: () => {
+        const isPossible = this.#readback.mode === "direct" && this.#driving === null;
+        stop();
+        return isPossible ? timer.timesIn(this.#readback.readNow(timer.views)) : [];
+      },
+    };
   }
 
   /** What is held. */

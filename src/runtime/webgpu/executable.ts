@@ -7,9 +7,10 @@ import type { Kernel } from "../../backends/wgsl/nest.ts";
 import { bufferBytes, type DeviceProgram, deviceProgram } from "../../backends/wgsl/program.ts";
 import type { AdapterTraits } from "../../backends/wgsl/traits.ts";
 import type { NDArray } from "../../core/array.ts";
-import type { ShapedArray } from "../../core/aval.ts";
+import { formatAval, type ShapedArray } from "../../core/aval.ts";
 import type { HostCallback } from "../../core/lowering.ts";
 import type { Placement } from "../../core/placement.ts";
+import { timed } from "../../core/spans.ts";
 import {
   CompileError,
   DeviceError,
@@ -167,6 +168,18 @@ export class DeviceExecutable {
     placement: Placement,
     name: string = this.#source.name,
   ): WebGpuArray[] {
+    return timed("run", name, () => this.#call(device, inputs, donated, placement, name), () => ({
+      details: { by: "WebGPU", queued: true },
+    }));
+  }
+
+  #call(
+    device: WebGpuDevice,
+    inputs: readonly NDArray[],
+    donated: readonly boolean[] | null,
+    placement: Placement,
+    name: string,
+  ): WebGpuArray[] {
     device.check();
     const made = this.#madeFor(device);
     const { donors } = made.program;
@@ -264,10 +277,12 @@ function blockOf(device: WebGpuDevice, x: NDArray): DeviceBlock {
 /** A copy of a host's array in a device's memory. */
 export function upload(device: WebGpuDevice, x: ConcreteArray): DeviceBlock {
   const { stored } = x.aval;
-  const words = toDevice(x.dataSync(), stored.dtype, device.traits);
-  device.queue.separate(null);
-  const block = device.holdings.block(bufferBytes(stored, device.traits), true);
-  block.submission = device.queue.open;
-  if (words.byteLength > 0) device.write(block.view, words);
-  return block;
+  return timed("transfer", `${formatAval(x.aval)} to WebGPU`, () => {
+    const words = toDevice(x.copyOut(), stored.dtype, device.traits);
+    device.queue.separate(null);
+    const block = device.holdings.block(bufferBytes(stored, device.traits), true);
+    block.submission = device.queue.open;
+    if (words.byteLength > 0) device.write(block.view, words);
+    return block;
+  });
 }

@@ -174,4 +174,5 @@ const webGpuGraphics: Graphics = {
     if (x instanceof WebGpuArray) x.isKept = true;
   },
   memory: () => open?.memory() ?? null,
+  watchKernels: () => open !== null && open.lost === null ? open.watchKernels() : null,
 };

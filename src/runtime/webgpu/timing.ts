@@ -14,6 +14,8 @@ export interface KernelTime {
   readonly program: string;
   /** The shader's name. */
   readonly kernel: string;
+  /** When the device began, in milliseconds by its own clock. */
+  readonly start: number;
   /** How long the device was at it. */
   readonly milliseconds: number;
 }
@@ -80,18 +82,23 @@ export class KernelTimer {
     }
   }
 
+  /** Where the times of all dispatches are, to be read and given to {@linkcode timesIn}. */
+  get views(): View[] {
+    return this.#resolved.map(({ view }) => view);
+  }
+
   /**
    * The times of all dispatches, in order.
    *
-   * @param read Reads views of the device's memory.
+   * @param stamps The bytes of {@linkcode views}, which are given up.
    */
-  async times(read: (views: readonly View[]) => Promise<ArrayBuffer[]>): Promise<KernelTime[]> {
-    const stamps = await read(this.#resolved.map(({ view }) => view));
+  timesIn(stamps: readonly ArrayBuffer[]): KernelTime[] {
     return this.#resolved.flatMap(({ labels, view }, i) => {
       view.memory.buffer.destroy();
       const nanoseconds = new BigUint64Array(stamps[i]);
       return labels.map((label, k) => ({
         ...label,
+        start: Number(nanoseconds[2 * k]) / 1e6,
         milliseconds: Number(nanoseconds[2 * k + 1] - nanoseconds[2 * k]) / 1e6,
       }));
     });
