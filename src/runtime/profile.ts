@@ -19,6 +19,7 @@ export interface ProfileEvent {
   readonly name: string;
   /** Milliseconds from the beginning of the profile. */
   readonly start: number;
+  /** How long it took. */
   readonly milliseconds: number;
   /** Who was at it: `main`, `compiler`, `WebGPU`. */
   readonly thread: string;

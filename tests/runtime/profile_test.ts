@@ -99,7 +99,7 @@ Deno.test("an asynchronous function's profile comes with its result", async () =
   const [value, p] = await profile(async () => {
     const x = np.ones([3]).mul(2);
     await Promise.resolve();
-    return Array.from(await x.add(1).data());
+    return [...await x.add(1).data()];
   });
   assertEquals(value, [3, 3, 3]);
   const operations = p.events.filter((e) => e.kind === "operation").map((e) => e.name);
