@@ -7,12 +7,14 @@ import { merge } from "./merge";
 import { packA, packB, packColumns, sixes } from "./pack";
 
 // The same numbers are in src/loopnest/gemm_plan.ts, which computes the scratch space.
-/** Bytes of one row of a block of A: K blocks are at most this / sizeof<T>() long. */
-const K_BYTES: i32 = 1024;
+/** Bytes of one row of a block of A: K blocks are about this / sizeof<T>() long, and at most a quarter longer. */
+const K_BYTES: i32 = 2048;
 /** Rows of a block of A; a multiple of 6. */
 const M_BLOCK: i32 = 192;
 /** Columns of a block of B; a multiple of 16. */
 const N_BLOCK: i32 = 1024;
+/** Panels of B that are packed at once. */
+const PACKED: i32 = 4;
 /** Bytes for one tile at an edge. */
 const TILE_BYTES: usize = 192;
 
@@ -75,13 +77,13 @@ export function blocked<T>(
   c: usize, crs: usize, ccs: usize, scratch: usize, acc: i32,
 ): void {
   const NR = i32(32 / sizeof<T>());
-  const kMax = K_BYTES / i32(sizeof<T>());
+  const kMax = (K_BYTES + K_BYTES / 4) / i32(sizeof<T>());
   const parts = (k + kMax - 1) / kMax;
   const kStep = ((k + parts - 1) / parts + 3) & ~3;
   // Few rows, or a small B: reading B where it lies beats copying it.
   const direct = bcs == sizeof<T>() && (m <= 12 || k * n <= 4096);
-  // Panels of B are packed just before their use (then they are in the first cache) unless they are used again.
-  const jStep = m > M_BLOCK ? N_BLOCK : 2 * NR;
+  // Panels of B are packed just before their first use: then they are in the first cache or the second. They are kept if they are used again.
+  const jStep = m > M_BLOCK ? N_BLOCK : PACKED * NR;
   const tile = scratch;
   const pa = scratch + TILE_BYTES;
   const pb = pa + usize(min(M_BLOCK, m + 5)) * usize(min(kStep, k)) * sizeof<T>();
@@ -94,14 +96,16 @@ export function blocked<T>(
       const nc = min(jStep, n - jc);
       const full = nc & ~(NR - 1);
       const bj = bp + usize(jc) * bcs, cj = c + usize(jc) * ccs;
-      if (!direct) packB<T>(kc, nc, bj, brs, bcs, pb);
-      else if (full < nc) packColumns<T>(kc, bj + usize(full) * bcs, brs, bcs, nc - full, pb);
+      if (direct && full < nc) packColumns<T>(kc, bj + usize(full) * bcs, brs, bcs, nc - full, pb);
       for (let ic = 0; ic < m; ic += M_BLOCK) {
         const mc = min(M_BLOCK, m - ic);
         if (m > M_BLOCK) packA<T>(mc, kc, ap + usize(ic) * ars, ars, acs, pa);
         const ci = cj + usize(ic) * crs;
         for (let j = 0; j < nc; j += NR) {
           const cc = ci + usize(j) * ccs;
+          if (!direct && ic == 0 && (j & (PACKED * NR - 1)) == 0) {
+            packB<T>(kc, min(PACKED * NR, nc - j), bj + usize(j) * bcs, brs, bcs, pb + 32 * usize(kc) * usize(j / NR));
+          }
           if (direct && j < full) {
             strip<T>(mc, kc, pa, bj + usize(j) * bcs, brs, NR, cc, crs, ccs, tile, more);
           } else {

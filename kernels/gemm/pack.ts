@@ -218,7 +218,29 @@ export function packB<T>(kc: i32, nc: i32, src: usize, ks: usize, cs: usize, dst
   const NR = i32(32 / sizeof<T>());
   let j = 0;
   if (cs == sizeof<T>()) {
-    // Two panels at once use the whole of each cache line.
+    // Four panels at once take pairs of cache lines, which the processor fetches together.
+    for (; j + 4 * NR <= nc; j += 4 * NR) {
+      const panel = 32 * usize(kc);
+      let s = src, d = dst, e = d + panel, f = e + panel, g = f + panel;
+      for (let p = 0; p < kc; p++) {
+        v128.store(d, v128.load(s));
+        v128.store(d, v128.load(s, 16), 16);
+        v128.store(e, v128.load(s, 32));
+        v128.store(e, v128.load(s, 48), 16);
+        v128.store(f, v128.load(s, 64));
+        v128.store(f, v128.load(s, 80), 16);
+        v128.store(g, v128.load(s, 96));
+        v128.store(g, v128.load(s, 112), 16);
+        s += ks;
+        d += 32;
+        e += 32;
+        f += 32;
+        g += 32;
+      }
+      src += 128;
+      dst += 128 * usize(kc);
+    }
+    // Two use the whole of each cache line.
     for (; j + 2 * NR <= nc; j += 2 * NR) {
       let s = src, d = dst, e = dst + 32 * usize(kc);
       for (let p = 0; p < kc; p++) {

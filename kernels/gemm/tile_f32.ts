@@ -3,11 +3,9 @@
 // A is packed in panels of 6 or 4 rows, k after k. Instead of broadcasting each element of A (one
 // load each, and a bounds check each where the engine has no guard pages), a vector of 4 rows is
 // loaded once and rotated in its register: after d rotations lane l holds row (l + d) % 4, so the
-// accumulators hold diagonals of 4 x 4 blocks, which are put straight once at the end. That is
-// 4 loads and 4 shuffles for 12 multiply-adds, and exactly the 15 vector registers that V8 has on x64.
-//
-// Not unrolled: the optimiser would sink the first multiply-add of each pair to the second and
-// keep both operands alive, which spills.
+// accumulators hold diagonals of 4 x 4 blocks, which are put straight once at the end. With rows 4 and 5
+// broadcast that is 5 loads and 3 shuffles for 12 multiply-adds, and exactly the 15 vector registers that V8 has
+// on x64. More shuffles would wait for the ports that multiply-adds need, more loads for the decoder.
 import { madd } from "../math/madd";
 
 @inline
@@ -43,13 +41,67 @@ function halves(x: v128, y: v128): v128 {
   return v128.shuffle<i64>(x, y, 0, 3);
 }
 
-/** C[6, 8] (+)= A panel · B panel; `bk` is the step of B from k to k + 1, `cr` that of C's rows, in bytes. */
+/**
+ * C[6, 8] (+)= A panel · B panel for kc > 0; `bk` is the step of B from k to k + 1, `cr` that of C's rows, in bytes.
+ *
+ * Two k in a turn, because checks and the loop itself take as many instructions as the multiply-adds.
+ */
 export function gemm_tile6_f32(
   kc: i32, a: usize, b: usize, bk: usize, c: usize, cr: usize, accumulate: i32,
 ): void {
   let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
   let c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
-  for (let p = 0; p < kc; p++) {
+  const end = a + 48 * usize(kc >> 1);
+  if (a != end) {
+    do {
+      let b0 = v128.load(b), b1 = v128.load(b, 16);
+      let x = v128.load(a);
+      c00 = madd<f32>(x, b0, c00);
+      c01 = madd<f32>(x, b1, c01);
+      x = rotate(x);
+      c10 = madd<f32>(x, b0, c10);
+      c11 = madd<f32>(x, b1, c11);
+      x = rotate(x);
+      c20 = madd<f32>(x, b0, c20);
+      c21 = madd<f32>(x, b1, c21);
+      x = rotate(x);
+      c30 = madd<f32>(x, b0, c30);
+      c31 = madd<f32>(x, b1, c31);
+      x = v128.load32_splat(a, 16);
+      c40 = madd<f32>(x, b0, c40);
+      c41 = madd<f32>(x, b1, c41);
+      x = v128.load32_splat(a, 20);
+      c50 = madd<f32>(x, b0, c50);
+      c51 = madd<f32>(x, b1, c51);
+      // No address is 0: the condition only keeps the optimiser from moving these multiply-adds into the next ones, which
+      // would keep the operands of both alive.
+      if (b += bk) {
+        b0 = v128.load(b);
+        b1 = v128.load(b, 16);
+        x = v128.load(a, 24);
+        c00 = madd<f32>(x, b0, c00);
+        c01 = madd<f32>(x, b1, c01);
+        x = rotate(x);
+        c10 = madd<f32>(x, b0, c10);
+        c11 = madd<f32>(x, b1, c11);
+        x = rotate(x);
+        c20 = madd<f32>(x, b0, c20);
+        c21 = madd<f32>(x, b1, c21);
+        x = rotate(x);
+        c30 = madd<f32>(x, b0, c30);
+        c31 = madd<f32>(x, b1, c31);
+        x = v128.load32_splat(a, 40);
+        c40 = madd<f32>(x, b0, c40);
+        c41 = madd<f32>(x, b1, c41);
+        x = v128.load32_splat(a, 44);
+        c50 = madd<f32>(x, b0, c50);
+        c51 = madd<f32>(x, b1, c51);
+      }
+      a += 48;
+      b += bk;
+    } while (a != end);
+  }
+  if (kc & 1) {
     const b0 = v128.load(b), b1 = v128.load(b, 16);
     let x = v128.load(a);
     c00 = madd<f32>(x, b0, c00);
@@ -63,14 +115,12 @@ export function gemm_tile6_f32(
     x = rotate(x);
     c30 = madd<f32>(x, b0, c30);
     c31 = madd<f32>(x, b1, c31);
-    x = v128.load64_splat(a, 16);
+    x = v128.load32_splat(a, 16);
     c40 = madd<f32>(x, b0, c40);
     c41 = madd<f32>(x, b1, c41);
-    x = swapPairs(x);
+    x = v128.load32_splat(a, 20);
     c50 = madd<f32>(x, b0, c50);
     c51 = madd<f32>(x, b1, c51);
-    a += 24;
-    b += bk;
   }
   let u0 = evenOdd(c00, c30), u1 = evenOdd(c20, c10), w0 = evenOdd(c01, c31), w1 = evenOdd(c21, c11);
   put(c, halves(u0, u1), halves(w0, w1), accumulate);
@@ -83,8 +133,8 @@ export function gemm_tile6_f32(
   put(c + cr, halves(u0, u1), halves(w0, w1), accumulate);
   put(r2 + cr, halves(u1, u0), halves(w1, w0), accumulate);
   c = r2 + 2 * cr;
-  put(c, evenOdd(c40, c50), evenOdd(c41, c51), accumulate);
-  put(c + cr, evenOdd(c50, c40), evenOdd(c51, c41), accumulate);
+  put(c, c40, c41, accumulate);
+  put(c + cr, c50, c51, accumulate);
 }
 
 /** C[4, 8] (+)= A panel · B panel. */
@@ -92,7 +142,8 @@ export function gemm_tile4_f32(
   kc: i32, a: usize, b: usize, bk: usize, c: usize, cr: usize, accumulate: i32,
 ): void {
   let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
-  for (let p = 0; p < kc; p++) {
+  const end = a + 16 * usize(kc);
+  do {
     const b0 = v128.load(b), b1 = v128.load(b, 16);
     let x = v128.load(a);
     c00 = madd<f32>(x, b0, c00);
@@ -108,7 +159,7 @@ export function gemm_tile4_f32(
     c31 = madd<f32>(x, b1, c31);
     a += 16;
     b += bk;
-  }
+  } while (a != end);
   let u0 = evenOdd(c00, c30), u1 = evenOdd(c20, c10), w0 = evenOdd(c01, c31), w1 = evenOdd(c21, c11);
   put(c, halves(u0, u1), halves(w0, w1), accumulate);
   const r2 = c + 2 * cr;
@@ -128,7 +179,8 @@ export function gemm_tile4_f32(
 export function gemm_tile12_f32(kc: i32, a: usize, a2: usize, b: usize, bk: usize, d: usize): void {
   let c0 = f32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0;
   let d0 = c0, d1 = c0, d2 = c0, d3 = c0, d4 = c0, d5 = c0;
-  for (let p = 0; p < kc; p++) {
+  const end = a + 24 * usize(kc);
+  do {
     const b0 = v128.load(b);
     let x = v128.load(a);
     c0 = madd<f32>(x, b0, c0);
@@ -157,7 +209,7 @@ export function gemm_tile12_f32(kc: i32, a: usize, a2: usize, b: usize, bk: usiz
     a += 24;
     a2 += 24;
     b += bk;
-  }
+  } while (a != end);
   let u0 = evenOdd(c0, c3), u1 = evenOdd(c2, c1);
   v128.store(d, halves(u0, u1));
   v128.store(d, halves(u1, u0), 32);

@@ -29,7 +29,8 @@ export function gemm_tile6_f64(
 ): void {
   let c00 = f64x2.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
   let c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
-  for (let p = 0; p < kc; p++) {
+  const end = a + 48 * usize(kc);
+  do {
     const b0 = v128.load(b), b1 = v128.load(b, 16);
     let x = v128.load(a);
     c00 = madd<f64>(x, b0, c00);
@@ -51,7 +52,7 @@ export function gemm_tile6_f64(
     c51 = madd<f64>(x, b1, c51);
     a += 48;
     b += bk;
-  }
+  } while (a != end);
   put(c, halves(c00, c10), halves(c01, c11), accumulate);
   c += cr;
   put(c, halves(c10, c00), halves(c11, c01), accumulate);
@@ -70,7 +71,8 @@ export function gemm_tile4_f64(
   kc: i32, a: usize, b: usize, bk: usize, c: usize, cr: usize, accumulate: i32,
 ): void {
   let c00 = f64x2.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
-  for (let p = 0; p < kc; p++) {
+  const end = a + 32 * usize(kc);
+  do {
     const b0 = v128.load(b), b1 = v128.load(b, 16);
     let x = v128.load(a);
     c00 = madd<f64>(x, b0, c00);
@@ -86,7 +88,7 @@ export function gemm_tile4_f64(
     c31 = madd<f64>(x, b1, c31);
     a += 32;
     b += bk;
-  }
+  } while (a != end);
   put(c, halves(c00, c10), halves(c01, c11), accumulate);
   c += cr;
   put(c, halves(c10, c00), halves(c11, c01), accumulate);
@@ -100,7 +102,8 @@ export function gemm_tile4_f64(
 export function gemm_tile12_f64(kc: i32, a: usize, a2: usize, b: usize, bk: usize, d: usize): void {
   let c0 = f64x2.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0;
   let d0 = c0, d1 = c0, d2 = c0, d3 = c0, d4 = c0, d5 = c0;
-  for (let p = 0; p < kc; p++) {
+  const end = a + 48 * usize(kc);
+  do {
     const b0 = v128.load(b);
     let x = v128.load(a);
     c0 = madd<f64>(x, b0, c0);
@@ -129,7 +132,7 @@ export function gemm_tile12_f64(kc: i32, a: usize, a2: usize, b: usize, bk: usiz
     a += 48;
     a2 += 48;
     b += bk;
-  }
+  } while (a != end);
   v128.store(d, halves(c0, c1));
   v128.store(d, halves(c1, c0), 16);
   v128.store(d, halves(c2, c3), 32);

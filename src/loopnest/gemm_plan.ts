@@ -5,8 +5,8 @@
  * @module
  */
 
-/** Bytes of one row of a block of A: the k axis is cut into blocks of at most this length. */
-const K_BYTES = 1024;
+/** Bytes of one row of a block of A, at most: the k axis is cut into blocks of this length. */
+const K_BYTES = 2048 + 512;
 /** Rows of a block of A. */
 const M_BLOCK = 192;
 /** Columns of a block of B. */

@@ -114,6 +114,9 @@ const SHAPES: [number, number, number][] = [
     [21, 11, 301],
     [9, 50, 303],
     [10, 64, 530],
+    [197, 45, 645],
+    [25, 70, 1301],
+    [200, 1030, 7],
   ],
 ] as [number, number, number][];
 
