@@ -4,6 +4,7 @@
  * @module
  */
 import { ArgumentError } from "../errors.ts";
+import type { NDArray } from "../core/array.ts";
 import { Device } from "../core/device.ts";
 import { type Sharding, SingleDeviceSharding } from "../core/sharding.ts";
 import { isWatched, timed } from "../core/spans.ts";
@@ -84,7 +85,7 @@ function callNow(fun: unknown, args: unknown[], self: object, how: Compilation):
   const [found, arrays] = findSpecialisation(table, fun, args, how);
   const { entry } = found;
   const inputs = entry.consts.length === 0 ? arrays : [...entry.consts, ...arrays];
-  if (!isEager() || inputs.some((x) => x instanceof Tracer)) {
+  if (!isEager() || holdsTracer(inputs)) {
     const outs = bind(jitP, inputs, { name, jaxpr: entry.jaxpr });
     // Over several devices the function says itself where its results are.
     const moved = on instanceof SingleDeviceSharding;
@@ -93,6 +94,11 @@ function callNow(fun: unknown, args: unknown[], self: object, how: Compilation):
   const program = found.program ??= compileEntry(entry, how, () => reasonOfTrace(table, found));
   if (donate !== "none") checkDonatedTwice(program, inputs, found.run);
   return assemble(entry, program.run(inputs, found.run));
+}
+
+function holdsTracer(inputs: readonly NDArray[]): boolean {
+  for (let i = 0; i < inputs.length; i++) if (inputs[i] instanceof Tracer) return true;
+  return false;
 }
 
 const jitT: Transformation = {

@@ -53,43 +53,35 @@ export function staticEqual(a: unknown, b: unknown): boolean {
   return typeof equals === "function" && equals.call(a, b);
 }
 
-/**
- * Checks whether an entry serves a call, collecting its arrays on the way.
- *
- * @param leaves Scratch; holds the call's leaves if the structure fits.
- * @param arrays Gets the dynamic leaves.
- */
-export function matches(
-  entry: JitEntry,
-  call: unknown,
-  leaves: unknown[],
-  arrays: NDArray[],
-): boolean {
-  leaves.length = 0;
-  arrays.length = 0;
-  if (entry.axisEnv !== axisEnvKey()) return false;
-  if (!flattenInto(entry.treedef, call, leaves)) return false;
+/** The arrays of a call, in order, if an entry serves it; else `null`. The list is all that is allocated. */
+export function matches(entry: JitEntry, call: unknown): NDArray[] | null {
+  if (entry.axisEnv !== axisEnvKey()) return null;
   const { specs } = entry;
+  const leaves = new Array<unknown>(specs.length);
+  if (!flattenInto(entry.treedef, call, leaves)) return null;
+  // The arrays move up in the list, so that no other one is needed.
+  let count = 0;
   for (let i = 0; i < specs.length; i++) {
     const spec = specs[i];
     const leaf = leaves[i];
     if (spec.kind === "array") {
       if (leaf instanceof NDArray) {
-        if (leaf.aval !== spec.aval) return false;
-        arrays.push(leaf);
+        if (leaf.aval !== spec.aval) return null;
+        leaves[count++] = leaf;
       } else {
-        if (!isTypedArray(leaf)) return false;
+        if (!isTypedArray(leaf)) return null;
         const array = toNDArray(leaf, "filterJit");
-        if (array.aval !== spec.aval) return false;
-        arrays.push(array);
+        if (array.aval !== spec.aval) return null;
+        leaves[count++] = array;
       }
     } else if (
       !Object.is(leaf, spec.value) && (isArrayLeaf(leaf) || !staticEqual(spec.value, leaf))
     ) {
-      return false;
+      return null;
     }
   }
-  return true;
+  leaves.length = count;
+  return leaves as NDArray[];
 }
 
 /** The path of a leaf of `[fun, args]`, as messages write it: `args[0].weight`, `fun.weight`. */

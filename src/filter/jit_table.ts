@@ -88,8 +88,6 @@ export function clearTables(): void {
   tables = new WeakMap();
 }
 
-const scratchLeaves: unknown[] = [];
-
 /** The specialisation that serves a call, traced where there is none, and the call's arrays. */
 export function findSpecialisation(
   table: JitTable,
@@ -98,15 +96,17 @@ export function findSpecialisation(
   how: Compilation,
 ): [Specialisation, NDArray[]] {
   const { name, label } = how;
-  const arrays: NDArray[] = [];
   const call = [fun, args];
-  const leaves = scratchLeaves.splice(0); // a nested call must not overwrite it
   const { last } = table;
-  if (last !== null && matches(last.entry, call, leaves, arrays)) return [last, arrays];
+  if (last !== null) {
+    const arrays = matches(last.entry, call);
+    if (arrays !== null) return [last, arrays];
+  }
   const key = keyOf(call);
   const candidates = table.byKey.get(key) ?? [];
   for (const found of candidates) {
-    if (matches(found.entry, call, leaves, arrays)) {
+    const arrays = matches(found.entry, call);
+    if (arrays !== null) {
       table.last = found;
       return [found, arrays];
     }
@@ -126,9 +126,7 @@ export function findSpecialisation(
     table.last = made;
     if (++table.size > MAX_ENTRIES) dropOldest(table);
   }
-  arrays.length = 0;
-  for (const leaf of flatten(call)[0]) if (isArrayLeaf(leaf)) arrays.push(toNDArray(leaf, name));
-  return [made, arrays];
+  return [made, flatten(call)[0].filter(isArrayLeaf).map((leaf) => toNDArray(leaf, name))];
 }
 
 /** Remembers why a function is being traced; says so from the third retrace on, the next time after as many traces again. */

@@ -265,11 +265,11 @@ function setOwn(object: Record<string, unknown>, key: string, value: unknown): v
 }
 
 /**
- * Walks a tree along a definition that it is expected to have, and pushes its leaves.
+ * Walks a tree along a definition that it is expected to have, and writes its leaves to a list, from its beginning.
  *
- * Allocates nothing, which is what a compiled function needs at every call.
+ * Allocates nothing where the list is long enough, which is what a compiled function needs at every call.
  *
- * @returns Whether the tree has this very structure; if not, some leaves may have been pushed.
+ * @returns Whether the tree has this very structure; if not, the list may have some leaves.
  */
 export function flattenInto(treedef: TreeDef, tree: unknown, leaves: unknown[]): boolean {
   return startWalk(treedef, tree, leaves, false);
@@ -277,17 +277,23 @@ export function flattenInto(treedef: TreeDef, tree: unknown, leaves: unknown[]):
 
 /**
  * As {@linkcode flattenInto}, but where the definition has a leaf the tree may have anything, which is
- * pushed as it is.
+ * taken as it is.
  */
 export function flattenUpToInto(treedef: TreeDef, tree: unknown, subtrees: unknown[]): boolean {
   return startWalk(treedef, tree, subtrees, true);
 }
 
+/** Where the walk that is under way writes the next leaf: faster than to push it. */
+let next = 0;
+
 function startWalk(def: TreeDef, tree: unknown, out: unknown[], upTo: boolean): boolean {
   const outer = enterTree();
+  const outerNext = next; // a registered class may walk trees while it is taken apart
+  next = 0;
   try {
     return walk(def, tree, out, upTo);
   } finally {
+    next = outerNext;
     leaveTree(outer);
   }
 }
@@ -306,7 +312,7 @@ function walk(def: TreeDef, node: unknown, out: unknown[], upTo: boolean): boole
   switch (def.kind) {
     case "leaf":
       if (!upTo && !isLeafNode(node)) return false;
-      out.push(node);
+      out[next++] = node;
       return true;
     case "none":
       return node === null || node === undefined;
@@ -332,7 +338,11 @@ function walk(def: TreeDef, node: unknown, out: unknown[], upTo: boolean): boole
       for (let i = 0; i < keys.length; i++) {
         const value = (node as Record<string, unknown>)[keys[i]!];
         if (value === undefined && !Object.hasOwn(node, keys[i]!)) return false;
-        if (!walk(children[i]!, value, out, upTo)) return false;
+        const child = children[i]!;
+        if (child.kind === "leaf") {
+          if (!upTo && !isLeafNode(value)) return false;
+          out[next++] = value;
+        } else if (!walk(child, value, out, upTo)) return false;
       }
       return true;
     }
@@ -380,10 +390,10 @@ function walkModule(def: TreeDef, node: unknown, out: unknown[], upTo: boolean):
   for (let i = 0; i < dynamic.length; i++) {
     const child = children[i]!;
     const value = fields[dynamic[i]!];
-    if (child.kind === "leaf" ? !upTo && !isLeafNode(value) : !walk(child, value, out, upTo)) {
-      return false;
-    }
-    if (child.kind === "leaf") out.push(value);
+    if (child.kind === "leaf") {
+      if (!upTo && !isLeafNode(value)) return false;
+      out[next++] = value;
+    } else if (!walk(child, value, out, upTo)) return false;
   }
   return true;
 }
