@@ -72,6 +72,8 @@ export type Lowered =
     }[];
     /** The value of what no piece covers; absent where they cover all. */
     readonly background?: Expr;
+    /** Whether the pieces, which are of one size then, lie between one another and read the same: one loop writes them all. */
+    readonly interleaved?: boolean;
   }
   | {
     /** A contraction of two operands; see `DotSpec`. */

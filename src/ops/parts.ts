@@ -100,6 +100,7 @@ export const complexP: Primitive<NoParams> = {
     const sizes = shape.map((n, i) => i === shape.length - 1 ? 1 : n);
     return [{
       kind: "pieces",
+      interleaved: true,
       pieces: reads.map((read, part) => ({
         offsets: shape.map((_, i) => i === shape.length - 1 ? part : 0),
         sizes,

@@ -116,7 +116,8 @@ class Emitter {
     if (last.extent < 2 * BLOCK) return null;
     for (const t of loads) {
       if (Math.abs(strideIn(t.args[0], last) ?? 0) < BLOCK) continue;
-      const across = vars.find((v) => v !== last && strideIn(t.args[0], v) === 1);
+      const isAlong = (stride: number | null) => stride === 1 || stride === 2;
+      const across = vars.find((v) => v !== last && isAlong(strideIn(t.args[0], v)));
       if (across !== undefined && across.extent >= BLOCK) return across;
     }
     return null;

@@ -512,7 +512,15 @@ export class Fusion {
     if (l.sizes.some((n) => n === 0)) return this.settle(v, [copy]);
     const { terms } = this;
     const node = this.add(new NestNode(terms, l.unique), v);
-    this.addPart(node, v, l.sizes, l.index, l.value, l.guard ?? null, l.combine ?? null);
+    node.roots.push({
+      kind: "part",
+      value: v,
+      tuple: node.addLoops(l.sizes),
+      index: l.index,
+      read: l.value,
+      guard: l.guard ?? null,
+      combine: l.combine ?? null,
+    });
     node.deps.add(copy);
     this.updates.push(copy);
     for (const x of v.operands) if (isMadeOfFew(x, operand.root)) this.need(x, copy);
@@ -528,36 +536,43 @@ export class Fusion {
     const { background } = l;
     if (background !== undefined) {
       const node = this.add(new NestNode(terms, true), v);
-      this.addPart(node, v, v.shape, (u) => u, () => background, null, null);
+      node.roots.push({
+        kind: "part",
+        value: v,
+        tuple: node.addLoops(v.shape),
+        index: (u) => u,
+        read: () => background,
+        guard: null,
+        combine: null,
+      });
       homes.push(node);
     }
+    let [joint, tuple]: [NestNode | null, readonly Term[]] = [null, []];
     for (const { sizes, offsets, steps, at } of l.pieces) {
       if (sizes.some((n) => n === 0)) continue;
-      const node = this.add(new NestNode(terms, true), v);
+      const node: NestNode = joint ?? this.add(new NestNode(terms, true), v);
+      if (joint === null) tuple = node.addLoops(sizes);
       const place = (u: readonly Expr[]) =>
         u.map((e, k) => {
           const t = terms.termOf(e);
           return terms.exprOf(terms.addScaled(terms.int(offsets[k]), t, steps?.[k] ?? 1));
         });
-      this.addPart(node, v, sizes, place, at, null, null);
+      node.roots.push({
+        kind: "part",
+        value: v,
+        tuple,
+        index: place,
+        read: at,
+        guard: null,
+        combine: null,
+      });
+      if (node === joint) continue;
       if (background !== undefined) node.deps.add(homes[0]);
       homes.push(node);
+      if (l.interleaved === true) joint = node;
     }
     this.settle(v, homes);
     for (const node of homes) this.askParts(node);
-  }
-
-  private addPart(
-    node: NestNode,
-    value: Value,
-    sizes: readonly number[],
-    index: (u: readonly Expr[]) => readonly Expr[],
-    read: (u: readonly Expr[]) => Expr,
-    guard: ((u: readonly Expr[]) => Expr) | null,
-    combine: ReduceOp | null,
-  ): void {
-    const tuple = node.addLoops(sizes);
-    node.roots.push({ kind: "part", value, tuple, index, read, guard, combine });
   }
 
   /** Asks for what the parts of a nest read; only once the steps around it are known. */

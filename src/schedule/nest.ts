@@ -337,12 +337,13 @@ export function strideIn(index: Term, v: Term): number | null {
   return stride;
 }
 
-/** How well memory is read and written along a variable: neighbours count for it, jumps against it. */
+/** How well memory is read and written along a variable: neighbours count for it, and so do parts of neighbouring complex numbers; jumps against it. */
 export function contiguity(v: Term, all: readonly Term[], stores: readonly StoreItem[]): number {
   let score = 0;
   const count = (index: Term, weight: number) => {
     const stride = strideIn(index, v);
     if (stride === 1) score += weight;
+    else if (stride === 2) score += weight / 2;
     else if (stride !== 0) score -= weight;
   };
   for (const t of all) if (t.kind === "load") count(t.args[0], 2);

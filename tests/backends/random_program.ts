@@ -110,6 +110,7 @@ class Generator {
         () => this.#search(),
         () => this.#scatter(),
         () => this.#running(),
+        () => this.#pairs(),
       ]);
       this.#work = 1;
       return { kind: "nest", name: "random", body: make() } as const;
@@ -397,6 +398,48 @@ class Generator {
       ...this.#nested([inner], [byColumn ? "serial" : "vector"], [offer]),
       store,
     ]);
+  }
+
+  /** Elements in pairs, as parts of complex numbers lie: read and written in any order of the loops, by a table, in place. */
+  #pairs(): Stmt[] {
+    const { dice } = this;
+    const loops = ["i", "j"].slice(0, 1 + dice.below(2)).map((name) => this.#loop(name));
+    const dtype = dice.pick<DType>(["float32", "float64", "int32", "int64"]);
+    const twice = (at: Expr, part: number) =>
+      binary("add", binary("mul", at, index(2)), index(part));
+    const sources = Array.from({ length: 1 + dice.below(2) }, () => {
+      let [at, size] = this.#place(loops);
+      if (dice.chance(0.25)) at = binary("sub", index(Math.max(size - 1, 0)), at);
+      else if (dice.chance(0.3)) {
+        const table = this.#input("uint8", size);
+        size = 1 + dice.below(20);
+        at = binary("rem", cast(load(table, "uint8", at), "int32"), index(size));
+      }
+      const shift = dice.chance(0.2) ? 1 : 0;
+      const buffer = this.#input(dtype, 2 * size + shift);
+      return [0, 1].map((part) => load(buffer, dtype, twice(at, part + shift)));
+    });
+    const term = () => dice.pick(dice.pick(sources));
+    const value = () => binary(dice.pick<BinaryOp>(["add", "sub", "mul"]), term(), term());
+    const [at, size] = this.#place(loops);
+    const buffer = this.#output(dtype, 2 * size);
+    const body: Stmt[] = [];
+    const write = (make: (part: number) => Expr, isFlipped: boolean) => {
+      const values = [0, 1].map((part) => {
+        const v = makeVar("t", dtype);
+        body.push({ kind: "let", v, value: make(part) });
+        return v;
+      });
+      for (const part of isFlipped ? [1, 0] : [0, 1]) {
+        body.push({ kind: "store", buffer, index: twice(at, part), value: values[part]! });
+      }
+    };
+    write(dice.chance(0.1) ? () => this.#value(dtype, loops, [], 1) : value, dice.chance(0.3));
+    if (dice.chance(0.4)) {
+      const old = [0, 1].map((part) => load(buffer, dtype, twice(at, part)));
+      write((part) => binary("add", old[dice.chance(0.5) ? part : 1 - part]!, value()), false);
+    }
+    return this.#nested(loops, this.#modes(loops.length), body);
   }
 
   /** Stores in an order of their own, guarded or combining; serial where indices may meet. */

@@ -4,6 +4,7 @@ import type { NDArray } from "../../src/core/array.ts";
 import * as np from "../../src/numpy/mod.ts";
 import { dotGeneral } from "../../src/ops/dot.ts";
 import { concatenate } from "../../src/ops/dynamic.ts";
+import { complex } from "../../src/ops/parts.ts";
 import { reduceSum, reshape, transpose } from "../../src/ops/shape.ts";
 import { slice } from "../../src/ops/slicing.ts";
 import type { Dot, Program, Stmt } from "../../src/loopnest/ir.ts";
@@ -241,6 +242,14 @@ Deno.test("concatenated parts are written where they belong", () => {
   ));
   assertEquals(kinds(program), ["nest", "nest"]);
   assertEquals(program.scratchBytes, 0);
+});
+
+Deno.test("the parts of a complex number are computed in one loop", () => {
+  const parts = (x: NDArray, y: NDArray) => {
+    const z = complex(x, y);
+    return np.exp(z.mul(z)).add(z);
+  };
+  assertEquals(kinds(check(jaxprOf(parts, f32(40, 30), f32(40, 30)))), ["nest"]);
 });
 
 Deno.test("reductions whose box differs from the row's share the row all the same", () => {

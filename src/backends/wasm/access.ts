@@ -10,13 +10,14 @@ import type { Ref } from "./assembler.ts";
 import type { NestContext } from "./context.ts";
 import type { Value } from "./function.ts";
 import type { Affine, Node } from "./nodes.ts";
+import { loadAlternate, loadPaired } from "./pairs.ts";
 import { isSigned, scalarCombine, scalarType } from "./scalar_ops.ts";
 import { extract, type Lanes, vectorCombine } from "./vector_ops.ts";
 
 type Term = Affine["terms"][number];
 
 /** An address: a local, and a constant that the instruction may add if `foldable`. */
-interface Place {
+export interface Place {
   readonly pointer: Value;
   readonly constant: number;
   /** Whether the pointer by itself cannot be below the start of memory, as the instruction's own offset does not wrap. */
@@ -66,7 +67,11 @@ function place(cx: NestContext, buffer: number, terms: readonly Term[], constant
 }
 
 /** The operands of a memory instruction at `extra` bytes beyond a place. */
-function at({ fn }: NestContext, where: Place, extra: number): [address: Ref, offset: number] {
+export function at(
+  { fn }: NestContext,
+  where: Place,
+  extra: number,
+): [address: Ref, offset: number] {
   const constant = where.constant + extra;
   if (constant === 0) return [fn.get(where.pointer), 0];
   if (where.foldable && constant > 0) return [fn.get(where.pointer), constant];
@@ -94,13 +99,20 @@ export function loadSplat(cx: NestContext, node: Node): Ref | null {
 }
 
 /** How the addresses of lanes lie. */
-type Pattern =
+export type Pattern =
   /** `stride` bytes from lane to lane. */
   | { readonly kind: "strided"; readonly place: Place; readonly stride: number }
   /** Anywhere: a vector of addresses. */
   | { readonly kind: "scattered"; readonly addresses: Value };
 
-function pattern(cx: NestContext, buffer: number, index: Node, bytes: number, u: number): Pattern {
+/** Where the elements of the lanes of vector `u` are. */
+export function pattern(
+  cx: NestContext,
+  buffer: number,
+  index: Node,
+  bytes: number,
+  u: number,
+): Pattern {
   const { fn } = cx;
   const { asm } = fn;
   const block = cx.block!;
@@ -139,7 +151,11 @@ function pattern(cx: NestContext, buffer: number, index: Node, bytes: number, u:
 }
 
 /** The address of one lane. */
-function laneAt(cx: NestContext, where: Pattern, lane: number): [address: Ref, offset: number] {
+export function laneAt(
+  cx: NestContext,
+  where: Pattern,
+  lane: number,
+): [address: Ref, offset: number] {
   if (where.kind === "strided") return at(cx, where.place, where.stride * lane);
   const { fn } = cx;
   return [fn.asm.op2("i32x4.extract_lane", fn.get(where.addresses), lane), 0];
@@ -149,12 +165,15 @@ function laneAt(cx: NestContext, where: Pattern, lane: number): [address: Ref, o
 export function loadVector(cx: NestContext, node: Node, u: number): Ref {
   const { bytes } = dtypeInfo(node.dtype);
   const { lanes } = cx.block!;
+  const paired = loadPaired(cx, node, u);
+  if (paired !== null) return paired;
   const where = pattern(cx, node.buffer, node.args[0]!, bytes, u);
   const active = cx.active(u);
   if (bytes < 4) return widen(cx, node, lanes, loadSmall(cx, where, bytes as 1 | 2, active));
   if (where.kind === "strided") {
     if (where.stride === bytes) return loadRun(cx, where.place, bytes, active);
     const full = active * bytes === 16;
+    if (where.stride === 2 * bytes && full) return loadAlternate(cx, where.place, bytes);
     if (where.stride === -bytes && full) {
       const [address, offset] = at(cx, where.place, -(active - 1) * bytes);
       return reversed(cx, cx.fn.asm.load("v128", 16, address, offset), bytes);

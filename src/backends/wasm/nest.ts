@@ -13,6 +13,7 @@ import { type Layout, NestContext, type VectorBlock } from "./context.ts";
 import { FunctionBuilder, Scope, type Value } from "./function.ts";
 import type { Linker } from "./linker.ts";
 import type { Node } from "./nodes.ts";
+import { pairedStores, storePaired } from "./pairs.ts";
 import type { ArgPlan, LoopPlan, NestPlan, Planned, SumPlan } from "./plan.ts";
 import {
   accumulate,
@@ -80,6 +81,8 @@ class NestEmitter {
   readonly #cx: NestContext;
   readonly #nest: readonly Planned[];
   readonly #states = new Map<SumPlan | ArgPlan, ReductionState>();
+  /** Values read from memory that changes, where it was time. */
+  readonly #forced = new Set<Node>();
   #chunks = 0;
   /** Whether the loop around is one that threads share, or would. */
   #isShared = false;
@@ -93,11 +96,30 @@ class NestEmitter {
 
   body(body: readonly Planned[]): void {
     const { fn } = this.#cx;
-    for (const stmt of body) {
+    for (let i = 0; i < body.length; i++) {
       const mark = fn.mark();
-      this.#stmt(stmt);
+      if (this.#storesPairs(body[i]!, body[i + 1])) i++;
+      else this.#stmt(body[i]!);
       fn.release(mark);
     }
+  }
+
+  /** Emits two stores at once where they write neighbours in lanes. */
+  #storesPairs(x: Planned, y: Planned | undefined): boolean {
+    const cx = this.#cx;
+    if (cx.block === null || x.kind !== "store" || y?.kind !== "store") return false;
+    // Values that read memory which changes must have been read before either store.
+    const isReady = ({ value }: typeof x) => !value.impure || this.#forced.has(value);
+    if (!cx.varies(x.index) || !isReady(x) || !isReady(y)) return false;
+    const pair = pairedStores(cx.graph, x, y);
+    if (pair === null) return false;
+    this.#inLockstep([x.value, y.value]);
+    for (let u = 0; u < cx.block.count; u++) {
+      const mark = cx.fn.mark();
+      storePaired(cx, ...pair, u);
+      cx.fn.release(mark);
+    }
+    return true;
   }
 
   /**
@@ -127,6 +149,7 @@ class NestEmitter {
       case "for":
         return this.#for(stmt);
       case "force":
+        this.#forced.add(stmt.node);
         if (!cx.varies(stmt.node)) cx.kept(stmt.node);
         else for (let u = 0; u < cx.block!.count; u++) cx.keptVector(stmt.node, u);
         return;

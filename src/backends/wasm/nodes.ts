@@ -30,10 +30,18 @@ export interface Node {
   readonly mask: number;
   /** Whether it reads memory that the nest writes, so that it belongs where it stands. */
   readonly impure: boolean;
+  /** Of a load whose index is even, or odd, whatever the loops' indices are: where such loads meet. */
+  readonly pair: Pair | null;
   /** Of a variable or an index: the whole numbers it lies between, where known. */
   readonly range: Range | null;
   /** The number of places that mention it. */
   uses: number;
+}
+
+/** Loads of two neighbours, the first at an even index, as far as the nest has them. */
+export interface Pair {
+  even: Node | null;
+  odd: Node | null;
 }
 
 /** Whole numbers from `low` to `high`, both included. */
@@ -60,6 +68,7 @@ export class Graph {
   readonly #byKey = new Map<string, Node>();
   readonly #byExpr = new Map<number, Node>();
   readonly #variables = new Map<number, Node>();
+  readonly #pairs = new Map<string, Pair>();
   readonly #affine = new Map<number, Affine>();
   /** How often a buffer's memory has been written so far, in program order; absent for what the nest only reads. */
   readonly #versions = new Map<number, number>();
@@ -138,8 +147,12 @@ export class Graph {
         const index = this.node(expr.index, level);
         const version = this.#versions.get(this.#memoryOf(expr.buffer));
         const impure = version !== undefined || index.impure;
-        const place = `${this.affineKey(index)} ${version ?? ""} ${impure ? level : ""}`;
-        return this.#intern(`l ${expr.buffer} ${place}`, {
+        const when = `${version ?? ""} ${impure ? level : ""}`;
+        const key = `l ${expr.buffer} ${this.affineKey(index)} ${when}`;
+        const known = this.#byKey.get(key);
+        if (known !== undefined) return known;
+        const pair = this.#pairOf(index, dtype, `${expr.buffer} ${when}`);
+        const load = this.#intern(key, {
           ...blank,
           kind: "load",
           dtype,
@@ -148,8 +161,11 @@ export class Graph {
           level: impure ? level : index.level,
           mask: index.mask,
           impure,
+          pair,
           range: dtype === "uint8" ? { low: 0, high: 255 } : null,
         });
+        if (pair !== null) pair[this.affine(index).constant % 2 === 0 ? "even" : "odd"] = load;
+        return load;
       }
       case "unary":
         return this.#operation("u", expr.op, dtype, [this.node(expr.x, level)]);
@@ -170,6 +186,18 @@ export class Graph {
         return never;
       }
     }
+  }
+
+  /** Where a load at an index may meet that of its neighbour. */
+  #pairOf(index: Node, dtype: DType, place: string): Pair | null {
+    const { constant, terms } = this.affine(index);
+    if (dtypeInfo(dtype).bytes < 4 || terms.length === 0) return null;
+    if (terms.some(({ coefficient }) => coefficient % 2 !== 0)) return null;
+    const sum = terms.map((t) => `${t.coefficient}*${t.node.id}`).join();
+    const key = `${place} ${Math.floor(constant / 2)} ${sum}`;
+    let pair = this.#pairs.get(key);
+    if (pair === undefined) this.#pairs.set(key, pair = { even: null, odd: null });
+    return pair;
   }
 
   #operation(
@@ -258,6 +286,7 @@ const blank = {
   level: 0,
   mask: 0,
   impure: false,
+  pair: null,
   range: null,
 } as const;
 
