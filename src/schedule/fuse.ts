@@ -18,7 +18,6 @@
  * @module
  */
 import type { Expr } from "../loopnest/expr.ts";
-import type { ReduceOp } from "../loopnest/ir.ts";
 import { CHEAP, COLUMN, MAX_NEST_VALUES } from "./cost.ts";
 import { Barriers } from "./barriers.ts";
 import { makeDot } from "./dots.ts";
