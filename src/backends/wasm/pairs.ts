@@ -9,7 +9,8 @@ import type { NestContext } from "./context.ts";
 import type { Ref } from "./assembler.ts";
 import type { Value } from "./function.ts";
 import type { Graph, Node, Pair } from "./nodes.ts";
-import { at, laneAt, pattern, type StorePlan } from "./access.ts";
+import { at, laneAt, pattern, type Place } from "./addresses.ts";
+import type { StorePlan } from "./access.ts";
 
 /** Two vectors that hold the pairs of all lanes in turn; the second is `null` where one holds them all. */
 type Pairs = readonly [Value, Value | null];
@@ -70,7 +71,7 @@ function pairsOf(
 /** Reads every other element, two vectors of neighbours for one of them; none beyond the last one wanted. */
 export function loadAlternate(
   cx: NestContext,
-  where: Parameters<typeof at>[1],
+  where: Place,
   bytes: number,
 ): Ref {
   const { fn } = cx;
