@@ -4,6 +4,7 @@
  * @module
  */
 import { canStartThreads, ThreadPool } from "../backends/wasm/thread_pool.ts";
+import { cpuDevices } from "../core/device.ts";
 import { environmentVariable } from "../core/environment.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Block } from "./allocator.ts";
@@ -14,15 +15,21 @@ import { giveScratch, takeScratch } from "./storage.ts";
 const BY_DEFAULT = 1;
 
 let chosen: number | null = null;
+/** Whether somebody said how many. */
+let isAskedFor = false;
 let pool: ThreadPool | null = null;
 
 /** Among how many threads programs are to share their work, the caller's included. */
 export function threadCount(): number {
-  return chosen ??= possible(fromEnvironment() ?? BY_DEFAULT);
+  if (chosen !== null) return chosen;
+  const wanted = fromEnvironment();
+  isAskedFor = wanted !== null;
+  return chosen = possible(wanted ?? BY_DEFAULT);
 }
 
 /** Sets the number of threads. Programs that were compiled for one thread alone are compiled again when they are next called. */
 export function setThreadCount(threads: number): void {
+  isAskedFor = true;
   chosen = possible(threads);
   pool?.resize(chosen);
 }
@@ -32,6 +39,21 @@ function possible(threads: number): number {
   return threads === 1 || (heap().isShared && canStartThreads()) ? threads : 1;
 }
 
+/**
+ * Among how many threads the devices of the processor are dealt out: as many as were asked for by number, else one for each device,
+ * as far as there are processors.
+ */
+export function deviceThreadCount(): number {
+  const count = threadCount();
+  if (isAskedFor) return count;
+  return Math.max(count, possible(Math.min(cpuDevices().length, processors())));
+}
+
+function processors(): number {
+  return (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator
+    ?.hardwareConcurrency ?? 1;
+}
+
 /** The pool, made at the first call. */
 export function threadPool(): ThreadPool {
   return pool ??= new ThreadPool({
@@ -39,6 +61,14 @@ export function threadPool(): ThreadPool {
     allocate: takeScratch,
     free: (block) => giveScratch(block as Block),
   }, threadCount());
+}
+
+/** The pool, with a thread for each of {@linkcode deviceThreadCount}. Not to be called while a program runs. */
+export function devicePool(): ThreadPool {
+  const found = threadPool();
+  const threads = deviceThreadCount();
+  if (found.threads < threads) found.resize(threads);
+  return found;
 }
 
 /** The pool if there is one: to report on it without making it. */

@@ -30,6 +30,15 @@ export interface EmitOptions {
   readonly threads?: number;
   /** Instructions, about, of the smallest loop that is shared. */
   readonly shareCost?: number;
+  /** Where several devices run the program; each is then a unit of work, and what one does is not shared. */
+  readonly devices?: DeviceUnits;
+}
+
+/** The devices that run a program, each with a table of its own: `run` takes the address of a list of their addresses. */
+export interface DeviceUnits {
+  readonly count: number;
+  /** Instructions, about, of what one device does; 0 where all is done by the thread that calls. */
+  readonly cost: number;
 }
 
 /** 2 to 4 µs: much longer than a call takes, and short enough for V8 to change to better code soon. */
@@ -65,8 +74,12 @@ export function emitProgram(
   try {
     const shared = new SharedState(new Linker(asm), options);
     const emitter = new ProgramEmitter(shared, program, "", 1);
-    asm.module.addFunctionExport(emitter.emit(), "run");
     const { jobs } = shared;
+    const run = emitter.emit();
+    const entry = options.devices === undefined
+      ? run
+      : emitDevices(asm, jobs, run, options.devices);
+    asm.module.addFunctionExport(entry, "run");
     jobs.finish();
     const built = performance.now();
     const bytes = asm.module.emitBinary();
@@ -77,6 +90,29 @@ export function emitProgram(
   }
 }
 
+/** Emits the function that runs a program for each device; gives its name. */
+function emitDevices(
+  asm: Assembler,
+  jobs: Jobs,
+  run: string,
+  { count, cost }: DeviceUnits,
+): string {
+  const leader = new FunctionBuilder(asm, "devices", ["i32"], [], 0);
+  const list = (fn: FunctionBuilder) => fn.get(fn.param(0));
+  if (jobs.areWorthSharing(count * cost)) {
+    jobs.run(leader, "devices", count, count * cost, () => {}, (fn, unit) => {
+      const at = asm.op2("i32.add", list(fn), asm.op2("i32.mul", fn.get(unit), asm.i32(4)));
+      fn.push(asm.module.call(run, [asm.load("i32", 4, at, 0)], asm.none));
+    });
+  } else {
+    for (let i = 0; i < count; i++) {
+      leader.push(asm.module.call(run, [asm.load("i32", 4, list(leader), 4 * i)], asm.none));
+    }
+  }
+  leader.finish();
+  return leader.name;
+}
+
 /** What all programs of a module share. */
 class SharedState {
   readonly chunkCost: number;
@@ -85,7 +121,12 @@ class SharedState {
 
   constructor(readonly linker: Linker, options: EmitOptions) {
     this.chunkCost = options.chunkCost ?? usualChunkCost;
-    this.jobs = new Jobs(linker, options.threads ?? 1, options.shareCost ?? usualShareCost);
+    this.jobs = new Jobs(
+      linker,
+      options.threads ?? 1,
+      options.shareCost ?? usualShareCost,
+      options.devices !== undefined,
+    );
   }
 
   resultGlobal(type: TypeName, i: number): string {

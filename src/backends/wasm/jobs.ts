@@ -39,15 +39,26 @@ export class Jobs {
   /**
    * @param threads Among how many threads work may be shared; with 1, none is.
    * @param leastCost Instructions, about, of the smallest loop that is shared.
+   * @param ofDevices Whether what is shared is the devices, and nothing of what each does.
    */
-  constructor(linker: Linker, readonly threads: number, readonly leastCost: number) {
+  constructor(
+    linker: Linker,
+    readonly threads: number,
+    readonly leastCost: number,
+    readonly ofDevices: boolean = false,
+  ) {
     this.#linker = linker;
     this.#asm = linker.asm;
   }
 
-  /** Whether work is shared at all. */
+  /** Whether the work of steps is shared at all. */
   get areShared(): boolean {
-    return this.threads > 1;
+    return this.threads > 1 && !this.ofDevices;
+  }
+
+  /** Whether several devices' work of so many instructions, about, is. */
+  areWorthSharing(cost: number): boolean {
+    return this.threads > 1 && cost >= this.leastCost;
   }
 
   /** What the module asks of the thread pool; `null` where it has no jobs. */

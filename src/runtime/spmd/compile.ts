@@ -14,12 +14,18 @@
  */
 import { jitBackend, type ProgramMemory } from "../../control/jit_call.ts";
 import type { NDArray } from "../../core/array.ts";
+import { nbytesOf, type ShapedArray } from "../../core/aval.ts";
 import { hoistConsts } from "../../core/jaxpr.ts";
-import { placementOf } from "../../core/placement.ts";
+import { type Placement, placementOf } from "../../core/placement.ts";
 import { NamedSharding } from "../../core/sharding.ts";
 import type { SpmdProgram } from "../../core/spmd.ts";
 import { getEvaluator } from "../../core/trace.ts";
+import type { ConcreteArray } from "../concrete.ts";
+import { deviceThreadCount } from "../threads.ts";
+import { type Plan, planSpmd } from "./plan.ts";
 import { mappedProgram } from "./reference.ts";
+import { Runner } from "./runner.ts";
+import { NotByDevices } from "./variance.ts";
 
 /** How a program for several devices is to be compiled. */
 export interface SpmdOptions {
@@ -48,12 +54,87 @@ export interface SpmdExecutable {
   run(inputs: readonly NDArray[]): NDArray[];
 }
 
+/** The parts of a compiled program that depend on the number of threads. */
+interface Ready {
+  readonly threads: number;
+  readonly plan: Plan;
+  readonly runner: Runner;
+}
+
 /** Compiles a program for several devices. */
 export function compileSpmd(program: SpmdProgram, options: SpmdOptions): SpmdExecutable {
+  try {
+    return new DeviceExecutable(program, options);
+  } catch (error) {
+    if (error instanceof NotByDevices) return mappedExecutable(program, options);
+    throw error;
+  }
+}
+
+/** The inputs that are given up, and have the type and places of an output each. */
+function takenOverBy({ closed, inSpecs, outSpecs }: SpmdProgram, given: readonly boolean[]) {
+  const outs = closed.outAvals.map((aval, i) => `${aval.id} ${outSpecs[i]}`);
+  return closed.inAvals.map((aval, i) => {
+    const at = given[i] ? outs.indexOf(`${aval.id} ${inSpecs[i]}`) : -1;
+    if (at >= 0) outs[at] = "";
+    return at >= 0;
+  });
+}
+
+function placementsOf({ mesh, outSpecs }: SpmdProgram): Placement[] {
+  return outSpecs.map((spec) => placementOf(new NamedSharding(mesh, spec), true));
+}
+
+/** Runs a program device by device. */
+class DeviceExecutable implements SpmdExecutable {
+  readonly takenOver: readonly boolean[];
+  readonly #name: string;
+  readonly #placements: readonly Placement[];
+  #ready: Ready;
+
+  constructor(readonly program: SpmdProgram, { name, donated }: SpmdOptions) {
+    this.#name = name;
+    this.takenOver = takenOverBy(program, donated ?? program.inSpecs.map(() => false));
+    this.#placements = placementsOf(program);
+    for (const x of program.closed.consts) getEvaluator().keepAlive(x);
+    this.#ready = this.#prepare();
+  }
+
+  get memory(): ProgramMemory {
+    const { plan, runner } = this.#ready;
+    const bytes = (avals: readonly ShapedArray[]): number =>
+      avals.reduce((sum, aval) => sum + nbytesOf(aval), 0);
+    const inputs = bytes(plan.inAvals) + bytes(plan.consts.map((x) => x.aval));
+    const outputs = bytes(plan.outAvals);
+    return {
+      argumentSizeInBytes: inputs,
+      outputSizeInBytes: outputs,
+      aliasSizeInBytes: 0,
+      tempSizeInBytes: runner.blockBytes,
+      generatedCodeSizeInBytes: plan.codeBytes,
+      peakMemoryInBytes: inputs + outputs + runner.blockBytes,
+    };
+  }
+
+  run(inputs: readonly NDArray[]): NDArray[] {
+    if (this.#ready.threads !== deviceThreadCount()) this.#ready = this.#prepare();
+    const outs = this.#ready.runner.run(inputs as readonly ConcreteArray[], this.takenOver);
+    outs.forEach((x, i) => x.placement = this.#placements[i]);
+    return outs;
+  }
+
+  #prepare(): Ready {
+    const threads = deviceThreadCount();
+    const plan = planSpmd(this.program, this.#name);
+    return { threads, plan, runner: new Runner(plan, this.#name) };
+  }
+}
+
+/** Runs what devices cannot run by themselves: as one program, mapped over the mesh. */
+function mappedExecutable(program: SpmdProgram, options: SpmdOptions): SpmdExecutable {
   const mapped = mappedProgram(program);
   for (const x of mapped.consts) getEvaluator().keepAlive(x);
-  const { mesh, outSpecs } = program;
-  const placements = outSpecs.map((spec) => placementOf(new NamedSharding(mesh, spec), true));
+  const placements = placementsOf(program);
   const given = options.donated ?? program.inSpecs.map(() => false);
   const compiled = jitBackend().compile(hoistConsts(mapped), {
     name: options.name,

@@ -10,7 +10,7 @@ import { type ShapedArray, shapedArray } from "../../core/aval.ts";
 import type { ClosedJaxpr } from "../../core/jaxpr.ts";
 import { type Mesh, NamedSharding, type PartitionSpec } from "../../core/sharding.ts";
 import type { SpmdProgram } from "../../core/spmd.ts";
-import { reshape, squeeze, transpose } from "../../ops/shape.ts";
+import { broadcastInDim, reshape, squeeze, transpose } from "../../ops/shape.ts";
 import { slice } from "../../ops/slicing.ts";
 import { evalClosedJaxpr, stage } from "../../transform/stage.ts";
 import { vmapFlat } from "../../transform/vmap.ts";
@@ -52,10 +52,21 @@ function cut(x: NDArray, spec: PartitionSpec, mesh: Mesh): [x: NDArray, names: s
 }
 
 /** The inverse of {@linkcode cut}; what lies along mesh axes that do not split the array is the same everywhere. */
-function join(x: NDArray, front: readonly string[], spec: PartitionSpec, mesh: Mesh): NDArray {
-  const ndim = x.ndim - front.length;
+function join(
+  value: NDArray,
+  mapped: readonly string[],
+  spec: PartitionSpec,
+  mesh: Mesh,
+): NDArray {
+  const ndim = value.ndim - mapped.length;
   const names = namesIn(spec, ndim);
   const isUsed = (name: string) => names.some((list) => list.includes(name));
+  // Parts may be said to be several though they are equal.
+  const equal = names.flat().filter((name) => !mapped.includes(name));
+  const front = [...equal, ...mapped];
+  const sizes = equal.map((name) => mesh.sizeOf(name));
+  const places = value.shape.map((_, axis) => equal.length + axis);
+  const x = broadcastInDim(value, [...sizes, ...value.shape], places);
   const first = slice(
     x,
     x.shape.map(() => 0),

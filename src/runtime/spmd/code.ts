@@ -1,0 +1,99 @@
+/**
+ * The code of a step of a program for several devices: a compiled program that is called with addresses, once or for several devices
+ * at once.
+ *
+ * @module
+ */
+import { compileProgram } from "../../backends/wasm/compiler.ts";
+import { instantiateProgram } from "../../backends/wasm/instantiate.ts";
+import { compileToProgram } from "../../compile/pipeline.ts";
+import { type ClosedJaxpr, hoistConsts } from "../../core/jaxpr.ts";
+import { closedJaxprKey } from "../../core/jaxpr_key.ts";
+import type { NDArray } from "../../core/array.ts";
+import { workOf } from "../../schedule/work.ts";
+import { callFromModule } from "../callbacks.ts";
+import { heap } from "../memory.ts";
+import { ProgramCache } from "../program_cache.ts";
+import { devicePool, deviceThreadCount, existingThreadPool } from "../threads.ts";
+
+/** A compiled step. */
+export interface StepCode {
+  /** Calls it with the address of its table; for several devices, of a list of their tables' addresses. */
+  readonly run: (address: number) => void;
+  /** What it closes over: further inputs, before the others. */
+  readonly consts: readonly NDArray[];
+  /** Bytes of scratch of one device. */
+  readonly scratchBytes: number;
+  readonly codeBytes: number;
+  readonly callsHost: boolean;
+  /** Instructions, about, that threads may share. */
+  readonly sharedCost: number;
+}
+
+/** How many live on when the programs that they were compiled for are gone. */
+const HELD = 256;
+
+const cache = new ProgramCache<StepCode>(HELD);
+
+/** Lets the thread pool forget code that nobody can call any more. */
+const registry = new FinalizationRegistry<number>((program) =>
+  existingThreadPool()?.forget(program)
+);
+
+/** Forgets compiled steps; those in use live on. */
+export function clearSteps(): void {
+  cache.clear();
+}
+
+/**
+ * Compiles a step, or finds it.
+ *
+ * @param units For how many devices one call is; 1 shares its work among threads as other programs do.
+ */
+export function stepCode(closed: ClosedJaxpr, name: string, units: number): StepCode {
+  const threads = deviceThreadCount();
+  const key = `${units}|${threads}|${closed.outAvals.map((a) => a.id).join()}|${
+    closedJaxprKey(closed)
+  }`;
+  return cache.get(key, () => compileStep(closed, name, units, threads));
+}
+
+/** Instructions, about, for an operation, a byte and a multiplication and addition, where vectors are computed with. */
+const [perOp, perByte, perFlop] = [1 / 4, 1 / 16, 1 / 8];
+
+function compileStep(
+  closed: ClosedJaxpr,
+  name: string,
+  units: number,
+  threads: number,
+): StepCode {
+  const { program, callbacks } = compileToProgram(hoistConsts(closed), { name });
+  const callsHost = callbacks.length > 0;
+  let cost = 0;
+  if (!callsHost) {
+    for (const { runs, ops, bytes, flops } of workOf(program).steps) {
+      cost += runs * (ops * perOp + bytes * perByte + flops * perFlop);
+    }
+  }
+  // The host can be called from its own thread only: devices that do take turns there.
+  const options = units === 1
+    ? { threads }
+    : { threads, devices: { count: units, cost: Math.round(cost) } };
+  const { module, bytes, scratchBytes, sharing } = compileProgram(program, options);
+  const pool = sharing === null ? null : devicePool();
+  if (sharing !== null) pool!.reserve(sharing.privateBytes);
+  const link = pool?.register(module);
+  const code: StepCode = {
+    run: instantiateProgram(module, heap().memory, {
+      callback: callsHost ? callFromModule(callbacks) : undefined,
+      link,
+    }),
+    consts: closed.consts,
+    scratchBytes,
+    codeBytes: bytes.length,
+    callsHost,
+    sharedCost: sharing?.cost ?? 0,
+  };
+  if (link !== undefined) registry.register(code, link.program);
+  return code;
+}
