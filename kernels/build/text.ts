@@ -142,7 +142,7 @@ export const KERNEL_TEXT: Record<string, KernelText> = {
   pool_close: {"params":["i32"],"result":"i32","deps":[],"wat":""},
   pool_enter: {"params":["i32","i32","i32"],"result":"i32","deps":[],"wat":""},
   pool_leave: {"params":["i32","i32"],"result":"i32","deps":[],"wat":""},
-  pool_open: {"params":["i32","i32","i32","i32","i32","i32"],"result":"none","deps":[],"wat":""},
+  pool_open: {"params":["i32","i32","i32","i32","i32","i32"],"result":"i32","deps":[],"wat":""},
   pool_private: {"params":["i32","i32"],"result":"i32","deps":[],"wat":""},
   popcount_i32x4: {"params":["v128"],"result":"v128","deps":[],"wat":"(func $popcount_i32x4 (param $0 v128)(result v128)(i32x4.extadd_pairwise_i16x8_u (i16x8.extadd_pairwise_i8x16_u (i8x16.popcnt (local.get $0)))))"},
   popcount_i64x2: {"params":["v128"],"result":"v128","deps":[],"wat":"(func $popcount_i64x2 (param $0 v128)(result v128)(i64x2.add (i64x2.shr_u (local.tee $0 (i32x4.extadd_pairwise_i16x8_u (i16x8.extadd_pairwise_i8x16_u (i8x16.popcnt (local.get $0)))))(i32.const 32))(v128.and (local.get $0)(global.get $c_ffffffff00000000))))"},

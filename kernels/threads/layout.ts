@@ -19,6 +19,10 @@ export const READY = 200;
 /** Memory of each thread's own: where the leader's is, and how far apart they are. */
 export const PRIVATE = 204;
 export const STRIDE = 208;
+/** Whether the leader does without them for the time being. */
+export const LEFT_OUT = 212;
+/** Jobs until the leader tells JavaScript of one; at 1 it tells of each, at 0 of none. */
+export const WATCH = 216;
 
 /** The job: whose it is, which of that program's, with which table, and among how many threads it is divided. */
 export const PROGRAM = 256;
@@ -36,10 +40,13 @@ export const OPEN = 256;
 export const INSIDE = 255;
 export const NUMBER_SHIFT = 9;
 
-/** What `pool_close` answers. */
+/** What `pool_close` answers, and JavaScript is told: that a thread has failed, or is waited for. */
 export const FINISHED = 0;
 export const BROKEN = 1;
 export const WAITING = 2;
+/** What JavaScript is told of a job that it watches. */
+export const OPENED = 3;
+export const CLOSED = 4;
 
 /** Threads that a control block has room for. */
 export const MOST_THREADS = 64;

@@ -4,18 +4,28 @@
 //
 // Atomic operations here are sequentially consistent, all of them; the comments count on it.
 import {
-  BROKEN, DONE, EPOCH, FAILED, FINISHED, GATE, INSIDE, JOB, LEADER_SLEEPS, NUMBER_SHIFT, OPEN, PROGRAM, RANGES, RANGE_BYTES,
-  RANGE_END, READY, SHARES, SLEEPERS, TABLE, WAITING, PRIVATE, STRIDE,
+  BROKEN, DONE, EPOCH, FAILED, FINISHED, GATE, INSIDE, JOB, LEADER_SLEEPS, LEFT_OUT, NUMBER_SHIFT, OPEN, OPENED, PRIVATE, PROGRAM,
+  RANGES, RANGE_BYTES, RANGE_END, READY, SHARES, SLEEPERS, STRIDE, TABLE, WAITING, WATCH,
 } from "./layout";
 
 /** Turns of looking at the gate before going to sleep: some 20 µs, several times what waking up takes. */
 const SPINS: i32 = 8000;
-/** Nanoseconds that the leader sleeps before it asks JavaScript whether it makes sense to go on. */
-const PATIENCE: i64 = 1000000000;
 
-/** Opens the gate to a job of `units` units. Sleepers are woken only if `wake` is not 0. */
-export function pool_open(pool: usize, program: i32, job: i32, table: usize, units: i32, wake: i32): void {
-  const shares = min(units, 1 + atomic.load<i32>(pool, READY));
+/** Whether JavaScript is to be told of this job. */
+@inline
+function watched(pool: usize): i32 {
+  const left = load<i32>(pool, WATCH);
+  if (left > 1) store<i32>(pool, left - 1, WATCH);
+  return left == 1 ? OPENED : 0;
+}
+
+/**
+ * Opens the gate to a job of `units` units. Sleepers are woken only if `wake` is not 0. Gives `OPENED` where JavaScript is to be told, before it
+ * and after.
+ */
+export function pool_open(pool: usize, program: i32, job: i32, table: usize, units: i32, wake: i32): i32 {
+  const ready = atomic.load<i32>(pool, READY);
+  const shares = load<i32>(pool, LEFT_OUT) ? 1 : min(units, 1 + ready);
   store<i32>(pool, shares, SHARES);
   for (let t = 0, next = 0; t < shares; t++) {
     const range = pool + RANGES + usize(t) * RANGE_BYTES;
@@ -25,14 +35,15 @@ export function pool_open(pool: usize, program: i32, job: i32, table: usize, uni
     store<i32>(range, end, RANGE_END);
     next = end;
   }
-  if (shares == 1) return;
   store<i32>(pool, program, PROGRAM);
   store<i32>(pool, job, JOB);
+  if (shares == 1) return ready ? watched(pool) : 0;
   store<usize>(pool, table, TABLE);
   const number = atomic.load<u32>(pool, GATE) >> NUMBER_SHIFT;
   atomic.store<u32>(pool, ((number + 1) << NUMBER_SHIFT) | OPEN, GATE);
   // Whoever goes to sleep counts itself before it looks at the gate for the last time.
   if (wake && atomic.load<i32>(pool, SLEEPERS) > 0) atomic.notify(pool + GATE, shares - 1);
+  return watched(pool);
 }
 
 /** The next unit for a thread inside, or -1: from its own range first, so that it finds in its caches what it wrote last. */
@@ -51,20 +62,14 @@ export function pool_claim(pool: usize, thread: i32): i32 {
   return -1;
 }
 
-/** Waits, once there are no units left, until all threads are out. `WAITING`: that takes long; ask again. `BROKEN`: one has failed. */
+/** Waits, once there are no units left, until all threads are out. `WAITING`: that takes long; sleep, and ask again. `BROKEN`: one has failed. */
 export function pool_close(pool: usize): i32 {
   if (load<i32>(pool, SHARES) == 1) return FINISHED;
   atomic.and<u32>(pool, ~OPEN, GATE);
   for (let i = 0; i < SPINS; i++) {
     if ((atomic.load<u32>(pool, GATE) & INSIDE) == 0) return atomic.load<i32>(pool, FAILED) ? BROKEN : FINISHED;
   }
-  const done = atomic.load<i32>(pool, DONE);
-  atomic.store<i32>(pool, 1, LEADER_SLEEPS);
-  // The last one out counts before it looks whether the leader sleeps.
-  if ((atomic.load<u32>(pool, GATE) & INSIDE) != 0) atomic.wait<i32>(pool + DONE, done, PATIENCE);
-  atomic.store<i32>(pool, 0, LEADER_SLEEPS);
-  if ((atomic.load<u32>(pool, GATE) & INSIDE) != 0) return WAITING;
-  return atomic.load<i32>(pool, FAILED) ? BROKEN : FINISHED;
+  return WAITING;
 }
 
 /**

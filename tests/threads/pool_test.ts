@@ -21,13 +21,13 @@ async function runElsewhere({ memory, pool }: Ground, work: string): Promise<voi
     (import "env" "memory" (memory 1 65536 shared))
     (import "env" "pool" (global $pool i32))
     (import "env" "program" (global $program i32))
-    (import "env" "stalled" (func $stalled (param i32)))
-    (import "kernels" "pool_open" (func $open (param i32 i32 i32 i32 i32 i32)))
+    (import "env" "told" (func $told (param i32)))
+    (import "kernels" "pool_open" (func $open (param i32 i32 i32 i32 i32 i32) (result i32)))
     (import "kernels" "pool_close" (func $close (param i32) (result i32)))
     (func (export "share") (param $thread i32) ${work})
     (func (export "run") (param $helped i32) (local $status i32) (local $spins i32)
-      (call $open (global.get $pool) (global.get $program)
-        (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 1))
+      (drop (call $open (global.get $pool) (global.get $program)
+        (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 1)))
       (loop $nobody
         (local.set $spins (i32.add (local.get $spins) (i32.const 1)))
         (br_if $nobody (i32.and
@@ -36,7 +36,7 @@ async function runElsewhere({ memory, pool }: Ground, work: string): Promise<voi
       (loop $again
         (local.set $status (call $close (global.get $pool)))
         (if (local.get $status)
-          (then (call $stalled (local.get $status)) (br $again))))))`;
+          (then (call $told (local.get $status)) (br $again))))))`;
   const module = binaryen.parseText(wat);
   module.setFeatures(binaryen.Features.Atomics);
   const compiled = new WebAssembly.Module(module.emitBinary() as Uint8Array<ArrayBuffer>);

@@ -17,7 +17,7 @@ export interface ProgramEnvironment {
   /** The program's number there. */
   readonly program?: number;
   /** Told when threads take long to finish a job, or one has failed; it may throw. */
-  readonly stalled?: (status: number) => void;
+  readonly told?: (status: number) => void;
 }
 
 /** What a program's module exports. */

@@ -60,7 +60,7 @@ export interface Emitted {
 
 /**
  * Emits a program. The module imports `env.memory` and, if it calls library kernels, those as `kernels.<name>`; if it calls the
- * host, `env.callback(id, table)`; if it shares work, `env.pool`, `env.program` and `env.stalled` (`bind.ts`).
+ * host, `env.callback(id, table)`; if it shares work, `env.pool`, `env.program` and `env.told` (`bind.ts`).
  *
  * @throws {CompileError} Where the program asks for something that there is no code for.
  */

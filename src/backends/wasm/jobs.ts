@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { JOB, TABLE } from "../../../kernels/threads/layout.ts";
+import { CLOSED, JOB, TABLE } from "../../../kernels/threads/layout.ts";
 import type { Assembler, Ref } from "./assembler.ts";
 import { FunctionBuilder, Scope, type Value } from "./function.ts";
 import type { Linker } from "./linker.ts";
@@ -112,7 +112,8 @@ export class Jobs {
     const table = () => leader.get(leader.param(0));
     const wake = module.global.get("wake", asm.type("i32"));
     leader.push(module.global.set("private", this.#ownMemory(asm.i32(0))));
-    leader.push(this.#linker.called("pool_open", [
+    const tell = (status: Ref) => module.call("told", [status], asm.none);
+    const opened = leader.keep("i32", this.#linker.called("pool_open", [
       this.#pool(),
       module.global.get("program", asm.type("i32")),
       asm.i32(job),
@@ -120,13 +121,14 @@ export class Jobs {
       asm.i32(units),
       wake,
     ]));
+    leader.push(module.if(leader.get(opened), tell(leader.get(opened))));
     leader.push(module.call(fn.name, [table(), asm.i32(0)], asm.none));
     const status = leader.borrow("i32");
     const ask = leader.set(status, this.#linker.called("pool_close", [this.#pool()]));
-    const tell = module.call("stalled", [leader.get(status)], asm.none);
-    const again = module.block(null, [tell, module.br("close")], asm.none);
+    const again = module.block(null, [tell(leader.get(status)), module.br("close")], asm.none);
     const close = [ask, module.if(leader.get(status), again)];
     leader.push(module.loop("close", module.block(null, close, asm.none)));
+    leader.push(module.if(leader.get(opened), tell(asm.i32(CLOSED))));
   }
 
   /** Adds what all jobs need to the module. */
@@ -137,7 +139,7 @@ export class Jobs {
     const i32 = asm.type("i32");
     module.addGlobalImport("pool", "env", "pool", i32, false);
     module.addGlobalImport("program", "env", "program", i32, false);
-    module.addFunctionImport("stalled", "env", "stalled", asm.types(["i32"]), asm.none);
+    module.addFunctionImport("told", "env", "told", asm.types(["i32"]), asm.none);
     module.addGlobal(
       "wake",
       i32,

@@ -9,23 +9,31 @@
  */
 import {
   BROKEN,
+  CLOSED,
   DONE,
   EPOCH,
   FAILED,
   GATE,
   HELPED,
   INSIDE,
+  JOB,
   LEADER_SLEEPS,
+  LEFT_OUT,
   MOST_THREADS,
   NUMBER_SHIFT,
+  OPENED,
   PRIVATE,
+  PROGRAM,
   RANGE_BYTES,
   RANGES,
   READY,
   STRIDE,
+  WAITING,
+  WATCH,
 } from "../../../kernels/threads/layout.ts";
 import { DeviceError } from "../../errors.ts";
 import type { ProgramEnvironment } from "./bind.ts";
+import { type Advice, HelpJudge } from "./helpfulness.ts";
 import { kernelModule } from "./kernel_library.ts";
 import { mayRead } from "./may_read.ts";
 import { type Port, startWorker, type WorkerThread, workerThreads } from "./worker_threads.ts";
@@ -52,7 +60,7 @@ export interface ThreadMessage {
 export const CONTROL_BYTES = RANGES + MOST_THREADS * RANGE_BYTES;
 
 /** What a program that shares work imports of the pool. */
-export type PoolLink = Required<Pick<ProgramEnvironment, "pool" | "program" | "stalled">>;
+export type PoolLink = Required<Pick<ProgramEnvironment, "pool" | "program" | "told">>;
 
 /** Hands out memory of the pool's own. */
 export interface PoolMemory {
@@ -99,8 +107,7 @@ export class ThreadPool {
   #isStarted = false;
   #nextProgram = 1;
   #failures = 0;
-  /** How many seconds the leader has waited for a job, and for which. */
-  #waited: { readonly job: number; seconds: number } = { job: -1, seconds: 0 };
+  #judge = new HelpJudge();
   #privateBytes = 0;
   #privates: { readonly address: number } | null = null;
 
@@ -165,7 +172,8 @@ export class ThreadPool {
       void worker.terminate();
     }
     this.#isStarted = false;
-    for (const word of [READY, FAILED, LEADER_SLEEPS]) this.#words[word >> 2] = 0;
+    for (const word of [READY, FAILED, LEADER_SLEEPS, LEFT_OUT, WATCH]) this.#words[word >> 2] = 0;
+    this.#judge = new HelpJudge();
     // Whoever is still inside finds another number on the gate.
     const gate = Atomics.load(this.#words, GATE >> 2) >>> NUMBER_SHIFT;
     Atomics.store(this.#words, GATE >> 2, (gate + 1) << NUMBER_SHIFT);
@@ -182,7 +190,7 @@ export class ThreadPool {
     const program = this.#nextProgram++;
     this.#modules.set(program, module);
     this.#tell({ program, module });
-    return { pool: this.address, program, stalled: (status) => this.#stalled(status) };
+    return { pool: this.address, program, told: (status) => this.#told(status) };
   }
 
   /** Lets go of a program that nobody can run any more. */
@@ -236,20 +244,57 @@ export class ThreadPool {
     for (const { port } of this.#helpers.values()) port.postMessage(message);
   }
 
-  /** Called by the leader where threads take long for their last units, or one has failed. */
-  #stalled(status: number): void {
-    const gate = Atomics.load(this.#words, GATE >> 2);
-    if (status !== BROKEN) {
-      const job = gate >>> NUMBER_SHIFT;
-      if (this.#waited.job !== job) this.#waited = { job, seconds: 0 };
-      if (++this.#waited.seconds < this.patience) return;
+  /** Called by the leader: of a job that is watched, where threads take long for their last units, or where one has failed. */
+  #told(status: number): void {
+    const now = performance.now();
+    switch (status) {
+      case OPENED:
+        return this.#follow(this.#judge.opened(now));
+      case CLOSED:
+        return this.#follow(this.#judge.closed(this.#kindOfJob(), now));
+      case WAITING:
+        if (!this.#sleep()) this.#fail();
+        return this.#follow(this.#judge.waited(performance.now() - now, now));
+      default:
+        this.#fail();
     }
+  }
+
+  #follow(advice: Advice | null): void {
+    if (advice === null) return;
+    this.#words[LEFT_OUT >> 2] = Number(advice.alone);
+    this.#words[WATCH >> 2] = advice.watch;
+  }
+
+  #kindOfJob(): number {
+    return this.#words[PROGRAM >> 2] * 65536 + this.#words[JOB >> 2];
+  }
+
+  #isInside(): boolean {
+    return (Atomics.load(this.#words, GATE >> 2) & INSIDE) !== 0;
+  }
+
+  /** Sleeps until all threads are out; gives whether they are. */
+  #sleep(): boolean {
+    const begin = performance.now();
+    while (this.#isInside()) {
+      const done = Atomics.load(this.#words, DONE >> 2);
+      Atomics.store(this.#words, LEADER_SLEEPS >> 2, 1);
+      // The last one out counts before it looks whether the leader sleeps.
+      if (this.#isInside()) Atomics.wait(this.#words, DONE >> 2, done, 1000);
+      Atomics.store(this.#words, LEADER_SLEEPS >> 2, 0);
+      if (performance.now() - begin > 1000 * this.patience) return false;
+    }
+    return true;
+  }
+
+  #fail(): never {
     const reason = this.#reason();
-    const stillInside = gate & INSIDE;
+    const stillInside = this.#isInside();
     this.stop();
     if (++this.#failures <= MOST_FAILURES) this.start();
     throw new DeviceError(
-      stillInside > 0
+      stillInside
         ? "cpu: a thread of the pool ended, or hangs, in the middle of its work; the call has no result, and what was " +
           "donated to it is lost. The pool has been started anew: call again"
         : `cpu: a thread of the pool failed (${reason}); the call has no result, and what was donated to it is lost. ` +
