@@ -65,9 +65,6 @@ export interface Callable {
   ): ConcreteArray[];
 }
 
-/** Instructions of a call for which threads are started at once: some 30 ms, as long as starting them. Else they are for the second call. */
-const LONG_CALL = 1e8;
-
 /** A program as a WebAssembly module. */
 export class Executable implements Callable {
   readonly program: Program;
@@ -81,8 +78,8 @@ export class Executable implements Callable {
   readonly #removal: Removal;
   readonly #callsHost: boolean;
   readonly #isShared: boolean;
-  /** Calls that are still to do without threads, because starting those would take longer than they can save; then -1. */
-  #callsAlone = 0;
+  /** Instructions, about, of a call that threads may share. */
+  readonly #sharedWork: number;
 
   /**
    * Instantiates the module.
@@ -106,6 +103,7 @@ export class Executable implements Callable {
     this.#hasDonors = this.#donors.some((d) => d >= 0);
     const callback = this.#callsHost ? callFromModule(callbacks) : undefined;
     this.#isShared = sharing !== null;
+    this.#sharedWork = sharing?.cost ?? 0;
     const link = sharing === null ? undefined : this.#joinPool(module, sharing);
     this.#run = instantiateProgram(module, heap().memory, { callback, link });
     this.#layout = layOut(program);
@@ -153,7 +151,6 @@ export class Executable implements Callable {
       const { scratchBytes } = this.program;
       if (scratchBytes > 0) scratch = takeScratch(scratchBytes, `scratch of ${this.program.name}`);
       this.#writeTable(inputs, outs, frame, scratch);
-      if (this.#isShared && this.#callsAlone >= 0) this.#startThreads();
       if (this.#callsHost) pinned = pin(inputs);
       if (!this.#callsHost && !this.#isShared) this.#run(frame.address);
       else this.#runWithCare(frame.address, inputs, outs, donated);
@@ -167,16 +164,10 @@ export class Executable implements Callable {
     }
   }
 
-  #joinPool(module: WebAssembly.Module, { cost, privateBytes }: Sharing): PoolLink {
+  #joinPool(module: WebAssembly.Module, { privateBytes }: Sharing): PoolLink {
     const pool = threadPool();
     pool.reserve(privateBytes);
-    this.#callsAlone = cost < LONG_CALL ? 1 : 0;
     return pool.register(module);
-  }
-
-  #startThreads(): void {
-    if (this.#callsAlone === 0) threadPool().start();
-    this.#callsAlone--;
   }
 
   /** Runs a program that the host may end, or threads that fail: what it was to give is freed then. */
@@ -187,7 +178,9 @@ export class Executable implements Callable {
     donated: readonly boolean[] | null,
   ): void {
     try {
-      this.#run(table);
+      const pool = this.#isShared ? threadPool() : null;
+      if (pool === null || pool.isComplete) this.#run(table);
+      else pool.grow(this.#sharedWork, () => this.#run(table));
     } catch (error) {
       for (const out of outs) out?.delete();
       // Half of their elements may be the new ones.

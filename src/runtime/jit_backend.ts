@@ -37,7 +37,7 @@ import { Executable } from "./executable.ts";
 import { type GraphicsProgram, isGraphicsInUse, loadedGraphics } from "./graphics.ts";
 import { ProgramPlacer } from "./placing.ts";
 import { ProgramCache } from "./program_cache.ts";
-import { threadCount } from "./threads.ts";
+import { sharingOptions, threadCount } from "./threads.ts";
 
 /** Which inputs a jaxpr reads. */
 function usedInputs(closed: ClosedJaxpr): boolean[] {
@@ -166,7 +166,7 @@ class Code {
 
   #compile(threads: number): CpuCode {
     compilations++;
-    const compiled = compileProgram(this.#program, { threads });
+    const compiled = compileProgram(this.#program, sharingOptions());
     const { module, bytes, scratchBytes, sharing, origin } = compiled;
     // Kernels need scratch of their own, so that the compiled program may want more than the program says.
     const program = { ...this.#program, scratchBytes };
@@ -278,7 +278,7 @@ export const jitCompiler: JitBackend = {
     return {
       simplified: () => String(simplified),
       nests: () => printProgram(program),
-      wat: () => disassemble(compileProgram(program, { threads: threadCount() }).bytes),
+      wat: () => disassemble(compileProgram(program, sharingOptions()).bytes),
       wgsl: () => loadedGraphics("lower(...).wgsl").shaders(program),
     };
   },

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { EmitOptions } from "../backends/wasm/emit.ts";
 import { canStartThreads, ThreadPool } from "../backends/wasm/thread_pool.ts";
 import { cpuDevices } from "../core/device.ts";
 import { environmentVariable } from "../core/environment.ts";
@@ -18,6 +19,7 @@ let chosen: number | null = null;
 /** Whether somebody said how many. */
 let isAskedFor = false;
 let pool: ThreadPool | null = null;
+let grain: Pick<EmitOptions, "chunkCost" | "shareCost"> = {};
 
 /** Among how many threads programs are to share their work, the caller's included. */
 export function threadCount(): number {
@@ -34,7 +36,21 @@ export function setThreadCount(threads: number): void {
   pool?.resize(chosen);
 }
 
-/** As many threads as wanted, or one where there can be no others. To find out loads Node's threads, which one thread does without. */
+/** How programs are to be compiled for the threads that there are. */
+export function sharingOptions(): EmitOptions {
+  return { ...grain, threads: threadCount() };
+}
+
+/**
+ * Has work shared in pieces as small as can be: for tests, whose programs are small.
+ *
+ * @param chunkCost Instructions, about, of a piece.
+ */
+export function shareFinely(chunkCost: number): void {
+  grain = { chunkCost, shareCost: 2 * chunkCost };
+}
+
+/** As many threads as wanted, or one where there can be no others. */
 function possible(threads: number): number {
   return threads === 1 || (heap().isShared && canStartThreads()) ? threads : 1;
 }

@@ -20,6 +20,7 @@ export async function makeGround(threads: number): Promise<Ground> {
     return { address };
   };
   const pool = new ThreadPool({ memory, allocate, free: () => {} }, threads);
+  pool.isJudged = false;
   pool.start();
   await readiness(pool, threads - 1);
   return { memory, start, pool };
@@ -28,7 +29,7 @@ export async function makeGround(threads: number): Promise<Ground> {
 /** Waits until so many threads are ready. */
 export async function readiness(pool: ThreadPool, threads: number): Promise<void> {
   for (let turns = 0; pool.ready < threads; turns++) {
-    if (turns > 4000) throw new Error(`${pool.ready} of ${threads} threads have started`);
+    if (turns > 2000) throw new Error(`${pool.ready} of ${threads} threads have started`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

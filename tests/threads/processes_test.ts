@@ -21,6 +21,8 @@ async function run(
     const f = vn.filterJit((x) => np.sum(np.exp(x).mul(x)));
     for (let call = 0; call < 2; call++) f(x);
     const pool = threadPool();
+    pool.isJudged = false;
+    pool.start();
     for (let turns = 0; turns < 2000 && pool.helped === 0 && pool.threads > 1; turns++) {
       await new Promise((resolve) => setTimeout(resolve, 1));
       f(x);

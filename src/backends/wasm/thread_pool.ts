@@ -73,6 +73,13 @@ export interface PoolMemory {
 const PATIENCE = 20;
 /** How often threads are replaced before the pool goes on without. */
 const MOST_FAILURES = 5;
+/**
+ * Milliseconds of calls that could have been shared, after which a thread is started: as long as starting one keeps the caller. So nobody who
+ * computes little pays for threads.
+ */
+const WORTH_A_THREAD = 30;
+/** Milliseconds that an instruction takes, about. */
+const INSTRUCTION = 3e-7;
 
 interface Helper {
   readonly worker: WorkerThread;
@@ -84,9 +91,11 @@ interface Helper {
  * already.
  */
 export function canStartThreads(): boolean {
-  const threads = workerThreads();
-  const isWebWorker = "WorkerGlobalScope" in globalThis;
-  return threads !== null && threads.isMainThread && !isWebWorker && mayRead(threadUrl());
+  const isWorker = "WorkerGlobalScope" in globalThis || "DedicatedWorkerGlobalScope" in globalThis;
+  if (isWorker || !mayRead(threadUrl())) return false;
+  // To ask loads Node's part of Deno, which is not to be done before threads are wanted; its workers are told by their global scope.
+  if ("Deno" in globalThis) return typeof globalThis.process?.getBuiltinModule === "function";
+  return workerThreads()?.isMainThread === true;
 }
 
 function threadUrl(): URL {
@@ -99,12 +108,18 @@ export class ThreadPool {
   readonly address: number;
   /** How many seconds the leader waits for a thread that does not finish. Tests choose it small. */
   patience: number = PATIENCE;
+  /** Whether threads are left out while they hinder. Tests, which ask whether they do the right thing, want them in. */
+  isJudged = true;
   readonly #memory: PoolMemory;
   readonly #words: Int32Array;
   readonly #modules = new Map<number, WebAssembly.Module>();
   readonly #helpers = new Map<number, Helper>();
   #threads: number;
+  /** Whether threads were worth it already, or somebody asked for them. */
   #isStarted = false;
+  /** How many have been started, beside the caller's, and milliseconds of calls that more could have shared. */
+  #started = 0;
+  #worked = 0;
   #nextProgram = 1;
   #failures = 0;
   #judge = new HelpJudge();
@@ -150,14 +165,33 @@ export class ThreadPool {
     if (wasStarted) this.start();
   }
 
+  /** Whether all threads have been started, or none are to be. */
+  get isComplete(): boolean {
+    return this.#started + 1 >= this.#threads;
+  }
+
+  /** Runs what threads may share of `cost` instructions, about; starts those, one after the other, once they are worth it. */
+  grow(cost: number, run: () => void): void {
+    const expected = this.#worked + cost * INSTRUCTION;
+    while (!this.isComplete && expected >= WORTH_A_THREAD * (this.#started + 1)) this.#startNext();
+    const begin = performance.now();
+    run();
+    this.#worked += performance.now() - begin;
+  }
+
   /**
    * Starts the threads, if they are not there yet. They come to help when they are ready; where none can be started, the caller's does all the
    * work.
    */
   start(): void {
-    if (this.#isStarted || this.#failures > MOST_FAILURES) return;
     this.#isStarted = true;
-    for (let thread = 1; thread < this.#threads; thread++) this.#startThread(thread);
+    while (this.#started + 1 < this.#threads) this.#startNext();
+  }
+
+  #startNext(): void {
+    this.#isStarted = true;
+    this.#started++;
+    if (this.#failures <= MOST_FAILURES) this.#startThread(this.#started);
   }
 
   /** Ends the threads; the next job does without, and {@linkcode start} starts others. */
@@ -172,6 +206,7 @@ export class ThreadPool {
       void worker.terminate();
     }
     this.#isStarted = false;
+    this.#started = this.#worked = 0;
     for (const word of [READY, FAILED, LEADER_SLEEPS, LEFT_OUT, WATCH]) this.#words[word >> 2] = 0;
     this.#judge = new HelpJudge();
     // Whoever is still inside finds another number on the gate.
@@ -261,7 +296,7 @@ export class ThreadPool {
   }
 
   #follow(advice: Advice | null): void {
-    if (advice === null) return;
+    if (advice === null || !this.isJudged) return;
     this.#words[LEFT_OUT >> 2] = Number(advice.alone);
     this.#words[WATCH >> 2] = advice.watch;
   }
