@@ -40,6 +40,7 @@ function put(stack: Floats, b: number, values: ArrayLike<number>): void {
 /** `(batch, n, x, out, scratch)`: lower triangular factors. */
 const cholesky: KernelSpec = {
   params: ["number", "number", "read", "write", "scratch"],
+  rowCost: ([, n]) => 10 * n * n + n ** 3 / 8,
   reference: (args: readonly Arg[]) => {
     const [batch, n, x, out] = args as [number, number, Floats, Floats];
     for (let b = 0; b < batch; b++) {
@@ -62,6 +63,7 @@ const cholesky: KernelSpec = {
 /** `(batch, n, m, lower, transposed, unit, a, b, out, scratch)`: systems with triangular matrices. */
 const triangularSolve: KernelSpec = {
   params: [...Array<"number">(6).fill("number"), "read", "read", "write", "scratch"],
+  rowCost: ([, n, m]) => 5 * n * (n + m) + n * n * m / 4,
   reference: (args: readonly Arg[]) => {
     const [batch, n, m, lower, transposed, unit] = args as number[];
     const [stack, right, out] = args.slice(6) as Floats[];
@@ -89,6 +91,7 @@ const triangularSolve: KernelSpec = {
 /** `(batch, m, n, x, out, pivots, permutation, scratch)`: both triangular factors, and the exchanges of rows. */
 const lu: KernelSpec = {
   params: ["number", "number", "number", "read", "write", "write", "write", "scratch"],
+  rowCost: ([, m, n]) => 10 * m * n + m * n * Math.min(m, n) / 4,
   reference: (args: readonly Arg[]) => {
     const [batch, m, n] = args as number[];
     const [x, out] = args.slice(3) as Floats[];
@@ -137,6 +140,7 @@ function reflect(a: Matrix, first: number, from: number, v: Float64Array, tau: n
 /** `(batch, m, n, full, x, q, r, scratch)`: orthonormal columns and an upper triangle, with LAPACK's signs. */
 const qr: KernelSpec = {
   params: ["number", "number", "number", "number", "read", "write", "write", "scratch"],
+  rowCost: ([, m, n]) => 10 * m * n + m * n * Math.min(m, n),
   reference: (args: readonly Arg[]) => {
     const [batch, m, n, full] = args as number[];
     const [x, q, r] = args.slice(4) as Floats[];
@@ -235,6 +239,7 @@ function another(rows: readonly Float64Array[], length: number): Float64Array {
 /** `(batch, m, n, full, x, u, s, v, scratch)`, m ≥ n: singular values, descending, and their vectors. */
 const svd: KernelSpec = {
   params: ["number", "number", "number", "number", "read", "write", "write", "write", "scratch"],
+  rowCost: ([, m, n]) => 20 * m * n * (10 + n),
   reference: (args: readonly Arg[]) => {
     const [batch, m, n, full] = args as number[];
     const [x, u, s, v] = args.slice(4) as Floats[];
@@ -269,6 +274,7 @@ const svd: KernelSpec = {
 /** `(batch, n, x, values, vectors, scratch)`: eigenvalues, ascending, and eigenvectors, in columns, by Jacobi's method. */
 const eigh: KernelSpec = {
   params: ["number", "number", "read", "write", "write", "scratch"],
+  rowCost: ([, n]) => 10 * n * n * (10 + n),
   reference: (args: readonly Arg[]) => {
     const [batch, n, x, values, vectors] = args as [number, number, Floats, Floats, Floats];
     for (let b = 0; b < batch; b++) {

@@ -15,6 +15,11 @@ export type KernelParam = "read" | "write" | "update" | "scratch" | "number" | "
 export interface KernelSpec {
   /** The role of each argument: all but `number` and `list` are buffers. */
   readonly params: readonly KernelParam[];
+  /**
+   * For a kernel whose first argument counts rows that have nothing to do with each other, which every buffer but scratch holds one after the other:
+   * how many instructions, about, one of them takes, by all numbers among the arguments. Such rows may be divided among threads.
+   */
+  rowCost?(numbers: readonly number[]): number;
   /** What the kernel does, plainly. */
   reference(args: readonly (TypedArray | number | readonly number[])[]): void;
 }
@@ -32,6 +37,7 @@ function order(x: Element, y: Element): number {
 /** `(rows, n, x, out, scratch)`: the int32 positions that sort each row, stably. */
 const argsort: KernelSpec = {
   params: ["number", "number", "read", "write", "scratch"],
+  rowCost: ([, n]) => 30 * n,
   reference: (args) => {
     const [rows, n, x, out] = args as [number, number, TypedArray, TypedArray];
     for (let start = 0; start < rows * n; start += n) {
@@ -46,6 +52,7 @@ const argsort: KernelSpec = {
 function cumulative(combine: Combine): KernelSpec {
   return {
     params: ["number", "number", "number", "number", "read", "write"],
+    rowCost: ([, n, inner]) => 3 * n * inner,
     reference: (args) => {
       const [outer, n, inner, reverse] = args as number[];
       const [x, out] = args.slice(4) as [TypedArray, TypedArray];

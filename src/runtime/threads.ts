@@ -44,10 +44,10 @@ export function sharingOptions(): EmitOptions {
 /**
  * Has work shared in pieces as small as can be: for tests, whose programs are small.
  *
- * @param chunkCost Instructions, about, of a piece.
+ * @param chunkCost Instructions, about, of a piece; `null` for as many as usual.
  */
-export function shareFinely(chunkCost: number): void {
-  grain = { chunkCost, shareCost: 2 * chunkCost };
+export function shareFinely(chunkCost: number | null): void {
+  grain = chunkCost === null ? {} : { chunkCost, shareCost: 2 * chunkCost };
 }
 
 /** As many threads as wanted, or one where there can be no others. */

@@ -79,6 +79,29 @@ const samples: Readonly<Record<string, () => Sample>> = {
     f: mlpGradients,
     args: [normal(14, [128, 200]), normal(15, [200, 150]), normal(16, [150, 10])],
   }),
+  "many rows sorted, and their running sums": () => ({
+    f: (x) => [
+      np.sort(x),
+      np.argsort(x.astype("int32")),
+      np.cumsum(x, { axis: 1 }),
+      np.cumprod(x.astype("float64"), { axis: 1 }),
+    ],
+    args: [normal(21, [201, 307])],
+  }),
+  "factorisations of many matrices": () => ({
+    f: (x) => {
+      const square = np.matmul(x, np.swapaxes(x, 1, 2)).add(np.eye(24));
+      const { eigh, svd, qr, cholesky, solve } = np.linalg;
+      return [
+        cholesky(square),
+        solve(square, x),
+        ...qr(x) as NDArray[],
+        ...svd(x, { fullMatrices: false }) as NDArray[],
+        ...eigh(square) as unknown as NDArray[],
+      ];
+    },
+    args: [normal(22, [33, 24, 17])],
+  }),
   "random bits": () => ({
     f: (x) => random.normal(random.key(17), [100_000]).mul(x),
     args: [normal(17, [100_000])],

@@ -1,15 +1,17 @@
 /**
- * Calls of library kernels, those of convolutions shared among threads.
+ * Calls of library kernels; those on many rows, and convolutions, are shared among threads.
  *
  * @module
  */
 import { type DType, dtypeInfo } from "../../core/dtype.ts";
 import type { BufferDecl, KernelCall } from "../../loopnest/ir.ts";
+import { findKernel } from "../../loopnest/kernels.ts";
 import { type ConvCut, cutConv } from "./conv_cut.ts";
 import type { Ref } from "./assembler.ts";
 import { partOf, type StepHost } from "./dot_step.ts";
 import { FunctionBuilder, type Value } from "./function.ts";
 import { kernelSignature } from "./kernel_text.ts";
+import { fitPrivately } from "./splitting.ts";
 
 /** What surrounds such a step. */
 export interface KernelHost extends StepHost {
@@ -19,7 +21,7 @@ export interface KernelHost extends StepHost {
 /** Emits a call as a function `name(table)`. */
 export function emitKernel(host: KernelHost, call: KernelCall, name: string): void {
   const fn = new FunctionBuilder(host.asm, name, ["i32"], [], 0);
-  if (!shareConv(host, call, fn)) {
+  if (!shareConv(host, call, fn) && !shareRows(host, call, fn)) {
     let listBytes = 0;
     const args = call.args.map((arg, i) => {
       if (arg.kind === "buffer") return host.address(fn, arg.buffer);
@@ -83,6 +85,49 @@ function shareConv(host: KernelHost, call: KernelCall, fn: FunctionBuilder): boo
     });
     const ownScratch = asm.op2("i32.add", share.get(spec), asm.i32(listBytes));
     share.push(host.linker.called(call.name, [share.get(spec), ...addresses, ownScratch]));
+  });
+  return true;
+}
+
+/** Rows are claimed in so many units for each thread at most: they may take unequally long. */
+const unitsPerThread = 8;
+
+/** Emits a call on rows that threads share, if it is one and worth it. */
+function shareRows(host: KernelHost, call: KernelCall, fn: FunctionBuilder): boolean {
+  const { asm, jobs } = host;
+  const spec = findKernel(call.name);
+  const numbers = call.args.flatMap((arg) => arg.kind === "number" ? [arg.value] : []);
+  const [rows = 0] = numbers;
+  if (!jobs.areShared || spec?.rowCost === undefined || rows < 2) return false;
+  const cost = rows * spec.rowCost(numbers);
+  if (cost < jobs.leastCost) return false;
+  const sizes = call.args.map((arg) => {
+    if (arg.kind !== "buffer") return 0;
+    const { size, dtype } = host.buffers[arg.buffer]!;
+    return size * dtypeInfo(dtype).bytes;
+  });
+  const ownBytes = sizes.find((_, i) => spec.params[i] === "scratch") ?? 0;
+  if (!fitPrivately(ownBytes)) return false;
+  const units = Math.min(rows, unitsPerThread * jobs.threads);
+  let places: (Value | null)[] = [];
+  jobs.run(fn, fn.name, units, cost * host.repeats, (share) => {
+    places = call.args.map((arg, i) => {
+      if (arg.kind !== "buffer") return null;
+      const isOwn = spec.params[i] === "scratch";
+      const place = isOwn ? jobs.privateAddress(ownBytes) : host.address(share, arg.buffer);
+      return share.keep("i32", place);
+    });
+  }, (share, unit) => {
+    const { start, count } = partOf(share, unit, units, rows, 1);
+    const args = call.args.map((arg, i) => {
+      const place = places[i]!;
+      if (i === 0) return share.get(count);
+      if (arg.kind === "number") return asm.i32(arg.value);
+      if (spec.params[i] === "scratch") return share.get(place);
+      const by = asm.op2("i32.mul", share.get(start), asm.i32(sizes[i]! / rows));
+      return asm.op2("i32.add", share.get(place), by);
+    });
+    share.push(host.linker.called(call.name, args));
   });
   return true;
 }

@@ -8,7 +8,7 @@ import type { Graph, Node } from "./nodes.ts";
 import type { LoopPlan, Planned } from "./plan.ts";
 
 /** More bytes than this are not laid out once for each thread. */
-const mostPrivateBytes = 1 << 20;
+const mostPrivateBytes = 1 << 22;
 
 /** A use of memory. */
 interface Access {

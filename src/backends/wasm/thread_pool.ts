@@ -93,9 +93,8 @@ interface Helper {
 export function canStartThreads(): boolean {
   const isWorker = "WorkerGlobalScope" in globalThis || "DedicatedWorkerGlobalScope" in globalThis;
   if (isWorker || !mayRead(threadUrl())) return false;
-  // To ask loads Node's part of Deno, which is not to be done before threads are wanted; its workers are told by their global scope.
-  if ("Deno" in globalThis) return typeof globalThis.process?.getBuiltinModule === "function";
-  return workerThreads()?.isMainThread === true;
+  // To ask Node's part of Deno would load it, which is for when threads are wanted; Deno's workers are told by their global scope.
+  return "Deno" in globalThis || workerThreads()?.isMainThread === true;
 }
 
 function threadUrl(): URL {

@@ -1,0 +1,85 @@
+/**
+ * When threads are left out: the judge by itself, on a clock that the tests wind.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { type Advice, HelpJudge } from "../../src/backends/wasm/helpfulness.ts";
+
+/** A leader whose jobs take as long as said. */
+class Leader {
+  readonly judge = new HelpJudge();
+  now = 0;
+  advice: Advice = { alone: false, watch: 0 };
+  #unwatched = 0;
+
+  /** Runs jobs of one kind, each of so many milliseconds alone and with help, until `end`; gives how many with help. */
+  run(alone: number, helped: number, wait: number, end: number): number {
+    let withHelp = 0;
+    while (this.now < end) {
+      const isWatched = this.advice.watch > 0 && ++this.#unwatched >= this.advice.watch;
+      if (isWatched) {
+        this.#unwatched = 0;
+        this.follow(this.judge.opened(this.now));
+      }
+      const isAlone = this.advice.alone;
+      this.now += isAlone ? alone : helped;
+      if (!isAlone) {
+        withHelp++;
+        this.follow(this.judge.waited(wait, this.now));
+      }
+      if (isWatched) this.follow(this.judge.closed(7, this.now));
+    }
+    return withHelp;
+  }
+
+  private follow(advice: Advice | null): void {
+    if (advice !== null) this.advice = advice;
+  }
+}
+
+Deno.test("threads that are not waited for are not measured", () => {
+  const leader = new Leader();
+  assertEquals(leader.run(2, 1, 0.05, 1000), 1000);
+  assertEquals(leader.advice, { alone: false, watch: 0 });
+});
+
+Deno.test("threads that hinder are left out, and tried again ever more rarely", () => {
+  const leader = new Leader();
+  leader.run(1, 3, 2, 60);
+  assert(leader.judge.isAlone);
+  const seconds = (from: number) => leader.run(1, 3, 2, 1000 * (from + 10));
+  assert(seconds(0) < 60);
+  assert(seconds(10) < 25);
+});
+
+Deno.test("threads that help stay though they are waited for, and watching over them takes little", () => {
+  const leader = new Leader();
+  leader.run(2, 1.5, 0.5, 60);
+  assert(!leader.judge.isAlone);
+  const before = leader.now;
+  const helped = leader.run(2, 1.5, 0.5, before + 20_000);
+  assert(helped * 1.5 > 0.95 * 20_000, `${helped}`);
+});
+
+Deno.test("threads that hindered come back when they help again", () => {
+  const leader = new Leader();
+  leader.run(1, 3, 2, 10_000);
+  assert(leader.judge.isAlone);
+  leader.run(1, 0.5, 0, leader.now + 3000);
+  assertEquals(leader.advice, { alone: false, watch: 0 });
+});
+
+Deno.test("jobs of other kinds than those timed alone end a comparison all the same", () => {
+  const judge = new HelpJudge();
+  assertEquals(judge.waited(5, 0), { alone: true, watch: 1 });
+  judge.opened(0);
+  assertEquals(judge.closed(1, 20), { alone: false, watch: 1 });
+  let advice: Advice | null = null;
+  for (let kind = 2, now = 20; advice === null; kind++) {
+    assert(kind < 20_000, "the comparison never ends");
+    judge.opened(now);
+    advice = judge.closed(kind, ++now);
+  }
+  assertEquals(advice, { alone: false, watch: 0 });
+});
