@@ -8,7 +8,6 @@
  * @module
  */
 import {
-  BROKEN,
   CLOSED,
   DONE,
   EPOCH,
