@@ -16,7 +16,7 @@ import {
   type ContenderName,
   contenders,
   findPython,
-  importSeconds,
+  processSeconds,
   runCard,
   runOne,
   webgpuContenders,
@@ -65,16 +65,19 @@ function say(text: string): void {
 async function measureOne(name: ContenderName, row: Row): Promise<Figure | string | null> {
   // Threads start for a second call.
   if (name === "vernal-threads" && row.mode !== "warm") return null;
-  if (row.mode === "import") {
+  if (row.mode === "full speed" && name === "JAX") return null;
+  if (row.mode === "import" || row.mode === "first run" || row.mode === "second run") {
+    if (row.mode !== "import" && name !== "vernal") return null;
     try {
-      return { value: inUnit(row, await importSeconds(name, options.quick ? 2 : 15, python)) };
+      const times = options.quick ? 2 : row.mode === "first run" ? 7 : 15;
+      return { value: inUnit(row, await processSeconds(name, row.mode, times, python)) };
     } catch (error) {
       return String(error);
     }
   }
   // Those of WebGPU take turns instead.
   const isTurn = (webgpuContenders as readonly ContenderName[]).includes(name);
-  const repeats = row.mode === "first" && !options.quick && !isTurn ? 5 : 1;
+  const repeats = row.mode !== "warm" && !options.quick && !isTurn ? 5 : 1;
   const figures: Figure[] = [];
   for (let i = 0; i < repeats; i++) {
     const report = await runOne(name, row, plan, python);

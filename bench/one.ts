@@ -9,7 +9,7 @@ import { measure, type Plan, type Timing } from "./measure.ts";
 import { measureLimit } from "./limits.ts";
 import { rows } from "./rows.ts";
 import { webgpuRows } from "./webgpu_rows.ts";
-import type { Backend, Contender } from "./work.ts";
+import type { Backend, Contender, Prepared } from "./work.ts";
 
 /** What one process reports. */
 export interface Report {
@@ -48,6 +48,7 @@ async function report(contender: string, rowId: string, plan: Plan): Promise<Rep
   const loaded = performance.now();
   const work = await contend(row.work, backend, row.mode === "first");
   if (work === null) return { able: false };
+  if (row.mode === "full speed") return { able: true, seconds: await untilFullSpeed(work) };
   if (row.mode !== "first") {
     return {
       able: true,
@@ -73,6 +74,22 @@ async function report(contender: string, rowId: string, plan: Plan): Promise<Rep
       "from the start of the process to the first resultMs": called,
     },
   };
+}
+
+/** Seconds from the beginning of the first call until three calls in a row take no longer than steady ones by a tenth. */
+async function untilFullSpeed(work: Prepared): Promise<number> {
+  const ends: number[] = [];
+  const begin = performance.now();
+  do {
+    await work.run();
+    await work.settle?.();
+    ends.push(performance.now());
+  } while (ends.at(-1)! - begin < 3000);
+  const took = ends.map((end, i) => end - (ends[i - 1] ?? begin));
+  const steady = took.slice(-100).sort((a, b) => a - b)[Math.min(100, took.length) >> 1]!;
+  const isFast = took.map((ms) => ms <= steady / 0.9);
+  const first = isFast.findIndex((_, i) => isFast[i] && isFast[i + 1] && isFast[i + 2]);
+  return ((ends[first - 1] ?? begin) - begin) / 1000;
 }
 
 if (import.meta.main) {

@@ -149,6 +149,10 @@ function prepare(work: Work): Prepared {
       }
       return { run: () => f(x), facts: () => ({ note: "results left to the collector" }) };
     }
+    case "eagerAdd": {
+      const [x, y] = [put(np.array([1, 2, 3, 4])), put(np.array([4, 3, 2, 1]))];
+      return { run: () => x.add(y).delete(), facts: () => ({}) };
+    }
     case "leaves": {
       const model = put(
         Array.from({ length: work.count / 2 }, () => ({

@@ -7,6 +7,7 @@ import type { CardReport } from "./card.ts";
 import type { Plan } from "./measure.ts";
 import { quantile } from "./measure.ts";
 import type { Report } from "./one.ts";
+import { stagePackage } from "../publish/stage.ts";
 import type { Row } from "./rows.ts";
 
 const here = (path: string): string => new URL(path, import.meta.url).pathname;
@@ -96,32 +97,55 @@ export async function runCard(isQuick: boolean): Promise<CardReport | string> {
   return decoder.decode(stderr).trim().split("\n").slice(-12).join("\n");
 }
 
-/** Seconds that a process with the import takes over one without, the median of alternating runs. */
-export async function importSeconds(
+/** A configuration for which the package is the one that is published, made anew for each run of the bench. */
+let published: Promise<string> | null = null;
+
+async function makePublished(): Promise<string> {
+  const folder = here("out/published");
+  await Deno.remove(folder, { recursive: true }).catch(() => {});
+  await Deno.mkdir(`${folder}/package`, { recursive: true });
+  await stagePackage(`${folder}/package`);
+  const config = { links: ["./package"], imports: { "@vernal/vernal": "jsr:@vernal/vernal@*" } };
+  await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(config));
+  return `${folder}/deno.json`;
+}
+
+/** Seconds that a process takes over one that does nothing, the median of alternating runs. */
+export async function processSeconds(
   contender: ContenderName,
+  mode: "import" | "first run" | "second run",
   times: number,
   python: string | null,
 ): Promise<number> {
-  const [command, withImport, without] = contender === "JAX"
+  const config = contender.startsWith("vernal")
+    ? ["--config", await (published ??= makePublished())]
+    : [];
+  const run = [...denoRun(contender), ...config];
+  const file = mode === "import" ? startupFiles[contender]! : "startup/train.ts";
+  const [command, measured, without] = contender === "JAX"
     ? [python!, ["-c", "import equinox"], ["-c", "pass"]]
-    : [
-      Deno.execPath(),
-      [...denoRun(contender), here(startupFiles[contender]!)],
-      [...denoRun(contender), here("startup/empty.ts")],
-    ];
+    : [Deno.execPath(), [...run, here(file)], [...run, here("startup/empty.ts")]];
+  const env = mode === "second run"
+    ? { VERNAL_CACHE: "", VERNAL_CACHE_DIR: here("out/programs") }
+    : { VERNAL_CACHE: "off" };
   const differences: number[] = [];
   for (let i = 0; i < times + 1; i++) {
-    const base = await wall(command, without);
-    const full = await wall(command, withImport);
-    // The first pair fills the caches of files and of compiled code.
+    const base = await wall(command, without, env);
+    const full = await wall(command, measured, env);
+    // The first pair fills the caches of files, of compiled code and, where they are kept, of programs.
     if (i > 0) differences.push(full - base);
   }
   return quantile(differences.sort((a, b) => a - b), 0.5);
 }
 
-async function wall(command: string, args: string[]): Promise<number> {
+async function wall(
+  command: string,
+  args: string[],
+  env: Record<string, string>,
+): Promise<number> {
   const from = performance.now();
-  const { success, stderr } = await new Deno.Command(command, { args, stdout: "null" }).output();
+  const { success, stderr } = await new Deno.Command(command, { args, env, stdout: "null" })
+    .output();
   if (!success) {
     throw new Error(new TextDecoder().decode(stderr).trim().split("\n").slice(-5).join("\n"));
   }

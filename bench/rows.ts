@@ -4,6 +4,8 @@
  * @module
  */
 import type { LimitName } from "./limits.ts";
+import { callRows } from "./rows_calls.ts";
+import { firstCallRows, mlp, processRows } from "./rows_startup.ts";
 import {
   convFlops,
   type ConvWork,
@@ -22,8 +24,13 @@ export type Mode =
   | "warm"
   /** The first call in a fresh process, the median over processes. */
   | "first"
+  /** From the first call of a fresh process until calls take no longer than steady ones by a tenth, the median over processes. */
+  | "full speed"
   /** The wall time of a process that only imports, over that of an empty script. */
-  | "import";
+  | "import"
+  /** The wall time of a script that trains for one step, over that of an empty script: with nothing cached, and when it ran before. */
+  | "first run"
+  | "second run";
 
 /** One row. */
 export interface Row {
@@ -112,9 +119,6 @@ function ensemble(models: number, atMost: number): Row {
   };
 }
 
-/** The network of the training rows. */
-export const mlp = { kind: "train", sizes: [784, 512, 512, 10], batch: 128 } as const;
-
 function rnn(gradients: boolean, most: number): Row {
   return {
     id: gradients ? "rnn_gradient" : "rnn",
@@ -126,6 +130,8 @@ function rnn(gradients: boolean, most: number): Row {
     reach: { atMost: most },
   };
 }
+
+export { mlp };
 
 /** Every row, in the order of the table. */
 export const rows: readonly Row[] = [
@@ -189,25 +195,7 @@ export const rows: readonly Row[] = [
     // 9 ms where the limit is 6.9: the same share on a machine with another limit.
     reach: { shareOfLimit: 6.9 / 9 },
   },
-  {
-    id: "train_first",
-    title: "the same, first call in a fresh process",
-    mode: "first",
-    work: mlp,
-    unit: "ms",
-    amount: 1,
-    reach: { notOver: "jax-js" },
-  },
-  {
-    id: "train_second",
-    title: "the same, where an earlier run compiled it",
-    mode: "first",
-    work: mlp,
-    unit: "ms",
-    amount: 1,
-    env: { VERNAL_CACHE: "", VERNAL_CACHE_DIR: new URL("out/programs", import.meta.url).pathname },
-    reach: { notOver: "jax-js" },
-  },
+  ...firstCallRows,
   {
     id: "gradient",
     title: "the same network: gradients alone",
@@ -231,33 +219,8 @@ export const rows: readonly Row[] = [
   rnn(true, 6),
   ensemble(8, 10),
   ensemble(64, 20),
-  {
-    id: "increment",
-    title: "jitted x + 1 on [4], per call",
-    mode: "warm",
-    work: { kind: "increment" },
-    unit: "µs",
-    amount: 1,
-    reach: { atMost: 2 },
-  },
-  {
-    id: "leaves",
-    title: "a jitted call with a model of 500 leaves",
-    mode: "warm",
-    work: { kind: "leaves", count: 500 },
-    unit: "µs",
-    amount: 1,
-    reach: { atMost: 60 },
-  },
-  {
-    id: "import",
-    title: "import of the package, over an empty script",
-    mode: "import",
-    work: { kind: "increment" },
-    unit: "ms",
-    amount: 1,
-    reach: { atMost: 60 },
-  },
+  ...callRows,
+  ...processRows,
 ];
 
 /** Seconds per call in the row's unit. */

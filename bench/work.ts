@@ -20,6 +20,7 @@ export type Work =
   | EncoderWork
   | { readonly kind: "affine"; readonly size: number }
   | { readonly kind: "increment" }
+  | { readonly kind: "eagerAdd" }
   | { readonly kind: "roundTrip" }
   | { readonly kind: "leaves"; readonly count: number };
 

@@ -216,7 +216,7 @@ function codeOf(closed: ClosedJaxpr, options: CompileOptions): Code {
       made = simplified;
       return new Code(simplified, closed, options);
     });
-  }, (code) => {
+  }, (code): SpanDetails => {
     const why = options.why?.() ?? "called by a transformation, or by another compiled function";
     if (made === null) return { details: { why, from: "memory" } };
     const { details, texts = {} } = code.about(made.closed);

@@ -219,7 +219,11 @@ export function openProgramStore(): ProgramStore | null {
 function compilerVersion({ build, version, readDirSync, statSync }: typeof Deno): string {
   const parts = [build.target, version.v8, import.meta.url];
   if (import.meta.url.startsWith("file:")) {
-    for (const folder of [".", "../../loopnest", "../../core", "../../../kernels/build"]) {
+    // A bundle lies in one folder.
+    const folders = import.meta.url.endsWith(".ts")
+      ? [".", "../../loopnest", "../../core", "../../../kernels/build"]
+      : ["."];
+    for (const folder of folders) {
       const url = new URL(`${folder}/`, import.meta.url);
       const names = [...readDirSync(url)].map((entry) => entry.name).sort();
       for (const name of names) {
