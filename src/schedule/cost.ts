@@ -6,40 +6,62 @@
  */
 import type { Expr } from "../loopnest/expr.ts";
 
-/** A value this cheap to compute from memory is computed again rather than stored and loaded. */
-export const CHEAP = 6;
-/** Within one nest, a value costlier than this is kept in a scratch row rather than computed in two passes. */
-export const SPILL = 8;
-/** Values of one nest: beyond, a chain is cut, so that generated functions stay of a size that compilers like. */
-export const MAX_NEST_VALUES = 160;
+/** The thresholds by which the scheduler decides. Any choice of them gives right programs. */
+export interface Thresholds {
+  /** A value this cheap to compute from memory is computed again rather than stored and loaded. */
+  readonly cheap: number;
+  /** Within one nest, a value costlier than this is kept in a scratch row rather than computed in two passes. */
+  readonly spill: number;
+  /** Values of one nest: beyond, a chain is cut, so that generated functions stay of a size that compilers like. */
+  readonly nestValues: number;
+  /** Multiplications in a dot that is so small that loops beat the packing kernel. */
+  readonly tinyDot: number;
+  /** A contraction this short is bound by memory, and fuses as a reduction. */
+  readonly shortDot: number;
+  /** Rows of this many elements stay in the first-level cache from one pass over them to the next. */
+  readonly row: number;
+  /** So do columns this tall: a pass by columns touches another line of 64 bytes in each row. */
+  readonly column: number;
+  /** Rows that a nest of several passes must have, so that it can be split among threads. */
+  readonly fewestRows: number;
+  /** Boxes of fewer elements are gone through lane by lane rather than in vectors. */
+  readonly shortBox: number;
+  /** The same, where an element costs `COSTLY` or more. */
+  readonly shortCostlyBox: number;
+  /** Bytes of scratch that a nest may use where an output would do as well. */
+  readonly smallScratch: number;
+  /** Bytes of what no longer fits the second-level cache beside its neighbours. */
+  readonly large: number;
+  /** Elements of a block in a transpose. */
+  readonly block: number;
+  /** Boxes this small are put together by selection inside their consumer. */
+  readonly smallPieces: number;
+}
+
+/** The thresholds that serve the machines we know. */
+export const usualThresholds: Thresholds = {
+  cheap: 6,
+  spill: 8,
+  nestValues: 160,
+  tinyDot: 1024,
+  shortDot: 2,
+  row: 16384,
+  column: 32,
+  fewestRows: 8,
+  shortBox: 6,
+  shortCostlyBox: 16,
+  smallScratch: 2 ** 15,
+  large: 2 ** 19,
+  block: 8,
+  smallPieces: 512,
+};
+
 /** Moves in a row that are followed in one go: each is some calls deep. */
 export const MAX_MOVES = 24;
 /** Loop variables of one nest (they are bits of an int32). */
 export const MAX_NEST_VARS = 28;
-/** Multiplications in a dot that is so small that loops beat the packing kernel. */
-export const TINY_DOT = 1024;
-/** A contraction this short is bound by memory, and fuses as a reduction. */
-export const SHORT_DOT = 2;
-/** Rows of this many elements stay in the first-level cache from one pass over them to the next. */
-export const ROW = 16384;
-/** So do columns this tall: a pass by columns touches another line of 64 bytes in each row. */
-export const COLUMN = 32;
-/** Rows that a nest of several passes must have, so that it can be split among threads. */
-export const MIN_ROWS = 8;
-/** Boxes of fewer elements are gone through lane by lane rather than in vectors. */
-export const SHORT_BOX = 6;
-/** The same, where an element costs this much or more. */
-export const SHORT_COSTLY_BOX = 16;
-/** What such an element costs. */
+/** What an element costs that is worth a vector even where there are few. */
 export const COSTLY = 16;
-/** Bytes of scratch that a nest may use where an output would do as well. */
-export const SMALL_SCRATCH = 2 ** 15;
-/** Bytes of what no longer fits the second-level cache beside its neighbours. */
-export const LARGE = 2 ** 19;
-/** Elements of a block in a transpose. */
-export const BLOCK = 8;
-/** Boxes this small are put together by selection inside their consumer. */
-export const SMALL_PIECES = 512;
 
 const unaryCosts: Readonly<Record<string, number>> = {
   neg: 1,

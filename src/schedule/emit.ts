@@ -22,13 +22,17 @@ import {
 } from "../loopnest/expr.ts";
 import type { For, Nest, Stmt } from "../loopnest/ir.ts";
 import type { Value } from "./graph.ts";
-import { BLOCK } from "./cost.ts";
+import type { Thresholds } from "./cost.ts";
 import { contiguity, type NestTerms, type Pass, type StoreItem, strideIn } from "./nest.ts";
 import type { Term } from "./term.ts";
 
 /** Writes a nest; `bufferOf` numbers the values that are memory. */
-export function emitNest(nest: NestTerms, bufferOf: (v: Value) => number): Nest {
-  return new Emitter(nest, bufferOf).run();
+export function emitNest(
+  nest: NestTerms,
+  bufferOf: (v: Value) => number,
+  limits: Thresholds,
+): Nest {
+  return new Emitter(nest, bufferOf, limits.block).run();
 }
 
 /** One loop of the result: one or more variables that run through contiguous memory together, or part of one. */
@@ -65,7 +69,12 @@ interface Scope {
 class Emitter {
   private readonly accs = new Map<Term, Var>();
 
-  constructor(private readonly nest: NestTerms, private readonly bufferOf: (v: Value) => number) {}
+  constructor(
+    private readonly nest: NestTerms,
+    private readonly bufferOf: (v: Value) => number,
+    /** Elements of a block in a transpose. */
+    private readonly block: number,
+  ) {}
 
   run(): Nest {
     const body = this.regions().flatMap((region) => this.region(region));
@@ -113,12 +122,12 @@ class Emitter {
   private acrossVariable(vars: readonly Term[]): Term | null {
     const { loads } = this.memoAccesses!;
     const last = vars[vars.length - 1];
-    if (last.extent < 2 * BLOCK) return null;
+    if (last.extent < 2 * this.block) return null;
     for (const t of loads) {
-      if (Math.abs(strideIn(t.args[0], last) ?? 0) < BLOCK) continue;
+      if (Math.abs(strideIn(t.args[0], last) ?? 0) < this.block) continue;
       const isAlong = (stride: number | null) => stride === 1 || stride === 2;
       const across = vars.find((v) => v !== last && isAlong(strideIn(t.args[0], v)));
-      if (across !== undefined && across.extent >= BLOCK) return across;
+      if (across !== undefined && across.extent >= this.block) return across;
     }
     return null;
   }
@@ -134,7 +143,7 @@ class Emitter {
       return { vars: [v], extent, mask: v.mask, step };
     };
     // Longer blocks where so many lines are open at a time that they leave the cache.
-    const size = across.extent > 1500 ? 2 * BLOCK : BLOCK;
+    const size = across.extent > 1500 ? 2 * this.block : this.block;
     const count = Math.floor(last.extent / size);
     const rest = last.extent - count * size;
     const inner = loop(across, across.extent);

@@ -18,7 +18,6 @@
  * @module
  */
 import type { Expr } from "../loopnest/expr.ts";
-import { CHEAP, COLUMN, MAX_NEST_VALUES } from "./cost.ts";
 import { Barriers } from "./barriers.ts";
 import { makeDot } from "./dots.ts";
 import { type Graph, isStorage, type Value } from "./graph.ts";
@@ -308,7 +307,10 @@ export class Fusion {
       if (this.isOneQuestion(v)) {
         const [node, tuple] = [v.askers[0] as NestNode, v.tuples[0]];
         const often = node.evaluations(maskOf(tuple)) > v.size * 1.25;
-        if ((v.inlineCost <= CHEAP || !often) && node.values < MAX_NEST_VALUES) {
+        if (
+          (v.inlineCost <= this.graph.limits.cheap || !often) &&
+          node.values < this.graph.limits.nestValues
+        ) {
           return this.inline(v);
         }
       } else if (this.isCheap(v)) return this.inline(v);
@@ -335,7 +337,7 @@ export class Fusion {
 
   /** Whether computing `v` again is no dearer than storing and loading it. */
   private isCheap(v: Value): boolean {
-    if (v.inlineCost > CHEAP) return false;
+    if (v.inlineCost > this.graph.limits.cheap) return false;
     if (v.askers.every((node) => node === v.askers[0])) return true;
     let large = 0;
     for (const s of v.sources) if (s.size * 2 > v.size) large++;
@@ -345,7 +347,10 @@ export class Fusion {
   private decideReduction(v: Value, wanted: boolean): void {
     if (!wanted && this.options.fuse && this.isOneQuestion(v)) {
       const [node, tuple] = [v.askers[0] as NestNode, v.tuples[0]];
-      if (node.values < MAX_NEST_VALUES && this.fitsReduction(v, node, tuple, v.askMasks[0])) {
+      if (
+        node.values < this.graph.limits.nestValues &&
+        this.fitsReduction(v, node, tuple, v.askMasks[0])
+      ) {
         this.joinReduction(v, node, tuple, v.askMasks[0]);
         return;
       }
@@ -373,16 +378,16 @@ export class Fusion {
     if (mask === outer) {
       // Used by no other pass, it costs no pass of its own.
       return (askMask & node.innerMask) === 0 ||
-        isWorthPasses(iterations(node.loops, outer), inner);
+        isWorthPasses(iterations(node.loops, outer), inner, this.graph.limits);
     }
     if (node.boxes.length > 0 || (mask & outer) !== mask) return false;
     // The loops that the index lacks are to become inner ones.
     const rows = iterations(node.loops, mask);
     const demoted = iterations(node.loops, outer & ~mask);
-    if (!isWorthPasses(rows, Math.max(inner, demoted))) return false;
+    if (!isWorthPasses(rows, Math.max(inner, demoted), this.graph.limits)) return false;
     const last = node.loops[node.loops.length - 1];
     const byColumns = (last.mask & mask) !== 0;
-    return !byColumns || Math.max(inner, demoted) <= COLUMN;
+    return !byColumns || Math.max(inner, demoted) <= this.graph.limits.column;
   }
 
   private joinReduction(
@@ -444,10 +449,12 @@ export class Fusion {
     for (let i = 0; i < v.askers.length; i++) {
       const node = v.askers[i];
       const tuple = v.tuples[i];
-      if (node.kind !== "nest" || !node.independent || node.values >= MAX_NEST_VALUES) continue;
+      if (
+        node.kind !== "nest" || !node.independent || node.values >= this.graph.limits.nestValues
+      ) continue;
       if (best !== null && node.order >= best.node.order) continue;
       if (v.askers.some((n, k) => n === node && k !== i)) continue;
-      if (isAtOdds(v, node) || scatters(v, node, tuple)) continue;
+      if (isAtOdds(v, node) || scatters(v, node, tuple, this.graph.limits)) continue;
       const fits = v.kind === "map"
         ? coversOnce(this.terms, v, node, tuple)
         : this.fitsReduction(v, node, tuple, v.askMasks[i]) &&
@@ -463,7 +470,9 @@ export class Fusion {
     if (list === undefined) return null;
     for (let i = list.length - 1; i >= Math.max(0, list.length - 8); i--) {
       const node = list[i];
-      if (node.values >= MAX_NEST_VALUES || node.sources.size + v.sources.length > 16) continue;
+      if (
+        node.values >= this.graph.limits.nestValues || node.sources.size + v.sources.length > 16
+      ) continue;
       const work = v.size * boxSize(v);
       const shares = work === 1 ||
         v.sources.some((s) => s.size * 2 > work && node.sources.has(s));

@@ -22,7 +22,7 @@ import {
 import type { Access, DotSpec, Lowered } from "../core/lowering.ts";
 import { cast, constant, type Expr, forEachOperand, makeVar } from "../loopnest/expr.ts";
 import { reductionIdentity } from "../loopnest/identity.ts";
-import { CHEAP, MAX_MOVES, opCost, SHORT_DOT, SMALL_PIECES, TINY_DOT } from "./cost.ts";
+import { MAX_MOVES, opCost, type Thresholds, usualThresholds } from "./cost.ts";
 import { aliasAsMap, dotAsReduce, piecesAsMap } from "./lowered.ts";
 import type { Node } from "./nodes.ts";
 import { type Term, type TermRef, Terms } from "./term.ts";
@@ -139,7 +139,7 @@ export class Graph {
   reader: (value: Value, at: readonly Expr[]) => Expr = (value) => makeVar("x", value.aval.dtype);
   private readonly axes: Expr[] = [];
 
-  constructor(closed: ClosedJaxpr) {
+  constructor(closed: ClosedJaxpr, readonly limits: Thresholds = usualThresholds) {
     const { constvars, invars, outvars, eqns } = closed.jaxpr;
     const values = new Map<JaxprVar, Value>();
     for (const v of [...constvars, ...invars]) {
@@ -201,7 +201,7 @@ export class Graph {
     const effect = hasEffect(eqn);
     const avals = outAvals.length === 0 && effect ? [shapedArray([0], "uint8")] : outAvals;
     return avals.map((aval, i) => {
-      const l = refine(lowered[i], operands, aval);
+      const l = refine(lowered[i], operands, aval, this.limits);
       const value = this.splitReduction(l, aval, k, primitive.name, operands) ??
         this.add(aval, k, primitive.name, l.kind);
       if (value.lowered === null) {
@@ -437,7 +437,7 @@ export class Graph {
     const sources: Value[] = [];
     for (const x of v.reads) {
       const origin = x.root;
-      if (isLeaf(origin)) {
+      if (isLeaf(origin, this.limits)) {
         cost += 1;
         if (!sources.includes(origin)) sources.push(origin);
         continue;
@@ -458,14 +458,19 @@ export function isStorage(kind: ValueKind): boolean {
 }
 
 /** Whether a value will, in all likelihood, be memory for its consumers. */
-function isLeaf(v: Value): boolean {
+function isLeaf(v: Value, { cheap }: Thresholds): boolean {
   if (isStorage(v.kind) || v.kind === "reduce" || v.kind === "argReduce") return true;
   if (v.kind === "literal" || v.kind === "alias") return false;
-  return (v.wanted && !v.movement) || (v.users > 1 && v.inlineCost > CHEAP);
+  return (v.wanted && !v.movement) || (v.users > 1 && v.inlineCost > cheap);
 }
 
 /** Chooses another form where it serves better. */
-function refine(l: Lowered, operands: readonly Value[], aval: ShapedArray): Lowered {
+function refine(
+  l: Lowered,
+  operands: readonly Value[],
+  aval: ShapedArray,
+  limits: Thresholds,
+): Lowered {
   switch (l.kind) {
     case "reduce":
       if (sizeOf(l.sizes) === 0) return identityMap(l.op, aval);
@@ -474,7 +479,8 @@ function refine(l: Lowered, operands: readonly Value[], aval: ShapedArray): Lowe
       const [lhs, rhs] = [operands[l.spec.lhs], operands[l.spec.rhs]];
       const k = sizeOf(l.spec.lhsContract.map((a) => lhs.shape[a]));
       if (k === 0) return identityMap("add", aval);
-      const isTiny = k <= SHORT_DOT || aval.size * k <= TINY_DOT || !isFloating(aval.dtype);
+      const isTiny = k <= limits.shortDot || aval.size * k <= limits.tinyDot ||
+        !isFloating(aval.dtype);
       return isTiny ? dotReduction(l.spec, lhs, rhs, k) : l;
     }
     case "alias": {
@@ -484,7 +490,7 @@ function refine(l: Lowered, operands: readonly Value[], aval: ShapedArray): Lowe
       return aliasAsMap(x.access, x.aval, aval);
     }
     case "pieces":
-      return aval.size <= SMALL_PIECES && l.pieces.length <= 4 ? piecesAsMap(l) : l;
+      return aval.size <= limits.smallPieces && l.pieces.length <= 4 ? piecesAsMap(l) : l;
     default:
       return l;
   }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { LARGE } from "./cost.ts";
+import type { Thresholds } from "./cost.ts";
 import type { Value } from "./graph.ts";
 import { iterations, maskOf, type NestNode } from "./nodes.ts";
 import { isBijective } from "./spaces.ts";
@@ -17,8 +17,13 @@ export function isAtOdds(v: Value, node: NestNode): boolean {
 }
 
 /** Whether storing `v` from `node` would write large memory by columns. */
-export function scatters(v: Value, node: NestNode, tuple: readonly Term[]): boolean {
-  if (v.bytes <= LARGE) return false;
+export function scatters(
+  v: Value,
+  node: NestNode,
+  tuple: readonly Term[],
+  { large }: Thresholds,
+): boolean {
+  if (v.bytes <= large) return false;
   const last = tuple.findLast((t) => t.kind !== "const");
   return last !== undefined && (last.mask & node.outer) !== 0 &&
     (maskOf(tuple) & node.innerMask) !== 0;

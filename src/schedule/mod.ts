@@ -19,6 +19,7 @@ import {
   type PlannedStep,
 } from "./buffers.ts";
 import { scheduleControl, type ScheduleInner } from "./control.ts";
+import { type Thresholds, usualThresholds } from "./cost.ts";
 import { emitNest } from "./emit.ts";
 import { fuse } from "./fuse.ts";
 import { Graph, type Value } from "./graph.ts";
@@ -35,6 +36,8 @@ export interface ScheduleOptions {
   readonly donated?: readonly Donation[];
   /** Whether to fuse; `false` makes each equation a step of its own, for comparison. */
   readonly fuse?: boolean;
+  /** Other thresholds than the usual ones: for tests, since every choice computes the same. */
+  readonly thresholds?: Partial<Thresholds>;
   /** Gets the host's functions that the program calls, which knows them by their places here. */
   readonly callbacks?: HostCallback[];
   /** Runs each stage; may take the time. */
@@ -59,7 +62,8 @@ export function schedule(closed: ClosedJaxpr, options: ScheduleOptions): Program
 /** Schedules a jaxpr that is simplified already. */
 export function scheduleSimplified(closed: ClosedJaxpr, options: ScheduleOptions): Program {
   const stage = options.stage ?? runStage;
-  const graph = stage("lower", () => new Graph(closed));
+  const limits = { ...usualThresholds, ...options.thresholds };
+  const graph = stage("lower", () => new Graph(closed, limits));
   checkSizes(graph);
   const { nodes, outputs } = stage("fuse", () => fuse(graph, { fuse: options.fuse ?? true }));
   const order = stage("order", () => orderSteps(nodes));
@@ -70,7 +74,7 @@ export function scheduleSimplified(closed: ClosedJaxpr, options: ScheduleOptions
     })));
   const callbacks = options.callbacks ?? [];
   const inner: ScheduleInner = (closed, name, donated) =>
-    schedule(closed, { name, donated, fuse: options.fuse ?? true, callbacks });
+    schedule(closed, { name, donated, fuse: options.fuse ?? true, thresholds: limits, callbacks });
   const planControl: PlanControl = ({ call }, dying) =>
     scheduleControl(call.control!, call.name, inner, dying, callbacks);
   const plan = stage(
@@ -85,7 +89,7 @@ export function scheduleSimplified(closed: ClosedJaxpr, options: ScheduleOptions
       () =>
         steps
           .filter(({ node }) => node.kind !== "barrier" && !plan.needless.has(node))
-          .map((s) => emitStep(s, plan)),
+          .map((s) => emitStep(s, plan, limits)),
     ),
     scratchBytes: plan.scratchBytes,
   };
@@ -109,11 +113,11 @@ function checkSizes(graph: Graph): void {
   }
 }
 
-function emitStep({ node, nest }: PlannedStep, plan: BufferPlan): Step {
+function emitStep({ node, nest }: PlannedStep, plan: BufferPlan, limits: Thresholds): Step {
   const { bufferOf } = plan;
   switch (node.kind) {
     case "nest":
-      return emitNest(nest!, bufferOf);
+      return emitNest(nest!, bufferOf, limits);
     case "copy":
       return { kind: "copy", from: bufferOf(node.from), to: bufferOf(node.to) };
     case "dot":

@@ -11,7 +11,7 @@ import { InternalError } from "../errors.ts";
 import { type DType, dtypeInfo, wideOf } from "../core/dtype.ts";
 import { type BinaryOp, narrowed } from "../loopnest/expr.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
-import { COSTLY, opCost, SHORT_BOX, SHORT_COSTLY_BOX, SMALL_SCRATCH, SPILL } from "./cost.ts";
+import { COSTLY, opCost, type Thresholds } from "./cost.ts";
 import type { Graph, Value } from "./graph.ts";
 import { type Box, maskOf, type NestNode, type Root } from "./nodes.ts";
 import type { Term, TermRef, Terms } from "./term.ts";
@@ -75,7 +75,8 @@ export function nestTerms(graph: Graph, node: NestNode): NestTerms {
   }
   const passes = makePasses(demand.accs, stores);
   const outerStores = stores.filter((s) => s.box === null);
-  const byColumns = node.boxes.length > 0 && prefersColumns(node, demand.all(stores), stores);
+  const byColumns = node.boxes.length > 0 &&
+    prefersColumns(node, demand.all(stores), stores, graph.limits);
   const spills = spill(graph, node, passes, byColumns);
   return { node, name: demand.name, passes, outerStores, byColumns, spills };
 }
@@ -359,6 +360,7 @@ function prefersColumns(
   node: NestNode,
   all: readonly Term[],
   stores: readonly StoreItem[],
+  limits: Thresholds,
 ): boolean {
   const outer = node.loops.filter((v) => (v.mask & node.inner) === 0);
   if (outer.length === 0) return false;
@@ -376,7 +378,7 @@ function prefersColumns(
     (t.kind === "unary" || t.kind === "binary") && (t.mask & node.innerMask) !== 0 &&
     opCost(t.kind, t.op) >= COSTLY
   );
-  if (extent < (isCostly ? SHORT_COSTLY_BOX : SHORT_BOX) && node.independent) {
+  if (extent < (isCostly ? limits.shortCostlyBox : limits.shortBox) && node.independent) {
     let lane = last;
     for (const v of outer) if (lane.extent < 8 && v.extent > lane.extent) lane = v;
     if (lane.extent < 4) return false;
@@ -409,7 +411,7 @@ function spill(graph: Graph, node: NestNode, passes: readonly Pass[], byColumns:
       );
     const makePlace = (t: Term): { value: Value; index: Term } => {
       const size = box.vars.reduce((n, v) => n * v.extent, lane?.extent ?? 1);
-      if (size * dtypeInfo(t.dtype).bytes > SMALL_SCRATCH) {
+      if (size * dtypeInfo(t.dtype).bytes > graph.limits.smallScratch) {
         const k = outputs.findIndex((s) => s.value.aval.dtype === t.dtype);
         if (k >= 0) return outputs.splice(k, 1)[0];
       }
@@ -451,7 +453,7 @@ function spill(graph: Graph, node: NestNode, passes: readonly Pass[], byColumns:
             );
             if (stored !== undefined && cost(t) > 2) {
               load = terms.load(stored.value, t.dtype, stored.index);
-            } else if (cost(t) > SPILL) {
+            } else if (cost(t) > graph.limits.spill) {
               const place = makePlace(t);
               const { phase } = first;
               load = terms.load(place.value, t.dtype, place.index);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MIN_ROWS, ROW } from "./cost.ts";
+import type { Thresholds } from "./cost.ts";
 import type { Value } from "./graph.ts";
 import { maskOf } from "./nodes.ts";
 import type { Term, Terms } from "./term.ts";
@@ -60,6 +60,6 @@ export function boxSize(v: Value): number {
 }
 
 /** Whether several passes over boxes are better in one nest: rows stay in the cache, or all is small. */
-export function isWorthPasses(rows: number, inner: number): boolean {
-  return rows >= MIN_ROWS || inner <= ROW;
+export function isWorthPasses(rows: number, inner: number, limits: Thresholds): boolean {
+  return rows >= limits.fewestRows || inner <= limits.row;
 }

@@ -6,7 +6,7 @@
  * @module
  */
 import { dtypeInfo } from "../../core/dtype.ts";
-import type { Program } from "../../loopnest/ir.ts";
+import type { Nest, Program } from "../../loopnest/ir.ts";
 import { Assembler, type Ref, type TypeName } from "./assembler.ts";
 import type { Binaryen } from "./binaryen.ts";
 import type { Layout } from "./context.ts";
@@ -18,7 +18,7 @@ import { Jobs, type Sharing } from "./jobs.ts";
 import { emitKernel, type KernelHost } from "./kernel_step.ts";
 import { Linker } from "./linker.ts";
 import { emitNest, type ModuleState } from "./nest.ts";
-import { planNest } from "./plan.ts";
+import { type LoopChoices, type NestPlan, planNest } from "./plan.ts";
 
 /** How to emit. */
 export interface EmitOptions {
@@ -30,6 +30,8 @@ export interface EmitOptions {
   readonly threads?: number;
   /** Instructions, about, of the smallest loop that is shared. */
   readonly shareCost?: number;
+  /** What a model decides otherwise: for tests, since every choice computes the same. */
+  readonly loops?: LoopChoices;
   /** Where several devices run the program; each is then a unit of work, and what one does is not shared. */
   readonly devices?: DeviceUnits;
 }
@@ -46,6 +48,9 @@ const usualChunkCost = 8192;
 
 /** Some 10 µs: fork and join take 1 µs among threads that are awake. */
 const usualShareCost = 32768;
+
+/** Turns along each side of a tile of a transposition. */
+const usualTile = 16;
 
 /** An emitted module. */
 export interface Emitted {
@@ -116,11 +121,13 @@ function emitDevices(
 /** What all programs of a module share. */
 class SharedState {
   readonly chunkCost: number;
+  readonly loops: LoopChoices;
   readonly jobs: Jobs;
   readonly #globals = new Set<string>();
 
   constructor(readonly linker: Linker, options: EmitOptions) {
     this.chunkCost = options.chunkCost ?? usualChunkCost;
+    this.loops = options.loops ?? {};
     this.jobs = new Jobs(
       linker,
       options.threads ?? 1,
@@ -183,6 +190,10 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost, KernelHost {
     return this.#shared.chunkCost;
   }
 
+  get tile(): number {
+    return this.#shared.loops.tile ?? usualTile;
+  }
+
   get jobs(): Jobs {
     return this.#shared.jobs;
   }
@@ -221,12 +232,12 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost, KernelHost {
       const name = `${this.#prefix}step${i}`;
       switch (step.kind) {
         case "nest":
-          emitNest(this, planNest(step, (b) => this.#memoryOf[b]!), name);
+          emitNest(this, this.#plan(step), name);
           break;
         case "dot":
           if (step.batch * step.m * step.n === 0) return;
           if (hasDotKernel(step, this.asm)) emitDot(this, step, name);
-          else emitNest(this, planNest(dotNest(step), (b) => this.#memoryOf[b]!), name);
+          else emitNest(this, this.#plan(dotNest(step)), name);
           break;
         case "kernel":
           emitKernel(this, step, name);
@@ -245,6 +256,10 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost, KernelHost {
     });
     run.finish();
     return run.name;
+  }
+
+  #plan(nest: Nest): NestPlan {
+    return planNest(nest, (b) => this.#memoryOf[b]!, this.#shared.loops);
   }
 
   inner(program: Program, prefix: string, turns: number): InnerProgram {

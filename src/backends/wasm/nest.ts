@@ -44,6 +44,8 @@ export interface ModuleState extends SharingState {
   readonly layout: Layout;
   /** Instructions, about, that one call of a chunk executes. */
   readonly chunkCost: number;
+  /** Turns along each side of a tile of a transposition. */
+  readonly tile: number;
   /** A mutable global that carries result `i` of a type from a chunk to its caller. */
   resultGlobal(type: TypeName, i: number): string;
 }
@@ -68,10 +70,6 @@ interface Span {
 function i32(value: number): Value {
   return { kind: "constant", type: "i32", value };
 }
-
-// A tile of a transposition.
-const tileRows = 16;
-const tileColumns = 16;
 
 let labels = 0;
 
@@ -211,7 +209,7 @@ class NestEmitter {
     const { chunkCost } = this.#module;
     const perTurn = loop.bodyCost * loop.unroll * width;
     const turns = Math.max(1, Math.floor(chunkCost / perTurn));
-    const whole = loop.tiled ? Math.ceil(turns / tileRows) * tileRows : turns;
+    const whole = loop.tiled ? Math.ceil(turns / this.#module.tile) * this.#module.tile : turns;
     const length = whole * loop.unroll * loop.lanes;
     const around = this.#isShared;
     const mayShare = !this.#isShared && this.#cx.block === null;
@@ -236,6 +234,7 @@ class NestEmitter {
   /** Two loops in one another, in tiles of some turns of each. */
   #inTiles(loop: LoopPlan, span: Span): void {
     const { fn } = this.#cx;
+    const { tile } = this.#module;
     const { asm } = fn;
     const inner = loop.body[0] as LoopPlan;
     const most = (from: Value, length: number, end: Value): Value => {
@@ -243,10 +242,10 @@ class NestEmitter {
       const fits = asm.op2("i32.lt_s", fn.get(beyond), fn.get(end));
       return fn.keep("i32", asm.module.select(fits, fn.get(beyond), fn.get(end)));
     };
-    const columns = Math.ceil(tileColumns / inner.unroll / inner.lanes) * inner.unroll *
+    const columns = Math.ceil(tile / inner.unroll / inner.lanes) * inner.unroll *
       inner.lanes;
-    this.#count(null, loop.level - 0.5, span.start, span.end, tileRows, (row) => {
-      const lastRow = most(row, tileRows, span.end);
+    this.#count(null, loop.level - 0.5, span.start, span.end, tile, (row) => {
+      const lastRow = most(row, tile, span.end);
       this.#count(null, loop.level - 0.25, i32(0), i32(inner.extent), columns, (column) => {
         const lastColumn = most(column, columns, i32(inner.extent));
         this.#count(loop, loop.level, row, lastRow, 1, () => {

@@ -108,10 +108,21 @@ interface Open {
   innerOps: number;
 }
 
+/** What a model decides unless it is said. */
+export interface LoopChoices {
+  /** The most vectors that a turn of a loop computes: 1, 2, 4 or 8. */
+  readonly unroll?: number;
+  /** Turns along each side of a tile of a transposition. */
+  readonly tile?: number;
+}
+
 /** Plans a nest. `memoryOf` maps buffers that share memory to one number. */
-export function planNest(nest: Nest, memoryOf: (buffer: number) => number): NestPlan {
-  const planner = new Planner(memoryOf);
-  return planner.plan(nest);
+export function planNest(
+  nest: Nest,
+  memoryOf: (buffer: number) => number,
+  choices: LoopChoices = {},
+): NestPlan {
+  return new Planner(memoryOf, choices).plan(nest);
 }
 
 /** Visits all stores inside. */
@@ -152,11 +163,13 @@ class Planner {
   readonly #sums = new Map<number, SumPlan>();
   readonly #args = new Map<number, ArgPlan>();
   readonly #open: Open[] = [];
+  readonly #choices: LoopChoices;
   readonly #costed = new Set<number>();
   #vectorLevel = 0;
 
-  constructor(memoryOf: (buffer: number) => number) {
+  constructor(memoryOf: (buffer: number) => number, choices: LoopChoices) {
     this.#graph = new Graph(memoryOf);
+    this.#choices = choices;
   }
 
   plan(nest: Nest): NestPlan {
@@ -294,6 +307,13 @@ class Planner {
     }
   }
 
+  /** How many vectors to compute side by side, of `vectors` that there are. */
+  #unroll(loop: Open, vectors: number): number {
+    let unroll = this.#choices.unroll ?? chooseUnroll(loop);
+    while (unroll > 1 && unroll / 2 >= vectors) unroll /= 2;
+    return unroll;
+  }
+
   #isTransposition(v: Node, body: readonly Planned[]): boolean {
     const [inner] = body;
     if (body.length !== 1 || inner?.kind !== "for" || inner.lanes === 1 || !inner.innermost) {
@@ -334,7 +354,7 @@ class Planner {
     forEachStored(stmt.body, (buffer) => this.#graph.written(buffer));
 
     const lanes = vectorised ? open.wide ? 2 : 4 : 1;
-    const unroll = vectorised ? chooseUnroll(open, Math.ceil(stmt.extent / lanes)) : 1;
+    const unroll = vectorised ? this.#unroll(open, Math.ceil(stmt.extent / lanes)) : 1;
     const steps = Math.ceil(stmt.extent / lanes);
     const all = new Map<SumPlan | ArgPlan, number>();
     for (const [sum, terms] of inner) {
@@ -398,8 +418,8 @@ function openLoop(level: number): Open {
   };
 }
 
-/** How many vectors to compute side by side, of `vectors` that there are. */
-function chooseUnroll(loop: Open, vectors: number): number {
+/** How many vectors to compute side by side. */
+function chooseUnroll(loop: Open): number {
   let unroll: number;
   if (loop.loops === 0) {
     // A short body: to hide the latency of one addition and the cost of the loop itself. A long one: because the
@@ -416,7 +436,6 @@ function chooseUnroll(loop: Open, vectors: number): number {
     unroll = 8;
     while (unroll > 1 && (unroll * loop.sums > 8 || unroll * loop.innerOps > 64)) unroll /= 2;
   }
-  while (unroll > 1 && unroll / 2 >= vectors) unroll /= 2;
   return unroll;
 }
 
