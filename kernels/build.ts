@@ -176,7 +176,7 @@ function isCallable(f: KernelFunction): boolean {
 }
 
 /** Folders of kernels that programs call in the instantiated library: nobody links their text. */
-const CALLED = ["conv", "cumulative", "factor", "gemm", "sort", "threads"];
+const CALLED = ["attention", "conv", "cumulative", "factor", "gemm", "sort", "threads"];
 
 function isCalled({ folder }: KernelFunction): boolean {
   return CALLED.includes(folder.split("/")[0]!);

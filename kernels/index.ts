@@ -1,4 +1,5 @@
 // The kernels that are built: every function that this file exports ends up in the artefact.
+export * from "./attention";
 export * from "./conv";
 export * from "./cumulative";
 export * from "./eager";
