@@ -55,16 +55,21 @@ export interface PipelineOptions {
   readonly name: string;
   /** Which inputs (captured constants first) may be overwritten. */
   readonly donated?: readonly boolean[];
+  /** Whether the program does without kernels that only the processor has; false unless told. */
+  readonly isPortable?: boolean;
 }
 
 /** The passes from jaxpr to jaxpr, in order. */
-const jaxprPasses: readonly (readonly [name: string, run: (closed: ClosedJaxpr) => ClosedJaxpr])[] =
+const jaxprPasses: readonly (readonly [
+  name: string,
+  run: (closed: ClosedJaxpr, isPortable: boolean) => ClosedJaxpr,
+])[] =
   [
-    ["inline", inlineCalls],
+    ["inline", (closed) => inlineCalls(closed)],
     ["expand", expandEquations],
-    ["simplify", simplifyEquations],
-    ["unused", eliminateDeadCode],
-    ["checks", inlineUsed],
+    ["simplify", (closed) => simplifyEquations(closed)],
+    ["unused", (closed) => eliminateDeadCode(closed)],
+    ["checks", (closed) => inlineUsed(closed)],
   ];
 
 /** A jaxpr after the passes on jaxprs. */
@@ -84,14 +89,14 @@ function timer(kind: "simplify" | "schedule", passes: PassReport[]) {
   };
 }
 
-/** Runs the passes from jaxpr to jaxpr. */
-export function simplifyJaxpr(closed: ClosedJaxpr): Simplified {
+/** Runs the passes from jaxpr to jaxpr; `isPortable` as in {@linkcode PipelineOptions}. */
+export function simplifyJaxpr(closed: ClosedJaxpr, isPortable = false): Simplified {
   const passes: PassReport[] = [];
   const timed = timer("simplify", passes);
   let simplified = closed;
   for (const [name, run] of jaxprPasses) {
     const before = simplified;
-    simplified = timed(name, () => run(before), String);
+    simplified = timed(name, () => run(before, isPortable), String);
     if (currentChecks().verify) verifyJaxpr(simplified.jaxpr, `the pass ${name}`);
   }
   return { closed: simplified, passes };
@@ -126,5 +131,5 @@ export function scheduleJaxpr(simplified: Simplified, options: PipelineOptions):
  * @throws {CompileError} Where an operation has no compiled form.
  */
 export function compileToProgram(closed: ClosedJaxpr, options: PipelineOptions): Compilation {
-  return scheduleJaxpr(simplifyJaxpr(closed), options);
+  return scheduleJaxpr(simplifyJaxpr(closed, options.isPortable), options);
 }

@@ -110,6 +110,11 @@ export interface Primitive<P = unknown> {
    * lowered as it stands. Transformations do not see it: it is asked for when all of them are done.
    */
   readonly expand?: (operands: readonly ShapedArray[], params: P) => Expansion | null;
+  /**
+   * The operation in terms of others, where its lowering is a kernel that only the processor has: what is computed on other devices. Asked for when
+   * all transformations are done.
+   */
+  readonly withoutKernel?: (operands: readonly ShapedArray[], params: P) => Expansion;
   /** What it does with complex numbers; absent where they have no meaning for it, which is then said. */
   readonly onParts?: PartsRule<P>;
   readonly jvp?: JvpRule<P>;

@@ -38,6 +38,8 @@ export interface ScheduleOptions {
   readonly fuse?: boolean;
   /** Other thresholds than the usual ones: for tests, since every choice computes the same. */
   readonly thresholds?: Partial<Thresholds>;
+  /** Whether the program does without kernels that only the processor has; false unless told. */
+  readonly isPortable?: boolean;
   /** Gets the host's functions that the program calls, which knows them by their places here. */
   readonly callbacks?: HostCallback[];
   /** Runs each stage; may take the time. */
@@ -56,7 +58,7 @@ const runStage: StageRunner = (_name, run) => run();
  * @throws {CompileError} Where an operation has no compiled form.
  */
 export function schedule(closed: ClosedJaxpr, options: ScheduleOptions): Program {
-  return scheduleSimplified(simplify(closed), options);
+  return scheduleSimplified(simplify(closed, options.isPortable), options);
 }
 
 /** Schedules a jaxpr that is simplified already. */
@@ -73,8 +75,10 @@ export function scheduleSimplified(closed: ClosedJaxpr, options: ScheduleOptions
       nest: node.kind === "nest" ? nestTerms(graph, node) : null,
     })));
   const callbacks = options.callbacks ?? [];
+  const { fuse: isFused = true, isPortable = false } = options;
+  const inherited = { fuse: isFused, isPortable, thresholds: limits, callbacks };
   const inner: ScheduleInner = (closed, name, donated) =>
-    schedule(closed, { name, donated, fuse: options.fuse ?? true, thresholds: limits, callbacks });
+    schedule(closed, { ...inherited, name, donated });
   const planControl: PlanControl = ({ call }, dying) =>
     scheduleControl(call.control!, call.name, inner, dying, callbacks);
   const plan = stage(

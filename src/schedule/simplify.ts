@@ -25,9 +25,9 @@ import { expandEquations } from "./expand.ts";
 import { type Rewrite, simplerForm } from "./simplify_rules.ts";
 import { Terms } from "./term.ts";
 
-/** Inlines calls, simplifies, and drops what nobody uses. */
-export function simplify(closed: ClosedJaxpr): ClosedJaxpr {
-  const expanded = expandEquations(inlineCalls(closed));
+/** Inlines calls, simplifies, and drops what nobody uses; `isPortable` as in {@linkcode expandEquations}. */
+export function simplify(closed: ClosedJaxpr, isPortable = false): ClosedJaxpr {
+  const expanded = expandEquations(inlineCalls(closed), isPortable);
   return inlineUsed(eliminateDeadCode(simplifyEquations(expanded)));
 }
 
