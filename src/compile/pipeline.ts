@@ -63,14 +63,13 @@ export interface PipelineOptions {
 const jaxprPasses: readonly (readonly [
   name: string,
   run: (closed: ClosedJaxpr, isPortable: boolean) => ClosedJaxpr,
-])[] =
-  [
-    ["inline", (closed) => inlineCalls(closed)],
-    ["expand", expandEquations],
-    ["simplify", (closed) => simplifyEquations(closed)],
-    ["unused", (closed) => eliminateDeadCode(closed)],
-    ["checks", (closed) => inlineUsed(closed)],
-  ];
+])[] = [
+  ["inline", (closed) => inlineCalls(closed)],
+  ["expand", expandEquations],
+  ["simplify", (closed) => simplifyEquations(closed)],
+  ["unused", (closed) => eliminateDeadCode(closed)],
+  ["checks", (closed) => inlineUsed(closed)],
+];
 
 /** A jaxpr after the passes on jaxprs. */
 export interface Simplified {

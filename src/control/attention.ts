@@ -193,7 +193,7 @@ export const attentionP: Primitive<AttentionParams> = {
 };
 
 /** Parameters of the tangent: which operands have one. */
-interface TangentParams extends AttentionParams {
+export interface TangentParams extends AttentionParams {
   readonly live: readonly boolean[];
 }
 
@@ -234,7 +234,7 @@ function formJvp(
  * The tangent of an attention's result: operands are those of the attention, its results, and the tangents that there are, in which it is
  * linear. Its transpose is {@linkcode cotangentP}.
  */
-const tangentP: Primitive<TangentParams> = {
+export const tangentP: Primitive<TangentParams> = {
   name: "dot_product_attention_jvp",
   abstractEval: (ins, p) => [avalsOf(ins, p)[0]],
   expand: (_ins, p) => (xs) => [tangentForm(xs, p)],
@@ -286,7 +286,7 @@ function cotangentForm(xs: readonly NDArray[], p: AttentionParams): NDArray[] {
 /**
  * The cotangents of queries, keys and values: operands are those of the attention, its results, and the cotangent of the first of these.
  */
-const cotangentP: Primitive<AttentionParams> = {
+export const cotangentP: Primitive<AttentionParams> = {
   name: "dot_product_attention_vjp",
   abstractEval: (ins) => ins.slice(0, 3).map((x) => shapedArray(x.shape, x.dtype)),
   lower: (_reads, ins, _outs, p) => {

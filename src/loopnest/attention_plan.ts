@@ -39,8 +39,20 @@ export interface AttentionShape {
 }
 
 // The places are those of `kernels/attention/spec.ts`.
-const [QUERIES, KEYS, SIZE, VALUE_SIZE, SCALE, BACK, AHEAD, HAS_BIAS, HAS_MASK, BLOCK, RANK, OUTER] =
-  Array.from({ length: 12 }, (_, i) => i);
+const [
+  QUERIES,
+  KEYS,
+  SIZE,
+  VALUE_SIZE,
+  SCALE,
+  BACK,
+  AHEAD,
+  HAS_BIAS,
+  HAS_MASK,
+  BLOCK,
+  RANK,
+  OUTER,
+] = Array.from({ length: 12 }, (_, i) => i);
 const STRIDES = 12;
 const AXES = 24;
 const AXIS_LENGTH = 7;

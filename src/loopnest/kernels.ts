@@ -5,8 +5,10 @@
  * @module
  */
 import type { DType, TypedArray } from "../core/dtype.ts";
+import { attentionFlops, runAttention, runAttentionGradients } from "./attention_plan.ts";
 import { runConv } from "./conv_plan.ts";
 import { factorisations } from "./factorisations.ts";
+import { innerPrograms, type Program } from "./ir.ts";
 
 /** What a kernel does with an argument. */
 export type KernelParam = "read" | "write" | "update" | "scratch" | "number" | "list";
@@ -20,6 +22,11 @@ export interface KernelSpec {
    * how many instructions, about, one of them takes, by all numbers among the arguments. Such rows may be divided among threads.
    */
   rowCost?(numbers: readonly number[]): number;
+  /**
+   * For a kernel that takes a list first and scratch and a range of units last, `from` and `to`, which in a program are all units there are: how
+   * many instructions, about, those take, by the list. Units may be divided among threads.
+   */
+  unitsCost?(list: readonly number[]): number;
   /** What the kernel does, plainly. */
   reference(args: readonly (TypedArray | number | readonly number[])[]): void;
 }
@@ -91,9 +98,45 @@ const conv: KernelSpec = {
   },
 };
 
+/** Instructions, about, of a multiplication or addition in products of float32: eight to a multiply-add of vectors. */
+const flopCost = 0.35 / 8;
+
+/** `(list, q, k, v, bias, mask, out, statistics, scratch, from, to)`: attention in units `from` to `to`, which are all of them here. */
+const attention: KernelSpec = {
+  params: [
+    "list",
+    ...Array.from({ length: 5 }, () => "read" as const),
+    "write",
+    "write",
+    "scratch",
+    "number",
+    "number",
+  ],
+  unitsCost: (list) => flopCost * attentionFlops(list),
+  reference: runAttention,
+};
+
+/** `(list, q, k, v, bias, mask, out, statistics, dout, dq, dk, dv, scratch, from, to)`: its gradients. */
+const attentiongrad: KernelSpec = {
+  params: [
+    "list",
+    ...Array.from({ length: 8 }, () => "read" as const),
+    "write",
+    "write",
+    "write",
+    "scratch",
+    "number",
+    "number",
+  ],
+  unitsCost: (list) => flopCost * 2.5 * attentionFlops(list),
+  reference: runAttentionGradients,
+};
+
 const families: Readonly<Record<string, KernelSpec>> = {
   ...factorisations,
   argsort,
+  attention,
+  attentiongrad,
   conv,
   cumsum: cumulative((x, y) => (x as number) + (y as number)),
   cumprod: cumulative((x, y, out) =>
@@ -115,5 +158,14 @@ export function findKernel(name: string): KernelSpec | undefined {
   const [family, dtype] = name.split("_");
   if (!Object.hasOwn(families, family) || !dtypes.has(dtype)) return undefined;
   if (Object.hasOwn(factorisations, family) && !dtype.startsWith("float")) return undefined;
+  if (family.startsWith("attention") && dtype !== "float32") return undefined;
   return dtype === "bool" && family !== "argsort" ? undefined : families[family];
+}
+
+/** Whether a program calls a kernel for which other devices take a program of other operations (`Primitive.withoutKernel`). */
+export function usesProcessorKernels(program: Program): boolean {
+  return program.steps.some((step) => {
+    if (step.kind === "kernel") return step.name.startsWith("attention");
+    return step.kind === "control" && innerPrograms(step.control).some(usesProcessorKernels);
+  });
 }

@@ -6,10 +6,12 @@
 import { ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, shapesEqual } from "../core/aval.ts";
+import { dtypeInfo } from "../core/dtype.ts";
+import { attend } from "../control/attention.ts";
 import { finfo } from "../numpy/dtype_queries.ts";
 import { matmul } from "../numpy/linalg_basic.ts";
 import { arange } from "../numpy/creation.ts";
-import { broadcastTo, expandDims, reshape } from "../numpy/shapes.ts";
+import { broadcastTo, reshape } from "../numpy/shapes.ts";
 import {
   add,
   divide,
@@ -118,9 +120,56 @@ export function attendOneHead(
 ): NDArray {
   const { dropout = null, key: randomKey = null, inference = null, ...others } = options;
   checkSequence(value, "nn.dotProductAttention: value");
+  const drops = dropout !== null && !(inference ?? dropout.inference) && dropout.p !== 0;
+  if (!drops && isBlockwise([query, key, value], others)) {
+    return attendBlockwise([query, key, value], others, matrixAxes);
+  }
   let weights = dotProductAttentionWeights(query, key, others);
   if (dropout !== null) weights = dropout.call(weights, { key: randomKey, inference });
   return matmul(weights, value);
+}
+
+/** Which axes of queries, keys and values are what: batch axes, the first `outer` of which keys and values have, the sequence, the vectors. */
+interface AttentionAxes {
+  readonly outer: number;
+  readonly query: readonly number[];
+  readonly key: readonly number[];
+}
+
+const matrixAxes: AttentionAxes = { outer: 0, query: [0, 1], key: [0, 1] };
+
+/** Whether attention goes block by block, its logits never all in memory: for float32, of arrays that are not empty and do fit. */
+function isBlockwise(given: readonly NDArray[], { bias, mask }: AttentionWeightsOptions): boolean {
+  const [query, key, value] = given;
+  const fits = query.ndim === key.ndim && key.shape.at(-1) === query.shape.at(-1) &&
+    value.shape[0] === key.shape[0];
+  const isMask = !mask || (mask.dtype === "bool" &&
+    (query.ndim > 2 || shapesEqual(mask.shape, [query.shape[0], key.shape[0]])));
+  const isBias = !bias || (dtypeInfo(bias.dtype).kind === "floating" &&
+    (query.ndim > 2 || shapesEqual(bias.shape, [query.shape[0], key.shape[0]])));
+  return fits && isMask && isBias && given.every((x) => x.dtype === "float32" && x.size > 0);
+}
+
+/** Attention block by block; bias and mask have all batch axes, queries and keys, or 1 for each. */
+function attendBlockwise(
+  [query, key, value]: readonly NDArray[],
+  { bias = null, mask = null, scale = null }: AttentionWeightsOptions,
+  { outer, query: queryAxes, key: keyAxes }: AttentionAxes,
+  window: readonly [back: number | null, ahead: number | null] = [null, null],
+): NDArray {
+  const operands = [query, key, value];
+  if (bias !== null) operands.push(convertElementType(bias, "float32"));
+  if (mask !== null) operands.push(mask);
+  return attend(operands, {
+    scale: scale ?? 1 / Math.sqrt(query.shape[queryAxes[queryAxes.length - 1]]),
+    window,
+    hasBias: bias !== null,
+    hasMask: mask !== null,
+    outer,
+    query: queryAxes,
+    key: keyAxes,
+    value: keyAxes,
+  });
 }
 
 /** Options of {@linkcode dotProductAttention}. */
@@ -169,8 +218,9 @@ export function dotProductAttention(
   const { ndim } = query;
   const isOneHead = ndim === 2;
   const batched = (x: NDArray) => {
-    if (isOneHead) x = expandDims(x, 1);
-    return ndim < 4 ? expandDims(x, 0) : x;
+    if (ndim === 4) return x;
+    const [length, ...rest] = x.shape;
+    return reshape(x, [1, length, ...isOneHead ? [1] : [], ...rest]);
   };
   const given = [query, key, value];
   if (ndim < 2 || ndim > 4 || given.some((x) => x.ndim !== ndim)) throw misfit(given);
@@ -180,6 +230,7 @@ export function dotProductAttention(
   const fits = k.shape[0] === batch && k.shape[3] === size && heads % groups === 0 &&
     shapesEqual(v.shape.slice(0, 3), k.shape.slice(0, 3));
   if (!fits) throw misfit(given);
+  if (isBlockwise([q, k, v], options)) return byGroups([q, k, v], options, query.shape);
   const full = [batch, heads, queries, keys];
   const grouped = (x: NDArray) =>
     reshape(broadcastTo(x, full), [batch, groups, heads / groups, queries, keys]);
@@ -202,6 +253,42 @@ export function dotProductAttention(
     bias === null ? null : grouped(bias),
   );
   return reshape(out, [...query.shape.slice(0, -1), v.shape[3]]);
+}
+
+/** Attention block by block over `[batch, sequence, heads, size]`, the result of the shape `shape` but for the size of the values. */
+function byGroups(
+  [q, k, v]: readonly NDArray[],
+  options: AttentionOptions,
+  shape: readonly number[],
+): NDArray {
+  const [batch, queries, heads, size] = q.shape;
+  const groups = k.shape[2];
+  const each = heads / groups;
+  // Neither is broadcast: an axis of 1 stands for all.
+  const over = (x: NDArray | null | undefined): NDArray | null => {
+    if (!x) return null;
+    const [b, h, ...rest] = [1, 1, 1, 1, ...x.shape].slice(-4);
+    if (each === 1) return reshape(x, [b, h, ...rest]);
+    return reshape(x, [b, ...h === 1 ? [1, 1] : [groups, each], ...rest]);
+  };
+  const local = options.localWindowSize ?? null;
+  const [back, ahead] = typeof local === "number" ? [local, local] : local ?? [null, null];
+  const window = [
+    back,
+    options.isCausal === true ? Math.min(ahead ?? 0, 0) : ahead,
+  ] as const;
+  const key = [0, 2, 1, 3];
+  const axes = each === 1
+    ? { outer: 2, query: key, key }
+    : { outer: 2, query: [0, 2, 3, 1, 4], key };
+  const split = each === 1 ? q : reshape(q, [batch, queries, groups, each, size]);
+  const given = {
+    bias: over(options.bias),
+    mask: over(options.mask),
+    scale: options.scale ?? null,
+  };
+  const out = attendBlockwise([split, k, v], given, axes, window);
+  return reshape(out, [...shape.slice(0, -1), v.shape[3]]);
 }
 
 /** The positions that each query may look at, by all that the options say; `null` for all. */

@@ -22,7 +22,9 @@ import type { ShapedArray } from "../core/aval.ts";
 import type { HostCallback } from "../core/lowering.ts";
 import { printProgram } from "../loopnest/print.ts";
 import type { Program } from "../loopnest/ir.ts";
+import { usesProcessorKernels } from "../loopnest/kernels.ts";
 import {
+  type Compilation,
   compileToProgram,
   scheduleJaxpr,
   type Simplified,
@@ -134,6 +136,8 @@ class Code {
   readonly #program: Program;
   readonly #callbacks: readonly HostCallback[];
   readonly #outAvals: readonly ShapedArray[];
+  /** Schedules it for devices that lack some of the program's kernels; `null` where it has none of those. */
+  readonly #portable: (() => Compilation) | null;
   #work: ProgramWork | null = null;
   #cpu: CpuCode | null = null;
   #graphics: GraphicsProgram | null = null;
@@ -143,6 +147,9 @@ class Code {
     this.#program = program;
     this.#callbacks = callbacks;
     this.#outAvals = closed.outAvals;
+    this.#portable = usesProcessorKernels(program)
+      ? () => portableOf(simplified.closed, { ...options, donated: this.takenOver })
+      : null;
     this.takenOver = takenOverInputs(program, closed.inAvals.length);
     this.used = usedInputs(simplified.closed);
     // Where there is one platform only, what is wrong with a program shows at once.
@@ -197,14 +204,21 @@ class Code {
   graphics(): GraphicsProgram {
     if (this.#graphics !== null) return this.#graphics;
     compilations++;
-    const { program, shaders } = loadedGraphics(this.#program.name);
+    const { program: make, shaders } = loadedGraphics(this.#program.name);
+    const { program, callbacks } = this.#portable?.() ??
+      { program: this.#program, callbacks: this.#callbacks };
     return this.#graphics = timed(
       "compile",
       `${this.#program.name}, for WebGPU`,
-      () => program(this.#program, this.#outAvals, this.#callbacks),
-      () => ({ details: { from: "compiler" }, texts: { wgsl: () => shaders(this.#program) } }),
+      () => make(program, this.#outAvals, callbacks),
+      () => ({ details: { from: "compiler" }, texts: { wgsl: () => shaders(program) } }),
     );
   }
+}
+
+/** A jaxpr's program for devices without the kernels that only the processor has. */
+function portableOf(closed: ClosedJaxpr, options: CompileOptions): Compilation {
+  return compileToProgram(closed, { ...options, isPortable: true });
 }
 
 /** The program of a jaxpr, or of one that is like it. */
@@ -279,7 +293,11 @@ export const jitCompiler: JitBackend = {
       simplified: () => String(simplified),
       nests: () => printProgram(program),
       wat: () => disassemble(compileProgram(program, sharingOptions()).bytes),
-      wgsl: () => loadedGraphics("lower(...).wgsl").shaders(program),
+      wgsl: () => {
+        const { shaders } = loadedGraphics("lower(...).wgsl");
+        const isCommon = !usesProcessorKernels(program);
+        return shaders(isCommon ? program : portableOf(simplified, options).program);
+      },
     };
   },
   prepare: () => {

@@ -5,6 +5,7 @@
  * @module
  */
 import { type DType, dtypeInfo } from "../core/dtype.ts";
+import { attentionFlops } from "../loopnest/attention_plan.ts";
 import { convFlops } from "../loopnest/conv_plan.ts";
 import { type Expr, forEachOperand } from "../loopnest/expr.ts";
 import {
@@ -146,6 +147,11 @@ function kernelWork(
   const [first, second] = args;
   if (name.startsWith("conv_") && first.kind === "list") {
     return { bytes, ops: 0, flops: convFlops(first.values) };
+  }
+  if (name.startsWith("attention") && first.kind === "list") {
+    // The gradients take five products instead of two.
+    const times = name.startsWith("attentiongrad_") ? 2.5 : 1;
+    return { bytes, ops: 0, flops: times * attentionFlops(first.values) };
   }
   if (name.startsWith("argsort_") && first.kind === "number" && second.kind === "number") {
     const depth = Math.log2(Math.max(2, second.value));

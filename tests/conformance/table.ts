@@ -6,6 +6,7 @@
 import * as vn from "../../mod.ts";
 import { type DType, dtypeInfo, isComplex, isInexact, partOf } from "../../src/core/dtype.ts";
 import { noinline } from "../../src/internal/mod.ts";
+import { attentionCases } from "./attention_cases.ts";
 import { hostCases } from "./host_cases.ts";
 import { threefry2x32 } from "../../src/ops/random_bits.ts";
 import { complexCases } from "./complex_cases.ts";
@@ -91,6 +92,7 @@ const apart = noinline((x: vn.NDArray, y: vn.NDArray) => np.sin(np.tanh(x).mul(y
 /** Every primitive of this version. */
 export const cases: readonly Case[] = [
   ...hostCases,
+  ...attentionCases,
   binary("add"),
   binary("sub"),
   binary("mul"),

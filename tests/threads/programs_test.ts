@@ -66,6 +66,17 @@ const samples: Readonly<Record<string, () => Sample>> = {
     ],
     args: [normal(8, [150, 200]), normal(9, [200, 170]), normal(10, [5, 64, 64])],
   }),
+  "attention, and its gradients": () => ({
+    f: (q, k, v) => {
+      const attend = (xs: readonly NDArray[]) =>
+        np.sum(np.sin(nn.dotProductAttention(xs[0]!, xs[1]!, xs[2]!, { isCausal: true })));
+      return [
+        nn.dotProductAttention(q, k, v),
+        ...filterGrad(attend)([q, k, v]) as unknown as NDArray[],
+      ];
+    },
+    args: [normal(21, [150, 4, 32]), normal(22, [170, 2, 32]), normal(23, [170, 2, 32])],
+  }),
   "convolutions": () => ({
     f: (x, w, d) => [
       lax.convGeneralDilated(x, w, [1, 1], "SAME"),

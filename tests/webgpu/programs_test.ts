@@ -29,7 +29,7 @@ function onDevice(
   deviceTest(`on a device: ${name}`, async (device) => {
     const args = xs();
     const closed = vn.makeJaxpr(fn)(...args);
-    const program = schedule(closed, { name });
+    const program = schedule(closed, { name, isPortable: true });
     const inputs = [...closed.consts, ...args].map((x) => x.dataSync());
     const expected = interpret(program, inputs);
     // Of float16, both forms of memory.

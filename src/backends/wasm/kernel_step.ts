@@ -1,5 +1,5 @@
 /**
- * Calls of library kernels; those on many rows, and convolutions, are shared among threads.
+ * Calls of library kernels; those on many rows or of many units, and convolutions, are shared among threads.
  *
  * @module
  */
@@ -21,7 +21,9 @@ export interface KernelHost extends StepHost {
 /** Emits a call as a function `name(table)`. */
 export function emitKernel(host: KernelHost, call: KernelCall, name: string): void {
   const fn = new FunctionBuilder(host.asm, name, ["i32"], [], 0);
-  if (!shareConv(host, call, fn) && !shareRows(host, call, fn)) {
+  const isShared = shareConv(host, call, fn) || shareRows(host, call, fn) ||
+    shareUnits(host, call, fn);
+  if (!isShared) {
     let listBytes = 0;
     const args = call.args.map((arg, i) => {
       if (arg.kind === "buffer") return host.address(fn, arg.buffer);
@@ -51,6 +53,37 @@ function writeList(
   values.forEach((value, i) =>
     fn.push(asm.store("i32", 4, fn.get(scratch), offset + 4 * i, asm.i32(value)))
   );
+}
+
+/** Emits a call whose last arguments are scratch and a range of units, if it is one and worth sharing. */
+function shareUnits(host: KernelHost, call: KernelCall, fn: FunctionBuilder): boolean {
+  const { asm, jobs } = host;
+  const [list, ...others] = call.args;
+  const { unitsCost } = findKernel(call.name)!;
+  if (!jobs.areShared || unitsCost === undefined || list?.kind !== "list") return false;
+  const cost = unitsCost(list.values);
+  const [scratch, first, last] = others.splice(-3);
+  if (cost < jobs.leastCost || scratch?.kind !== "buffer" || first?.kind !== "number") return false;
+  if (last?.kind !== "number" || last.value < 2) return false;
+  const own = host.buffers[scratch.buffer]!;
+  const privateBytes = own.size * dtypeInfo(own.dtype).bytes;
+  if (!fitPrivately(privateBytes)) return false;
+  writeList(host, fn, list.values, 0);
+  let given: Value[] = [];
+  jobs.run(fn, fn.name, last.value, cost * host.repeats, (share) => {
+    const addresses = others.map((arg) =>
+      host.address(share, arg.kind === "buffer" ? arg.buffer : -1)
+    );
+    const spec = host.scratchOf(share, 4 * list.values.length);
+    given = [spec, ...addresses, jobs.privateAddress(privateBytes)].map((x) =>
+      share.keep("i32", x)
+    );
+  }, (share, unit) => {
+    const after = asm.op2("i32.add", share.get(unit), asm.i32(1));
+    const args = [...given.map((x) => share.get(x)), share.get(unit), after];
+    share.push(host.linker.called(call.name, args));
+  });
+  return true;
 }
 
 /** Emits a convolution that threads share, if it is one and worth it. */

@@ -99,7 +99,10 @@ function evaluate(
       scalarsSeen.set(key, (scalarsSeen.get(key) ?? 0) + 1);
     }
     const closed = equationJaxpr(primitive, atoms, outs, params);
-    const { program, callbacks } = compileToProgram(closed, { name: primitive.name });
+    const { program, callbacks } = compileToProgram(closed, {
+      name: primitive.name,
+      isPortable: true,
+    });
     const lacking = [...workOf(program).dtypes].find((dtype) => !isDeviceDType(dtype));
     if (lacking !== undefined) {
       const there = operands.findIndex((x) => !isOnHost(x));
