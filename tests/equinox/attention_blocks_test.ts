@@ -6,7 +6,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import * as vn from "@vernal/vernal";
-import { NDArray, nn, numpy as np, random } from "@vernal/vernal";
+import { type NDArray, nn, numpy as np, random } from "@vernal/vernal";
 
 type Options = nn.AttentionOptions;
 type Arrays = [q: NDArray, k: NDArray, v: NDArray];
