@@ -11,6 +11,7 @@ import type { ThreadPool } from "../../src/backends/wasm/thread_pool.ts";
 import { warmUpProgram } from "../../src/backends/wasm/warm_up.ts";
 import { DeviceError } from "../../src/errors.ts";
 import { Compiled, type Ground } from "../backends/run.ts";
+import { isWhole } from "../share.ts";
 import { makeGround, readiness } from "./ground.ts";
 
 const binaryen = await loadBinaryen();
@@ -121,6 +122,33 @@ Deno.test("a thread that ends while nothing runs is replaced", () =>
     await assertThreadsHelp(ground);
   }));
 
+Deno.test("threads that are ended in the middle of calls make these throw at most, and results stay right", () =>
+  withGround(3, async (ground) => {
+    const { pool } = ground;
+    pool.patience = 0.5;
+    const options = { chunkCost: 200, shareCost: 400 };
+    const inputs = [16000, 250].map((n) => Float32Array.from({ length: n }, (_, i) => Math.sin(i)));
+    const expected = new Compiled(binaryen, warmUpProgram(), options).call(inputs);
+    const program = new Compiled(binaryen, warmUpProgram(), { ...options, threads: 3 }, ground);
+    let right = 0;
+    for (let round = 0; round < 12; round++) {
+      for (let call = 0; call < 150; call++) {
+        if (call === 10 * round) pool.endThread(1 + round % 2);
+        try {
+          assertEquals(program.call(inputs), expected);
+          right++;
+        } catch (error) {
+          if (!(error instanceof DeviceError)) throw error;
+        }
+      }
+      // Threads that ended are replaced when the event loop turns.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    // Each end costs one call at most.
+    assert(right >= 12 * 149, `${right} calls were right`);
+    assertWorks(ground);
+  }));
+
 Deno.test("the number of threads changes at any time, programs go on", () =>
   withGround(2, async (ground) => {
     for (const threads of [1, 4, 2, 1, 3]) {
@@ -166,6 +194,9 @@ function ownMemory(memory: WebAssembly.Memory, pool: number): (thread: number) =
   return instantiateProgram(compiled, memory) as unknown as (thread: number) => number;
 }
 
+/** Calls of each number of threads. */
+const manyCalls = isWhole ? 500_000 : 4000;
+
 Deno.test("many thousand calls among threads that sleep, wake and spin are all right", async () => {
   for (const threads of [2, 5]) {
     await withGround(threads, async (ground) => {
@@ -178,7 +209,7 @@ Deno.test("many thousand calls among threads that sleep, wake and spin are all r
       const expected = program.call(inputs)[0] as Float32Array;
       const out = program.view(2) as Float32Array;
       const bits = (x: Float32Array) => new Uint8Array(x.buffer, x.byteOffset, x.byteLength);
-      for (let call = 0; call < 4000; call++) {
+      for (let call = 0; call < manyCalls; call++) {
         if (call % 16 === 0) out.fill(NaN);
         program.run();
         if (call % 16 === 0) assertSame(bits(out), bits(expected), call);

@@ -70,6 +70,20 @@ Deno.test("threads that have nothing to do take no time of the processor", async
   assertEquals((await run(script, 4)).out, "3 true");
 });
 
+Deno.test("many processes at once, with more threads than processors, come to the same and rest", async () => {
+  const script = `
+    const sums = new Set();
+    for (let call = 0; call < 200; call++) sums.add(f(x).item());
+    const before = process.cpuUsage();
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    const { user, system } = process.cpuUsage(before);
+    console.log([...sums].join(), (user + system) / 1e6 < 0.3);`;
+  const alone = await run(script, 1);
+  const many = await Promise.all(Array.from({ length: 4 }, () => run(script, 4)));
+  for (const { out, err } of many) assertEquals(out, alone.out, err);
+  assertEquals(alone.out.split(" ")[1], "true");
+});
+
 Deno.test("VERNAL_THREADS says how many threads there are, where it may be read", async () => {
   const script = `console.log(pool.threads, pool.helped > 0);`;
   assertEquals((await run(script, 2)).out, "2 true");
