@@ -10,7 +10,7 @@ import { packA, packB, packColumns, sixes } from "./pack";
 /** Bytes of one row of a block of A: K blocks are about this / sizeof<T>() long, and at most a quarter longer. */
 const K_BYTES: i32 = 2048;
 /** Rows of a block of A; a multiple of 6. */
-const M_BLOCK: i32 = 192;
+const M_BLOCK: i32 = 264;
 /** Columns of a block of B; a multiple of 16. */
 const N_BLOCK: i32 = 1024;
 /** Panels of B that are packed at once. */

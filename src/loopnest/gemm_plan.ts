@@ -8,7 +8,7 @@
 /** Bytes of one row of a block of A, at most: the k axis is cut into blocks of this length. */
 const K_BYTES = 2048 + 512;
 /** Rows of a block of A. */
-const M_BLOCK = 192;
+const M_BLOCK = 264;
 /** Columns of a block of B. */
 const N_BLOCK = 1024;
 /** Bytes that one register tile takes at the edge of C. */
