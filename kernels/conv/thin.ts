@@ -80,6 +80,122 @@ function thinRow<T>(
   for (; n > 0; n--, x += sizeof<T>(), out += step) single<T>(kc, x, kx, w, kw, out, acc);
 }
 
+/** The lanes of a vector, `xs` bytes apart; reads nothing beyond them. */
+@inline
+function spaced<T>(at: usize, xs: usize): v128 {
+  if (sizeof<T>() == 8) return v128.load64_lane(at + xs, v128.load64_zero(at), 1);
+  let x = v128.load32_zero(at);
+  x = v128.load32_lane(at + xs, x, 1);
+  at += 2 * xs;
+  x = v128.load32_lane(at, x, 2);
+  return v128.load32_lane(at + xs, x, 3);
+}
+
+/** One row of `n` columns, `xs` bytes apart in the operand. */
+function thinSpaced<T>(
+  n: i32, kc: i32, x: usize, xs: usize, kx: usize, w: usize, kw: usize, out: usize, step: usize, acc: i32,
+): void {
+  const V = i32(16 / sizeof<T>());
+  const end = usize(kc) << 2;
+  for (; n >= 2 * V; n -= 2 * V, x += usize(2 * V) * xs, out += usize(2 * V) * step) {
+    let c = i32x4.splat(0), d = c;
+    if (sizeof<T>() == 4 && xs == 8) {
+      // Every other one: the even lanes of two vectors, the second of which ends with the last that is needed.
+      for (let p: usize = 0; p < end; p += 4) {
+        const s = x + usize(load<i32>(kx + p));
+        const y = splat<T>(w + usize(load<i32>(kw + p)));
+        c = madd<T>(v128.shuffle<i32>(v128.load(s), v128.load(s, 12), 0, 2, 5, 7), y, c);
+        d = madd<T>(v128.shuffle<i32>(v128.load(s, 32), v128.load(s, 44), 0, 2, 5, 7), y, d);
+      }
+    } else {
+      for (let p: usize = 0; p < end; p += 4) {
+        const s = x + usize(load<i32>(kx + p));
+        const y = splat<T>(w + usize(load<i32>(kw + p)));
+        c = madd<T>(spaced<T>(s, xs), y, c);
+        d = madd<T>(spaced<T>(s + usize(V) * xs, xs), y, d);
+      }
+    }
+    put<T>(out, step, c, acc);
+    put<T>(out + usize(V) * step, step, d, acc);
+  }
+  for (; n > 0; n--, x += xs, out += step) single<T>(kc, x, kx, w, kw, out, acc);
+}
+
+/**
+ * Two rows of `n` columns under a window of 3 x 3, whose rows in the operand begin at x0, … x3: all of the kernel, nine elements of `w`,
+ * stays in registers, and what both rows read is read once.
+ */
+function nineTwo<T>(
+  n: i32, x0: usize, x1: usize, x2: usize, x3: usize, w: usize, out0: usize, out1: usize,
+): void {
+  const S = sizeof<T>();
+  const w0 = splat<T>(w), w1 = splat<T>(w + S), w2 = splat<T>(w + 2 * S);
+  const w3 = splat<T>(w + 3 * S), w4 = splat<T>(w + 4 * S), w5 = splat<T>(w + 5 * S);
+  const w6 = splat<T>(w + 6 * S), w7 = splat<T>(w + 7 * S), w8 = splat<T>(w + 8 * S);
+  for (; n > 0; n -= i32(16 / S)) {
+    let c = i32x4.splat(0), d = c;
+    // No address is 0: the conditions only keep the optimiser from loading everything first, for which there are no registers.
+    if (x0) {
+      const xa = v128.load(x0);
+      const xb = v128.load(x0, sizeof<T>());
+      const xc = v128.load(x0, 2 * sizeof<T>());
+      c = madd<T>(xa, w0, c);
+      c = madd<T>(xb, w1, c);
+      c = madd<T>(xc, w2, c);
+    }
+    if (x1) {
+      const xa = v128.load(x1);
+      const xb = v128.load(x1, sizeof<T>());
+      const xc = v128.load(x1, 2 * sizeof<T>());
+      c = madd<T>(xa, w3, c);
+      c = madd<T>(xb, w4, c);
+      c = madd<T>(xc, w5, c);
+      d = madd<T>(xa, w0, d);
+      d = madd<T>(xb, w1, d);
+      d = madd<T>(xc, w2, d);
+    }
+    if (x2) {
+      const xa = v128.load(x2);
+      const xb = v128.load(x2, sizeof<T>());
+      const xc = v128.load(x2, 2 * sizeof<T>());
+      c = madd<T>(xa, w6, c);
+      c = madd<T>(xb, w7, c);
+      c = madd<T>(xc, w8, c);
+      d = madd<T>(xa, w3, d);
+      d = madd<T>(xb, w4, d);
+      d = madd<T>(xc, w5, d);
+    }
+    v128.store(out0, c);
+    if (x3) {
+      const xa = v128.load(x3);
+      const xb = v128.load(x3, sizeof<T>());
+      const xc = v128.load(x3, 2 * sizeof<T>());
+      d = madd<T>(xa, w6, d);
+      d = madd<T>(xb, w7, d);
+      d = madd<T>(xc, w8, d);
+    }
+    v128.store(out1, d);
+    x0 += 16;
+    x1 += 16;
+    x2 += 16;
+    x3 += 16;
+    out0 += 16;
+    out1 += 16;
+  }
+}
+
+/** By how much the rows of a window of 3 x 3 are apart, if steps of k are such a window's; less than 0 if backwards, 0 if not. */
+function nineBy<T>(kx: usize): i32 {
+  const first = load<i32>(kx), by = load<i32>(kx, 12) - first;
+  const step = by < 0 ? -i32(sizeof<T>()) : i32(sizeof<T>());
+  for (let r = 0; r < 3; r++) {
+    for (let t = 0; t < 3; t++, kx += 4) {
+      if (load<i32>(kx) != first + r * by + t * step) return 0;
+    }
+  }
+  return by;
+}
+
 /** Four rows of `n` columns, neighbours in the operand: each load of it serves four multiply-adds. */
 function thinFour<T>(
   n: i32, kc: i32, x: usize, kx: usize, w: usize, rs: usize, kw: usize, out: usize, ors: usize, step: usize, acc: i32,
@@ -119,25 +235,43 @@ function thinFour<T>(
   for (let i = 0; i < 4; i++, w += rs, out += ors) thinRow<T>(n, kc, x, kx, w, kw, out, step, acc);
 }
 
-/** Whether the columns of a part, or its steps of k, are neighbours often enough to be read where they lie. */
+/**
+ * Whether the columns of a part (1) or its steps of k (2) are neighbours often enough to be read where they lie; 1 also where there is one
+ * row only, of which a tile would waste the most.
+ */
 export function isThin<T>(part: usize, m: i32, examples: i32): i32 {
   if (m > THIN) return 0;
   const columnRank = field(part, PART_COLUMN_RANK), kRank = field(part, PART_K_RANK);
   const columns = part + PART_AXES;
   const k = columns + usize(columnRank) * AXIS_BYTES;
+  let n = 0;
   if (columnRank > 0) {
     const last = columns + usize(columnRank - 1) * AXIS_BYTES;
-    const n = field(part, PART_BATCH) == columnRank - 1 ? examples : field(last, AXIS_SIZE);
+    n = field(part, PART_BATCH) == columnRank - 1 ? examples : field(last, AXIS_SIZE);
     if (n >= LONG && field(last, AXIS_X) == 1) return 1;
   }
   if (kRank > 0) {
     const last = k + usize(kRank - 1) * AXIS_BYTES;
     if (field(last, AXIS_SIZE) >= LONG && field(last, AXIS_X) == 1 && field(last, AXIS_OTHER) == 1) return 2;
   }
+  if (m == 1 && n >= LONG) return 1;
   return 0;
 }
 
-/** A part whose columns are neighbours in the operand. */
+/** Where row `r` of columns begins, in elements: along axis `which`, of the operand or of the output. */
+@inline
+function rowStart(columns: usize, rank: i32, batch: i32, examples: i32, r: i32, which: usize): i32 {
+  let sum = 0;
+  for (let i = rank - 2; i >= 0; i--) {
+    const axis = columns + usize(i) * AXIS_BYTES;
+    const size = i == batch ? examples : field(axis, AXIS_SIZE);
+    sum += r % size * field(axis, which);
+    r /= size;
+  }
+  return sum;
+}
+
+/** A part of which rows of columns are read where they lie. */
 export function thinColumns<T>(
   part: usize, m: i32, examples: i32, x: usize, w: usize, rs: usize, out: usize, ors: usize, scratch: usize,
 ): void {
@@ -147,30 +281,69 @@ export function thinColumns<T>(
   const kAxes = columns + usize(rank) * AXIS_BYTES, kRank = field(part, PART_K_RANK);
   const last = columns + usize(rank - 1) * AXIS_BYTES;
   const n = batch == rank - 1 ? examples : field(last, AXIS_SIZE);
-  const step = usize(field(last, AXIS_OTHER) * S);
+  const step = usize(field(last, AXIS_OTHER) * S), xs = usize(field(last, AXIS_X) * S);
   const rows = points(columns, rank - 1, batch, examples);
   const k = points(kAxes, kRank, -1, 0);
   const kx = scratch, kw = scratch + TABLE;
   for (let pc = 0; pc < k; pc += K_BLOCK) {
     const kc = min(K_BLOCK, k - pc), acc = i32(pc > 0);
     fillOffsets(kAxes, kRank, -1, 0, S, pc, kc, kx, kw);
-    for (let r = 0; r < rows; r++) {
-      let bx = 0, bo = 0, rest = r;
-      for (let i = rank - 2; i >= 0; i--) {
-        const axis = columns + usize(i) * AXIS_BYTES;
-        const size = i == batch ? examples : field(axis, AXIS_SIZE);
-        const at = rest % size;
-        rest /= size;
-        bx += at * field(axis, AXIS_X);
-        bo += at * field(axis, AXIS_OTHER);
+    if (k == 9 && xs == sizeof<T>() && step == sizeof<T>()) {
+      const by = nineBy<T>(kx);
+      if (by != 0) {
+        for (let i = 0; i < m; i++, w += rs, out += ors) {
+          nineRows<T>(rows, n, columns, rank, batch, examples, x, by, w, out, kx, kw);
+        }
+        return;
       }
-      const from = x + usize(bx * S);
-      let to = out + usize(bo * S), row = w;
+    }
+    for (let r = 0; r < rows; r++) {
+      const from = x + usize(rowStart(columns, rank, batch, examples, r, AXIS_X) * S);
+      let to = out + usize(rowStart(columns, rank, batch, examples, r, AXIS_OTHER) * S), row = w;
       let i = 0;
+      if (xs != sizeof<T>()) {
+        thinSpaced<T>(n, kc, from, xs, kx, row, kw, to, step, acc);
+        continue;
+      }
       for (; i + 4 <= m; i += 4, row += 4 * rs, to += 4 * ors) {
         thinFour<T>(n, kc, from, kx, row, rs, kw, to, ors, step, acc);
       }
       for (; i < m; i++, row += rs, to += ors) thinRow<T>(n, kc, from, kx, row, kw, to, step, acc);
+    }
+  }
+}
+
+/** All rows under a window of 3 x 3, two at once where the second begins where the window's second row does. */
+function nineRows<T>(
+  rows: i32, n: i32, columns: usize, rank: i32, batch: i32, examples: i32,
+  x: usize, by: i32, w: usize, out: usize, kx: usize, kw: usize,
+): void {
+  const S = i32(sizeof<T>()), V = 16 / S;
+  const whole = n & ~(V - 1);
+  // The last vector begins earlier where it would not be whole: what it computes again comes out the same.
+  const tail = usize((n - V) * S);
+  // What the steps meet in the kernel, side by side, in the order of the operand.
+  const taps = kw + 64;
+  for (let p: usize = 0; p < 9; p++) {
+    const from = by < 0 ? 8 - p : p;
+    store<T>(taps + p * sizeof<T>(), load<T>(w + usize(load<i32>(kw + (from << 2)))));
+  }
+  x += usize(load<i32>(by < 0 ? kx + 32 : kx));
+  const down = usize(abs(by));
+  for (let r = 0; r < rows; r++) {
+    const a = x + usize(rowStart(columns, rank, batch, examples, r, AXIS_X) * S);
+    const to = out + usize(rowStart(columns, rank, batch, examples, r, AXIS_OTHER) * S);
+    const b = a + down, c = b + down;
+    if (r + 1 < rows && x + usize(rowStart(columns, rank, batch, examples, r + 1, AXIS_X) * S) == b) {
+      r++;
+      const next = out + usize(rowStart(columns, rank, batch, examples, r, AXIS_OTHER) * S);
+      const d = c + down;
+      nineTwo<T>(whole, a, b, c, d, taps, to, next);
+      if (whole < n) nineTwo<T>(V, a + tail, b + tail, c + tail, d + tail, taps, to + tail, next + tail);
+    } else {
+      // A row alone goes second, over what is stored of the first.
+      nineTwo<T>(whole, a, a, b, c, taps, to, to);
+      if (whole < n) nineTwo<T>(V, a + tail, a + tail, b + tail, c + tail, taps, to + tail, to + tail);
     }
   }
 }

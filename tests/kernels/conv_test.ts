@@ -143,6 +143,36 @@ const SETTINGS: Record<string, Setting> = {
     rows: 1,
     axes: [{ size: 31, window: 9, padding: [4, 4], reversed: true }],
   },
+  ...Object.fromEntries([false, true].map((reversed): [string, Setting] => [
+    `one feature to one, 3x3${reversed ? ", backwards" : ""}`,
+    {
+      groups: 3,
+      batch: 2,
+      features: 1,
+      rows: 1,
+      axes: [
+        { size: 7, window: 3, padding: [1, 1], reversed },
+        { size: 14, window: 3, padding: [1, 0], reversed },
+      ],
+    },
+  ])),
+  "one feature to two, 3x3, every other row": {
+    groups: 2,
+    batch: 1,
+    features: 1,
+    rows: 2,
+    axes: [{ size: 12, window: 3, stride: 2 }, { size: 18, window: 3 }],
+  },
+  ...Object.fromEntries([2, 3].map((stride): [string, Setting] => [
+    `one feature to one, every ${stride} places`,
+    {
+      groups: 2,
+      batch: 1,
+      features: 1,
+      rows: 1,
+      axes: [{ size: 12, window: 3, stride }, { size: 35, window: 3, stride, padding: [1, 1] }],
+    },
+  ])),
   "groups": {
     groups: 3,
     batch: 2,
