@@ -19,3 +19,15 @@ export interface SpmdProgram {
   /** How each result is; what no entry splits is the same on every device. */
   readonly outSpecs: readonly PartitionSpec[];
 }
+
+const deviceForms = new WeakMap<ClosedJaxpr, SpmdProgram>();
+
+/** Notes that a jaxpr computes on whole arrays what a program for several devices does on their parts. */
+export function noteDeviceForm(closed: ClosedJaxpr, program: SpmdProgram): void {
+  deviceForms.set(closed, program);
+}
+
+/** The program for several devices that a jaxpr was noted to be; `null` where it was none. */
+export function deviceFormOf(closed: ClosedJaxpr): SpmdProgram | null {
+  return deviceForms.get(closed) ?? null;
+}

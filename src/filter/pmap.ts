@@ -6,14 +6,13 @@
  * @module
  */
 import { ArgumentError } from "../errors.ts";
-import type { NDArray } from "../core/array.ts";
 import { jitBackend } from "../control/jit_call.ts";
 import { checkPresent, cpuDevices, Device } from "../core/device.ts";
 import { Mesh, NamedSharding, PartitionSpec, tooFewDevices } from "../core/sharding.ts";
-import { shardingConstraint } from "../ops/sharding.ts";
 import { JaxprTrace } from "../transform/stage.ts";
 import { map } from "../tree/map.ts";
 import { mappedArguments } from "./axes.ts";
+import { mapOver } from "./device_map.ts";
 import { callCompiled } from "./jit.ts";
 import type { Compilation, Donate } from "./jit_program.ts";
 import { lower, type Lowerable, type Lowered } from "./lowered.ts";
@@ -60,14 +59,9 @@ const bodyT: Transformation = {
       );
     }
     const mesh = options[options.length - 1] as Mesh;
-    const [name] = mesh.axisNames;
-    const finish = (x: NDArray, axis: number | null): NDArray => {
-      const entries = axis === null ? [] : [...Array<null>(axis).fill(null), name];
-      return shardingConstraint(x, new NamedSharding(mesh, new PartitionSpec(...entries)));
-    };
     isTracing = true;
     try {
-      return callMapped(fun, args, { ...requestOf(caller, options), finish });
+      return callMapped(fun, args, { ...requestOf(caller, options), mapFlat: mapOver(mesh) });
     } finally {
       isTracing = false;
     }

@@ -45,9 +45,35 @@ export interface MapRequest {
   readonly argNames: readonly string[] | null;
   /** Whether it is an error that nothing is mapped; else the function then runs as it is. */
   readonly mustMap?: boolean;
-  /** What becomes of each array of the output; `axis` is where the mapped axis is. Nothing unless given. */
-  readonly finish?: (x: NDArray, axis: number | null) => NDArray;
+  /** Maps a function of arrays, where that is not simply `vmapFlat`. */
+  readonly mapFlat?: MapFlat;
 }
+
+/**
+ * Runs `fn` with the given axes of `inputs` mapped.
+ *
+ * @param place Puts each output where its mapped axis, of which it gets the place so far, is to be; gives that place too.
+ */
+export type MapFlat = (
+  fn: (inputs: readonly NDArray[]) => readonly NDArray[],
+  inputs: readonly NDArray[],
+  dims: readonly number[],
+  size: number,
+  axisName: AxisName | null,
+  place: PlaceOutput,
+) => readonly NDArray[];
+
+/** See {@linkcode MapFlat}. */
+export type PlaceOutput = (
+  x: NDArray,
+  dim: number | null,
+  i: number,
+) => { readonly x: NDArray; readonly axis: number | null };
+
+const mapHere: MapFlat = (fn, inputs, dims, size, axisName, place) => {
+  const [outs, outDims] = vmapFlat(fn, inputs, dims, size, axisName);
+  return outs.map((x, i) => place(x, outDims[i], i).x);
+};
 
 /** Calls a function of single examples on whole batches. */
 export function callMapped(fun: unknown, args: unknown[], request: MapRequest): unknown {
@@ -69,7 +95,19 @@ export function callMapped(fun: unknown, args: unknown[], request: MapRequest): 
   let outLeaves: unknown[] = [];
   let outPlaces: number[] = [];
   let outSpecs: (number | null)[] = [];
-  const [outs, outDims] = vmapFlat(
+  const place: PlaceOutput = (x, dim, i) => {
+    const nameOf = () => `${caller}: ${outputName(outDef!, outPlaces[i])}`;
+    const axis = outSpecs[i];
+    if (axis !== null) {
+      const at = axisOfOutput(x, dim, axis, nameOf);
+      return { x: placeAxis(x, dim, at, size), axis: at };
+    }
+    if (dim === null) return { x, axis };
+    throw new ArgumentError(
+      `${nameOf()} has outAxes null, but it depends on the mapped axis: give it an axis, or reduce over it (lax.psum, lax.pmean)`,
+    );
+  };
+  const outs = (request.mapFlat ?? mapHere)(
     (inputs) => {
       const filled = [...leaves];
       places.forEach((place, i) => filled[place] = inputs[i]);
@@ -86,23 +124,10 @@ export function callMapped(fun: unknown, args: unknown[], request: MapRequest): 
     dims,
     size,
     axisName,
+    place,
   );
   const filled = [...outLeaves];
-  outPlaces.forEach((place, i) => {
-    const axis = outSpecs[i];
-    const nameOf = () => `${caller}: ${outputName(outDef!, place)}`;
-    let x = outs[i];
-    let at: number | null = null;
-    if (axis !== null) {
-      at = axisOfOutput(x, outDims[i], axis, nameOf);
-      x = placeAxis(x, outDims[i], at, size);
-    } else if (outDims[i] !== null) {
-      throw new ArgumentError(
-        `${nameOf()} has outAxes null, but it depends on the mapped axis: give it an axis, or reduce over it (lax.psum, lax.pmean)`,
-      );
-    }
-    filled[place] = request.finish?.(x, at) ?? x;
-  });
+  outPlaces.forEach((at, i) => filled[at] = outs[i]);
   return unflatten(outDef!, filled);
 }
 

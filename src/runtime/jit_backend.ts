@@ -38,6 +38,7 @@ import { type DeviceChoice, DeviceChooser } from "./device_choice.ts";
 import { Executable } from "./executable.ts";
 import { type GraphicsProgram, isGraphicsInUse, loadedGraphics } from "./graphics.ts";
 import { ProgramPlacer } from "./placing.ts";
+import { canRunByDevices, compileForDevices } from "./spmd/jitted.ts";
 import { ProgramCache } from "./program_cache.ts";
 import { sharingOptions, threadCount } from "./threads.ts";
 
@@ -238,53 +239,80 @@ function codeOf(closed: ClosedJaxpr, options: CompileOptions): Code {
   });
 }
 
+/** Compiles a program that runs as a whole, on the processor or on WebGPU. */
+function compileTogether(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram {
+  const code = codeOf(closed, options);
+  const donated = code.takenOver.includes(true) ? code.takenOver : null;
+  const placer = new ProgramPlacer(closed);
+  const chooser = new DeviceChooser(
+    () => code.work,
+    () => code.graphics(),
+    closed.inAvals,
+    code.used,
+    closed.outAvals,
+  );
+  return {
+    takenOver: code.takenOver,
+    used: code.used,
+    get memory() {
+      return code.cpu().memory;
+    },
+    run: (inputs: readonly NDArray[], how: RunOptions = byNumber): NDArray[] => {
+      const placements = placer.placements(inputs, how);
+      if (isGraphicsInUse()) {
+        const joint = placements?.[0]?.sharding ?? how.on;
+        const remote = chooser.placement(inputs, joint, how);
+        if (remote !== null) {
+          let outs: NDArray[];
+          try {
+            outs = code.graphics().run(inputs, donated, remote, how.name);
+          } catch (error) {
+            throw atInput(error, inputs, how);
+          }
+          if (placements !== null) outs.forEach((x, i) => x.placement = placements[i]);
+          return outs;
+        }
+      }
+      let outs: NDArray[];
+      try {
+        outs = code.cpu().executable.run(inputs as readonly ConcreteArray[], donated);
+      } catch (error) {
+        throw atInput(error, inputs, how);
+      }
+      if (placements !== null) outs.forEach((x, i) => x.placement = placements[i]);
+      else if (isGraphicsInUse()) chooser.ran(outs);
+      return outs;
+    },
+    explain: (how: RunOptions): DeviceChoice => chooser.explain(how),
+  };
+}
+
 /** Compiles programs, and runs each where its inputs are. */
 export const jitCompiler: JitBackend = {
   compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram {
     logCompilations();
-    const code = codeOf(closed, options);
-    const donated = code.takenOver.includes(true) ? code.takenOver : null;
-    const placer = new ProgramPlacer(closed);
-    const chooser = new DeviceChooser(
-      () => code.work,
-      () => code.graphics(),
-      closed.inAvals,
-      code.used,
-      closed.outAvals,
-    );
+    const byDevices = compileForDevices(closed, options);
+    if (byDevices === null) return compileTogether(closed, options);
+    // For inputs that are somewhere else.
+    let together: CompiledProgram | null = null;
     return {
-      takenOver: code.takenOver,
-      used: code.used,
+      takenOver: byDevices.takenOver,
+      used: byDevices.used,
       get memory() {
-        return code.cpu().memory;
+        return byDevices.memory;
       },
       run: (inputs: readonly NDArray[], how: RunOptions = byNumber): NDArray[] => {
-        const placements = placer.placements(inputs, how);
-        if (isGraphicsInUse()) {
-          const joint = placements?.[0]?.sharding ?? how.on;
-          const remote = chooser.placement(inputs, joint, how);
-          if (remote !== null) {
-            let outs: NDArray[];
-            try {
-              outs = code.graphics().run(inputs, donated, remote, how.name);
-            } catch (error) {
-              throw atInput(error, inputs, how);
-            }
-            if (placements !== null) outs.forEach((x, i) => x.placement = placements[i]);
-            return outs;
-          }
+        if (!canRunByDevices(byDevices, inputs, how.name)) {
+          return (together ??= compileTogether(closed, options)).run(inputs, how);
         }
-        let outs: NDArray[];
         try {
-          outs = code.cpu().executable.run(inputs as readonly ConcreteArray[], donated);
+          return byDevices.run(inputs);
         } catch (error) {
           throw atInput(error, inputs, how);
         }
-        if (placements !== null) outs.forEach((x, i) => x.placement = placements[i]);
-        else if (isGraphicsInUse()) chooser.ran(outs);
-        return outs;
       },
-      explain: (how: RunOptions): DeviceChoice => chooser.explain(how),
+      explain: (how: RunOptions): DeviceChoice =>
+        (together ??= compileTogether(closed, options)).explain(how),
     };
   },
   lower(closed: ClosedJaxpr, options: CompileOptions): LoweredText {

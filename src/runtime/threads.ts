@@ -79,11 +79,10 @@ export function threadPool(): ThreadPool {
   }, threadCount());
 }
 
-/** The pool, with a thread for each of {@linkcode deviceThreadCount}. Not to be called while a program runs. */
+/** The pool, with {@linkcode deviceThreadCount} threads. Not to be called while a program runs. */
 export function devicePool(): ThreadPool {
   const found = threadPool();
-  const threads = deviceThreadCount();
-  if (found.threads < threads) found.resize(threads);
+  found.resize(deviceThreadCount());
   return found;
 }
 

@@ -19,6 +19,7 @@ import { emitKernel, type KernelHost } from "./kernel_step.ts";
 import { Linker } from "./linker.ts";
 import { emitNest, type ModuleState } from "./nest.ts";
 import { type LoopChoices, type NestPlan, planNest } from "./plan.ts";
+import { threadStride } from "./thread_stride.ts";
 
 /** How to emit. */
 export interface EmitOptions {
@@ -81,9 +82,7 @@ export function emitProgram(
     const emitter = new ProgramEmitter(shared, program, "", 1);
     const { jobs } = shared;
     const run = emitter.emit();
-    const entry = options.devices === undefined
-      ? run
-      : emitDevices(asm, jobs, run, options.devices);
+    const entry = options.devices === undefined ? run : emitDevices(emitter, run, options.devices);
     asm.module.addFunctionExport(entry, "run");
     jobs.finish();
     const built = performance.now();
@@ -95,23 +94,35 @@ export function emitProgram(
   }
 }
 
-/** Emits the function that runs a program for each device; gives its name. */
+/**
+ * Emits the function that runs a program for each device; gives its name. Scratch belongs to threads: each puts the address of its own into the
+ * tables of the devices that it runs, `entry` words from the start, where that of the first thread stands.
+ */
 function emitDevices(
-  asm: Assembler,
-  jobs: Jobs,
+  emitter: ProgramEmitter,
   run: string,
   { count, cost }: DeviceUnits,
 ): string {
+  const { asm, jobs, scratchBytes, scratchEntry } = emitter;
+  const { module } = asm;
   const leader = new FunctionBuilder(asm, "devices", ["i32"], [], 0);
-  const list = (fn: FunctionBuilder) => fn.get(fn.param(0));
+  const tableOf = (fn: FunctionBuilder, offset: Ref): Ref =>
+    asm.load("i32", 4, asm.op2("i32.add", fn.get(fn.param(0)), offset), 0);
   if (jobs.areWorthSharing(count * cost)) {
     jobs.run(leader, "devices", count, count * cost, () => {}, (fn, unit) => {
-      const at = asm.op2("i32.add", list(fn), asm.op2("i32.mul", fn.get(unit), asm.i32(4)));
-      fn.push(asm.module.call(run, [asm.load("i32", 4, at, 0)], asm.none));
+      const table = fn.keep("i32", tableOf(fn, asm.op2("i32.mul", fn.get(unit), asm.i32(4))));
+      const entry = 4 * scratchEntry;
+      const own = asm.op2("i32.mul", fn.get(fn.param(1)), asm.i32(threadStride(scratchBytes)));
+      const first = asm.load("i32", 4, fn.get(table), entry);
+      if (scratchBytes > 0) {
+        const address = asm.op2("i32.add", first, own);
+        fn.push(asm.store("i32", 4, fn.get(table), entry, address));
+      }
+      fn.push(module.call(run, [fn.get(table)], asm.none));
     });
   } else {
     for (let i = 0; i < count; i++) {
-      leader.push(asm.module.call(run, [asm.load("i32", 4, list(leader), 4 * i)], asm.none));
+      leader.push(module.call(run, [tableOf(leader, asm.i32(4 * i))], asm.none));
     }
   }
   leader.finish();
@@ -204,6 +215,11 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost, KernelHost {
 
   get scratchBytes(): number {
     return this.#ownScratch + this.#stepScratch;
+  }
+
+  /** Which word of the table is the address of scratch. */
+  get scratchEntry(): number {
+    return this.#scratch;
   }
 
   /** The program's own scratch; that of kernels and control flow begins after it. */

@@ -35,6 +35,7 @@ import type { ProgramEnvironment } from "./bind.ts";
 import { type Advice, HelpJudge } from "./helpfulness.ts";
 import { kernelModule } from "./kernel_library.ts";
 import { mayRead } from "./may_read.ts";
+import { threadStride } from "./thread_stride.ts";
 import { type Port, startWorker, type WorkerThread, workerThreads } from "./worker_threads.ts";
 
 /** What a thread is started with. */
@@ -240,8 +241,7 @@ export class ThreadPool {
 
   #placePrivates(): void {
     if (this.#privates !== null) this.#memory.free(this.#privates);
-    // An odd number of cache lines, so that what threads do at the same time does not compete for the same sets.
-    const stride = (Math.ceil(this.#privateBytes / 64) | 1) * 64;
+    const stride = threadStride(this.#privateBytes);
     this.#privates = this.#memory.allocate(stride * this.#threads, "the thread pool");
     this.#words[PRIVATE >> 2] = this.#privates.address;
     this.#words[STRIDE >> 2] = stride;

@@ -6,6 +6,7 @@
  */
 import { compileProgram } from "../../backends/wasm/compiler.ts";
 import { instantiateProgram } from "../../backends/wasm/instantiate.ts";
+import { threadStride } from "../../backends/wasm/thread_stride.ts";
 import { compileToProgram } from "../../compile/pipeline.ts";
 import { type ClosedJaxpr, hoistConsts } from "../../core/jaxpr.ts";
 import { closedJaxprKey } from "../../core/jaxpr_key.ts";
@@ -22,7 +23,7 @@ export interface StepCode {
   readonly run: (address: number) => void;
   /** What it closes over: further inputs, before the others. */
   readonly consts: readonly NDArray[];
-  /** Bytes of scratch of one device. */
+  /** Bytes of scratch of all threads, which devices use one after the other. */
   readonly scratchBytes: number;
   readonly codeBytes: number;
   readonly callsHost: boolean;
@@ -89,7 +90,9 @@ function compileStep(
       link,
     }),
     consts: closed.consts,
-    scratchBytes,
+    scratchBytes: sharing === null || units === 1
+      ? scratchBytes
+      : threadStride(scratchBytes) * threads,
     codeBytes: bytes.length,
     callsHost,
     sharedCost: sharing?.cost ?? 0,

@@ -15,6 +15,7 @@
 import { jitBackend, type ProgramMemory } from "../../control/jit_call.ts";
 import type { NDArray } from "../../core/array.ts";
 import { nbytesOf, type ShapedArray } from "../../core/aval.ts";
+import { usedInputs } from "../../core/dead_code.ts";
 import { hoistConsts } from "../../core/jaxpr.ts";
 import { type Placement, placementOf } from "../../core/placement.ts";
 import { NamedSharding } from "../../core/sharding.ts";
@@ -41,6 +42,8 @@ export interface SpmdExecutable {
   readonly program: SpmdProgram;
   /** For each input, whether it was donated and is deleted by a call. */
   readonly takenOver: readonly boolean[];
+  /** For each input, whether the program reads it at all. */
+  readonly used: readonly boolean[];
   /** What a call takes, of all devices together. */
   readonly memory: ProgramMemory;
   /**
@@ -63,10 +66,18 @@ interface Ready {
 
 /** Compiles a program for several devices. */
 export function compileSpmd(program: SpmdProgram, options: SpmdOptions): SpmdExecutable {
+  return compileByDevices(program, options) ?? mappedExecutable(program, options);
+}
+
+/** Compiles a program that devices can run by themselves between collectives; `null` where they cannot. */
+export function compileByDevices(
+  program: SpmdProgram,
+  options: SpmdOptions,
+): SpmdExecutable | null {
   try {
     return new DeviceExecutable(program, options);
   } catch (error) {
-    if (error instanceof NotByDevices) return mappedExecutable(program, options);
+    if (error instanceof NotByDevices) return null;
     throw error;
   }
 }
@@ -88,12 +99,14 @@ function placementsOf({ mesh, outSpecs }: SpmdProgram): Placement[] {
 /** Runs a program device by device. */
 class DeviceExecutable implements SpmdExecutable {
   readonly takenOver: readonly boolean[];
+  readonly used: readonly boolean[];
   readonly #name: string;
   readonly #placements: readonly Placement[];
   #ready: Ready;
 
   constructor(readonly program: SpmdProgram, { name, donated }: SpmdOptions) {
     this.#name = name;
+    this.used = usedInputs(program.closed, program.outSpecs.map(() => true));
     this.takenOver = takenOverBy(program, donated ?? program.inSpecs.map(() => false));
     this.#placements = placementsOf(program);
     for (const x of program.closed.consts) getEvaluator().keepAlive(x);
@@ -143,6 +156,7 @@ function mappedExecutable(program: SpmdProgram, options: SpmdOptions): SpmdExecu
   return {
     program,
     takenOver: compiled.takenOver.slice(mapped.consts.length),
+    used: compiled.used.slice(mapped.consts.length),
     memory: compiled.memory,
     run(inputs) {
       const outs = compiled.run([...mapped.consts, ...inputs]);

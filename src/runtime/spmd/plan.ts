@@ -291,14 +291,9 @@ class Planner {
     const code = stepCode(closed, this.#name, units);
     this.#codes.add(code);
     this.#callsHost ||= code.callsHost;
-    const stride = align(code.scratchBytes);
-    this.#scratchBytes = Math.max(this.#scratchBytes, stride * units);
+    this.#scratchBytes = Math.max(this.#scratchBytes, code.scratchBytes);
     const consts = code.consts.map((x) => ({ region: this.#constant(x).region, at: 0 }));
-    const words = tables.flatMap((table, unit) => [
-      ...consts,
-      ...table,
-      { region: SCRATCH, at: unit * stride },
-    ]);
+    const words = tables.flatMap((table) => [...consts, ...table, { region: SCRATCH, at: 0 }]);
     const node: RunNode = {
       kind: "run",
       code,

@@ -136,9 +136,9 @@ export class Places {
 export function collectiveAxis(eqn: JaxprEqn, mesh: Mesh): string | null {
   const { collective } = primitiveOf(eqn);
   if (collective === undefined) return null;
-  const name = collective.axisName(eqn.params);
-  if (typeof name === "string" && mesh.axisNames.includes(name)) return name;
-  throw new NotByDevices(`a collective over ${String(name)}`);
+  const name = String(collective.axisName(eqn.params));
+  if (mesh.axisNames.includes(name)) return name;
+  throw new NotByDevices(`a collective over ${name}`);
 }
 
 const all = (sets: readonly number[]): number => sets.reduce((a, b) => a | b, 0);
