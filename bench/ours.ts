@@ -8,6 +8,7 @@ import {
   type Backend,
   convData,
   convError,
+  convKernelShape,
   type ConvWork,
   ensembleData,
   ensembleError,
@@ -184,11 +185,13 @@ function discard(tree: unknown): void {
 }
 
 function conv(work: ConvWork): Prepared {
-  const { features, size, window } = work;
+  const { features, size, depthwise } = work;
   const data = convData(work);
   const image = put(np.array(data.image).reshape([1, features, size, size]));
-  const kernel = put(np.array(data.kernel).reshape([features, features, window, window]));
-  const forward = (x: vn.NDArray, w: vn.NDArray): vn.NDArray => lax.conv(x, w, [1, 1], "SAME");
+  const kernel = put(np.array(data.kernel).reshape(convKernelShape(work)));
+  const featureGroupCount = depthwise ? features : 1;
+  const forward = (x: vn.NDArray, w: vn.NDArray): vn.NDArray =>
+    lax.convGeneralDilated(x, w, [1, 1], "SAME", { featureGroupCount });
   if (!work.gradients) {
     const f = vn.filterJit(forward);
     return {

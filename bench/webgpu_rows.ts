@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { matmulTitle, mlp, type Row } from "./rows.ts";
+import { mlp, type Row } from "./rows.ts";
+import { matmulTitle } from "./rows_products.ts";
 import { convFlops, type ConvWork, matmulFlops, type MatmulWork } from "./work.ts";
 import { attentionFlops, encoderFlops } from "./work_attention.ts";
 import type { AttentionWork, EncoderWork, Work } from "./work.ts";
@@ -38,7 +39,14 @@ function attention(length: number): Row {
 }
 
 function conv(gradients: boolean): Row {
-  const work: ConvWork = { kind: "conv", features: 64, size: 56, window: 3, gradients };
+  const work: ConvWork = {
+    kind: "conv",
+    features: 64,
+    size: 56,
+    window: 3,
+    depthwise: false,
+    gradients,
+  };
   const title = gradients
     ? "the gradients of both operands of the same"
     : "f32 conv 3×3, 64 → 64 features, 56×56";

@@ -49,6 +49,8 @@ export interface ConvWork {
   readonly features: number;
   readonly size: number;
   readonly window: number;
+  /** Whether each feature meets a window of its own only. */
+  readonly depthwise: boolean;
   readonly gradients: boolean;
 }
 
@@ -121,32 +123,44 @@ export function trainFlops(sizes: readonly number[], batch: number): number {
 }
 
 /** The multiplications and additions in a convolution; twice as many in the gradients of both operands. */
-export function convFlops({ features, size, window, gradients }: ConvWork): number {
-  return 2 * (features * size * window) ** 2 * (gradients ? 2 : 1);
+export function convFlops({ features, size, window, depthwise, gradients }: ConvWork): number {
+  return 2 * features * (depthwise ? 1 : features) * (size * window) ** 2 * (gradients ? 2 : 1);
+}
+
+/** The bytes of the image and of the result. */
+export function convBytes({ features, size }: ConvWork): number {
+  return 8 * features * size ** 2;
+}
+
+/** The shape of a convolution's kernel. */
+export function convKernelShape({ features, window, depthwise }: ConvWork): number[] {
+  return [features, depthwise ? 1 : features, window, window];
 }
 
 /** A convolution's operands: image, kernel `[output, input, row, column]`, and the cotangent, in NCHW. */
-export function convData({ features, size, window }: ConvWork): {
+export function convData(work: ConvWork): {
   image: Float32Array;
   kernel: Float32Array;
   cotangent: Float32Array;
 } {
+  const { features, size } = work;
   const [image, cotangent] = [1, 3].map((seed) => uniform(features * size * size, seed)) as [
     Float32Array,
     Float32Array,
   ];
-  return { image, cotangent, kernel: uniform((features * window) ** 2, 2) };
+  const weights = convKernelShape(work).reduce((n, size) => n * size, 1);
+  return { image, cotangent, kernel: uniform(weights, 2) };
 }
 
 /**
  * The largest error of some entries of a convolution (or of the kernel's gradient), relative to the size of its terms; in NCHW.
  */
 export function convError(work: ConvWork, out: ArrayLike<number>): number {
-  const { features: c, size: n, window: k, gradients } = work;
+  const { features: c, size: n, window: k, depthwise, gradients } = work;
   const { image, kernel, cotangent } = convData(work);
   const half = (k - 1) >> 1;
   const inside = (i: number) => i >= 0 && i < n;
-  let worst = out.length === (gradients ? c * c * k * k : c * n * n) ? 0 : Infinity;
+  let worst = out.length === (gradients ? kernel.length : c * n * n) ? 0 : Infinity;
   for (let probe = 0; probe < 32; probe++) {
     const [o, f] = [(probe * 7919) % c, (probe * 104729) % c];
     const [p, q] = gradients
@@ -157,12 +171,14 @@ export function convError(work: ConvWork, out: ArrayLike<number>): number {
       sum += x * y;
       size += Math.abs(x * y);
     };
-    for (let a = 0; a < (gradients ? n : c); a++) {
+    // Rows of the image for the kernel's gradient, else input features.
+    for (let a = 0; a < (gradients ? n : depthwise ? 1 : c); a++) {
       for (let u = 0; u < (gradients ? n : k); u++) {
         for (let v = 0; v < (gradients ? 1 : k); v++) {
           const [i, j] = gradients ? [a + p - half, u + q - half] : [p + u - half, q + v - half];
           if (!inside(i) || !inside(j)) continue;
           if (gradients) add(image[(f * n + i) * n + j]!, cotangent[(o * n + a) * n + u]!);
+          else if (depthwise) add(image[(o * n + i) * n + j]!, kernel[(o * k + u) * k + v]!);
           else add(image[(a * n + i) * n + j]!, kernel[((o * c + a) * k + u) * k + v]!);
         }
       }

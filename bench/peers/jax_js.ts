@@ -9,6 +9,7 @@ import {
   type Backend,
   convData,
   convError,
+  convKernelShape,
   ensembleData,
   ensembleError,
   epsilon,
@@ -166,12 +167,14 @@ async function prepare(work: Work, backend: Backend): Promise<Prepared | null> {
       };
     }
     case "conv": {
-      const { features, size, window } = work;
+      const { features, size, depthwise } = work;
       const data = convData(work);
       const shape = [1, features, size, size];
       const [x, ct] = [arr(data.image, shape), arr(data.cotangent, shape)];
-      const w = arr(data.kernel, [features, features, window, window]);
-      const forward = (x: Arr, w: Arr): Arr => lax.conv(x, w, [1, 1], "SAME");
+      const w = arr(data.kernel, convKernelShape(work));
+      const featureGroupCount = depthwise ? features : 1;
+      const forward = (x: Arr, w: Arr): Arr =>
+        lax.convGeneralDilated(x, w, [1, 1], "SAME", { featureGroupCount });
       const f = work.gradients
         ? jax.jit((x: Arr, w: Arr, ct: Arr): Arr[] =>
           jax.grad((both: Arr[]) => forward(both[0]!, both[1]!).mul(ct).sum())(

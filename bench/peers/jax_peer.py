@@ -152,9 +152,10 @@ def prepare(work):
     if kind == "conv":
         c, n, k = work["features"], work["size"], work["window"]
         x = jnp.asarray(uniform(c * n * n, 1).reshape(1, c, n, n))
-        w = jnp.asarray(uniform((c * k) ** 2, 2).reshape(c, c, k, k))
+        g = c if work["depthwise"] else 1
+        w = jnp.asarray(uniform(c * c // g * k * k, 2).reshape(c, c // g, k, k))
         ct = jnp.asarray(uniform(c * n * n, 3).reshape(1, c, n, n))
-        conv = lambda x, w: jax.lax.conv(x, w, (1, 1), "SAME")
+        conv = lambda x, w: jax.lax.conv_general_dilated(x, w, (1, 1), "SAME", feature_group_count=g)
         f = jax.jit(lambda x, w, ct: jax.vjp(conv, x, w)[1](ct) if work["gradients"] else conv(x, w))
         return lambda: jax.block_until_ready(f(x, w, ct)), lambda: {}
     if kind == "rnn":

@@ -7,6 +7,7 @@ import * as ort from "onnxruntime-web";
 import {
   convData,
   convError,
+  convKernelShape,
   epsilon,
   fusedError,
   matmulError,
@@ -143,14 +144,14 @@ export async function ortWeb(work: Work): Promise<Prepared | null> {
     }
     case "conv": {
       if (work.gradients) return null;
-      const { features, size, window } = work;
+      const { features, size, window, depthwise } = work;
       const data = convData(work);
       const shape = [1, features, size, size];
       const half = (window - 1) / 2;
       const kernel: Value & { values: Float32Array } = {
         name: "w",
         type: "float32",
-        shape: [features, features, window, window],
+        shape: convKernelShape(work),
         values: data.kernel,
       };
       return await prepare(
@@ -160,7 +161,7 @@ export async function ortWeb(work: Work): Promise<Prepared | null> {
           op: "Conv",
           inputs: ["x", "w"],
           output: "out",
-          attributes: { pads: [half, half, half, half] },
+          attributes: { pads: [half, half, half, half], group: depthwise ? features : 1 },
         }],
         (out) => convError(work, out),
         [kernel],

@@ -9,6 +9,7 @@ import {
   type Backend,
   convData,
   convError,
+  convKernelShape,
   epsilon,
   fusedError,
   learningRate,
@@ -124,15 +125,15 @@ function prepare(work: Work, backend: Backend): Prepared | null {
     case "conv": {
       // Its WebAssembly backend has no kernel for the gradients.
       if (work.gradients && backend === "wasm") return null;
-      const { features, size, window } = work;
+      const { features, size, depthwise } = work;
       const data = convData(work);
       const last = (x: tf.Tensor): tf.Tensor => tf.transpose(x, [0, 2, 3, 1]);
       const x = last(tf.tensor4d(data.image, [1, features, size, size])) as tf.Tensor4D;
       const w = tf.transpose(
-        tf.tensor4d(data.kernel, [features, features, window, window]),
-        [2, 3, 1, 0],
+        tf.tensor4d(data.kernel, convKernelShape(work) as [number, number, number, number]),
+        depthwise ? [2, 3, 0, 1] : [2, 3, 1, 0],
       ) as tf.Tensor4D;
-      const f = () => tf.conv2d(x, w, 1, "same");
+      const f = () => depthwise ? tf.depthwiseConv2d(x, w, 1, "same") : tf.conv2d(x, w, 1, "same");
       if (work.gradients) {
         const ct = last(tf.tensor4d(data.cotangent, [1, features, size, size]));
         const g = tf.grads((x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, "same"));

@@ -35,6 +35,8 @@ const tolerances: Record<string, number> = {
   rnn_gradient: 1e-5,
   conv: 1e-6,
   conv_gradients: 1e-6,
+  conv_1x1: 1e-6,
+  conv_depthwise: 1e-6,
   gradient: 1e-5,
   per_example: 1e-5,
   ensemble_8: 1e-6,
