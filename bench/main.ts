@@ -65,6 +65,7 @@ function say(text: string): void {
 async function measureOne(name: ContenderName, row: Row): Promise<Figure | string | null> {
   // Threads start for a second call.
   if (name === "vernal-threads" && row.mode !== "warm") return null;
+  if (name === "ort-web-threads" && row.work.kind !== "encoder") return null;
   if (row.mode === "full speed" && name === "JAX") return null;
   if (row.mode === "import" || row.mode === "first run" || row.mode === "second run") {
     if (row.mode !== "import" && name !== "vernal") return null;

@@ -31,6 +31,7 @@ const contenders: Record<string, { file: string; name: string; backend: Backend 
   "jax-js": { file: "peers/jax_js.ts", name: "jaxJs", backend: "wasm" },
   "tfjs-wasm": { file: "peers/tfjs.ts", name: "tfjs", backend: "wasm" },
   "ort-web": { file: "peers/ort_web.ts", name: "ortWeb", backend: "wasm" },
+  "ort-web-threads": { file: "peers/ort_web.ts", name: "ortWebThreads", backend: "wasm" },
   "vernal-webgpu": { file: "ours.ts", name: "ours", backend: "webgpu" },
   "jax-js-webgpu": { file: "peers/jax_js.ts", name: "jaxJs", backend: "webgpu" },
   "tfjs-webgpu": { file: "peers/tfjs.ts", name: "tfjs", backend: "webgpu" },

@@ -29,6 +29,7 @@ import {
   type Work,
 } from "./work.ts";
 import { oursOfAttention } from "./ours_attention.ts";
+import { oursOfOptimiser } from "./ours_optimiser.ts";
 
 const { lax, numpy: np, nn, optim } = vn;
 
@@ -134,6 +135,8 @@ function prepare(work: Work): Prepared {
       const f = vn.filterJit((x: vn.NDArray) => x.mul(2).add(1));
       return { run: () => f(x).delete(), facts: () => ({}) };
     }
+    case "adam":
+      return oursOfOptimiser(work, put);
     case "attention":
     case "encoder":
       return oursOfAttention(work, put);

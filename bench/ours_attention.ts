@@ -32,10 +32,8 @@ function attention(work: AttentionWork, put: <T>(x: T) => T): Prepared {
   const [q, k, v] = [data.q, data.k, data.v].map((x) =>
     put(np.array(x).reshape([heads, length, size]))
   ) as [vn.NDArray, vn.NDArray, vn.NDArray];
-  const f = vn.filterJit((q: vn.NDArray, k: vn.NDArray, v: vn.NDArray) => {
-    const logits = np.matmul(q, np.swapaxes(k, 1, 2)).mul(1 / Math.sqrt(size));
-    return np.matmul(nn.softmax(logits, { axis: -1 }), v);
-  });
+  const attend = (q: vn.NDArray, k: vn.NDArray, v: vn.NDArray) => nn.dotProductAttention(q, k, v);
+  const f = vn.filterJit(vn.filterVmap(attend));
   return {
     run: () => f(q, k, v).delete(),
     facts: async () => ({
@@ -79,30 +77,28 @@ class Block extends vn.Module {
 
 function encoder(work: EncoderWork, put: <T>(x: T) => T): Prepared {
   const data = encoderData(work);
-  const parts: DenseData[] = [
-    data.query,
-    data.key,
-    data.value,
-    data.output,
-    data.up,
-    data.down,
-  ];
-  const block = put(vn.treeAt(
-    ({ attention: a, up, down }: Block) =>
-      [a.queryProj, a.keyProj, a.valueProj, a.outputProj, up, down]
-        .flatMap((layer) => [layer.weight, layer.bias!]),
-    new Block(work),
-    parts.flatMap(({ weight, bias, outs, ins }) => [
-      np.array(weight).reshape([outs, ins]),
-      np.array(bias),
-    ]),
-  ));
+  const blocks = data.blocks.map((block) => {
+    const { query, key, value, output, up, down } = block;
+    const parts: DenseData[] = [query, key, value, output, up, down];
+    return put(vn.treeAt(
+      ({ attention: a, up, down }: Block) =>
+        [a.queryProj, a.keyProj, a.valueProj, a.outputProj, up, down]
+          .flatMap((layer) => [layer.weight, layer.bias!]),
+      new Block(work),
+      parts.flatMap(({ weight, bias, outs, ins }) => [
+        np.array(weight).reshape([outs, ins]),
+        np.array(bias),
+      ]),
+    ));
+  });
   const x = put(np.array(data.x).reshape([work.length, work.width]));
-  const f = vn.filterJit((block: Block, x: vn.NDArray) => block.call(x));
+  const f = vn.filterJit((blocks: readonly Block[], x: vn.NDArray) =>
+    blocks.reduce((h, block) => block.call(h), x)
+  );
   return {
-    run: () => f(block, x).delete(),
+    run: () => f(blocks, x).delete(),
     facts: async () => ({
-      error: encoderError(work, await f(block, x).data() as Float32Array),
+      error: encoderError(work, await f(blocks, x).data() as Float32Array),
     }),
   };
 }

@@ -19,6 +19,7 @@ export const contenders = [
   "jax-js",
   "tfjs-wasm",
   "ort-web",
+  "ort-web-threads",
   "JAX",
 ] as const;
 

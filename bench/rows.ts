@@ -4,8 +4,10 @@
  * @module
  */
 import type { LimitName } from "./limits.ts";
+import { attentionRows } from "./rows_attention.ts";
 import { callRows } from "./rows_calls.ts";
 import { productRows } from "./rows_products.ts";
+import { memoryRows } from "./rows_memory.ts";
 import { firstCallRows, mlp, processRows } from "./rows_startup.ts";
 import { trainFlops, type Work } from "./work.ts";
 
@@ -79,6 +81,7 @@ export { mlp };
 /** Every row, in the order of the table. */
 export const rows: readonly Row[] = [
   ...productRows,
+  ...attentionRows,
   {
     id: "fused",
     title: "sum(tanh(x·y+z)·x), 10⁶",
@@ -106,6 +109,7 @@ export const rows: readonly Row[] = [
     amount: 1,
     reach: { atMost: 2.5 },
   },
+  ...memoryRows,
   {
     id: "sum",
     title: "sum of 10⁷ × 0.1",

@@ -78,6 +78,7 @@ export const titles: Record<ContenderName, string> = {
   "jax-js": "jax-js",
   "tfjs-wasm": "tfjs wasm",
   "ort-web": "ort-web",
+  "ort-web-threads": "ort-web, 2 threads",
   "JAX": "JAX, native",
   "vernal-webgpu": "Vernal",
   "jax-js-webgpu": "jax-js",

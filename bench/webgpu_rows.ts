@@ -55,6 +55,7 @@ function conv(gradients: boolean): Row {
 
 const encoder: EncoderWork = {
   kind: "encoder",
+  layers: 1,
   width: 384,
   heads: 12,
   hidden: 1536,

@@ -11,6 +11,7 @@ export type Work =
   | { readonly kind: "fused"; readonly size: number }
   | { readonly kind: "softmax" | "layerNorm"; readonly rows: number; readonly cols: number }
   | { readonly kind: "sum"; readonly size: number }
+  | AdamWork
   | { readonly kind: "train"; readonly sizes: readonly number[]; readonly batch: number }
   | GradientsWork
   | ConvWork
@@ -33,6 +34,12 @@ export interface MatmulWork {
   readonly batch: number | null;
   readonly transposed: boolean;
   readonly dtype: "float32" | "float64";
+}
+
+/** A step of Adam over so many parameters, which are donated with the moments: twice the parameter is its gradient. */
+export interface AdamWork {
+  readonly kind: "adam";
+  readonly size: number;
 }
 
 /** The gradient of a network's loss over a batch, or of each example's. */
@@ -63,11 +70,13 @@ export interface AttentionWork {
 }
 
 /**
- * One block of a text encoder as BERT's: attention and a network of one hidden layer with exact GELU, each added to its input and
+ * Blocks of a text encoder as BERT's: attention and a network of one hidden layer with exact GELU, each added to its input and
  * then normalised, over tokens `[length, width]`.
  */
 export interface EncoderWork {
   readonly kind: "encoder";
+  /** How many blocks, each with weights of its own. */
+  readonly layers: number;
   readonly width: number;
   readonly heads: number;
   readonly hidden: number;

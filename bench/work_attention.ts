@@ -70,8 +70,7 @@ export interface DenseData {
 }
 
 /** What an encoder's block is made of; both normalisations begin as the identity. */
-export interface EncoderData {
-  readonly x: Float32Array;
+export interface BlockData {
   readonly query: DenseData;
   readonly key: DenseData;
   readonly value: DenseData;
@@ -80,8 +79,14 @@ export interface EncoderData {
   readonly down: DenseData;
 }
 
-/** The parameters and tokens of an encoder's block. */
-export function encoderData({ width, hidden, length }: EncoderWork): EncoderData {
+/** The blocks of an encoder, and its tokens. */
+export interface EncoderData {
+  readonly x: Float32Array;
+  readonly blocks: readonly BlockData[];
+}
+
+/** The parameters and tokens of an encoder. */
+export function encoderData({ layers, width, hidden, length }: EncoderWork): EncoderData {
   const dense = (outs: number, ins: number, seed: number): DenseData => {
     const bound = 1 / Math.sqrt(ins);
     return {
@@ -91,20 +96,23 @@ export function encoderData({ width, hidden, length }: EncoderWork): EncoderData
       ins,
     };
   };
-  return {
-    x: uniform(length * width, 1),
-    query: dense(width, width, 2),
-    key: dense(width, width, 3),
-    value: dense(width, width, 4),
-    output: dense(width, width, 5),
-    up: dense(hidden, width, 6),
-    down: dense(width, hidden, 7),
+  const block = (_: unknown, layer: number): BlockData => {
+    const seed = 100 * layer;
+    return {
+      query: dense(width, width, seed + 2),
+      key: dense(width, width, seed + 3),
+      value: dense(width, width, seed + 4),
+      output: dense(width, width, seed + 5),
+      up: dense(hidden, width, seed + 6),
+      down: dense(width, hidden, seed + 7),
+    };
   };
+  return { x: uniform(length * width, 1), blocks: Array.from({ length: layers }, block) };
 }
 
-/** The multiplications and additions in the products of an encoder's block. */
-export function encoderFlops({ width, hidden, length }: EncoderWork): number {
-  return length * (8 * width * width + 4 * width * hidden + 4 * length * width);
+/** The multiplications and additions in the products of an encoder. */
+export function encoderFlops({ layers, width, hidden, length }: EncoderWork): number {
+  return layers * length * (8 * width * width + 4 * width * hidden + 4 * length * width);
 }
 
 function apply({ weight, bias, outs, ins }: DenseData, x: Numbers): number[] {
@@ -131,17 +139,17 @@ function erf(x: number): number {
   return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / tail);
 }
 
-/** The largest absolute error of some tokens' results. */
-export function encoderError(work: EncoderWork, out: Numbers): number {
-  const { width, heads, length } = work;
-  const data = encoderData(work);
-  const tokens = Array.from({ length }, (_, t) => data.x.subarray(t * width, (t + 1) * width));
+/** What a block makes of some tokens, given all. */
+function blockOf(
+  { width, heads, length }: EncoderWork,
+  data: BlockData,
+  tokens: readonly Numbers[],
+  wanted: readonly number[],
+): number[][] {
   const keys = tokens.flatMap((x) => apply(data.key, x));
   const values = tokens.flatMap((x) => apply(data.value, x));
   const size = width / heads;
-  let worst = out.length === data.x.length ? 0 : Infinity;
-  for (let probe = 0; probe < 4; probe++) {
-    const t = (probe * 7919) % length;
+  return wanted.map((t) => {
     const x = tokens[t]!;
     const query = apply(data.query, x);
     const attended = Array.from(
@@ -155,8 +163,22 @@ export function encoderError(work: EncoderWork, out: Numbers): number {
     ).flat();
     const h = layerNorm(apply(data.output, attended).map((y, i) => y + x[i]!));
     const up = apply(data.up, h).map((y) => y / 2 * (1 + erf(y / Math.SQRT2)));
-    const expected = layerNorm(apply(data.down, up).map((y, i) => y + h[i]!));
-    expected.forEach((e, i) => worst = Math.max(worst, Math.abs(out[t * width + i]! - e)));
-  }
+    return layerNorm(apply(data.down, up).map((y, i) => y + h[i]!));
+  });
+}
+
+/** The largest absolute error of some tokens' results. */
+export function encoderError(work: EncoderWork, out: Numbers): number {
+  const { layers, width, length } = work;
+  const { x, blocks } = encoderData(work);
+  const every = Array.from({ length }, (_, t) => t);
+  let tokens: Numbers[] = every.map((t) => x.subarray(t * width, (t + 1) * width));
+  for (const block of blocks.slice(0, -1)) tokens = blockOf(work, block, tokens, every);
+  const probes = [0, 1, 2, 3].map((probe) => (probe * 7919) % length);
+  const expected = blockOf(work, blocks[layers - 1]!, tokens, probes);
+  let worst = out.length === length * width ? 0 : Infinity;
+  expected.forEach((row, p) =>
+    row.forEach((e, i) => worst = Math.max(worst, Math.abs(out[probes[p]! * width + i]! - e)))
+  );
   return worst;
 }

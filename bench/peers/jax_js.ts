@@ -284,11 +284,11 @@ async function prepare(work: Work, backend: Backend): Promise<Prepared | null> {
       const { width, heads, length } = work;
       const size = width / heads;
       const data = encoderData(work);
-      const params = [data.query, data.key, data.value, data.output, data.up, data.down]
-        .flatMap(({ weight, bias, outs, ins }: DenseData) => [
-          arr(weight, [outs, ins]),
-          arr(bias, [outs]),
-        ]);
+      const blocks = data.blocks.map(({ query, key, value, output, up, down }) =>
+        [query, key, value, output, up, down].flatMap(
+          ({ weight, bias, outs, ins }: DenseData) => [arr(weight, [outs, ins]), arr(bias, [outs])],
+        )
+      );
       const norms = [0, 1].flatMap(() => [np.ones([width]), np.zeros([width])]);
       const x = arr(data.x, [length, width]);
       const dense = (x: Arr, weight: Arr, bias: Arr): Arr =>
@@ -311,13 +311,19 @@ async function prepare(work: Work, backend: Backend): Promise<Prepared | null> {
         const up = nn.gelu(dense(h.ref, wu, bu), { approximate: false });
         return norm(dense(up, wd, bd).add(h), s2, t2);
       });
-      const call = () => f(params.map((p) => p.ref), norms.map((p) => p.ref), x.ref) as Arr;
+      const call = () =>
+        blocks.reduce(
+          (h, params) => f(params.map((p) => p.ref), norms.map((p) => p.ref), h) as Arr,
+          x.ref,
+        );
       return {
         run: () => done(call()),
         facts: async () => ({ error: encoderError(work, await call().data() as Float32Array) }),
       };
     }
+    case "adam":
     case "affine":
+    case "eagerAdd":
       return null;
     case "increment":
     case "roundTrip": {

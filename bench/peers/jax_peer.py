@@ -114,6 +114,51 @@ def prepare(work):
         f = jax.jit(jnp.sum)
         truth = work["size"] * float(np.float32(0.1))
         return lambda: f(x).block_until_ready(), lambda: {"error": abs(float(f(x)) / truth - 1)}
+    if kind == "adam":
+        n = work["size"]
+
+        def step(p, m, v, t, g):
+            t = t + 1
+            m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+            return p - 1e-3 * (m / (1 - 0.9**t)) / (jnp.sqrt(v / (1 - 0.999**t)) + 1e-8), m, v, t
+
+        f = jax.jit(step, donate_argnums=(0, 1, 2, 3))
+        g = jnp.asarray(uniform(n, 2))
+        state = [(jnp.asarray(uniform(n, 1)), jnp.zeros(n), jnp.zeros(n), jnp.float32(0))]
+
+        def run():
+            state[0] = jax.block_until_ready(f(*state[0], g))
+
+        return run, lambda: {}
+    if kind in ("attention", "encoder"):
+        n = work["length"]
+        if kind == "attention":
+            heads, size = work["heads"], work["size"]
+            q, k, v = (jnp.asarray(uniform(heads * n * size, s).reshape(1, heads, n, size).swapaxes(1, 2)) for s in (1, 2, 3))
+            f = jax.jit(jax.nn.dot_product_attention)
+            return lambda: f(q, k, v).block_until_ready(), lambda: {}
+        width, hidden, heads = work["width"], work["hidden"], work["heads"]
+
+        def dense(outs, ins, seed):
+            bound = np.float64(1 / np.sqrt(ins))
+            w = (uniform(outs * ins, seed) * bound).astype(np.float32).reshape(outs, ins)
+            return jnp.asarray(w), jnp.asarray((uniform(outs, seed + 20) * bound).astype(np.float32))
+
+        sizes = [(width, width)] * 4 + [(hidden, width), (width, hidden)]
+        blocks = [[dense(o, i, 100 * b + 2 + j) for j, (o, i) in enumerate(sizes)] for b in range(work["layers"])]
+        x = jnp.asarray(uniform(n * width, 1).reshape(n, width))
+        norm = lambda x: jax.nn.standardize(x, -1, epsilon=1e-5)
+
+        def encoder(blocks, x):
+            for block in blocks:
+                apply = lambda i, x: x @ block[i][0].T + block[i][1]
+                q, k, v = (apply(i, x).reshape(n, heads, width // heads) for i in range(3))
+                h = norm(x + apply(3, jax.nn.dot_product_attention(q, k, v).reshape(n, width)))
+                x = norm(h + apply(5, jax.nn.gelu(apply(4, h), approximate=False)))
+            return x
+
+        f = jax.jit(encoder)
+        return lambda: f(blocks, x).block_until_ready(), lambda: {}
     if kind == "train":
         sizes, batch = work["sizes"], work["batch"]
         x = jnp.asarray(uniform(batch * sizes[0], 1).reshape(batch, sizes[0]))

@@ -6,32 +6,32 @@
  * @module
  */
 
-type Bytes = number[];
+/** Bytes; weights stay where they are until the whole model is put together. */
+type Bytes = readonly Uint8Array[];
 
-function varint(value: number): Bytes {
-  const out: Bytes = [];
+function varint(value: number): Uint8Array {
+  const out: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(value));
   do {
     const low = Number(rest & 127n);
     rest >>= 7n;
     out.push(rest > 0n ? low | 128 : low);
   } while (rest > 0n);
-  return out;
+  return Uint8Array.from(out);
 }
 
-const integer = (field: number, value: number): Bytes => [...varint(field << 3), ...varint(value)];
+const lengthOf = (body: Bytes): number => body.reduce((n, part) => n + part.length, 0);
+
+const integer = (field: number, value: number): Bytes => [varint(field << 3), varint(value)];
 
 const message = (field: number, body: Bytes): Bytes => [
-  ...varint((field << 3) | 2),
-  ...varint(body.length),
+  varint((field << 3) | 2),
+  varint(lengthOf(body)),
   ...body,
 ];
 
 const text = (field: number, value: string): Bytes =>
-  message(
-    field,
-    Array.from(new TextEncoder().encode(value)),
-  );
+  message(field, [new TextEncoder().encode(value)]);
 
 /** An element type, by its number in the format. */
 export type ElementType = "float32" | "float64" | "int64";
@@ -67,7 +67,7 @@ function attribute(name: string, value: Attribute): Bytes {
   }
   if ("float" in value) {
     const bits = new Uint8Array(new Float32Array([value.float]).buffer);
-    return [...text(1, name), ...varint((2 << 3) | 5), ...bits, ...integer(20, 1)];
+    return [...text(1, name), varint((2 << 3) | 5), bits, ...integer(20, 1)];
   }
   return [...text(1, name), ...value.flatMap((v) => integer(8, v)), ...integer(20, 7)];
 }
@@ -84,7 +84,7 @@ function constant({ name, type, shape, values }: Constant): Bytes {
     ...shape.flatMap((d) => integer(1, d)),
     ...integer(2, elementTypes[type]),
     ...text(8, name),
-    ...message(9, Array.from(raw)),
+    ...message(9, [raw]),
   ];
 }
 
@@ -111,9 +111,16 @@ export function onnxModel(graph: {
     ...message(12, valueInfo(graph.output)),
   ];
   // ir_version 8, opset 17: the first one with LayerNormalization.
-  return Uint8Array.from([
+  const parts = [
     ...integer(1, 8),
     ...message(7, body),
     ...message(8, [...text(1, ""), ...integer(2, 17)]),
-  ]);
+  ];
+  const model = new Uint8Array(lengthOf(parts));
+  let at = 0;
+  for (const part of parts) {
+    model.set(part, at);
+    at += part.length;
+  }
+  return model;
 }

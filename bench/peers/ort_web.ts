@@ -1,5 +1,5 @@
 /**
- * The work in onnxruntime-web, on WebAssembly, one thread: inference only, so no training step.
+ * The work in onnxruntime-web, on WebAssembly: inference only, so no training step.
  *
  * @module
  */
@@ -16,13 +16,24 @@ import {
   uniform,
   type Work,
 } from "../work.ts";
+import { attentionData, attentionError, encoderData, encoderError } from "../work_attention.ts";
 import { type Node, onnxModel, type Value } from "./onnx.ts";
+import { encoderGraph } from "./onnx_encoder.ts";
 
 type Floats = Float32Array | Float64Array;
 
-/** Prepares the work. */
-export async function ortWeb(work: Work): Promise<Prepared | null> {
-  ort.env.wasm.numThreads = 1;
+/** Prepares the work, on one thread. */
+export function ortWeb(work: Work): Promise<Prepared | null> {
+  return prepareOn(1, work);
+}
+
+/** Prepares the work on two threads, where it is a whole network. */
+export function ortWebThreads(work: Work): Promise<Prepared | null> {
+  return work.kind === "encoder" ? prepareOn(2, work) : Promise.resolve(null);
+}
+
+async function prepareOn(threads: number, work: Work): Promise<Prepared | null> {
+  ort.env.wasm.numThreads = threads;
   const prepare = async (
     inputs: Record<string, { values: Floats; shape: readonly number[] }>,
     output: readonly number[],
@@ -177,15 +188,48 @@ export async function ortWeb(work: Work): Promise<Prepared | null> {
         [{ name: "one", type: "float32", shape: [], values: Float32Array.of(1) }],
       );
     }
+    case "attention": {
+      const { heads, length, size } = work;
+      const { q, k, v } = attentionData(work);
+      const shape = [heads, length, size];
+      const scale = { name: "scale", type: "float32", shape: [] } as const;
+      return await prepare(
+        Object.fromEntries(
+          Object.entries({ q, k, v }).map(([n, values]) => [n, { values, shape }]),
+        ),
+        shape,
+        [
+          { op: "Transpose", inputs: ["k"], output: "kt", attributes: { perm: [0, 2, 1] } },
+          { op: "MatMul", inputs: ["q", "kt"], output: "products" },
+          { op: "Mul", inputs: ["products", "scale"], output: "logits" },
+          { op: "Softmax", inputs: ["logits"], output: "weights", attributes: { axis: -1 } },
+          { op: "MatMul", inputs: ["weights", "v"], output: "out" },
+        ],
+        (out) => attentionError(work, out),
+        [{ ...scale, values: Float32Array.of(1 / Math.sqrt(size)) }],
+      );
+    }
+    case "encoder": {
+      const { x } = encoderData(work);
+      const { nodes, constants } = encoderGraph(work);
+      const shape = [work.length, work.width];
+      return await prepare(
+        { x: { values: x, shape } },
+        shape,
+        nodes,
+        (out) => encoderError(work, out),
+        constants,
+      );
+    }
     case "train":
     case "gradients":
     case "ensemble":
     case "rnn":
     case "leaves":
-    case "attention":
-    case "encoder":
     case "roundTrip":
+    case "adam":
     case "affine":
+    case "eagerAdd":
       return null;
   }
 }

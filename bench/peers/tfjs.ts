@@ -178,32 +178,35 @@ function prepare(work: Work, backend: Backend): Prepared | null {
       const { width, heads, length } = work;
       const size = width / heads;
       const data = encoderData(work);
-      const layers = [data.query, data.key, data.value, data.output, data.up, data.down]
-        .map(({ weight, bias, outs, ins }) => ({
+      const blocks = data.blocks.map(({ query, key, value, output, up, down }) =>
+        [query, key, value, output, up, down].map(({ weight, bias, outs, ins }) => ({
           weight: tf.tensor2d(weight, [outs, ins]),
           bias: tf.tensor1d(bias),
-        }));
+        }))
+      );
+      type Layers = typeof blocks[number];
       const norms = [0, 1].map(() => ({ scale: tf.ones([width]), shift: tf.zeros([width]) }));
       const x = tf.tensor2d(data.x, [length, width]);
-      const dense = (x: tf.Tensor, layer: number): tf.Tensor =>
+      const dense = (layers: Layers, x: tf.Tensor, layer: number): tf.Tensor =>
         tf.matMul(x, layers[layer]!.weight, false, true).add(layers[layer]!.bias);
       const norm = (x: tf.Tensor, layer: number): tf.Tensor => {
         const { mean, variance } = tf.moments(x, 1, true);
         const { scale, shift } = norms[layer]!;
         return x.sub(mean).mul(variance.add(epsilon).rsqrt()).mul(scale).add(shift);
       };
-      return prepared(() => {
+      const block = (x: tf.Tensor, layers: Layers): tf.Tensor => {
         const [q, k, v] = [0, 1, 2].map((layer) =>
-          tf.transpose(dense(x, layer).reshape([length, heads, size]), [1, 0, 2])
+          tf.transpose(dense(layers, x, layer).reshape([length, heads, size]), [1, 0, 2])
         ) as [tf.Tensor, tf.Tensor, tf.Tensor];
         const logits = tf.matMul(q, k, false, true).mul(1 / Math.sqrt(size));
         const attended = tf.matMul(tf.softmax(logits), v);
         const joined = tf.transpose(attended, [1, 0, 2]).reshape([length, width]);
-        const h = norm(dense(joined, 3).add(x), 0);
-        const up = dense(h, 4);
+        const h = norm(dense(layers, joined, 3).add(x), 0);
+        const up = dense(layers, h, 4);
         const active = up.mul(0.5).mul(up.mul(Math.SQRT1_2).erf().add(1));
-        return norm(dense(active, 5).add(h), 1);
-      }, (out) => encoderError(work, out));
+        return norm(dense(layers, active, 5).add(h), 1);
+      };
+      return prepared(() => blocks.reduce(block, x as tf.Tensor), (out) => encoderError(work, out));
     }
     case "increment":
     case "roundTrip": {
@@ -223,7 +226,9 @@ function prepare(work: Work, backend: Backend): Prepared | null {
       // It has no loop; a thousand eager steps are another piece of work.
       return null;
     case "leaves":
+    case "adam":
     case "affine":
+    case "eagerAdd":
       // There is nothing to compile, so there is no call with a model to measure.
       return null;
   }
