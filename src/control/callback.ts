@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { onlyWhole } from "../core/partition.ts";
 import { DifferentiationError, InternalError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { type ShapedArray, shapedArray } from "../core/aval.ts";
@@ -65,6 +66,7 @@ function callbackRules(self: () => AnyPrimitive) {
     lower: (reads, ins, outs, { callback }) =>
       callLowering(self().name, reads.length, ins, outs, callback, false),
     onParts: (operands, params) => callWithParts(self(), operands, params),
+    partition: onlyWhole("the host is called once, for all devices"),
     // What the host makes is whole.
     split: (_operands, _ins, outs) => outs.map(() => null),
     batch: (operands, dims, params, size) => {

@@ -20,6 +20,7 @@ import { axisTools, instantiate } from "../ops/shape.ts";
 import { jvpJaxpr } from "../transform/jvp.ts";
 import { splitJaxpr, transposeJaxpr } from "../transform/linearize.ts";
 import { evalClosedJaxpr, stage } from "../transform/stage.ts";
+import { partitionJaxpr } from "../transform/partition.ts";
 import { propagateSplits } from "../transform/split.ts";
 import { batchJaxpr } from "../transform/vmap.ts";
 import { controlArgs, isPresent } from "./common.ts";
@@ -81,6 +82,13 @@ export const condP: Primitive<CondParams> = {
       control: { kind: "cond", branches },
     } as const;
     return outs.map((_, result) => ({ kind: "kernel", result, call }));
+  },
+  partition: ({ mesh, operands: [, ...operands], wanted, params }) => {
+    const branches = params.branches.map((b) => partitionJaxpr(b, mesh, operands, wanted));
+    return {
+      operands: [null, ...operands],
+      apply: ([index, ...values]) => bindCond(index, values, branches),
+    };
   },
   split: ([, ...operands], _ins, outs, { branches }) => {
     const results = branches.map((b) => propagateSplits(b, operands));

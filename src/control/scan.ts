@@ -20,6 +20,7 @@ import { axisTools, batchToFront, instantiate, moveAxis } from "../ops/shape.ts"
 import { jvpJaxpr } from "../transform/jvp.ts";
 import { backwardPass, splitJaxpr } from "../transform/linearize.ts";
 import { stage } from "../transform/stage.ts";
+import { partitionJaxpr } from "../transform/partition.ts";
 import { batchJaxpr } from "../transform/vmap.ts";
 import { propagateSplits, splitFixedPoint } from "../transform/split.ts";
 import { controlArgs, fixedPoint, isPresent } from "./common.ts";
@@ -88,6 +89,24 @@ export const scanP: Primitive<ScanParams> = {
       control: { kind: "scan", body: jaxpr, numConsts, numCarry, length, reverse },
     } as const;
     return outs.map((_, result) => ({ kind: "kernel", result, call }));
+  },
+  partition: ({ mesh, operands, wanted, params }) => {
+    const { numConsts, numCarry } = params;
+    const [consts, , given] = parts(operands, numConsts, numCarry);
+    // A step takes a slice of each array: along that axis they are whole.
+    const xs = given.map((x) => x === null ? null : { mesh, axes: [[], ...x.axes.slice(1)] });
+    const slice = (x: MaybeSplit) => x === null ? null : { mesh, axes: x.axes.slice(1) };
+    const carry = wanted.slice(0, numCarry);
+    const jaxpr = partitionJaxpr(
+      params.jaxpr,
+      mesh,
+      [...consts, ...carry, ...xs.map(slice)],
+      [...carry, ...wanted.slice(numCarry).map(slice)],
+    );
+    return {
+      operands: [...consts, ...carry, ...xs],
+      apply: (values) => bindScan(values, { ...params, jaxpr }),
+    };
   },
   split: (operands, ins, outs, { jaxpr, numConsts, numCarry }) => {
     const [consts, init, xs] = parts(operands, numConsts, numCarry);

@@ -17,6 +17,7 @@ import { jvpJaxpr } from "../transform/jvp.ts";
 import { splitJaxpr } from "../transform/linearize.ts";
 import { evalClosedJaxpr, stage } from "../transform/stage.ts";
 import { batchJaxpr } from "../transform/vmap.ts";
+import { partitionJaxpr } from "../transform/partition.ts";
 import { propagateSplits, splitFixedPoint } from "../transform/split.ts";
 import { controlArgs, fixedPoint, isPresent } from "./common.ts";
 
@@ -65,6 +66,15 @@ export const whileP: Primitive<WhileParams> = {
       },
     } as const;
     return outs.map((_, result) => ({ kind: "kernel", result, call }));
+  },
+  partition: ({ mesh, operands, wanted: carry, params }) => {
+    const [pc, pb] = parts(operands, params);
+    const condJaxpr = partitionJaxpr(params.condJaxpr, mesh, [...pc, ...carry], [null]);
+    const bodyJaxpr = partitionJaxpr(params.bodyJaxpr, mesh, [...pb, ...carry], carry);
+    return {
+      operands: [...pc, ...pb, ...carry],
+      apply: (values) => bindWhile(values, { ...params, condJaxpr, bodyJaxpr }),
+    };
   },
   split: (operands, _ins, outs, p) => {
     const [, consts, init] = parts(operands, p);

@@ -11,6 +11,7 @@ import type { ShapedArray } from "./aval.ts";
 import type { AxisName } from "./axis_env.ts";
 import type { ClosedJaxpr } from "./jaxpr.ts";
 import type { LoweringRule } from "./lowering.ts";
+import type { PartitionRule } from "./partition.ts";
 import type { Sharding } from "./sharding.ts";
 import type { SplitRule } from "./split.ts";
 
@@ -132,6 +133,8 @@ export interface Primitive<P = unknown> {
   };
   /** How the results are split over a mesh; those of their shape tell (`splitLike`) unless given. */
   readonly split?: SplitRule<P>;
+  /** How it is divided among the devices of a mesh, so that its results are split as `split` says; `core/partition.ts` tells what goes without. */
+  readonly partition?: PartitionRule<P>;
   /** For the primitives that say where their result is to be. */
   readonly sharding?: (params: P) => Sharding;
   /**

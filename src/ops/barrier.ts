@@ -21,6 +21,7 @@ export const optimizationBarrierP: Primitive<NoParams> = {
   lower: (reads) => reads.map((_, operand) => ({ kind: "alias", operand, barrier: true })),
   batch: (xs, dims) => [optimizationBarrier(xs), dims],
   split: (operands) => operands,
+  partition: ({ wanted }) => ({ operands: wanted }),
   // Tangents are materialised, as in JAX: one barrier each for primals and for tangents.
   jvp: (xs, ts) => [optimizationBarrier(xs), optimizationBarrier(ts.map(instantiate))],
   transpose: (cts, xs) => {

@@ -8,6 +8,12 @@
  *
  * @module
  */
+import {
+  type LocalOperation,
+  namesAlong,
+  type PartitionRequest,
+  withWhole,
+} from "../core/partition.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
@@ -19,7 +25,7 @@ import {
   type UndefinedPrimal,
   Zero,
 } from "../core/primitive.ts";
-import { mergeSplits, takeAxes } from "../core/split.ts";
+import { makeSplit, mergeSplits, takeAxes } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
 import { literal, sameDType } from "./common.ts";
 import { convExpansion, convLowering, convWindows } from "./conv_lowering.ts";
@@ -227,6 +233,40 @@ function mergeWithinGroups(x: NDArray, dim: number, at: number, groups: number):
   return mergeAxis(mergeAxis(split, 0, at + 1), at, at);
 }
 
+/**
+ * Examples and output features lie as those of the result. Where the input's features (the examples, in a gradient of the kernel) are split, each device adds up its
+ * part of them.
+ */
+function partitionConv(
+  { mesh, ins: [x, w], outs: [out], operands, wanted: [wanted], params }: PartitionRequest<
+    ConvParams
+  >,
+): LocalOperation<ConvParams> {
+  const { lhsSpec, rhsSpec, outSpec } = params.dimensionNumbers;
+  const { featureGroupCount, batchGroupCount } = params;
+  const isPlain = featureGroupCount === 1 && batchGroupCount === 1;
+  const examples = batchGroupCount === 1 ? namesAlong(wanted, outSpec[0]) : [];
+  const features = isPlain ? namesAlong(wanted, outSpec[1]) : [];
+  const used = [...examples, ...features];
+  const over = isPlain
+    ? [namesAlong(operands[0], lhsSpec[1]), namesAlong(operands[1], rhsSpec[1])]
+      .map((names) => names.filter((name) => !used.includes(name)))
+      .find((names) => names.length > 0) ?? []
+    : [];
+  const along = (shape: Shape, spec: readonly number[], lists: readonly (readonly string[])[]) =>
+    makeSplit(mesh, shape.map((_, axis) => lists[spec.indexOf(axis)] ?? []), shape);
+  const isKept = (axis: number) =>
+    axis === outSpec[0] && examples.length > 0 || axis === outSpec[1] && features.length > 0;
+  return {
+    operands: [
+      along(x.shape, lhsSpec, [examples, over]),
+      along(w.shape, rhsSpec, [features, over]),
+    ],
+    outs: [withWhole(wanted, (axis) => !isKept(axis), out.shape)],
+    ...(over.length > 0 ? { combine: { by: "psum", over } } : {}),
+  };
+}
+
 /** `conv_general_dilated`: windows of the left operand, each contracted with the kernel. */
 export const convGeneralDilatedP: Primitive<ConvParams> = {
   name: "conv_general_dilated",
@@ -243,6 +283,7 @@ export const convGeneralDilatedP: Primitive<ConvParams> = {
       mergeSplits([takeAxes(x, examples, out.shape), takeAxes(w, features, out.shape)], out.shape),
     ];
   },
+  partition: partitionConv,
   expand: (ins, p) => convExpansion(convGeneralDilatedP, ins, p),
   jvp: ([x, w], [tx, tw], p) => {
     const out = bind1(convGeneralDilatedP, [x, w], p);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { partitionByAxis, type PartitionRule } from "../core/partition.ts";
 import type { NDArray } from "../core/array.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import type { Lowered } from "../core/lowering.ts";
@@ -24,6 +25,11 @@ export interface CumulativeParams {
   /** Whether to run from the end. */
   readonly reverse: boolean;
 }
+
+/** Each row on its own. */
+const partitionAlong: PartitionRule<CumulativeParams> = partitionByAxis((axis, { params }) =>
+  axis === params.axis
+);
 
 function cumulativeAval(
   name: string,
@@ -121,6 +127,7 @@ function cumulativeJvp(
 /** `cumsum`: running sums. Linear; its transpose runs the other way. */
 export const cumsumP: Primitive<CumulativeParams> = {
   name: "cumsum",
+  partition: partitionAlong,
   onParts: "each",
   abstractEval: (ins, p) => cumulativeAval("cumsum", ins, p),
   lower: (_reads, ins, _outs, p) => cumulativeLowering("cumsum", ins, p),
@@ -140,6 +147,7 @@ export function cumsum(x: NDArray, axis: number, reverse = false): NDArray {
 /** `cumprod`: running products. */
 export const cumprodP: Primitive<CumulativeParams> = {
   name: "cumprod",
+  partition: partitionAlong,
   abstractEval: (ins, p) => cumulativeAval("cumprod", ins, p),
   lower: (_reads, ins, _outs, p) => cumulativeLowering("cumprod", ins, p),
   expand: (ins, p) => wrappingWidening(cumprodP, ins, p),
@@ -184,6 +192,7 @@ function extremeTangent(
 /** `cummax`: running maxima. */
 export const cummaxP: Primitive<CumulativeParams> = {
   name: "cummax",
+  partition: partitionAlong,
   abstractEval: (ins, p) => cumulativeAval("cummax", ins, p),
   lower: (_reads, ins, _outs, p) => cumulativeLowering("cummax", ins, p),
   expand: (ins, p) => orderedWidening(cummaxP, ins, p),
@@ -200,6 +209,7 @@ export function cummax(x: NDArray, axis: number, reverse = false): NDArray {
 /** `cummin`: running minima. */
 export const cumminP: Primitive<CumulativeParams> = {
   name: "cummin",
+  partition: partitionAlong,
   abstractEval: (ins, p) => cumulativeAval("cummin", ins, p),
   lower: (_reads, ins, _outs, p) => cumulativeLowering("cummin", ins, p),
   expand: (ins, p) => orderedWidening(cumminP, ins, p),

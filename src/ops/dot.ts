@@ -3,9 +3,15 @@
  *
  * @module
  */
+import {
+  type LocalOperation,
+  namesAlong,
+  type PartitionRequest,
+  partShape,
+} from "../core/partition.ts";
 import { DTypeError, ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
-import { formatShape, type ShapedArray, shapedArray } from "../core/aval.ts";
+import { formatShape, type ShapedArray, shapedArray, sizeOf } from "../core/aval.ts";
 import { type DType, isHalf } from "../core/dtype.ts";
 import {
   isUndefinedPrimal,
@@ -14,7 +20,7 @@ import {
   type UndefinedPrimal,
   Zero,
 } from "../core/primitive.ts";
-import { mergeSplits, takeAxes } from "../core/split.ts";
+import { makeSplit, type MaybeSplit, mergeSplits, takeAxes } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
 import { axisToFront, sameDType } from "./common.ts";
 import { addTangents } from "./rules.ts";
@@ -94,6 +100,51 @@ function transposeLhs(
   return transpose(product, permutation);
 }
 
+/**
+ * Batch and free axes lie as those of the result. Where a contracted axis is split, each device contracts its part and the sums are added
+ * up, if adding costs less than fetching the rest of the operand.
+ */
+function partitionDot(
+  { mesh, ins: [x, y], outs: [out], operands, wanted: [wanted], params }: PartitionRequest<
+    DotParams
+  >,
+): LocalOperation<DotParams> {
+  const [[xc, yc], [xb, yb]] = params.dimensionNumbers;
+  const used = new Set(wanted?.axes.flat());
+  const sumBytes = 2 * sizeOf(partShape(out.shape, wanted));
+  const contracted = xc.map((axis, i) => {
+    const [a, b] = [namesAlong(operands[0], axis), namesAlong(operands[1], yc[i])]
+      .map((names) => names.filter((name) => !used.has(name)));
+    const names = a.length > 0 ? a : b;
+    // An operand that is whole is cut for nothing, where the other one would have to be fetched.
+    const isShared = a.length > 0 && b.length > 0;
+    const fetched = sizeOf((a.length > 0 ? x : y).shape);
+    if (!isShared && sumBytes > fetched) return [];
+    names.forEach((name) => used.add(name));
+    return names;
+  });
+  const split = (
+    aval: ShapedArray,
+    contract: readonly number[],
+    batch: readonly number[],
+    first: number,
+  ): MaybeSplit => {
+    const kept = free(aval.shape.length, contract, batch);
+    const axes = aval.shape.map((_, axis): readonly string[] => {
+      if (contract.includes(axis)) return contracted[contract.indexOf(axis)];
+      const at = batch.includes(axis) ? batch.indexOf(axis) : first + kept.indexOf(axis);
+      return namesAlong(wanted, at);
+    });
+    return makeSplit(mesh, axes, aval.shape);
+  };
+  const xFree = free(x.shape.length, xc, xb).length;
+  const over = contracted.flat();
+  return {
+    operands: [split(x, xc, xb, xb.length), split(y, yc, yb, xb.length + xFree)],
+    ...(over.length > 0 ? { combine: { by: "psum", over } } : {}),
+  };
+}
+
 /** `dot_general`: sums products over contracted axes; the result has batch axes, then lhs free, then rhs free axes. */
 export const dotGeneralP: Primitive<DotParams> = {
   name: "dot_general",
@@ -111,6 +162,7 @@ export const dotGeneralP: Primitive<DotParams> = {
       takeAxes(sy, [...yb, ...none(fx), ...fy], out.shape),
     ], out.shape)];
   },
+  partition: partitionDot,
   // Products of short floats and their sums are single ones; the whole is rounded.
   expand: (ins, p) => isHalf(ins[0].dtype) ? widening(dotGeneralP, ins, p) : null,
   jvp: ([x, y], [tx, ty], p) => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { partitionByAxis } from "../core/partition.ts";
 import { DTypeError, ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, shapedArray, shapesEqual } from "../core/aval.ts";
@@ -34,6 +35,7 @@ export const concatenateP: Primitive<ConcatenateParams> = {
   name: "concatenate",
   onParts: "each",
   split: splitByAxis,
+  partition: partitionByAxis((axis, { params }) => axis === params.dimension),
   abstractEval: (ins, { dimension }) => {
     const dtype = sameDType("concatenate", ins);
     const first = ins[0].shape;
@@ -129,6 +131,10 @@ export const dynamicSliceP: Primitive<DynamicSliceParams> = {
   name: "dynamic_slice",
   onParts: "each",
   split: splitByAxis,
+  partition: partitionByAxis(
+    (axis, { ins: [{ shape }], params }) => params.sliceSizes[axis] < shape[axis],
+    (shape) => ({ sliceSizes: shape }),
+  ),
   abstractEval: ([x, ...starts], { sliceSizes }) => {
     checkStarts("dynamicSlice", starts, x.shape.length);
     const fits = sliceSizes.length === x.shape.length &&
@@ -186,6 +192,7 @@ export function dynamicSlice(x: NDArray, starts: readonly NDArray[], sliceSizes:
 export const dynamicUpdateSliceP: Primitive<Readonly<Record<never, never>>> = {
   name: "dynamic_update_slice",
   onParts: "each",
+  partition: partitionByAxis((axis, { ins: [x, update] }) => update.shape[axis] < x.shape[axis]),
   abstractEval: ([x, update, ...starts]) => {
     checkStarts("dynamicUpdateSlice", starts, x.shape.length);
     sameDType("dynamicUpdateSlice", [x, update]);

@@ -10,6 +10,14 @@ import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
 import type { Access, Lowered } from "../core/lowering.ts";
 import {
+  type LocalOperation,
+  namesAlong,
+  type PartitionRequest,
+  partShape,
+  splitAs,
+  withWhole,
+} from "../core/partition.ts";
+import {
   type AnyPrimitive,
   isUndefinedPrimal,
   type Parts,
@@ -18,7 +26,7 @@ import {
   type UndefinedPrimal,
   Zero,
 } from "../core/primitive.ts";
-import { mergeSplits, takeAxes } from "../core/split.ts";
+import { makeSplit, mergeSplits, takeAxes } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
 import {
   binary,
@@ -29,7 +37,7 @@ import {
   select as selectExpr,
 } from "../loopnest/expr.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
-import { div, mul } from "./arith.ts";
+import { add, div, mul } from "./arith.ts";
 import { axisToFront, lit, sameDType } from "./common.ts";
 import { eq } from "./logic.ts";
 import { convertElementType } from "./convert.ts";
@@ -168,6 +176,111 @@ function fillOf(aval: ShapedArray, fill: GatherParams["fillValue"]): Expr {
 
 const zeroIndices = (x: ShapedArray) => x.size === 0;
 
+/** How the axes of a gather's result come about: each from one of the operand that is taken whole or pairs with one of the indices, or from one of the indices. */
+function gatherAxes(
+  x: Shape,
+  outRank: number,
+  d: GatherDimensionNumbers,
+  sliceSizes: Shape,
+): { readonly ofOperand: (number | null)[]; readonly ofIndices: (number | null)[] } {
+  const sliced = x.map((_, i) => i).filter((i) =>
+    !d.collapsedSliceDims.includes(i) && !d.operandBatchingDims.includes(i)
+  );
+  const all = Array.from({ length: outRank }, (_, i) => i);
+  const batch = all.filter((i) => !d.offsetDims.includes(i));
+  return {
+    ofOperand: all.map((i) => {
+      const paired = d.startIndicesBatchingDims.indexOf(batch.indexOf(i));
+      if (paired >= 0) return d.operandBatchingDims[paired];
+      const axis = sliced[d.offsetDims.indexOf(i)];
+      return axis !== undefined && sliceSizes[axis] === x[axis] ? axis : null;
+    }),
+    ofIndices: all.map((i) => d.offsetDims.includes(i) ? null : batch.indexOf(i)),
+  };
+}
+
+/** For each of so many axes the place that it has in a list, or `null`. */
+function placesIn(list: readonly (number | null)[], count: number): (number | null)[] {
+  return Array.from({ length: count }, (_, axis) => {
+    const at = list.indexOf(axis);
+    return at < 0 ? null : at;
+  });
+}
+
+/** Axes that are taken whole, and those of the indices, lie as those of the result; along all others every place may be asked for. */
+function partitionGather(
+  { ins: [x, indices], outs: [out], wanted: [wanted], params }: PartitionRequest<GatherParams>,
+): LocalOperation<GatherParams> {
+  const { dimensionNumbers, sliceSizes } = params;
+  const rank = out.shape.length;
+  const { ofOperand, ofIndices } = gatherAxes(x.shape, rank, dimensionNumbers, sliceSizes);
+  const isKept = (i: number) => ofOperand[i] !== null || ofIndices[i] !== null;
+  const split = withWhole(wanted, (i) => !isKept(i), out.shape);
+  const own = splitAs(split, placesIn(ofOperand, x.shape.length), x.shape);
+  const part = partShape(x.shape, own);
+  return {
+    operands: [own, splitAs(split, placesIn(ofIndices, indices.shape.length), indices.shape)],
+    outs: [split],
+    params: {
+      ...params,
+      sliceSizes: sliceSizes.map((n, axis) => n === x.shape[axis] ? part[axis] : n),
+    },
+  };
+}
+
+/**
+ * Axes of the operand that windows cover lie as those of the result. Where the updates are split, each device adds its own to
+ * zeros, and the sums of all go to the operand.
+ */
+function partitionScatterAdd(
+  { mesh, ins: [x, indices, updates], operands, wanted: [wanted], params }: PartitionRequest<
+    ScatterParams
+  >,
+): LocalOperation<ScatterParams> {
+  const d = params.dimensionNumbers;
+  const sizes = windowSizes(x.shape, updates.shape, d);
+  const windows = x.shape.map((_, i) => i).filter((i) =>
+    !d.insertedWindowDims.includes(i) && !d.operandBatchingDims.includes(i)
+  );
+  const isCovered = (axis: number) => windows.includes(axis) && sizes[axis] === x.shape[axis];
+  const split = withWhole(wanted, (axis) => !isCovered(axis), x.shape);
+  const used = new Set(split?.axes.flat());
+  const batch = updates.shape.map((_, i) => i).filter((i) => !d.updateWindowDims.includes(i));
+  const along = batch.map((axis, i) => {
+    if (d.scatterIndicesBatchingDims.includes(i)) return [];
+    const given = [namesAlong(operands[2], axis), namesAlong(operands[1], i)];
+    const names = given.find((list) => list.length > 0) ?? [];
+    const free = names.filter((name) => !used.has(name));
+    free.forEach((name) => used.add(name));
+    return free;
+  });
+  const ofUpdates = makeSplit(
+    mesh,
+    updates.shape.map((_, axis) => {
+      const at = batch.indexOf(axis);
+      return at >= 0 ? along[at] : namesAlong(split, windows[d.updateWindowDims.indexOf(axis)]);
+    }),
+    updates.shape,
+  );
+  const over = along.flat();
+  const own = [
+    split,
+    makeSplit(mesh, indices.shape.map((_, i) => along[i] ?? []), indices.shape),
+    ofUpdates,
+  ];
+  if (over.length === 0) return { operands: own, outs: [split] };
+  return {
+    operands: own,
+    outs: [split],
+    apply: ([x, indices, updates]) => {
+      const zeros = broadcastInDim(lit(x, 0), x.shape, []);
+      return [bind1(scatterAddP, [zeros, indices, updates], params)];
+    },
+    combine: { by: "psum", over },
+    finish: ([sums], [x]) => [add(x, sums)],
+  };
+}
+
 /** `gather`: slices of the operand at index vectors. Linear in the operand. */
 export const gatherP: Primitive<GatherParams> = {
   name: "gather",
@@ -194,21 +307,12 @@ export const gatherP: Primitive<GatherParams> = {
       return inBounds === null ? value : selectExpr(inBounds, value, fillOf(x, p.fillValue));
     },
   }],
+  partition: partitionGather,
   split: ([split, indexSplit], [x], [out], { dimensionNumbers: d, sliceSizes }) => {
     // Axes that are taken whole keep their split; those of the indices keep theirs, and that of operand axes that pair with them.
-    const sliced = x.shape.map((_, i) => i).filter((i) =>
-      !d.collapsedSliceDims.includes(i) && !d.operandBatchingDims.includes(i)
-    );
-    const batch = out.shape.map((_, i) => i).filter((i) => !d.offsetDims.includes(i));
-    const fromOperand = out.shape.map((_, i) => {
-      const paired = d.startIndicesBatchingDims.indexOf(batch.indexOf(i));
-      if (paired >= 0) return d.operandBatchingDims[paired];
-      const axis = sliced[d.offsetDims.indexOf(i)];
-      return axis !== undefined && sliceSizes[axis] === x.shape[axis] ? axis : null;
-    });
-    const fromIndices = out.shape.map((_, i) => d.offsetDims.includes(i) ? null : batch.indexOf(i));
-    const ofOperand = takeAxes(split, fromOperand, out.shape);
-    return [mergeSplits([ofOperand, takeAxes(indexSplit, fromIndices, out.shape)], out.shape)];
+    const { ofOperand, ofIndices } = gatherAxes(x.shape, out.shape.length, d, sliceSizes);
+    const taken = takeAxes(split, ofOperand, out.shape);
+    return [mergeSplits([taken, takeAxes(indexSplit, ofIndices, out.shape)], out.shape)];
   },
   jvp: ([x, indices], [t], p) => {
     const out = bind1(gatherP, [x, indices], p);
@@ -430,6 +534,7 @@ export const scatterAddP: Primitive<ScatterParams> = {
   name: "scatter-add",
   onParts: "each",
   abstractEval: (ins, p) => scatterAval("scatterAdd", ins, p),
+  partition: partitionScatterAdd,
   lower: (reads, ins, _outs, p) => scatterLowering("add", reads, ins, p),
   jvp: ([x, indices, updates], [tx, , tu], p) => {
     const out = bind1(scatterAddP, [x, indices, updates], p);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { partitionReduced } from "../core/partition.ts";
 import { ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
@@ -92,6 +93,7 @@ export const reduceMaxP: Primitive<ReduceParams> = {
   abstractEval: (ins, p) => reduceAval("reduceMax", "any", ins, p),
   lower: (reads, ins, _outs, p) => reduceLowering("max", reads, ins, p),
   split: splitReduced,
+  partition: partitionReduced("pmax"),
   jvp: (xs, ts, p) => chooserJvp(reduceMaxP, xs, ts, p),
   batch: (xs, dims, p) => reduceBatch(reduceMaxP, xs, dims, p),
 };
@@ -107,6 +109,7 @@ export const reduceMinP: Primitive<ReduceParams> = {
   abstractEval: (ins, p) => reduceAval("reduceMin", "any", ins, p),
   lower: (reads, ins, _outs, p) => reduceLowering("min", reads, ins, p),
   split: splitReduced,
+  partition: partitionReduced("pmin"),
   jvp: (xs, ts, p) => chooserJvp(reduceMinP, xs, ts, p),
   batch: (xs, dims, p) => reduceBatch(reduceMinP, xs, dims, p),
 };
@@ -125,6 +128,7 @@ export const reduceProdP: Primitive<ReduceParams> = {
     [...axes].sort((a, b) => b - a).reduce(productOfParts, z as Parts),
   ],
   split: splitReduced,
+  partition: partitionReduced(null),
   jvp: ([x], [t], { axes }) => {
     const out = reduceProd(x, axes);
     if (t instanceof Zero) return [[out], [new Zero(out.aval)]];
@@ -195,6 +199,7 @@ export const reduceAndP: Primitive<ReduceParams> = {
   abstractEval: (ins, p) => reduceAval("reduceAnd", "integral", ins, p),
   lower: (reads, ins, _outs, p) => reduceLowering("and", reads, ins, p),
   split: splitReduced,
+  partition: partitionReduced(null),
   jvp: (xs, _ts, p) => zeroJvp(reduceAndP, xs, p),
   batch: (xs, dims, p) => reduceBatch(reduceAndP, xs, dims, p),
 };
@@ -210,6 +215,7 @@ export const reduceOrP: Primitive<ReduceParams> = {
   abstractEval: (ins, p) => reduceAval("reduceOr", "integral", ins, p),
   lower: (reads, ins, _outs, p) => reduceLowering("or", reads, ins, p),
   split: splitReduced,
+  partition: partitionReduced(null),
   jvp: (xs, _ts, p) => zeroJvp(reduceOrP, xs, p),
   batch: (xs, dims, p) => reduceBatch(reduceOrP, xs, dims, p),
 };
@@ -225,6 +231,7 @@ export const reduceXorP: Primitive<ReduceParams> = {
   abstractEval: (ins, p) => reduceAval("reduceXor", "integral", ins, p),
   lower: (reads, ins, _outs, p) => reduceLowering("xor", reads, ins, p),
   split: splitReduced,
+  partition: partitionReduced(null),
   jvp: (xs, _ts, p) => zeroJvp(reduceXorP, xs, p),
   batch: (xs, dims, p) => reduceBatch(reduceXorP, xs, dims, p),
 };
@@ -288,6 +295,7 @@ export const argmaxP: Primitive<ArgParams> = {
   abstractEval: (ins, p) => argAval("argmax", ins, p),
   lower: (reads, ins, _outs, p) => argLowering("max", reads, ins, p),
   split: splitReduced,
+  partition: partitionReduced(null),
   jvp: (xs, _ts, p) => zeroJvp(argmaxP, xs, p),
   batch: (xs, dims, p) => argBatch(argmaxP, xs, dims, p),
 };
@@ -303,6 +311,7 @@ export const argminP: Primitive<ArgParams> = {
   abstractEval: (ins, p) => argAval("argmin", ins, p),
   lower: (reads, ins, _outs, p) => argLowering("min", reads, ins, p),
   split: splitReduced,
+  partition: partitionReduced(null),
   jvp: (xs, _ts, p) => zeroJvp(argminP, xs, p),
   batch: (xs, dims, p) => argBatch(argminP, xs, dims, p),
 };

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { partitionByAxis, type PartitionRule } from "../core/partition.ts";
 import { ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, type ShapedArray, shapedArray, sizeOf } from "../core/aval.ts";
@@ -199,10 +200,17 @@ function windowBatch(
   return [[bind1(primitive, front, params)], [0]];
 }
 
+/** Axes along which windows are single elements may be split. */
+const partitionWindows: PartitionRule<WindowParams> = partitionByAxis((axis, { params: p }) =>
+  p.windowDimensions[axis] !== 1 || p.windowStrides[axis] !== 1 || p.baseDilation[axis] !== 1 ||
+  p.padding[axis].some((n) => n !== 0)
+);
+
 /** `reduce_window_sum`: the sum of each window. Linear; transposes to windows over the cotangents. */
 export const reduceWindowSumP: Primitive<WindowParams> = {
   name: "reduce_window_sum",
   split: splitByAxis,
+  partition: partitionWindows,
   onParts: "each",
   abstractEval: (ins, p) => windowAval("number", ins, p),
   expand: (ins, p) => expansion(reduceWindowSumP, "add", ins, p),
@@ -270,6 +278,7 @@ function extremeJvp(
 export const reduceWindowMaxP: Primitive<WindowParams> = {
   name: "reduce_window_max",
   split: splitByAxis,
+  partition: partitionWindows,
   abstractEval: (ins, p) => windowAval("any", ins, p),
   expand: (ins, p) => expansion(reduceWindowMaxP, "max", ins, p),
   lower: (reads, ins, _outs, p) => windowLowering("max", reads, ins, p),
@@ -281,6 +290,7 @@ export const reduceWindowMaxP: Primitive<WindowParams> = {
 export const reduceWindowMinP: Primitive<WindowParams> = {
   name: "reduce_window_min",
   split: splitByAxis,
+  partition: partitionWindows,
   abstractEval: (ins, p) => windowAval("any", ins, p),
   expand: (ins, p) => expansion(reduceWindowMinP, "min", ins, p),
   lower: (reads, ins, _outs, p) => windowLowering("min", reads, ins, p),

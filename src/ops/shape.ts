@@ -3,11 +3,12 @@
  *
  * @module
  */
+import { partitionReduced, partShape, splitAs } from "../core/partition.ts";
 import { ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, shapedArray, shapesEqual, sizeOf } from "../core/aval.ts";
 import { type Primitive, type Tangent, Zero } from "../core/primitive.ts";
-import { splitReduced, splitReshaped, takeAxes } from "../core/split.ts";
+import { sameSplit, splitReduced, splitReshaped, takeAxes } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
 import { cast, type Expr, index as indexConst } from "../loopnest/expr.ts";
 import {
@@ -65,6 +66,11 @@ export const broadcastInDimP: Primitive<BroadcastInDimParams> = {
     kind: "map",
     at: (i) => read(dims.map((d, axis) => x.shape[axis] === 1 ? indexConst(0) : i[d])),
   }],
+  partition: ({ ins: [x], wanted: [wanted], params: { shape, broadcastDimensions } }) => {
+    const axes = broadcastDimensions.map((d, axis) => x.shape[axis] === shape[d] ? d : null);
+    const params = { shape: partShape(shape, wanted), broadcastDimensions };
+    return { operands: [splitAs(wanted, axes, x.shape)], params };
+  },
   split: ([split], [x], [out], { shape, broadcastDimensions: dims }) => {
     const from = shape.map((n, d) => {
       const axis = dims.indexOf(d);
@@ -135,6 +141,12 @@ export const reshapeP: Primitive<ReshapeParams> = {
   },
   lower: () => [{ kind: "alias", operand: 0 }],
   split: ([split], [x], [out]) => [splitReshaped(split, x.shape, out.shape)],
+  partition: ({ ins: [x], outs: [out], wanted: [wanted] }) => {
+    const operand = splitReshaped(wanted, out.shape, x.shape);
+    // What does not come back the same way is computed whole.
+    if (!sameSplit(splitReshaped(operand, x.shape, out.shape), wanted)) return null;
+    return { operands: [operand], params: { newSizes: partShape(out.shape, wanted) } };
+  },
   jvp: ([x], [t], { newSizes }) => {
     const out = reshape(x, newSizes);
     return [[out], [mapTangent(t, out, (t) => reshape(t, newSizes))]];
@@ -175,6 +187,11 @@ export const squeezeP: Primitive<SqueezeParams> = {
   },
   lower: () => [{ kind: "alias", operand: 0 }],
   split: (operands, ins, outs, { dimensions: axes }) => splitReduced(operands, ins, outs, { axes }),
+  partition: ({ ins: [x], wanted: [wanted], params: { dimensions } }) => {
+    let next = 0;
+    const axes = x.shape.map((_, axis) => dimensions.includes(axis) ? null : next++);
+    return { operands: [splitAs(wanted, axes, x.shape)] };
+  },
   jvp: ([x], [t], { dimensions }) => {
     const out = squeeze(x, dimensions);
     return [[out], [mapTangent(t, out, (t) => squeeze(t, dimensions))]];
@@ -223,6 +240,10 @@ export const transposeP: Primitive<TransposeParams> = {
     },
   }],
   split: ([split], _ins, [out], { permutation }) => [takeAxes(split, permutation, out.shape)],
+  partition: ({ ins: [x], wanted: [wanted], params: { permutation } }) => {
+    const axes = x.shape.map((_, axis) => permutation.indexOf(axis));
+    return { operands: [splitAs(wanted, axes, x.shape)] };
+  },
   jvp: ([x], [t], { permutation }) => {
     const out = transpose(x, permutation);
     return [[out], [mapTangent(t, out, (t) => transpose(t, permutation))]];
@@ -298,6 +319,7 @@ export const reduceSumP: Primitive<ReduceParams> = {
     at: (i, r) => read(reductionIndex(x.shape.length, axes, i, r)),
   }],
   split: splitReduced,
+  partition: partitionReduced("psum"),
   jvp: ([x], [t], { axes }) => {
     const out = reduceSum(x, axes);
     return [[out], [mapTangent(t, out, (t) => reduceSum(t, axes))]];

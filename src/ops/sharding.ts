@@ -31,6 +31,8 @@ export const shardingConstraintP: Primitive<ShardingParams> = {
   },
   lower: ([read]) => [{ kind: "map", at: read }],
   split: (_operands, [x], _outs, { sharding }) => [splitOf(sharding, x.shape)],
+  // To be where it is wanted is all there is to it.
+  partition: ({ wanted }) => ({ operands: wanted, apply: (parts) => parts }),
   sharding: (p) => p.sharding,
   jvp: ([x], [t], { sharding }) => {
     const source = x.placement?.committed ? x.placement.sharding : null;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { partitionByAxis } from "../core/partition.ts";
 import { ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, shapedArray } from "../core/aval.ts";
@@ -38,6 +39,14 @@ export const sliceP: Primitive<SliceParams> = {
   name: "slice",
   onParts: "each",
   split: splitByAxis,
+  partition: partitionByAxis(
+    (axis, { ins: [{ shape }], params: { startIndices, limitIndices, strides } }) =>
+      startIndices[axis] > 0 || limitIndices[axis] < shape[axis] || (strides?.[axis] ?? 1) > 1,
+    (shape, { params }, kept) => ({
+      ...params,
+      limitIndices: params.limitIndices.map((limit, axis) => kept[axis] ? shape[axis] : limit),
+    }),
+  ),
   abstractEval: ([x], { startIndices, limitIndices, strides }) => {
     const shape = x.shape.map((n, i) => {
       const [start, limit, step] = [startIndices[i], limitIndices[i], strides?.[i] ?? 1];
@@ -122,6 +131,7 @@ export const padP: Primitive<PadParams> = {
   name: "pad",
   onParts: "each",
   split: splitByAxis,
+  partition: partitionByAxis((axis, { params }) => params.paddingConfig[axis].some((n) => n !== 0)),
   abstractEval: ([x, value], { paddingConfig }) => {
     if (value.shape.length !== 0 || value.dtype !== x.dtype) {
       throw new ShapeError(

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { partitionByAxis } from "../core/partition.ts";
 import { ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, shapedArray } from "../core/aval.ts";
@@ -23,6 +24,7 @@ export type ArgsortParams = Readonly<Record<never, never>>;
  */
 export const argsortP: Primitive<ArgsortParams> = {
   name: "argsort",
+  partition: partitionByAxis((axis, { outs: [{ shape }] }) => axis === shape.length - 1),
   abstractEval: ([x]) => {
     if (x.shape.length === 0) {
       throw new ShapeError("lax.sort: a 0-d array has no axis to sort along");

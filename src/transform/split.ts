@@ -7,7 +7,13 @@
  * @module
  */
 import type { ShapedArray } from "../core/aval.ts";
-import { type Atom, type ClosedJaxpr, JaxprVar, primitiveOf } from "../core/jaxpr.ts";
+import {
+  type Atom,
+  type ClosedJaxpr,
+  type JaxprEqn,
+  JaxprVar,
+  primitiveOf,
+} from "../core/jaxpr.ts";
 import type { Sharding } from "../core/sharding.ts";
 import { type MaybeSplit, mergeSplits, sameSplit, splitLike } from "../core/split.ts";
 
@@ -21,18 +27,19 @@ export function propagateSplits(
   invars.forEach((v, i) => env.set(v, inputs[i]));
   const read = (x: Atom) => x instanceof JaxprVar ? env.get(x) ?? null : null;
   for (const eqn of eqns) {
-    const primitive = primitiveOf(eqn);
-    const operands = eqn.invars.map(read);
-    const [ins, outs] = [eqn.invars, eqn.outvars].map((list) => list.map((x) => x.aval));
-    const inner = primitive.higherOrder?.inline?.(eqn.params, ins);
-    const splits = primitive.split !== undefined
-      ? primitive.split(operands, ins, outs, eqn.params)
-      : inner !== undefined
-      ? propagateSplits(inner, operands)
-      : splitLike(operands, ins, outs);
+    const splits = splitsOf(eqn, eqn.invars.map(read));
     eqn.outvars.forEach((v, i) => env.set(v, splits[i]));
   }
   return outvars.map(read);
+}
+
+/** How the results of one equation are split. */
+export function splitsOf(eqn: JaxprEqn, operands: readonly MaybeSplit[]): readonly MaybeSplit[] {
+  const primitive = primitiveOf(eqn);
+  const [ins, outs] = [eqn.invars, eqn.outvars].map((list) => list.map((x) => x.aval));
+  if (primitive.split !== undefined) return primitive.split(operands, ins, outs, eqn.params);
+  const inner = primitive.higherOrder?.inline?.(eqn.params, ins);
+  return inner === undefined ? splitLike(operands, ins, outs) : propagateSplits(inner, operands);
 }
 
 /** How a loop's carry is split: as it starts, and what steps add to that. */
