@@ -8,7 +8,9 @@ import { InternalError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { type ClosedJaxpr, hoistConsts } from "../core/jaxpr.ts";
 import { type Primitive, UndefinedPrimal, Zero } from "../core/primitive.ts";
-import type { Sharding } from "../core/sharding.ts";
+import type { DType } from "../core/dtype.ts";
+import type { Placement } from "../core/placement.ts";
+import type { Mesh, Sharding } from "../core/sharding.ts";
 import { bind, getEvaluator } from "../core/trace.ts";
 import { axisTools } from "../ops/shape.ts";
 import { axisToFront } from "../ops/common.ts";
@@ -89,10 +91,47 @@ export interface LoweredText {
   wgsl(): string;
 }
 
+/** A collective that a partitioned program runs: data that devices exchange. */
+export interface InsertedCollective {
+  /** `psum`, `pmax`, `pmin`, `all_gather`, `reduce_scatter`, `all_to_all` or `ppermute`. */
+  readonly kind: string;
+  /** The mesh axis along which it runs, and how many devices that has. */
+  readonly axis: string;
+  readonly devices: number;
+  /** The operation whose result it moves. */
+  readonly of: string;
+  /** One device's operand. */
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly bytes: number;
+  /** How often a call runs it; `null` in loops of unknown length. */
+  readonly times: number | null;
+}
+
+/** What a program becomes on the devices of a mesh. */
+export interface Partitioned {
+  /** The devices, or `null` where the program runs as one. */
+  readonly mesh: Mesh | null;
+  /** Why it runs as one; `null` where it does not. */
+  readonly reason: string | null;
+  /** In the order of the program; those of loops' bodies where the loop is. */
+  readonly collectives: readonly InsertedCollective[];
+  /** The program that each device runs on its parts. */
+  jaxpr(): string;
+  /** Mesh, splits of inputs and results, and a line for each collective. */
+  toString(): string;
+}
+
 /** What compiles jaxprs (without constants). Set by `compile/`. */
 export interface JitBackend {
   compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram;
   lower(closed: ClosedJaxpr, options: CompileOptions): LoweredText;
+  /** What becomes of it where its inputs are somewhere; `null` for those of which nobody said. */
+  partition(
+    closed: ClosedJaxpr,
+    inputs: readonly (Placement | null)[],
+    options: RunOptions,
+  ): Partitioned;
   /** Starts loading the compiler, in the background. */
   prepare(): void;
   /** Forgets compiled programs; those in use live on. */

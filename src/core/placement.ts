@@ -77,7 +77,7 @@ export function shardingOf(placement: Placement | null): Sharding {
  * @throws {DeviceError} Where two are committed to different devices, or one to a device that is gone.
  */
 export function jointPlacement(
-  operands: readonly NDArray[],
+  operands: readonly { readonly placement: Placement | null }[],
   caller: string,
   nameOf: (i: number) => string,
 ): Placement | null {

@@ -4,13 +4,14 @@
  * @module
  */
 import { ArgumentError, DTypeError, ShapeError, TracerError, TreeError } from "../errors.ts";
-import type { NDArray } from "../core/array.ts";
+import { NDArray } from "../core/array.ts";
 import { formatAval, type ShapedArray, shapesEqual, withWeakType } from "../core/aval.ts";
 import { isEager, Tracer } from "../core/trace.ts";
 import {
   type CompiledProgram,
   jitBackend,
   type LoweredText,
+  type Partitioned,
   type ProgramMemory,
 } from "../control/jit_call.ts";
 import { flatten, leafPaths } from "../tree/flatten.ts";
@@ -52,6 +53,22 @@ export interface Lowered<F = (...args: unknown[]) => unknown> {
    */
   wgsl(): string;
   /**
+   * What each device runs where arguments are split over a mesh by a `NamedSharding`, and the collectives that were inserted: how many, of how many bytes, and
+   * for which operation. Arguments that are structs count as whole.
+   *
+   * @example
+   * ```ts
+   * import { devicePut, filterJit, init, makeMesh, NamedSharding, type NDArray, numpy as np, P } from "@vernal/vernal";
+   *
+   * await init("cpu", { devices: 2 });
+   * const rows = new NamedSharding(makeMesh([2], ["data"]), P("data"));
+   * const x = devicePut(np.ones([8, 4]), rows);
+   * const [sum] = filterJit((x: NDArray) => np.sum(x)).lower(x).partitioned().collectives;
+   * console.log(sum.kind, sum.axis, sum.bytes); // psum data 4
+   * ```
+   */
+  partitioned(): Partitioned;
+  /**
    * Compiles it.
    *
    * @throws {ArgumentError} For an option that the compiler does not know.
@@ -87,6 +104,14 @@ export function lower(fun: unknown, args: readonly unknown[], how: Compilation):
     nests: () => stages().nests(),
     wat: () => stages().wat(),
     wgsl: () => stages().wgsl(),
+    partitioned: () => {
+      const [leaves] = flatten([fun, args]);
+      const arrays = leaves.flatMap((leaf, i) =>
+        entry.specs[i].kind !== "array" ? [] : [isConcrete(leaf) ? leaf.placement : null]
+      );
+      const places = [...entry.consts.map((x) => x.placement), ...arrays];
+      return jitBackend().partition(entry.jaxpr, places, runOptions(entry, how));
+    },
     compile: (options = {}) => {
       checkOptions(`${label}.lower(...).compile`, options, ["compilerOptions"]);
       for (const key of Object.keys(options.compilerOptions ?? {})) {
@@ -97,6 +122,11 @@ export function lower(fun: unknown, args: readonly unknown[], how: Compilation):
       return compiled(fun, entry, compileEntry(entry, how, () => "compiled ahead of time"), how);
     },
   };
+}
+
+/** Whether a leaf is an array that is somewhere. */
+function isConcrete(leaf: unknown): leaf is NDArray {
+  return leaf instanceof NDArray && !(leaf instanceof Tracer);
 }
 
 function compiled(

@@ -10,6 +10,7 @@ import {
   installJitBackend,
   type JitBackend,
   type LoweredText,
+  type Partitioned,
   type ProgramMemory,
   type RunOptions,
 } from "../control/jit_call.ts";
@@ -37,6 +38,7 @@ import { logCompilations } from "./debug_log.ts";
 import { type DeviceChoice, DeviceChooser } from "./device_choice.ts";
 import { Executable } from "./executable.ts";
 import { type GraphicsProgram, isGraphicsInUse, loadedGraphics } from "./graphics.ts";
+import { PartitionedPrograms, partitionedText } from "./partitioned.ts";
 import { ProgramPlacer } from "./placing.ts";
 import { canRunByDevices, compileForDevices } from "./spmd/jitted.ts";
 import { ProgramCache } from "./program_cache.ts";
@@ -244,6 +246,7 @@ function compileTogether(closed: ClosedJaxpr, options: CompileOptions): Compiled
   const code = codeOf(closed, options);
   const donated = code.takenOver.includes(true) ? code.takenOver : null;
   const placer = new ProgramPlacer(closed);
+  const divided = new PartitionedPrograms(closed, options);
   const chooser = new DeviceChooser(
     () => code.work,
     () => code.graphics(),
@@ -258,7 +261,16 @@ function compileTogether(closed: ClosedJaxpr, options: CompileOptions): Compiled
       return code.cpu().memory;
     },
     run: (inputs: readonly NDArray[], how: RunOptions = byNumber): NDArray[] => {
-      const placements = placer.placements(inputs, how);
+      const places = placer.places(inputs, how);
+      const parts = places?.layout ? divided.get(places.layout) : null;
+      if (parts !== null) {
+        try {
+          return parts.run(inputs);
+        } catch (error) {
+          throw atInput(error, inputs, how);
+        }
+      }
+      const placements = places?.placements ?? null;
       if (isGraphicsInUse()) {
         const joint = placements?.[0]?.sharding ?? how.on;
         const remote = chooser.placement(inputs, joint, how);
@@ -327,6 +339,11 @@ export const jitCompiler: JitBackend = {
         return shaders(isCommon ? program : portableOf(simplified, options).program);
       },
     };
+  },
+  partition(closed, inputs, options): Partitioned {
+    const located = closed.inAvals.map((aval, i) => ({ shape: aval.shape, placement: inputs[i] }));
+    const places = new ProgramPlacer(closed).places(located, options);
+    return partitionedText(closed, places?.layout ?? null);
   },
   prepare: () => {
     logCompilations();

@@ -8,6 +8,7 @@
  */
 import type { NDArray } from "../core/array.ts";
 import { checkPresent } from "../core/device.ts";
+import type { Shape } from "../core/aval.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
 import { jointPlacement, type Placement, placementOf } from "../core/placement.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
@@ -21,9 +22,10 @@ import {
 import { type MaybeSplit, shardingOfSplit, splitLike, splitOf } from "../core/split.ts";
 import type { RunOptions } from "../control/jit_call.ts";
 import { propagateSplits, shardingsIn } from "../transform/split.ts";
+import type { Layout } from "./partitioned.ts";
 
 /** Whether any array was put where it is. */
-function anyCommitted(arrays: readonly NDArray[]): boolean {
+function anyCommitted(arrays: readonly Located[]): boolean {
   for (let i = 0; i < arrays.length; i++) {
     const { placement } = arrays[i];
     if (placement !== null && placement.committed) return true;
@@ -31,7 +33,13 @@ function anyCommitted(arrays: readonly NDArray[]): boolean {
   return false;
 }
 
-const splitsOf = (xs: readonly NDArray[]): MaybeSplit[] =>
+/** An array of which only where it is matters here. */
+interface Located {
+  readonly placement: Placement | null;
+  readonly shape: Shape;
+}
+
+const splitsOf = (xs: readonly Located[]): MaybeSplit[] =>
   xs.map((x) => x.placement?.committed ? splitOf(x.placement.sharding, x.shape) : null);
 
 const placed = (splits: readonly MaybeSplit[], mesh: Mesh): Placement[] =>
@@ -68,12 +76,19 @@ export function placeResults(
   results.forEach((x, i) => x.placement = placements[i]);
 }
 
+/** Where the results of a call are. */
+export interface Places {
+  readonly placements: readonly Placement[];
+  /** How inputs and results lie over the mesh, if there is one. */
+  readonly layout: Layout | null;
+}
+
 /** Where the results of a compiled program are, remembered for the placements of its last call. */
 export class ProgramPlacer {
   readonly #closed: ClosedJaxpr;
   readonly #shardings: readonly Sharding[];
   #lastInputs: (Placement | null)[] = [];
-  #last: readonly Placement[] = [];
+  #last: Places | null = null;
 
   /** @param closed What the program computes. */
   constructor(closed: ClosedJaxpr) {
@@ -86,12 +101,9 @@ export class ProgramPlacer {
    *
    * @throws {DeviceError} Where inputs, or the shardings that the program asks for, are of different devices.
    */
-  placements(
-    inputs: readonly NDArray[],
-    { name, nameOf, on }: RunOptions,
-  ): readonly Placement[] | null {
+  places(inputs: readonly Located[], { name, nameOf, on }: RunOptions): Places | null {
     if (on === null && this.#shardings.length === 0 && !anyCommitted(inputs)) return null;
-    if (on === null && this.#isLast(inputs)) return this.#last;
+    if (on === null && this.#last !== null && this.#isLast(inputs)) return this.#last;
     const joint = on === null
       ? jointPlacement(inputs, name, nameOf)?.sharding ?? this.#shardings[0]
       : on;
@@ -108,9 +120,7 @@ export class ProgramPlacer {
     }
     const mesh = [joint, ...this.#shardings].find((s) => s instanceof NamedSharding)?.mesh;
     const given = on === null ? splitsOf(inputs) : inputs.map((x) => splitOf(on, x.shape));
-    const result = mesh === undefined
-      ? this.#closed.outAvals.map(() => placementOf(joint, true))
-      : placed(propagateSplits(this.#closed, given), mesh);
+    const result = this.#placesOf(joint, mesh, given);
     if (on === null) {
       this.#lastInputs = inputs.map((x) => x.placement);
       this.#last = result;
@@ -118,8 +128,23 @@ export class ProgramPlacer {
     return result;
   }
 
-  #isLast(inputs: readonly NDArray[]): boolean {
-    if (this.#last.length === 0) return false;
+  /** Splits over different meshes do not mix: those over other ones than the first count as whole. */
+  #placesOf(joint: Sharding, mesh: Mesh | undefined, ins: readonly MaybeSplit[]): Places {
+    if (mesh === undefined) {
+      return {
+        placements: this.#closed.outAvals.map(() => placementOf(joint, true)),
+        layout: null,
+      };
+    }
+    const outs = propagateSplits(this.#closed, ins);
+    const isSplit = this.#shardings.length > 0 || ins.some((split) => split !== null);
+    const same = [...ins, ...outs].every((s) => s === null || String(s.mesh) === String(mesh)) &&
+      this.#shardings.every((s) => s instanceof NamedSharding && String(s.mesh) === String(mesh));
+    const divides = isSplit && same && mesh.size > 1 && mesh.devices[0].platform === "cpu";
+    return { placements: placed(outs, mesh), layout: divides ? { mesh, ins, outs } : null };
+  }
+
+  #isLast(inputs: readonly Located[]): boolean {
     for (let i = 0; i < inputs.length; i++) {
       const { placement } = inputs[i];
       if (placement !== this.#lastInputs[i]) return false;
