@@ -63,6 +63,7 @@ export type { ChoiceReason, DeviceChoice } from "./src/runtime/device_choice.ts"
 export type { DeviceEstimate } from "./src/runtime/device_costs.ts";
 export type { Donate } from "./src/filter/jit_program.ts";
 export type { Compiled, CompileOptions, Lowerable, Lowered } from "./src/filter/lowered.ts";
+export type { InsertedCollective, Partitioned } from "./src/control/jit_call.ts";
 export type { Change, TraceRecord } from "./src/filter/retraces.ts";
 export type { ProgramMemory } from "./src/control/jit_call.ts";
 export { filterGrad, filterValueAndGrad, type GradOptions } from "./src/filter/grad.ts";

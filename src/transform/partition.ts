@@ -23,7 +23,15 @@ import { type MaybeSplit, sameSplit } from "../core/split.ts";
 import { bind } from "../core/trace.ts";
 import { type Expr, forEachOperand, makeVar } from "../loopnest/expr.ts";
 import { add, mul } from "../ops/arith.ts";
-import { allGather, allToAll, axisIndex, pmax, pmin, psum } from "../ops/collective.ts";
+import {
+  allGather,
+  allToAll,
+  axisIndex,
+  pmax,
+  pmin,
+  psum,
+  reduceScatter,
+} from "../ops/collective.ts";
 import { literal } from "../ops/common.ts";
 import { dynamicSlice } from "../ops/dynamic.ts";
 import { readAtom, stage } from "./stage.ts";
@@ -50,54 +58,99 @@ export function partitionJaxpr(
 ): ClosedJaxpr {
   const avals = closed.inAvals.map((aval, i) => partAval(aval, ins[i]));
   return stage((inputs) => {
-    const results = runParts(closed, mesh, inputs, ins);
-    return results.map(({ part, split }, i) => reshard(part, split, outs[i], mesh));
+    const results = runParts(closed, mesh, inputs.map((x, i) => ({ x, split: ins[i], owed: [] })));
+    return results.map((part, i) => reshard(settled(part, outs[i]), outs[i], mesh));
   }, avals);
 }
 
 /** One device's part of a value. */
 interface Part {
-  readonly part: NDArray;
+  readonly x: NDArray;
   readonly split: MaybeSplit;
+  /**
+   * Mesh axes along which the value is the sum of what devices have. What is linear is done with the terms, so that sums of sums are added up
+   * once, and only when somebody needs the value itself.
+   */
+  readonly owed: readonly string[];
+}
+
+/** A part whose terms are added up; where it is wanted split along an axis of which sums are owed, each device gets just its part of the sum. */
+function settled({ x, split, owed }: Part, to: MaybeSplit = split): Part {
+  for (const axisName of owed) {
+    const axis = split === null || to === null
+      ? -1
+      : to.axes.findIndex((names, i) =>
+        names.length === split!.axes[i].length + 1 && names.at(-1) === axisName &&
+        split!.axes[i].every((name, k) => name === names[k])
+      );
+    if (axis < 0) x = psum(x, axisName);
+    else {
+      const axisSize = to!.mesh.sizeOf(axisName);
+      x = reduceScatter(x, { axisName, axisSize, scatterDimension: axis, tiled: true });
+      const axes = split!.axes.map((names, i) => i === axis ? to!.axes[i] : names);
+      split = { mesh: split!.mesh, axes };
+    }
+  }
+  return { x, split, owed: [] };
 }
 
 function runParts(
   { jaxpr, consts }: ClosedJaxpr,
   mesh: Mesh,
-  inputs: readonly NDArray[],
-  splits: readonly MaybeSplit[],
+  inputs: readonly Part[],
 ): Part[] {
-  const env = new Map<JaxprVar, NDArray>();
-  const lies = new Map<JaxprVar, MaybeSplit>();
-  jaxpr.constvars.forEach((v, i) => env.set(v, consts[i]));
-  jaxpr.invars.forEach((v, i) => {
-    env.set(v, inputs[i]);
-    lies.set(v, splits[i]);
-  });
-  const splitOfAtom = (x: Atom): MaybeSplit => x instanceof JaxprVar ? lies.get(x) ?? null : null;
+  const env = new Map<JaxprVar, Part>();
+  const whole = (x: NDArray): Part => ({ x, split: null, owed: [] });
+  jaxpr.constvars.forEach((v, i) => env.set(v, whole(consts[i])));
+  jaxpr.invars.forEach((v, i) => env.set(v, inputs[i]));
+  const read = (atom: Atom): Part =>
+    atom instanceof JaxprVar ? env.get(atom)! : whole(readAtom(noValues, atom));
   for (const eqn of jaxpr.eqns) {
     const primitive = primitiveOf(eqn);
     const [ins, outs] = [eqn.invars, eqn.outvars].map((list) => list.map((x) => x.aval));
-    const operands = eqn.invars.map(splitOfAtom);
+    let parts = eqn.invars.map(read);
+    const operands = parts.map(({ split }) => split);
     const wanted = splitsOf(eqn, operands);
-    const parts = eqn.invars.map((x) => readAtom(env, x));
     const request = { mesh, params: eqn.params as unknown, ins, outs, operands, wanted };
-    const results = divided(primitive, request, parts);
-    eqn.outvars.forEach((v, i) => {
-      env.set(v, results[i]);
-      lies.set(v, wanted[i]);
-    });
+    const op = localOperation(primitive, request);
+    if (!staysOwed(primitive, op, parts)) {
+      const isConstraint = primitive.sharding !== undefined;
+      eqn.invars.forEach((atom, i) => {
+        if (!(atom instanceof JaxprVar) || parts[i].owed.length === 0) return;
+        const part = settled(parts[i], isConstraint ? wanted[0] : parts[i].split);
+        // Whoever reads it next finds the sum.
+        if (!isConstraint) env.set(atom, part);
+        parts = parts.with(i, part);
+      });
+    }
+    const results = divided(primitive, op, request, parts);
+    eqn.outvars.forEach((v, i) => env.set(v, results[i]));
   }
-  return jaxpr.outvars.map((x) => ({ part: readAtom(env, x), split: splitOfAtom(x) }));
+  return jaxpr.outvars.map(read);
 }
 
-/** One device's part of an operation's results, from its parts of the operands. */
-function divided(
+const noValues: ReadonlyMap<JaxprVar, NDArray> = new Map();
+
+/** Whether an operation may be done with the terms of sums that are still owed: it is linear, and of all operands the same is owed. */
+function staysOwed(
+  primitive: AnyPrimitive,
+  op: LocalOperation<unknown>,
+  parts: readonly Part[],
+): boolean {
+  // What is done with real and imaginary parts each is linear in all operands together.
+  return primitive.onParts === "each" && primitive.sharding === undefined &&
+    op.apply === undefined && op.combine === undefined &&
+    parts.every(({ split, owed }, i) =>
+      String(owed) === String(parts[0].owed) && sameSplit(split, op.operands[i])
+    );
+}
+
+/** What each device does of an operation. */
+function localOperation(
   primitive: AnyPrimitive,
   request: PartitionRequest<unknown>,
-  parts: readonly NDArray[],
-): NDArray[] {
-  const { mesh, operands, wanted, params } = request;
+): LocalOperation<unknown> {
+  const { operands, wanted } = request;
   if (primitive.effect) {
     throw new NotPartitioned(`${primitive.name} is done once, for all devices`);
   }
@@ -107,18 +160,34 @@ function divided(
     : isWhole
     ? null
     : elementwise(primitive, request);
-  const op: LocalOperation<unknown> = local ??
-    { operands: operands.map(() => null), outs: wanted.map(() => null) };
+  return local ?? { operands: operands.map(() => null), outs: wanted.map(() => null) };
+}
+
+/** One device's part of an operation's results, from its parts of the operands. */
+function divided(
+  primitive: AnyPrimitive,
+  op: LocalOperation<unknown>,
+  { mesh, wanted, params }: PartitionRequest<unknown>,
+  parts: readonly Part[],
+): Part[] {
   const { combine, outs = wanted } = op;
-  const moved = parts.map((x, i) => reshard(x, operands[i], op.operands[i], mesh));
+  const moved = parts.map((part, i) => reshard(part, op.operands[i], mesh));
   let results = op.apply?.(moved) ?? bind(primitive, moved, op.params ?? params);
+  let owed = parts[0]?.owed ?? [];
   if (combine !== undefined) {
-    const join = { psum, pmax, pmin }[combine.by];
     const over = combine.over.filter((name) => mesh.sizeOf(name) > 1);
-    results = results.map((x) => over.reduce<NDArray>(join, x));
+    if (combine.by === "psum" && op.finish === undefined) owed = over;
+    else {
+      const join = { psum, pmax, pmin }[combine.by];
+      results = results.map((x) => over.reduce<NDArray>(join, x));
+    }
   }
   results = op.finish?.(results, moved) ?? results;
-  return results.map((x, i) => reshard(x, outs[i], wanted[i], mesh));
+  return results.map((x, i): Part => {
+    if (sameSplit(outs[i], wanted[i])) return { x, split: wanted[i], owed };
+    const part = settled({ x, split: outs[i], owed });
+    return { x: reshard(part, wanted[i], mesh), split: wanted[i], owed: [] };
+  });
 }
 
 /**
@@ -167,7 +236,7 @@ const int32 = (value: number): NDArray => literal(value, "int32");
  * A mesh axis that goes from one axis of the array to another is an exchange of parts (`all_to_all`), one that goes is an `all_gather`, and one that
  * is new costs nothing.
  */
-export function reshard(x: NDArray, from: MaybeSplit, to: MaybeSplit, mesh: Mesh): NDArray {
+function reshard({ x, split: from }: Part, to: MaybeSplit, mesh: Mesh): NDArray {
   if (sameSplit(from, to)) return x;
   const none = x.shape.map((): readonly string[] => []);
   const have = (from?.axes ?? none).map((names) => [...names]);

@@ -24,7 +24,7 @@ import { getEvaluator } from "../../core/trace.ts";
 import type { ConcreteArray } from "../concrete.ts";
 import { deviceThreadCount } from "../threads.ts";
 import { type Plan, planSpmd } from "./plan.ts";
-import { mappedProgram } from "./reference.ts";
+import { globalAval, mappedProgram } from "./reference.ts";
 import { Runner } from "./runner.ts";
 import { NotByDevices } from "./variance.ts";
 
@@ -82,11 +82,14 @@ export function compileByDevices(
   }
 }
 
-/** The inputs that are given up, and have the type and places of an output each. */
-function takenOverBy({ closed, inSpecs, outSpecs }: SpmdProgram, given: readonly boolean[]) {
-  const outs = closed.outAvals.map((aval, i) => `${aval.id} ${outSpecs[i]}`);
+/** The inputs that are given up, and have the type of an output each: how either is split does not matter in one memory. */
+function takenOverBy(
+  { closed, mesh, inSpecs, outSpecs }: SpmdProgram,
+  given: readonly boolean[],
+) {
+  const outs = closed.outAvals.map((aval, i) => String(globalAval(aval, outSpecs[i], mesh).id));
   return closed.inAvals.map((aval, i) => {
-    const at = given[i] ? outs.indexOf(`${aval.id} ${inSpecs[i]}`) : -1;
+    const at = given[i] ? outs.indexOf(String(globalAval(aval, inSpecs[i], mesh).id)) : -1;
     if (at >= 0) outs[at] = "";
     return at >= 0;
   });
