@@ -10,14 +10,6 @@ import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
 import type { Access, Lowered } from "../core/lowering.ts";
 import {
-  type LocalOperation,
-  namesAlong,
-  type PartitionRequest,
-  partShape,
-  splitAs,
-  withWhole,
-} from "../core/partition.ts";
-import {
   type AnyPrimitive,
   isUndefinedPrimal,
   type Parts,
@@ -26,7 +18,7 @@ import {
   type UndefinedPrimal,
   Zero,
 } from "../core/primitive.ts";
-import { makeSplit, mergeSplits, takeAxes } from "../core/split.ts";
+import { mergeSplits, takeAxes } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
 import {
   binary,
@@ -37,8 +29,9 @@ import {
   select as selectExpr,
 } from "../loopnest/expr.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
-import { add, div, mul } from "./arith.ts";
+import { div, mul } from "./arith.ts";
 import { axisToFront, lit, sameDType } from "./common.ts";
+import { gatherAxes, partitionGather, partitionScatterAdd, windowSizes } from "./gather_axes.ts";
 import { eq } from "./logic.ts";
 import { convertElementType } from "./convert.ts";
 import { axisTools, batchToFront, broadcastInDim, instantiate, iota, reshape } from "./shape.ts";
@@ -175,111 +168,6 @@ function fillOf(aval: ShapedArray, fill: GatherParams["fillValue"]): Expr {
 }
 
 const zeroIndices = (x: ShapedArray) => x.size === 0;
-
-/** How the axes of a gather's result come about: each from one of the operand that is taken whole or pairs with one of the indices, or from one of the indices. */
-function gatherAxes(
-  x: Shape,
-  outRank: number,
-  d: GatherDimensionNumbers,
-  sliceSizes: Shape,
-): { readonly ofOperand: (number | null)[]; readonly ofIndices: (number | null)[] } {
-  const sliced = x.map((_, i) => i).filter((i) =>
-    !d.collapsedSliceDims.includes(i) && !d.operandBatchingDims.includes(i)
-  );
-  const all = Array.from({ length: outRank }, (_, i) => i);
-  const batch = all.filter((i) => !d.offsetDims.includes(i));
-  return {
-    ofOperand: all.map((i) => {
-      const paired = d.startIndicesBatchingDims.indexOf(batch.indexOf(i));
-      if (paired >= 0) return d.operandBatchingDims[paired];
-      const axis = sliced[d.offsetDims.indexOf(i)];
-      return axis !== undefined && sliceSizes[axis] === x[axis] ? axis : null;
-    }),
-    ofIndices: all.map((i) => d.offsetDims.includes(i) ? null : batch.indexOf(i)),
-  };
-}
-
-/** For each of so many axes the place that it has in a list, or `null`. */
-function placesIn(list: readonly (number | null)[], count: number): (number | null)[] {
-  return Array.from({ length: count }, (_, axis) => {
-    const at = list.indexOf(axis);
-    return at < 0 ? null : at;
-  });
-}
-
-/** Axes that are taken whole, and those of the indices, lie as those of the result; along all others every place may be asked for. */
-function partitionGather(
-  { ins: [x, indices], outs: [out], wanted: [wanted], params }: PartitionRequest<GatherParams>,
-): LocalOperation<GatherParams> {
-  const { dimensionNumbers, sliceSizes } = params;
-  const rank = out.shape.length;
-  const { ofOperand, ofIndices } = gatherAxes(x.shape, rank, dimensionNumbers, sliceSizes);
-  const isKept = (i: number) => ofOperand[i] !== null || ofIndices[i] !== null;
-  const split = withWhole(wanted, (i) => !isKept(i), out.shape);
-  const own = splitAs(split, placesIn(ofOperand, x.shape.length), x.shape);
-  const part = partShape(x.shape, own);
-  return {
-    operands: [own, splitAs(split, placesIn(ofIndices, indices.shape.length), indices.shape)],
-    outs: [split],
-    params: {
-      ...params,
-      sliceSizes: sliceSizes.map((n, axis) => n === x.shape[axis] ? part[axis] : n),
-    },
-  };
-}
-
-/**
- * Axes of the operand that windows cover lie as those of the result. Where the updates are split, each device adds its own to
- * zeros, and the sums of all go to the operand.
- */
-function partitionScatterAdd(
-  { mesh, ins: [x, indices, updates], operands, wanted: [wanted], params }: PartitionRequest<
-    ScatterParams
-  >,
-): LocalOperation<ScatterParams> {
-  const d = params.dimensionNumbers;
-  const sizes = windowSizes(x.shape, updates.shape, d);
-  const windows = x.shape.map((_, i) => i).filter((i) =>
-    !d.insertedWindowDims.includes(i) && !d.operandBatchingDims.includes(i)
-  );
-  const isCovered = (axis: number) => windows.includes(axis) && sizes[axis] === x.shape[axis];
-  const split = withWhole(wanted, (axis) => !isCovered(axis), x.shape);
-  const used = new Set(split?.axes.flat());
-  const batch = updates.shape.map((_, i) => i).filter((i) => !d.updateWindowDims.includes(i));
-  const along = batch.map((axis, i) => {
-    if (d.scatterIndicesBatchingDims.includes(i)) return [];
-    const given = [namesAlong(operands[2], axis), namesAlong(operands[1], i)];
-    const names = given.find((list) => list.length > 0) ?? [];
-    const free = names.filter((name) => !used.has(name));
-    free.forEach((name) => used.add(name));
-    return free;
-  });
-  const ofUpdates = makeSplit(
-    mesh,
-    updates.shape.map((_, axis) => {
-      const at = batch.indexOf(axis);
-      return at >= 0 ? along[at] : namesAlong(split, windows[d.updateWindowDims.indexOf(axis)]);
-    }),
-    updates.shape,
-  );
-  const over = along.flat();
-  const own = [
-    split,
-    makeSplit(mesh, indices.shape.map((_, i) => along[i] ?? []), indices.shape),
-    ofUpdates,
-  ];
-  if (over.length === 0) return { operands: own, outs: [split] };
-  return {
-    operands: own,
-    outs: [split],
-    apply: ([x, indices, updates]) => {
-      const zeros = broadcastInDim(lit(x, 0), x.shape, []);
-      return [bind1(scatterAddP, [zeros, indices, updates], params)];
-    },
-    combine: { by: "psum", over },
-    finish: ([sums], [x]) => [add(x, sums)],
-  };
-}
 
 /** `gather`: slices of the operand at index vectors. Linear in the operand. */
 export const gatherP: Primitive<GatherParams> = {
@@ -424,16 +312,6 @@ function gatherNumbers(d: ScatterDimensionNumbers): GatherDimensionNumbers {
   };
 }
 
-/** The size of the written window along each operand axis. */
-function windowSizes(operand: Shape, updates: Shape, d: ScatterDimensionNumbers): Shape {
-  let next = 0;
-  return operand.map((_, axis) =>
-    d.insertedWindowDims.includes(axis) || d.operandBatchingDims.includes(axis)
-      ? 1
-      : updates[d.updateWindowDims[next++]]
-  );
-}
-
 function scatterAval(
   name: string,
   [x, indices, updates]: readonly ShapedArray[],
@@ -534,7 +412,11 @@ export const scatterAddP: Primitive<ScatterParams> = {
   name: "scatter-add",
   onParts: "each",
   abstractEval: (ins, p) => scatterAval("scatterAdd", ins, p),
-  partition: partitionScatterAdd,
+  partition: (request) =>
+    partitionScatterAdd(
+      request,
+      (x, indices, updates) => bind1(scatterAddP, [x, indices, updates], request.params),
+    ),
   lower: (reads, ins, _outs, p) => scatterLowering("add", reads, ins, p),
   jvp: ([x, indices, updates], [tx, , tu], p) => {
     const out = bind1(scatterAddP, [x, indices, updates], p);

@@ -8,8 +8,7 @@
  * @module
  */
 import type { NDArray } from "../core/array.ts";
-import { type ShapedArray, shapedArray, shapesEqual } from "../core/aval.ts";
-import { isComplex } from "../core/dtype.ts";
+import { type ShapedArray, shapedArray } from "../core/aval.ts";
 import { type Atom, type ClosedJaxpr, JaxprVar, primitiveOf } from "../core/jaxpr.ts";
 import {
   type LocalOperation,
@@ -21,7 +20,6 @@ import type { AnyPrimitive } from "../core/primitive.ts";
 import type { Mesh } from "../core/sharding.ts";
 import { type MaybeSplit, sameSplit } from "../core/split.ts";
 import { bind } from "../core/trace.ts";
-import { type Expr, forEachOperand, makeVar } from "../loopnest/expr.ts";
 import { add, mul } from "../ops/arith.ts";
 import {
   allGather,
@@ -34,6 +32,7 @@ import {
 } from "../ops/collective.ts";
 import { literal } from "../ops/common.ts";
 import { dynamicSlice } from "../ops/dynamic.ts";
+import { partitionElementwise } from "../ops/elementwise.ts";
 import { readAtom, stage } from "./stage.ts";
 import { splitsOf } from "./split.ts";
 
@@ -159,7 +158,7 @@ function localOperation(
     ? primitive.partition(request)
     : isWhole
     ? null
-    : elementwise(primitive, request);
+    : partitionElementwise(primitive, request);
   return local ?? { operands: operands.map(() => null), outs: wanted.map(() => null) };
 }
 
@@ -188,44 +187,6 @@ function divided(
     const part = settled({ x, split: outs[i], owed });
     return { x: reshard(part, wanted[i], mesh), split: wanted[i], owed: [] };
   });
-}
-
-/**
- * The division of an elementwise operation: every device computes its elements. That it is one is seen in its lowering, which reads operands
- * only where it writes, or that have no axes, and uses the place for nothing else.
- */
-function elementwise(
-  primitive: AnyPrimitive,
-  { ins, outs, wanted, params }: PartitionRequest<unknown>,
-): LocalOperation<unknown> | null {
-  const { shape } = outs[0];
-  const fits = (aval: ShapedArray) => aval.shape.length === 0 || shapesEqual(aval.shape, shape);
-  if (primitive.lower === undefined || !ins.every(fits)) return null;
-  if (!outs.every((aval) => shapesEqual(aval.shape, shape))) return null;
-  // What is done with complex numbers is done with their parts.
-  const plain = (aval: ShapedArray) =>
-    isComplex(aval.dtype) ? shapedArray(aval.shape, "float32", aval.weakType) : aval;
-  const place = shape.map((_, axis) => makeVar(`i${axis}`));
-  let isPlain = true;
-  const reads = ins.map((aval) => {
-    const value = makeVar("x", plain(aval).dtype);
-    return (index: readonly Expr[]): Expr => {
-      isPlain &&= aval.shape.length === 0 || index.every((e, axis) => e === place[axis]);
-      return value;
-    };
-  });
-  const mentionsPlace = (e: Expr): boolean => {
-    let found = place.includes(e as typeof place[number]);
-    forEachOperand(e, (operand) => found ||= mentionsPlace(operand));
-    return found;
-  };
-  for (const lowered of primitive.lower(reads, ins.map(plain), outs.map(plain), params)) {
-    if (lowered.kind !== "map" || mentionsPlace(lowered.at(place)) || !isPlain) return null;
-  }
-  return {
-    operands: ins.map((aval) => aval.shape.length === 0 ? null : wanted[0]),
-    outs: outs.map(() => wanted[0]),
-  };
 }
 
 const int32 = (value: number): NDArray => literal(value, "int32");
