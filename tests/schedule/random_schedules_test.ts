@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { TypedArray } from "../../src/core/dtype.ts";
+import type { DType, TypedArray } from "../../src/core/dtype.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
 import { interpret } from "../../src/backends/interp/mod.ts";
 import { loadBinaryen } from "../../src/backends/wasm/binaryen.ts";
@@ -19,6 +19,7 @@ import { verifyProgram } from "../../src/loopnest/verify.ts";
 import type { Thresholds } from "../../src/schedule/cost.ts";
 import { schedule } from "../../src/schedule/mod.ts";
 import { scheduleUnfused } from "../../src/schedule/unfused.ts";
+import { asNumbers } from "../backends/compare.ts";
 import { Dice } from "../backends/random_program.ts";
 import { Compiled, type Ground } from "../backends/run.ts";
 import { again, day, isWhole } from "../share.ts";
@@ -126,7 +127,8 @@ function withOtherLanes(program: Program, dice: Dice): Program {
 }
 
 /** Where two arrays differ, or `null`; zeros of either sign are equal. */
-function firstDifference(expected: TypedArray, actual: TypedArray): string | null {
+function firstDifference(e: TypedArray, a: TypedArray, dtype: DType): string | null {
+  const [expected, actual] = [asNumbers(e, dtype), asNumbers(a, dtype)];
   if (expected.length !== actual.length) return `${actual.length} elements`;
   for (let i = 0; i < expected.length; i++) {
     if (expected[i] !== actual[i]) return `element ${i} is ${actual[i]}, not ${expected[i]}`;
@@ -158,6 +160,7 @@ async function failureOf(seed: number, grounds: Grounds): Promise<string | null>
     ...closed.inAvals.map((aval) => wholeNumbers(aval, dice)),
   ];
   const plain = inlineCalls(closed);
+  const dtypes = closed.jaxpr.outvars.map((v) => v.aval.stored.dtype);
   const expected = interpret(scheduleUnfused(plain, "plain"), inputs);
   for (let k = 0; k < 3; k++) {
     const choice = randomChoice(dice);
@@ -174,7 +177,7 @@ async function failureOf(seed: number, grounds: Grounds): Promise<string | null>
       const compiled = new Compiled(binaryen, program, choice.emit, ground);
       const actual = compiled.call(inputs);
       for (let i = 0; i < expected.length; i++) {
-        const difference = firstDifference(expected[i]!, actual[i]!);
+        const difference = firstDifference(expected[i]!, actual[i]!, dtypes[i]!);
         if (difference !== null) throw new Error(`output ${i}: ${difference}`);
       }
       if (!compiled.isIntact()) throw new Error("writes beyond a buffer");
