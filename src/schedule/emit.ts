@@ -88,14 +88,22 @@ class Emitter {
     const main = scope.bodies[loops.length];
     for (const pass of nest.passes) this.pass(pass, scope, main);
     this.stores(nest.outerStores, scope);
-    return this.close(scope, (k) => this.outerMode(k, loops.length));
+    return this.close(scope, (k) => this.outerMode(k, loops));
   }
 
-  private outerMode(k: number, count: number): For["mode"] {
+  private outerMode(k: number, loops: readonly Loop[]): For["mode"] {
     const { node, byColumns, passes } = this.nest;
-    if (!node.independent) return "serial";
+    const count = loops.length;
+    if (!node.independent) return k === count - 1 && this.isWindow(loops[k]) ? "vector" : "serial";
     if (k === count - 1 && (byColumns || passes.length === 0)) return "vector";
     return k === 0 ? "parallel" : "serial";
+  }
+
+  /** Whether a loop of an update whose places may meet walks through one place: its turns then write different elements. */
+  private isWindow({ vars }: Loop): boolean {
+    const { passes, outerStores } = this.nest;
+    const isAlong = (index: Term) => vars.every((v) => (strideIn(index, v) ?? 0) !== 0);
+    return passes.length === 0 && outerStores.every((s) => isAlong(s.index));
   }
 
   // ------------------------------------------------------------ loops

@@ -447,9 +447,11 @@ class Generator {
     const { dice } = this;
     const loop = this.#loop("i");
     const size = 1 + dice.below(20);
+    // Rows at such places, in lanes behind a guard that holds for all of a row; or single elements.
+    const row = { v: makeVar("k"), extent: dice.chance(0.5) ? 1 : dice.pick([2, 7, 16, 33]) };
     const dtype = dice.pick(dtypes.filter((d) => d !== "bool" && d !== "float32"));
     const fill = this.#loop("z");
-    const buffer = this.#output(dtype, size);
+    const buffer = this.#output(dtype, size * row.extent);
     const zero: Stmt = {
       kind: "store",
       buffer,
@@ -463,14 +465,14 @@ class Generator {
     const store: Stmt = {
       kind: "store",
       buffer,
-      index: anywhere,
-      value: this.#value(dtype, [loop], [], 1),
+      index: binary("add", binary("mul", anywhere, index(row.extent)), row.v),
+      value: this.#value(dtype, [loop, row], [], 1),
       guard: dice.chance(0.5) ? inside : binary("and", inside, this.#condition([loop])),
       ...(combine === undefined ? {} : { combine }),
     };
     return [
-      { kind: "for", v: fill.v, extent: size, mode: "vector", body: [zero] },
-      { kind: "for", v: loop.v, extent: loop.extent, mode: "serial", body: [store] },
+      { kind: "for", v: fill.v, extent: size * row.extent, mode: "vector", body: [zero] },
+      ...this.#nested([loop, row], ["serial", "vector"], [store]),
     ];
   }
 

@@ -11,8 +11,9 @@ import type { NestContext } from "./context.ts";
 import type { Value } from "./function.ts";
 import type { Node } from "./nodes.ts";
 import { loadAlternate, loadPaired } from "./pairs.ts";
+import { loadLowest, loadSmall, storeSeveral, storeSmall, widenSmall } from "./small.ts";
 import { isSigned, scalarCombine, scalarType } from "./scalar_ops.ts";
-import { extract, type Lanes, vectorCombine } from "./vector_ops.ts";
+import { extract, vectorCombine } from "./vector_ops.ts";
 
 /** Reads an element that is the same for all lanes. */
 export function loadScalar(cx: NestContext, node: Node): Ref {
@@ -32,12 +33,11 @@ export function loadSplat(cx: NestContext, node: Node): Ref | null {
 /** Reads the elements of the lanes of vector `u`. */
 export function loadVector(cx: NestContext, node: Node, u: number): Ref {
   const { bytes } = dtypeInfo(node.dtype);
-  const { lanes } = cx.block!;
   const paired = loadPaired(cx, node, u);
   if (paired !== null) return paired;
   const where = pattern(cx, node.buffer, node.args[0]!, bytes, u);
   const active = cx.active(u);
-  if (bytes < 4) return widen(cx, node, lanes, loadSmall(cx, where, bytes as 1 | 2, active));
+  if (bytes < 4) return loadSmall(cx, node, where, u);
   if (where.kind === "strided") {
     if (where.stride === bytes) return loadRun(cx, where.place, bytes, active);
     const full = active * bytes === 16;
@@ -74,37 +74,6 @@ function loadRun(cx: NestContext, where: Place, bytes: number, count: number): R
       return asm.loadLane(32, 2, rest, beyond, low);
     }
   }
-}
-
-/** Reads one or two bytes for each lane into the lowest bytes. */
-function loadSmall(cx: NestContext, where: Pattern, bytes: 1 | 2, active: number): Ref {
-  const { fn } = cx;
-  const { asm } = fn;
-  if (where.kind === "strided" && where.stride === bytes && active * bytes >= 4 && active !== 3) {
-    const [address, offset] = at(cx, where.place, 0);
-    return asm.loadZero(active * bytes === 8 ? 64 : 32, address, offset);
-  }
-  let vector = fn.splat("i32", 0);
-  for (let lane = 0; lane < active; lane++) {
-    const [address, offset] = laneAt(cx, where, lane);
-    vector = asm.loadLane(bytes === 1 ? 8 : 16, lane, address, offset, vector);
-  }
-  return vector;
-}
-
-/** The lowest bytes to lanes. */
-function widen(cx: NestContext, node: Node, lanes: Lanes, small: Ref): Ref {
-  const { fn } = cx;
-  const { asm } = fn;
-  const sign = isSigned(node.dtype) ? "s" : "u";
-  const halves = dtypeInfo(node.dtype).bytes === 2
-    ? small
-    : asm.op1(`i16x8.extend_low_i8x16_${sign}`, small);
-  const words = asm.op1(`i32x4.extend_low_i16x8_${sign}`, halves);
-  if (node.dtype !== "bool") return words;
-  if (lanes === 4) return asm.op2("i32x4.gt_s", words, fn.splat("i32", 0));
-  const wide = asm.op1("i64x2.extend_low_i32x4_u", words);
-  return asm.op2("i64x2.ne", wide, fn.splat("i32", 0));
 }
 
 function reversed(cx: NestContext, x: Ref, bytes: number): Ref {
@@ -168,8 +137,15 @@ export function storeScalar(cx: NestContext, store: StorePlan): void {
   fn.push(guard === null ? code : fn.asm.module.if(fn.get(guard), code));
 }
 
+/** Writes the lanes of vector `u`, or of more vectors if that can be done at once; tells of how many. */
+export function storeVectors(cx: NestContext, store: StorePlan, u: number): number {
+  const several = storeSeveral(cx, store, u);
+  if (several === 0) storeVector(cx, store, u);
+  return Math.max(1, several);
+}
+
 /** Writes the lanes of vector `u`. */
-export function storeVector(cx: NestContext, store: StorePlan, u: number): void {
+function storeVector(cx: NestContext, store: StorePlan, u: number): void {
   const { fn } = cx;
   const { asm } = fn;
   const { dtype } = store.value;
@@ -177,21 +153,16 @@ export function storeVector(cx: NestContext, store: StorePlan, u: number): void 
   const { lanes } = cx.block!;
   const active = cx.active(u);
   const where = pattern(cx, store.buffer, store.index, bytes, u);
-  const contiguous = where.kind === "strided" && where.stride === bytes;
-  if (contiguous && store.guard === null) {
-    let value = cx.vector(store.value, u);
-    if (store.combine !== null) {
-      const old = bytes < 4
-        ? widen(cx, store.value, lanes, loadSmall(cx, where, bytes as 1 | 2, active))
-        : loadRun(cx, where.place, bytes, active);
-      const tree: Value = { kind: "tree", type: "v128", ref: old };
-      const ref = vectorCombine(cx, store.combine, dtype, lanes, tree, value);
-      value = { kind: "tree", type: "v128", ref };
-    }
-    if (bytes < 4) {
-      storeSmall(cx, where.place, bytes as 1 | 2, packed(cx, store.value, value), active);
-    } else storeRun(cx, where.place, bytes, value, active);
-    return;
+  const guardsAll = store.guard !== null && !cx.varies(store.guard);
+  if (where.kind === "strided" && where.stride === bytes && (store.guard === null || guardsAll)) {
+    if (!guardsAll) return storeContiguous(cx, store, where, cx.vector(store.value, u), active);
+    // What others use as well is computed before; behind the guard is what only the store needs.
+    const value = cx.keptVector(store.value, u);
+    const guard = fn.reuse(cx.scalar(store.guard!));
+    const before = fn.current.code.length;
+    storeContiguous(cx, store, where, value, active);
+    const steps = fn.current.code.splice(before);
+    return fn.push(asm.module.if(fn.get(guard), asm.sequence(steps)));
   }
   const value = cx.keptVector(store.value, u);
   const guard = store.guard === null ? null : cx.keptVector(store.guard, u);
@@ -212,6 +183,28 @@ export function storeVector(cx: NestContext, store: StorePlan, u: number): void 
   }
 }
 
+/** Writes neighbouring elements, combined with what is there if so wanted. */
+function storeContiguous(
+  cx: NestContext,
+  store: StorePlan,
+  where: Pattern & { readonly kind: "strided" },
+  value: Value,
+  active: number,
+): void {
+  const { dtype } = store.value;
+  const { bytes } = dtypeInfo(dtype);
+  if (store.combine !== null) {
+    const old = bytes < 4
+      ? widenSmall(cx, store.value, loadLowest(cx, where, bytes as 1 | 2, active))
+      : loadRun(cx, where.place, bytes, active);
+    const tree: Value = { kind: "tree", type: "v128", ref: old };
+    const ref = vectorCombine(cx, store.combine, dtype, cx.block!.lanes, tree, value);
+    value = { kind: "tree", type: "v128", ref };
+  }
+  if (bytes < 4) storeSmall(cx, store.value, where.place, value, active);
+  else storeRun(cx, where.place, bytes, value, active);
+}
+
 function storeRun(cx: NestContext, where: Place, bytes: number, value: Value, count: number): void {
   const { fn } = cx;
   const { asm } = fn;
@@ -229,46 +222,5 @@ function storeRun(cx: NestContext, where: Place, bytes: number, value: Value, co
       const [rest, beyond] = at(cx, where, 8);
       fn.push(asm.storeLane(32, 2, rest, beyond, fn.get(kept)));
     }
-  }
-}
-
-/** Lanes to the lowest bytes. */
-function packed(cx: NestContext, node: Node, value: Value): Value {
-  const { fn } = cx;
-  const { lanes } = cx.block!;
-  const { asm } = fn;
-  const isMask = node.dtype === "bool";
-  // A wide mask has its byte 0 in lanes of 8 bytes, small numbers are always in lanes of 4.
-  const step = isMask && lanes === 2 ? 8 : 4;
-  const number = isMask ? asm.op2("v128.and", fn.get(value), fn.splat("i32", 1)) : fn.get(value);
-  const kept = fn.keep("v128", number);
-  const { bytes } = dtypeInfo(node.dtype);
-  const order = Array.from({ length: 16 }, (_, i) => {
-    return (Math.floor(i / bytes) % lanes) * step + i % bytes;
-  });
-  return fn.reuse({
-    kind: "tree",
-    type: "v128",
-    ref: asm.shuffle(fn.get(kept), fn.get(kept), order),
-  });
-}
-
-function storeSmall(
-  cx: NestContext,
-  where: Place,
-  bytes: 1 | 2,
-  value: Value,
-  count: number,
-): void {
-  const { fn } = cx;
-  const { asm } = fn;
-  // In pieces of 8, 4, 2 and 1 bytes, each as long as can be.
-  for (let done = 0; done < count * bytes;) {
-    const left = count * bytes - done;
-    const piece = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
-    const [address, offset] = at(cx, where, done);
-    const bits = 8 * piece as 8 | 16 | 32 | 64;
-    fn.push(asm.storeLane(bits, done / piece, address, offset, fn.get(value)));
-    done += piece;
   }
 }

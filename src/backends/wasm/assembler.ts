@@ -234,6 +234,16 @@ export class Assembler {
     return this.#simdLoad(`Load${bits}ZeroVec128`, bits, address, offset);
   }
 
+  /** Reads 8 bytes as elements of `bits`, each widened to a lane of twice as many. */
+  loadExtend(bits: 8 | 16, signed: boolean, address: Ref, offset: number): Ref {
+    return this.#simdLoad(
+      `Load${bits}x${64 / bits}${signed ? "S" : "U"}Vec128`,
+      64,
+      address,
+      offset,
+    );
+  }
+
   /** Reads `bits` into all lanes. */
   loadSplat(bits: 8 | 16 | 32 | 64, address: Ref, offset: number): Ref {
     return this.#simdLoad(`Load${bits}SplatVec128`, bits, address, offset);

@@ -7,7 +7,7 @@
  * @module
  */
 import { InternalError } from "../../errors.ts";
-import { storeScalar, storeVector } from "./access.ts";
+import { storeScalar, storeVectors } from "./access.ts";
 import type { TypeName } from "./assembler.ts";
 import { type Layout, NestContext, type VectorBlock } from "./context.ts";
 import { FunctionBuilder, Scope, type Value } from "./function.ts";
@@ -156,9 +156,9 @@ class NestEmitter {
         const varies = cx.varies(index) || cx.varies(value) || (guard !== null && cx.varies(guard));
         if (cx.block === null || (!varies && combine === null)) return storeScalar(cx, stmt);
         this.#inLockstep([value, guard]);
-        for (let u = 0; u < cx.block.count; u++) {
+        for (let u = 0; u < cx.block.count;) {
           const mark = cx.fn.mark();
-          storeVector(cx, stmt, u);
+          u += storeVectors(cx, stmt, u);
           cx.fn.release(mark);
         }
         return;

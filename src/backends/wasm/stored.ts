@@ -79,42 +79,66 @@ const lostBits = 13;
 function singleOfHalf(fn: FunctionBuilder, value: Value): Ref {
   const { asm } = fn;
   const x = fn.reuse(value);
-  const moved = asm.op2("v128.and", fn.get(x), fn.splat("i32", 0x7fff));
-  const size = fn.keep("v128", asm.op2("i32x4.shl", moved, asm.i32(lostBits)));
+  // The sign drawn out on the left of the exponent, then cut off but for its first bit.
+  const high = asm.op2("i32x4.shl", fn.get(x), asm.i32(16));
+  const moved = asm.op2("i32x4.shr_s", high, asm.i32(16 - lostBits));
+  const bits = asm.op2("v128.and", moved, fn.splat("i32", 0x8fffe000));
   // The exponent's bias is 112 more; a product gets that right for subnormal numbers too, and is exact.
-  const scaled = asm.op2("f32x4.mul", fn.get(size), fn.splat("f32", 2 ** 112));
-  const top = asm.op2("i32x4.ge_s", fn.get(size), fn.splat("i32", 0x7c00 << lostBits));
+  const scaled = fn.keep("v128", asm.op2("f32x4.mul", bits, fn.splat("f32", 2 ** 112)));
+  // A NaN keeps its digits: they are in the product's too, below the exponent that is overwritten.
+  const top = asm.op2(
+    "f32x4.ge",
+    asm.op1("f32x4.abs", fn.get(scaled)),
+    fn.splat("f32", 2 ** 16),
+  );
   const special = asm.op2("v128.and", top, fn.splat("i32", 0x7f800000));
-  const number = asm.op2("v128.or", scaled, special);
-  // A NaN keeps its digits: they are in the product's too, below the exponent that was just overwritten.
-  const sign = asm.op2("v128.and", fn.get(x), fn.splat("i32", 0x8000));
-  return asm.op2("v128.or", number, asm.op2("i32x4.shl", sign, asm.i32(16)));
+  return asm.op2("v128.or", fn.get(scaled), special);
 }
+
+/** What is added to the bits of a power of two such that it becomes the one whose last place is the last of a float16 of that size. */
+const lastPlace = lostBits << 23;
 
 function halfOfSingle(fn: FunctionBuilder, value: Value): Ref {
   const { asm } = fn;
   const x = fn.reuse(value);
   const splat = (n: number) => fn.splat("i32", n);
-  const size = fn.keep("v128", asm.op2("v128.and", fn.get(x), splat(0x7fffffff)));
-  // Normal numbers: the other bias, and half a unit in the last place, less where that place is even.
-  const last = asm.op2("i32x4.shr_u", fn.get(size), asm.i32(lostBits));
-  const isOdd = asm.op2("v128.and", last, splat(1));
-  const nudge = (-112 << 23) + 2 ** (lostBits - 1) - 1;
-  const rounded = asm.op2("i32x4.add", asm.op2("i32x4.add", fn.get(size), isOdd), splat(nudge));
-  const normal = fn.keep("v128", asm.op2("i32x4.shr_u", rounded, asm.i32(lostBits)));
-  // Subnormal ones: a sum with 0.5, whose last place is that of all float16 of such size, rounds as it should.
-  const shifted = asm.op2("f32x4.add", fn.get(size), fn.splat("f32", 0.5));
-  const small = asm.op2("i32x4.sub", shifted, splat(0x3f000000));
-  const isSmall = asm.op2("i32x4.lt_s", fn.get(size), splat(0x38800000));
-  const finite = asm.laneselect("i32x4", small, fn.get(normal), isSmall);
-  // From 2^16 on infinity, and a quiet NaN of every NaN.
-  const isNaN = asm.op2("i32x4.gt_s", fn.get(size), splat(0x7f800000));
-  const extra = asm.op2("v128.and", isNaN, splat(0x200));
-  const special = asm.op2("v128.or", extra, splat(0x7c00));
-  const isSpecial = asm.op2("i32x4.ge_s", fn.get(size), splat(0x47800000));
-  const result = asm.laneselect("i32x4", special, finite, isSpecial);
+  // From 2^16 on infinity; a NaN for now, too.
+  const abs = asm.op2("v128.and", fn.get(x), splat(0x7fffffff));
+  const size = fn.keep("v128", asm.op2("i32x4.min_s", abs, splat(0x47800000)));
+  // The power of two below, or that of the smallest normal number.
+  const exponent = asm.op2("v128.and", fn.get(size), splat(0x7f800000));
+  const power = fn.keep("v128", asm.op2("i32x4.max_s", exponent, splat(0x38800000)));
+  // Rounding happens in a sum whose last place is the one wanted; what the sum has beyond the power are the digits.
+  const raised = asm.op2("i32x4.add", fn.get(power), splat(lastPlace));
+  const sum = asm.op2("f32x4.add", fn.get(size), raised);
+  const digits = asm.op2("i32x4.sub", sum, fn.get(power));
+  const scale = asm.op2("i32x4.shr_u", fn.get(power), asm.i32(lostBits));
+  const bias = splat(-(lastPlace + ((0x38800000 >>> lostBits) | 0)));
+  const number = asm.op2("i32x4.add", asm.op2("i32x4.add", digits, scale), bias);
+  // A quiet NaN of every NaN: infinity has the other bits.
+  const isNaN = asm.op2("f32x4.ne", fn.get(x), fn.get(x));
+  const quiet = asm.op2("v128.or", number, asm.op2("v128.and", isNaN, splat(0x200)));
   const sign = asm.op2("i32x4.shr_u", fn.get(x), asm.i32(16));
-  return asm.op2("v128.or", result, asm.op2("v128.and", sign, splat(0x8000)));
+  return asm.op2("v128.or", quiet, asm.op2("v128.and", sign, splat(0x8000)));
+}
+
+/** Lanes of float32 rounded to float16, still as float32: what narrowing and widening them gives. */
+export function roundedToHalf(fn: FunctionBuilder, value: Value): Ref {
+  const { asm } = fn;
+  const x = fn.reuse(value);
+  const splat = (n: number) => fn.splat("i32", n);
+  const exponent = asm.op2("v128.and", fn.get(x), splat(0x7f800000));
+  const most = asm.op2("i32x4.min_s", exponent, splat(0x48000000));
+  const power = asm.op2("i32x4.max_s", most, splat(0x38800000));
+  // One and a half times the power of two that the sum is to lie at, so that it does for either sign.
+  const raised = fn.keep("v128", asm.op2("i32x4.add", power, splat(lastPlace + (1 << 22))));
+  const sum = asm.op2("f32x4.add", fn.get(x), fn.get(raised));
+  const rounded = asm.op2("f32x4.sub", sum, fn.get(raised));
+  // From 2^16 on infinity: the largest float32 is below 2^128.
+  const scaled = asm.op2("f32x4.mul", rounded, fn.splat("f32", 2 ** 112));
+  const finite = asm.op2("f32x4.mul", scaled, fn.splat("f32", 2 ** -112));
+  // The sum has lost the sign of what became zero.
+  return asm.op2("v128.or", finite, asm.op2("v128.and", fn.get(x), fn.splat("f32", -0)));
 }
 
 function bfloat16OfSingle(fn: FunctionBuilder, value: Value): Ref {
