@@ -55,7 +55,7 @@ function awkward(): Float32Array<ArrayBuffer> {
   for (let i = 0; i < x.length; i++) {
     if (i % 2 === 0) bits[i] = dice.next() * 2 ** 32;
     else {
-      x[i] = dice.pick(all);
+      x[i] = all[dice.below(all.length)]!;
       bits[i]! += dice.pick([0, 0x0fff, 0x1000, 0x1001, -0x1000, 0x800]);
     }
   }
