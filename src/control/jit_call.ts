@@ -132,7 +132,7 @@ export interface JitBackend {
     inputs: readonly (Placement | null)[],
     options: RunOptions,
   ): Partitioned;
-  /** Starts loading the compiler, in the background. */
+  /** To be called where functions are made that will be compiled: from then on it is told what is, if somebody wants to know. */
   prepare(): void;
   /** Forgets compiled programs; those in use live on. */
   clear(): void;

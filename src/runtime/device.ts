@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { prepareCompiler } from "../backends/wasm/compiler.ts";
 import {
   checkPresent,
   cpuDevices,
@@ -96,7 +95,6 @@ export async function init(
     setDeviceCount(options.devices);
   }
   if (options.threads !== undefined) setThreadCount(options.threads);
-  prepareCompiler();
   return devices();
 }
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { compileProgram, disassemble } from "../backends/wasm/compiler.ts";
+import { compileProgram } from "../backends/wasm/compiler.ts";
+import { disassemble } from "../backends/wasm/module_text.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import {
   type ClosedJaxpr,

@@ -62,7 +62,6 @@ Deno.test("2: its stages too, in order", async () => {
     "schedule",
     "build",
     "encode",
-    "wait",
     "instantiate",
   ]);
 });

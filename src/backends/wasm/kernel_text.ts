@@ -1,7 +1,6 @@
 /**
  * The hand-written kernels as text, for the compiler: either the functions that a program calls and
- * those that they call in turn, or one function's body expanded in place. Only the compile worker loads this
- * module, because the texts are large.
+ * those that they call in turn, or one function's body expanded in place.
  *
  * @module
  */
