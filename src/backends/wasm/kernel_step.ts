@@ -59,7 +59,7 @@ function writeList(
 function shareUnits(host: KernelHost, call: KernelCall, fn: FunctionBuilder): boolean {
   const { asm, jobs } = host;
   const [list, ...others] = call.args;
-  const { unitsCost } = findKernel(call.name)!;
+  const unitsCost = findKernel(call.name)?.unitsCost;
   if (!jobs.areShared || unitsCost === undefined || list?.kind !== "list") return false;
   const cost = unitsCost(list.values);
   const [scratch, first, last] = others.splice(-3);
