@@ -32,7 +32,7 @@ const store = (buffer: number, value: Expr): Stmt => ({
   value,
 });
 
-Deno.test("a value that is read before another dtype overwrites it is the old one", async () => {
+Deno.test("a value that is read before another dtype overwrites it is the old one", () => {
   const old = makeVar("old", "float32");
   const program: Program = {
     name: "overlap",
@@ -65,7 +65,7 @@ Deno.test("a value that is read before another dtype overwrites it is the old on
   assertEquals([...compiled.view(1)], [2.5]);
 });
 
-Deno.test("a value found by an index that another dtype overwrites is the one of the old index", async () => {
+Deno.test("a value found by an index that another dtype overwrites is the one of the old index", () => {
   const old = makeVar("old", "float32");
   const program: Program = {
     name: "overlap",
