@@ -30,6 +30,7 @@ import {
 } from "./work.ts";
 import { oursOfAttention } from "./ours_attention.ts";
 import { oursOfOptimiser } from "./ours_optimiser.ts";
+import { oursOfDevices } from "./ours_devices.ts";
 
 const { lax, numpy: np, nn, optim } = vn;
 
@@ -43,6 +44,7 @@ function put<T>(x: T): T {
 
 /** Prepares the work. On the processor, a call returns when its result is there; on a device, it begins. */
 export async function ours(work: Work, backend: Backend, first = false): Promise<Prepared | null> {
+  if (work.kind === "devices") return backend === "webgpu" ? null : await oursOfDevices(work);
   if (backend === "webgpu") {
     const { watchDevice } = await import("./settle.ts");
     const { settle } = watchDevice();
@@ -59,7 +61,7 @@ export async function ours(work: Work, backend: Backend, first = false): Promise
   };
 }
 
-function prepare(work: Work): Prepared {
+function prepare(work: Exclude<Work, { readonly kind: "devices" }>): Prepared {
   switch (work.kind) {
     case "matmul": {
       const { m, k, n, transposed } = work;

@@ -8,6 +8,7 @@ import { attentionRows } from "./rows_attention.ts";
 import { callRows } from "./rows_calls.ts";
 import { productRows } from "./rows_products.ts";
 import { memoryRows } from "./rows_memory.ts";
+import { deviceRows } from "./rows_devices.ts";
 import { firstCallRows, mlp, processRows } from "./rows_startup.ts";
 import { trainFlops, type Work } from "./work.ts";
 
@@ -155,6 +156,7 @@ export const rows: readonly Row[] = [
   rnn(true, 6),
   ensemble(8, 10),
   ensemble(64, 20),
+  ...deviceRows,
   ...callRows,
   ...processRows,
 ];

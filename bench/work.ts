@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { DevicesWork } from "./work_devices.ts";
+
 /** One piece of work. */
 export type Work =
   | MatmulWork
@@ -19,6 +21,7 @@ export type Work =
   | RnnWork
   | AttentionWork
   | EncoderWork
+  | DevicesWork
   | { readonly kind: "affine"; readonly size: number }
   | { readonly kind: "increment" }
   | { readonly kind: "eagerAdd" }

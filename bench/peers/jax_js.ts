@@ -324,6 +324,7 @@ async function prepare(work: Work, backend: Backend): Promise<Prepared | null> {
     case "adam":
     case "affine":
     case "eagerAdd":
+    case "devices":
       return null;
     case "increment":
     case "roundTrip": {
