@@ -229,6 +229,7 @@ async function prepareOn(threads: number, work: Work): Promise<Prepared | null> 
     case "roundTrip":
     case "adam":
     case "affine":
+    case "devices":
     case "eagerAdd":
       return null;
   }

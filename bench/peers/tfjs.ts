@@ -228,6 +228,7 @@ function prepare(work: Work, backend: Backend): Prepared | null {
     case "leaves":
     case "adam":
     case "affine":
+    case "devices":
     case "eagerAdd":
       // There is nothing to compile, so there is no call with a model to measure.
       return null;
