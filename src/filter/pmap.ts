@@ -1,7 +1,8 @@
 /**
  * `filterPmap`: a function of single examples, run on all of them at once, one example to a device.
  *
- * It is `filterVmap`, compiled, with a sharding on every result: on logical devices, which share memory and time, there is nothing else to it.
+ * It is `filterVmap`, compiled, with a sharding on every result. What is compiled by itself is the program of one device, on one example
+ * (`device_map.ts`); transformations and programs around it see the mapped function.
  *
  * @module
  */
@@ -173,9 +174,9 @@ function readOptions(options: object): readonly unknown[] {
  * Maps a function over devices: as {@linkcode filterVmap}, compiled as by `filterJit`, one example to a device.
  *
  * Of `n` examples the first `n` devices are used; every array of the result is committed to them, split along its mapped axis
- * (whole on each where `outAxes` is `null`). Arguments are moved there. Logical devices share the processor, so that on them a
- * program runs as `filterVmap` would run it; `filterJit` with shardings (`filterShard`) says more, and is what to use where a mesh has several axes.
- * Written after Equinox's `filter_pmap`.
+ * (whole on each where `outAxes` is `null`). Arguments are moved there. Devices compute at the same time, as far as the machine has processors, and
+ * collectives exchange values among them; loops that hold some take as many turns on each. Inside of other compiled or transformed functions it is `filterVmap` of the
+ * function. `filterJit` with shardings (`filterShard`) says more, and is what to use where a mesh has several axes. Written after Equinox's `filter_pmap`.
  *
  * @param fun A function, class, or Module with `call`, of single examples.
  * @param options See {@linkcode PmapOptions}.

@@ -45,13 +45,16 @@ export interface InitOptions {
    * for any number.
    */
   readonly threads?: number;
-  /** As how many devices the processor is to count; as before unless given, at first as one. */
+  /**
+   * As how many devices the processor is to count; as before unless given, at first as one. Programs over several run on a thread for each, as far as
+   * there are processors, unless `threads` says how many.
+   */
   readonly devices?: number;
 }
 
 /**
  * Opens a platform. For `"cpu"` it is never needed, but to have several logical devices: they share one memory, and
- * programs over them run as they would on one. It starts the compiler ahead of its first use.
+ * programs over them compute at the same time. It starts the compiler ahead of its first use.
  *
  * For `"webgpu"` it loads what computes there, opens the adapter, and measures, if nobody did before, how fast it and the processor are (some
  * tenths of a second, once for each machine where a file may be kept). From then on compiled programs that nothing binds to a
