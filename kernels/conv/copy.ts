@@ -32,6 +32,12 @@ function copyRun<T>(dst: usize, src: usize, count: i32): void {
   }
   const end = dst + bytes, last = src + bytes;
   if (bytes >= 16) {
+    for (; dst + 64 <= end; dst += 64, src += 64) {
+      v128.store(dst, v128.load(src));
+      v128.store(dst, v128.load(src, 16), 16);
+      v128.store(dst, v128.load(src, 32), 32);
+      v128.store(dst, v128.load(src, 48), 48);
+    }
     for (; dst + 16 <= end; dst += 16, src += 16) v128.store(dst, v128.load(src));
     v128.store(end - 16, v128.load(last - 16));
     return;

@@ -121,6 +121,24 @@ function thinSpaced<T>(
   for (; n > 0; n--, x += xs, out += step) single<T>(kc, x, kx, w, kw, out, acc);
 }
 
+/** Of neighbours that begin with `p` and go on with `q`, those from the second on. */
+@inline
+function second<T>(p: v128, q: v128): v128 {
+  return sizeof<T>() == 4 ? v128.shuffle<i32>(p, q, 1, 2, 3, 4) : v128.shuffle<i64>(p, q, 1, 2);
+}
+
+/** Those from the third on. */
+@inline
+function third<T>(p: v128, q: v128): v128 {
+  return sizeof<T>() == 4 ? v128.shuffle<i64>(p, q, 1, 2) : q;
+}
+
+/** As `second`, where `q` ends with the vector that begins with the third. */
+@inline
+function secondOf<T>(p: v128, q: v128): v128 {
+  return sizeof<T>() == 4 ? v128.shuffle<i32>(p, q, 1, 2, 3, 6) : v128.shuffle<i64>(p, q, 1, 2);
+}
+
 /**
  * Two rows of `n` columns under a window of 3 x 3, whose rows in the operand begin at x0, … x3: all of the kernel, nine elements of `w`,
  * stays in registers, and what both rows read is read once.
@@ -132,55 +150,80 @@ function nineTwo<T>(
   const w0 = splat<T>(w), w1 = splat<T>(w + S), w2 = splat<T>(w + 2 * S);
   const w3 = splat<T>(w + 3 * S), w4 = splat<T>(w + 4 * S), w5 = splat<T>(w + 5 * S);
   const w6 = splat<T>(w + 6 * S), w7 = splat<T>(w + 7 * S), w8 = splat<T>(w + 8 * S);
-  for (; n > 0; n -= i32(16 / S)) {
-    let c = i32x4.splat(0), d = c;
+  // Two vectors of each: what they read is three vectors of a row, the last of which ends with the window, and shuffles of these.
+  for (; n > 0; n -= i32(32 / S)) {
+    let c0 = i32x4.splat(0), c1 = c0, d0 = c0, d1 = c0, x = c0;
     // No address is 0: the conditions only keep the optimiser from loading everything first, for which there are no registers.
     if (x0) {
-      const xa = v128.load(x0);
-      const xb = v128.load(x0, sizeof<T>());
-      const xc = v128.load(x0, 2 * sizeof<T>());
-      c = madd<T>(xa, w0, c);
-      c = madd<T>(xb, w1, c);
-      c = madd<T>(xc, w2, c);
+      const p = v128.load(x0), q = v128.load(x0, 16), r = v128.load(x0, sizeof<T>() == 4 ? 24 : 32);
+      c0 = madd<T>(p, w0, c0);
+      x = second<T>(p, q);
+      c0 = madd<T>(x, w1, c0);
+      x = third<T>(p, q);
+      c0 = madd<T>(x, w2, c0);
+      c1 = madd<T>(q, w0, c1);
+      x = secondOf<T>(q, r);
+      c1 = madd<T>(x, w1, c1);
+      c1 = madd<T>(r, w2, c1);
     }
     if (x1) {
-      const xa = v128.load(x1);
-      const xb = v128.load(x1, sizeof<T>());
-      const xc = v128.load(x1, 2 * sizeof<T>());
-      c = madd<T>(xa, w3, c);
-      c = madd<T>(xb, w4, c);
-      c = madd<T>(xc, w5, c);
-      d = madd<T>(xa, w0, d);
-      d = madd<T>(xb, w1, d);
-      d = madd<T>(xc, w2, d);
+      const p = v128.load(x1), q = v128.load(x1, 16), r = v128.load(x1, sizeof<T>() == 4 ? 24 : 32);
+      c0 = madd<T>(p, w3, c0);
+      d0 = madd<T>(p, w0, d0);
+      x = second<T>(p, q);
+      c0 = madd<T>(x, w4, c0);
+      d0 = madd<T>(x, w1, d0);
+      x = third<T>(p, q);
+      c0 = madd<T>(x, w5, c0);
+      d0 = madd<T>(x, w2, d0);
+      c1 = madd<T>(q, w3, c1);
+      d1 = madd<T>(q, w0, d1);
+      x = secondOf<T>(q, r);
+      c1 = madd<T>(x, w4, c1);
+      d1 = madd<T>(x, w1, d1);
+      c1 = madd<T>(r, w5, c1);
+      d1 = madd<T>(r, w2, d1);
     }
     if (x2) {
-      const xa = v128.load(x2);
-      const xb = v128.load(x2, sizeof<T>());
-      const xc = v128.load(x2, 2 * sizeof<T>());
-      c = madd<T>(xa, w6, c);
-      c = madd<T>(xb, w7, c);
-      c = madd<T>(xc, w8, c);
-      d = madd<T>(xa, w3, d);
-      d = madd<T>(xb, w4, d);
-      d = madd<T>(xc, w5, d);
+      const p = v128.load(x2), q = v128.load(x2, 16), r = v128.load(x2, sizeof<T>() == 4 ? 24 : 32);
+      c0 = madd<T>(p, w6, c0);
+      d0 = madd<T>(p, w3, d0);
+      x = second<T>(p, q);
+      c0 = madd<T>(x, w7, c0);
+      d0 = madd<T>(x, w4, d0);
+      x = third<T>(p, q);
+      c0 = madd<T>(x, w8, c0);
+      d0 = madd<T>(x, w5, d0);
+      c1 = madd<T>(q, w6, c1);
+      d1 = madd<T>(q, w3, d1);
+      x = secondOf<T>(q, r);
+      c1 = madd<T>(x, w7, c1);
+      d1 = madd<T>(x, w4, d1);
+      c1 = madd<T>(r, w8, c1);
+      d1 = madd<T>(r, w5, d1);
     }
-    v128.store(out0, c);
+    v128.store(out0, c0);
+    v128.store(out0, c1, 16);
     if (x3) {
-      const xa = v128.load(x3);
-      const xb = v128.load(x3, sizeof<T>());
-      const xc = v128.load(x3, 2 * sizeof<T>());
-      d = madd<T>(xa, w6, d);
-      d = madd<T>(xb, w7, d);
-      d = madd<T>(xc, w8, d);
+      const p = v128.load(x3), q = v128.load(x3, 16), r = v128.load(x3, sizeof<T>() == 4 ? 24 : 32);
+      d0 = madd<T>(p, w6, d0);
+      x = second<T>(p, q);
+      d0 = madd<T>(x, w7, d0);
+      x = third<T>(p, q);
+      d0 = madd<T>(x, w8, d0);
+      d1 = madd<T>(q, w6, d1);
+      x = secondOf<T>(q, r);
+      d1 = madd<T>(x, w7, d1);
+      d1 = madd<T>(r, w8, d1);
     }
-    v128.store(out1, d);
-    x0 += 16;
-    x1 += 16;
-    x2 += 16;
-    x3 += 16;
-    out0 += 16;
-    out1 += 16;
+    v128.store(out1, d0);
+    v128.store(out1, d1, 16);
+    x0 += 32;
+    x1 += 32;
+    x2 += 32;
+    x3 += 32;
+    out0 += 32;
+    out1 += 32;
   }
 }
 
@@ -318,9 +361,9 @@ function nineRows<T>(
   rows: i32, n: i32, columns: usize, rank: i32, batch: i32, examples: i32,
   x: usize, by: i32, w: usize, out: usize, kx: usize, kw: usize,
 ): void {
-  const S = i32(sizeof<T>()), V = 16 / S;
+  const S = i32(sizeof<T>()), V = 32 / S;
   const whole = n & ~(V - 1);
-  // The last vector begins earlier where it would not be whole: what it computes again comes out the same.
+  // The last step begins earlier where it would not be whole: what it computes again comes out the same.
   const tail = usize((n - V) * S);
   // What the steps meet in the kernel, side by side, in the order of the operand.
   const taps = kw + 64;
