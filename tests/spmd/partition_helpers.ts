@@ -1,0 +1,59 @@
+/**
+ * What tests of the partitioner share: programs partitioned, and run as what they mean.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import * as vn from "../../mod.ts";
+import { simplifyJaxpr } from "../../src/compile/pipeline.ts";
+import { type MaybeSplit, shardingOfSplit, splitOf } from "../../src/core/split.ts";
+import type { SpmdProgram } from "../../src/core/spmd.ts";
+import { mappedProgram } from "../../src/runtime/spmd/reference.ts";
+import { partitionJaxpr } from "../../src/transform/partition.ts";
+import { propagateSplits } from "../../src/transform/split.ts";
+import { evalClosedJaxpr, stage } from "../../src/transform/stage.ts";
+
+/** A function of flat arrays. */
+export type Program = (...xs: vn.NDArray[]) => vn.NDArray | readonly vn.NDArray[];
+
+/** A program partitioned, with what it gives whole. */
+export interface Partitioned {
+  readonly program: SpmdProgram;
+  readonly inputs: readonly vn.NDArray[];
+  readonly whole: readonly vn.NDArray[];
+}
+
+/** Partitions a function of arrays that are split as the specs say. */
+export function partitioned(
+  fn: Program,
+  inputs: readonly vn.NDArray[],
+  specs: readonly vn.PartitionSpec[],
+  mesh: vn.Mesh,
+): Partitioned {
+  const closed = stage((xs) => [fn(...xs)].flat(), inputs.map((x) => x.aval));
+  const ins = inputs.map((x, i): MaybeSplit =>
+    splitOf(new vn.NamedSharding(mesh, specs[i]), x.shape)
+  );
+  const outs = propagateSplits(closed, ins);
+  const specOf = (split: MaybeSplit) => shardingOfSplit(split, mesh).spec;
+  const program: SpmdProgram = {
+    mesh,
+    closed: partitionJaxpr(simplifyJaxpr(closed).closed, mesh, ins, outs),
+    inSpecs: ins.map(specOf),
+    outSpecs: outs.map(specOf),
+  };
+  return { program, inputs, whole: evalClosedJaxpr(closed, inputs) };
+}
+
+/** Checks that the devices' programs together give what the whole one does: exactly, unless something may be summed in another order. */
+export function assertSame({ program, inputs, whole }: Partitioned, what: string): void {
+  const outs = evalClosedJaxpr(mappedProgram(program), inputs);
+  const sums = /psum|reduce_scatter|dot_general|conv|reduce_sum/.test(String(program.closed));
+  outs.forEach((x, i) => {
+    assertEquals([x.dtype, x.shape], [whole[i].dtype, whole[i].shape], what);
+    const same = sums && x.dtype !== "bool"
+      ? vn.numpy.allclose(x, whole[i], { rtol: 1e-5, atol: 1e-5, equalNan: true })
+      : vn.numpy.arrayEqual(x, whole[i], { equalNan: x.dtype.startsWith("float") });
+    assert(same.item(), `${what}: ${x} is not ${whole[i]}\n${program.closed}`);
+  });
+}
