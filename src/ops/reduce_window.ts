@@ -326,6 +326,8 @@ function argLowering(
 /** `reduce_window_argmax`: the row-major place of the first maximum within each window; of the first NaN, if there is one. */
 export const reduceWindowArgmaxP: Primitive<WindowParams> = {
   name: "reduce_window_argmax",
+  split: splitByAxis,
+  partition: partitionWindows,
   abstractEval: argAval,
   expand: (ins, p) => paddedExpansion(reduceWindowArgmaxP, "max", ins, p),
   lower: (reads, ins, _outs, p) => argLowering("max", reads, ins, p),
@@ -336,6 +338,8 @@ export const reduceWindowArgmaxP: Primitive<WindowParams> = {
 /** `reduce_window_argmin`: the row-major place of the first minimum within each window; of the first NaN, if there is one. */
 export const reduceWindowArgminP: Primitive<WindowParams> = {
   name: "reduce_window_argmin",
+  split: splitByAxis,
+  partition: partitionWindows,
   abstractEval: argAval,
   expand: (ins, p) => paddedExpansion(reduceWindowArgminP, "min", ins, p),
   lower: (reads, ins, _outs, p) => argLowering("min", reads, ins, p),
@@ -380,6 +384,7 @@ function checkPlaces(name: string, windows: Shape, places: ShapedArray): void {
 /** `select_and_gather_add`: of each window of the first operand, the element at the place that the second gives. */
 export const selectAndGatherAddP: Primitive<WindowParams> = {
   name: "select_and_gather_add",
+  partition: partitionWindows,
   abstractEval: ([t, places], p) => {
     const shape = windowedShape("selectAndGatherAdd", t.shape, p);
     checkPlaces("selectAndGatherAdd", shape, places);
@@ -417,6 +422,8 @@ export const selectAndGatherAddP: Primitive<WindowParams> = {
  */
 export const selectAndScatterAddP: Primitive<WindowParams> = {
   name: "select_and_scatter_add",
+  split: splitByAxis,
+  partition: partitionWindows,
   abstractEval: ([into, source, places], p) => {
     const shape = windowedShape("selectAndScatterAdd", into.shape, p);
     checkPlaces("selectAndScatterAdd", shape, places);

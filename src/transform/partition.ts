@@ -71,26 +71,37 @@ interface Part {
    * once, and only when somebody needs the value itself.
    */
   readonly owed: readonly string[];
+  /** Computes the part under another split, where that costs less than to move it: of what is larger than what it is made of. */
+  readonly remake?: (split: MaybeSplit) => NDArray;
 }
 
 /** A part whose terms are added up; where it is wanted split along an axis of which sums are owed, each device gets just its part of the sum. */
-function settled({ x, split, owed }: Part, to: MaybeSplit = split): Part {
-  for (const axisName of owed) {
-    const axis = split === null || to === null
-      ? -1
-      : to.axes.findIndex((names, i) =>
-        names.length === split!.axes[i].length + 1 && names.at(-1) === axisName &&
-        split!.axes[i].every((name, k) => name === names[k])
-      );
-    if (axis < 0) x = psum(x, axisName);
-    else {
-      const axisSize = to!.mesh.sizeOf(axisName);
-      x = reduceScatter(x, { axisName, axisSize, scatterDimension: axis, tiled: true });
-      const axes = split!.axes.map((names, i) => i === axis ? to!.axes[i] : names);
-      split = { mesh: split!.mesh, axes };
-    }
+function settled(part: Part, to: MaybeSplit = part.split): Part {
+  if (part.owed.length === 0) return part;
+  let { x } = part;
+  const axes = x.shape.map((_, axis) => [...part.split?.axes[axis] ?? []]);
+  const owed = new Set(part.owed);
+  // The next mesh axis that an axis is to be split by, outermost first.
+  const next = (axis: number): string | undefined =>
+    axes[axis].every((name, i) => name === to?.axes[axis][i])
+      ? to?.axes[axis][axes[axis].length]
+      : undefined;
+  for (;;) {
+    const axis = axes.findIndex((_, i) => owed.has(next(i) ?? ""));
+    if (axis < 0) break;
+    const axisName = next(axis)!;
+    const axisSize = to!.mesh.sizeOf(axisName);
+    x = reduceScatter(x, { axisName, axisSize, scatterDimension: axis, tiled: true });
+    axes[axis].push(axisName);
+    owed.delete(axisName);
   }
-  return { x, split, owed: [] };
+  for (const axisName of owed) x = psum(x, axisName);
+  const mesh = (part.split ?? to)?.mesh;
+  return {
+    x,
+    split: mesh === undefined || axes.flat().length === 0 ? null : { mesh, axes },
+    owed: [],
+  };
 }
 
 function runParts(
@@ -123,9 +134,40 @@ function runParts(
       });
     }
     const results = divided(primitive, op, request, parts);
+    if (
+      primitive.higherOrder === undefined && grows(ins, outs) &&
+      parts.every(({ owed }) => owed.length === 0)
+    ) {
+      const [result] = results;
+      results[0] = { ...result, remake: remaker(primitive, request, parts) };
+    }
     eqn.outvars.forEach((v, i) => env.set(v, results[i]));
   }
   return jaxpr.outvars.map(read);
+}
+
+/** Whether an operation's one result is larger than what it is made of: then that is moved in its place. */
+function grows(ins: readonly ShapedArray[], outs: readonly ShapedArray[]): boolean {
+  return outs.length === 1 && ins.reduce((sum, { size }) => sum + size, 0) < outs[0].size;
+}
+
+/** What makes an operation's result under other splits, each once; only with parts of it, where it has a rule for that. */
+function remaker(
+  primitive: AnyPrimitive,
+  request: PartitionRequest<unknown>,
+  parts: readonly Part[],
+): (split: MaybeSplit) => NDArray {
+  const made = new Map<string, NDArray>();
+  return (split) => {
+    const key = JSON.stringify(split?.axes ?? null);
+    let x = made.get(key);
+    if (x === undefined) {
+      const other = { ...request, wanted: [split] };
+      [{ x }] = divided(primitive, localOperation(primitive, other), other, parts);
+      made.set(key, x);
+    }
+    return x;
+  };
 }
 
 const noValues: ReadonlyMap<JaxprVar, NDArray> = new Map();
@@ -197,8 +239,9 @@ const int32 = (value: number): NDArray => literal(value, "int32");
  * A mesh axis that goes from one axis of the array to another is an exchange of parts (`all_to_all`), one that goes is an `all_gather`, and one that
  * is new costs nothing.
  */
-function reshard({ x, split: from }: Part, to: MaybeSplit, mesh: Mesh): NDArray {
+function reshard({ x, split: from, remake }: Part, to: MaybeSplit, mesh: Mesh): NDArray {
   if (sameSplit(from, to)) return x;
+  if (remake !== undefined) return remake(to);
   const none = x.shape.map((): readonly string[] => []);
   const have = (from?.axes ?? none).map((names) => [...names]);
   const want = to?.axes ?? none;
