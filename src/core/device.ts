@@ -69,6 +69,11 @@ export function firstDevice(): Device {
   return made[0] ?? cpuDevices()[0];
 }
 
+/** As how many devices the processor counts. */
+export function deviceCount(): number {
+  return count;
+}
+
 /** Sets as how many devices the processor counts. */
 export function setDeviceCount(n: number): void {
   count = n;

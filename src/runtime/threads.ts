@@ -5,7 +5,7 @@
  */
 import type { EmitOptions } from "../backends/wasm/emit.ts";
 import { canStartThreads, ThreadPool } from "../backends/wasm/thread_pool.ts";
-import { cpuDevices } from "../core/device.ts";
+import { deviceCount } from "../core/device.ts";
 import { environmentVariable } from "../core/environment.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Block } from "./allocator.ts";
@@ -61,14 +61,18 @@ function possible(threads: number): number {
  */
 export function deviceThreadCount(): number {
   const count = threadCount();
-  if (isAskedFor) return count;
-  return Math.max(count, possible(Math.min(cpuDevices().length, processors())));
+  const devices = deviceCount();
+  if (isAskedFor || devices === 1) return count;
+  if (dealt?.devices !== devices) {
+    const { navigator } = globalThis as { navigator?: { hardwareConcurrency?: number } };
+    const processors = navigator?.hardwareConcurrency ?? 1;
+    dealt = { devices, threads: possible(Math.min(devices, processors)) };
+  }
+  return Math.max(count, dealt.threads);
 }
 
-function processors(): number {
-  return (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator
-    ?.hardwareConcurrency ?? 1;
-}
+/** What was found for a number of devices: to ask the host takes some microseconds. */
+let dealt: { readonly devices: number; readonly threads: number } | null = null;
 
 /** The pool, made at the first call. */
 export function threadPool(): ThreadPool {

@@ -15,7 +15,7 @@ import { workOf } from "../../schedule/work.ts";
 import { callFromModule } from "../callbacks.ts";
 import { heap } from "../memory.ts";
 import { ProgramCache } from "../program_cache.ts";
-import { devicePool, deviceThreadCount, existingThreadPool } from "../threads.ts";
+import { devicePool, deviceThreadCount, existingThreadPool, sharingOptions } from "../threads.ts";
 
 /** A compiled step. */
 export interface StepCode {
@@ -76,10 +76,10 @@ function compileStep(
       cost += runs * (ops * perOp + bytes * perByte + flops * perFlop);
     }
   }
+  const shared = { ...sharingOptions(), threads };
   // The host can be called from its own thread only: devices that do take turns there.
-  const options = units === 1
-    ? { threads }
-    : { threads, devices: { count: units, cost: Math.round(cost) } };
+  const devices = { count: units, cost: Math.round(cost) };
+  const options = units === 1 ? shared : { ...shared, devices };
   const { module, bytes, scratchBytes, sharing } = compileProgram(program, options);
   const pool = sharing === null ? null : devicePool();
   if (sharing !== null) pool!.reserve(sharing.privateBytes);
