@@ -29,6 +29,7 @@ import {
   type Work,
 } from "./work.ts";
 import { oursOfAttention } from "./ours_attention.ts";
+import { oursOfDtypes } from "./ours_dtypes.ts";
 import { oursOfOptimiser } from "./ours_optimiser.ts";
 import { oursOfDevices } from "./ours_devices.ts";
 
@@ -139,6 +140,9 @@ function prepare(work: Exclude<Work, { readonly kind: "devices" }>): Prepared {
     }
     case "adam":
       return oursOfOptimiser(work, put);
+    case "madd":
+    case "embedding":
+      return oursOfDtypes(work, put);
     case "attention":
     case "encoder":
       return oursOfAttention(work, put);

@@ -6,6 +6,7 @@
 import type { LimitName } from "./limits.ts";
 import { attentionRows } from "./rows_attention.ts";
 import { callRows } from "./rows_calls.ts";
+import { dtypeRows } from "./rows_dtypes.ts";
 import { productRows } from "./rows_products.ts";
 import { memoryRows } from "./rows_memory.ts";
 import { deviceRows } from "./rows_devices.ts";
@@ -111,6 +112,7 @@ export const rows: readonly Row[] = [
     reach: { atMost: 2.5 },
   },
   ...memoryRows,
+  ...dtypeRows,
   {
     id: "sum",
     title: "sum of 10⁷ × 0.1",

@@ -14,6 +14,8 @@ export type Work =
   | { readonly kind: "softmax" | "layerNorm"; readonly rows: number; readonly cols: number }
   | { readonly kind: "sum"; readonly size: number }
   | AdamWork
+  | MaddWork
+  | EmbeddingWork
   | { readonly kind: "train"; readonly sizes: readonly number[]; readonly batch: number }
   | GradientsWork
   | ConvWork
@@ -37,6 +39,22 @@ export interface MatmulWork {
   readonly batch: number | null;
   readonly transposed: boolean;
   readonly dtype: "float32" | "float64";
+}
+
+/** `x·y + z` over so many elements; of complex ones both parts are the same numbers. */
+export interface MaddWork {
+  readonly kind: "madd";
+  readonly size: number;
+  readonly dtype: "float16" | "bfloat16" | "complex64";
+}
+
+/** Rows of a table, or the gradient of half the sum of their squares. */
+export interface EmbeddingWork {
+  readonly kind: "embedding";
+  readonly rows: number;
+  readonly width: number;
+  readonly ids: number;
+  readonly gradient: boolean;
 }
 
 /** A step of Adam over so many parameters, which are donated with the moments: twice the parameter is its gradient. */

@@ -114,6 +114,20 @@ def prepare(work):
         f = jax.jit(jnp.sum)
         truth = work["size"] * float(np.float32(0.1))
         return lambda: f(x).block_until_ready(), lambda: {"error": abs(float(f(x)) / truth - 1)}
+    if kind == "madd":
+        parts = [jnp.asarray(uniform(work["size"], s)) for s in (1, 2, 3)]
+        x, y, z = [
+            p + 1j * p if work["dtype"] == "complex64" else p.astype(work["dtype"]) for p in parts
+        ]
+        f = jax.jit(lambda x, y, z: x * y + z)
+        return lambda: f(x, y, z).block_until_ready(), lambda: {}
+    if kind == "embedding":
+        n, width = work["rows"], work["width"]
+        table = jnp.asarray(uniform(n * width, 1).reshape(n, width))
+        at = jnp.asarray(((uniform(work["ids"], 2) + 1) / 2 * n).astype(np.int32))
+        loss = lambda table, at: 0.5 * jnp.sum(jnp.square(table[at]))
+        f = jax.jit(jax.grad(loss) if work["gradient"] else lambda table, at: table[at])
+        return lambda: f(table, at).block_until_ready(), lambda: {}
     if kind == "adam":
         n = work["size"]
 
