@@ -322,6 +322,8 @@ async function prepare(work: Work, backend: Backend): Promise<Prepared | null> {
       };
     }
     case "adam":
+    case "madd":
+    case "embedding":
     case "affine":
     case "eagerAdd":
     case "devices":

@@ -228,6 +228,8 @@ async function prepareOn(threads: number, work: Work): Promise<Prepared | null> 
     case "leaves":
     case "roundTrip":
     case "adam":
+    case "madd":
+    case "embedding":
     case "affine":
     case "devices":
     case "eagerAdd":

@@ -227,6 +227,8 @@ function prepare(work: Work, backend: Backend): Prepared | null {
       return null;
     case "leaves":
     case "adam":
+    case "madd":
+    case "embedding":
     case "affine":
     case "devices":
     case "eagerAdd":
