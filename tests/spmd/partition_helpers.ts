@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import * as vn from "../../mod.ts";
+import type { ClosedJaxpr } from "../../src/core/jaxpr.ts";
 import { simplifyJaxpr } from "../../src/compile/pipeline.ts";
 import { type MaybeSplit, shardingOfSplit, splitOf } from "../../src/core/split.ts";
 import type { SpmdProgram } from "../../src/core/spmd.ts";
@@ -31,6 +32,16 @@ export function partitioned(
   mesh: vn.Mesh,
 ): Partitioned {
   const closed = stage((xs) => [fn(...xs)].flat(), inputs.map((x) => x.aval));
+  return partitionedJaxpr(closed, inputs, specs, mesh);
+}
+
+/** Partitions a jaxpr whose inputs are split as the specs say. */
+export function partitionedJaxpr(
+  closed: ClosedJaxpr,
+  inputs: readonly vn.NDArray[],
+  specs: readonly vn.PartitionSpec[],
+  mesh: vn.Mesh,
+): Partitioned {
   const ins = inputs.map((x, i): MaybeSplit =>
     splitOf(new vn.NamedSharding(mesh, specs[i]), x.shape)
   );
