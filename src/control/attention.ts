@@ -38,6 +38,7 @@ import {
   attentionTangent,
   attentionWithStatistics,
 } from "./attention_forms.ts";
+import { attentionSplit, partitionAttention } from "./attention_split.ts";
 
 /** How many operands an attention has. */
 function arity({ hasBias, hasMask }: AttentionParams): number {
@@ -151,6 +152,8 @@ function sharedAt(x: NDArray, dim: number | null, at: number): NDArray {
 export const attentionP: Primitive<AttentionParams> = {
   name: "dot_product_attention",
   abstractEval: avalsOf,
+  split: attentionSplit(false),
+  partition: partitionAttention(false),
   lower: (_reads, ins, _outs, p) => {
     const list = attentionList(shapeOf(ins, p));
     const call: LoweredKernel = {
@@ -289,6 +292,8 @@ function cotangentForm(xs: readonly NDArray[], p: AttentionParams): NDArray[] {
 export const cotangentP: Primitive<AttentionParams> = {
   name: "dot_product_attention_vjp",
   abstractEval: (ins) => ins.slice(0, 3).map((x) => shapedArray(x.shape, x.dtype)),
+  split: attentionSplit(true),
+  partition: partitionAttention(true),
   lower: (_reads, ins, _outs, p) => {
     const list = attentionList(shapeOf(ins, p));
     const n = arity(p);

@@ -191,6 +191,36 @@ Deno.test("an embedding in data parallel: its gradient is one psum, whatever tok
   assertAllClose(grad(...args), vn.filterGrad(objective)(table, tokens));
 });
 
+/** Attention of several heads whose keys and values are made of the same examples. */
+function attend(x: vn.NDArray, [q, k, v, o]: readonly vn.NDArray[]): vn.NDArray {
+  const heads = (w: vn.NDArray) => np.einsum("bsd,dhk->bshk", x, w);
+  const y = nn.dotProductAttention(heads(q), heads(k), heads(v));
+  return np.einsum("bshk,hkd->bsd", y, o);
+}
+
+Deno.test("attention in data and tensor parallel: examples and heads stay where they are, gradients are one psum each", () => {
+  const mesh = vn.makeMesh([2, 2], ["data", "model"]);
+  const weights = [0, 1, 2].map((i) => random.normal(random.key(i), [8, 4, 8]).mul(0.3));
+  const out = random.normal(random.key(3), [4, 8, 8]).mul(0.3);
+  const x = random.normal(random.key(4), [4, 6, 8]);
+  const objective = (w: readonly vn.NDArray[], x: vn.NDArray) => np.sum(attend(x, w).pow(2));
+  const grad = vn.filterJit(vn.filterGrad(objective));
+  const split = [
+    ...weights.map((w) => put(w, mesh, null, "model")),
+    put(out, mesh, "model"),
+  ];
+  const args = [split, put(x, mesh, "data")] as const;
+  const found = collectives(grad.lower(...args).partitioned());
+  assertEquals(found.sort(), [
+    "psum(data)[2,8,8]",
+    "psum(data)[8,2,8]",
+    "psum(data)[8,2,8]",
+    "psum(data)[8,2,8]",
+    "psum(model)[2,6,8]",
+  ]);
+  assertAllClose(grad(...args), vn.filterGrad(objective)([...weights, out], x));
+});
+
 Deno.test("a loop over layers in tensor parallel: one psum in the loop, said to run as often", () => {
   const mesh = vn.makeMesh([4], ["model"]);
   const up = random.normal(random.key(1), [3, 8, 16]).mul(0.3);
