@@ -1,1 +1,2 @@
 export * from "./cumulative";
+export * from "./groups";

@@ -99,6 +99,14 @@ const samples: Readonly<Record<string, () => Sample>> = {
     ],
     args: [normal(21, [201, 307])],
   }),
+  "running sums of one long line": () => ({
+    f: (x, y) => [
+      np.cumsum(x),
+      lax.cumsum(x, { axis: 0, reverse: true } as never),
+      np.cumsum(y),
+    ],
+    args: [normal(23, [200_003]), normal(24, [16 * 4096], "float64")],
+  }),
   "factorisations of many matrices": () => ({
     f: (x) => {
       const square = np.matmul(x, np.swapaxes(x, 1, 2)).add(np.eye(24));
