@@ -1,7 +1,7 @@
 // Running sums, products and extremes along the middle axis of a contiguous [outer, n, inner], from either end. Floating sums
 // and products of f32 run in f64, since a running f32 loses what it cannot hold once for each element.
 import { ADD, MAX, MIN, MUL } from "../eager/opcodes";
-import { GROUP, groupSum } from "./groups";
+import { sumLine } from "./parts";
 
 /** Elements for one call of a loop. */
 const CHUNK: i32 = 4096;
@@ -97,13 +97,8 @@ function identity<A>(op: i32): A {
 
 /** One line of elements, `step` bytes apart, in calls short enough for the engine to switch to its optimised code. */
 @inline
-function line<T, A>(op: i32, n: i32, x: usize, out: usize, step: usize, grouped: bool): void {
+function line<T, A>(op: i32, n: i32, x: usize, out: usize, step: usize): void {
   let r = identity<A>(op);
-  if (grouped) {
-    for (; n >= GROUP; n -= GROUP, x += GROUP * step, out += GROUP * step) {
-      r = groupSum<T, A>(x, out, step, r);
-    }
-  }
   for (; n > 0; n -= CHUNK, x += CHUNK * step, out += CHUNK * step) {
     r = op == ADD
       ? runSum<T, A>(min(CHUNK, n), x, out, step, r)
@@ -139,10 +134,11 @@ function cumulate<T, A>(
   const step = reverse ? 0 - rs : rs;
   const start = reverse ? usize(n - 1) * rs : 0;
   const wide = sizeof<A>() > sizeof<T>();
-  const grouped = isFloat<T>() && inner == 1 && op == ADD;
   for (; outer > 0; outer--, x += usize(n) * rs, out += usize(n) * rs) {
     const p = x + start, q = out + start;
-    if (wide || inner == 1) {
+    if (isFloat<T>() && op == ADD && inner == 1) {
+      sumLine<T>(reverse, n, p, q, 0);
+    } else if (wide || inner == 1) {
       let i = 0;
       if (wide) {
         for (; i + 4 <= inner; i += 4) {
@@ -151,7 +147,7 @@ function cumulate<T, A>(
           else productColumns(n, p + at, q + at, step);
         }
       }
-      for (; i < inner; i++) line<T, A>(op, n, p + usize(i) * S, q + usize(i) * S, step, grouped);
+      for (; i < inner; i++) line<T, A>(op, n, p + usize(i) * S, q + usize(i) * S, step);
     } else {
       memory.copy(q, p, rs);
       planes<T>(op, n - 1, rs, p, q, step);

@@ -1,2 +1,2 @@
 export * from "./cumulative";
-export * from "./groups";
+export * from "./parts";

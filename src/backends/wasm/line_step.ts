@@ -1,8 +1,8 @@
 /**
  * Running sums of one long line, shared among threads: the totals of its parts, what each part goes on from, and the results
- * (`kernels/cumulative/groups.ts`).
+ * (`kernels/cumulative/parts.ts`).
  *
- * One thread adds the same to the same, group by group.
+ * One thread adds the same to the same, part by part.
  *
  * @module
  */
@@ -12,15 +12,15 @@ import type { StepHost } from "./dot_step.ts";
 import type { FunctionBuilder, Value } from "./function.ts";
 import { kernelSignature } from "./kernel_text.ts";
 
-/** Elements of a group: `GROUP` in `kernels/cumulative/groups.ts`. */
-const groupLength = 4096;
-/** Bytes of the totals of a group's parts. */
-const groupBytes = 32;
-/** Groups are claimed in this many units at most, and in so many at once at least: some 10 µs. */
+/** Elements of a part: `PART` in `kernels/cumulative/parts.ts`. */
+const partLength = 4096;
+/** Bytes of a part's total. */
+const totalBytes = 8;
+/** Parts are claimed in this many units at most, and so many at once at least: some 5 µs. */
 const mostUnits = 256;
-const leastGroups = 4;
+const leastParts = 4;
 /** Instructions, about, for an element in either step. */
-const stepCost = 1.5;
+const stepCost = 1;
 
 /** Emits running sums of one long line that threads share, if a call is that and worth it. */
 export function shareLine(host: StepHost, call: KernelCall, fn: FunctionBuilder): boolean {
@@ -30,13 +30,13 @@ export function shareLine(host: StepHost, call: KernelCall, fn: FunctionBuilder)
   if (!jobs.areShared || kernelSignature(`${family}_totals_${dtype}`) === undefined) return false;
   if (outer?.kind !== "number" || n?.kind !== "number" || inner?.kind !== "number") return false;
   if (reverse?.kind !== "number" || x?.kind !== "buffer" || out?.kind !== "buffer") return false;
-  const groups = Math.floor(n.value / groupLength);
+  const parts = Math.floor(n.value / partLength);
   const cost = stepCost * n.value;
-  const perUnit = Math.max(leastGroups, Math.ceil(groups / mostUnits));
+  const perUnit = Math.max(leastParts, Math.ceil(parts / mostUnits));
   if (outer.value !== 1 || inner.value !== 1 || cost < jobs.leastCost) return false;
-  if (groups < 2 * perUnit) return false;
-  const bytes = groupBytes * (groups + 1);
-  /** The groups of a unit, of so many groups in all. */
+  if (parts < 2 * perUnit) return false;
+  const bytes = totalBytes * (parts + 1);
+  /** The parts of a unit, of so many parts in all. */
   const range = (share: FunctionBuilder, unit: Value, most: number): readonly [Ref, Ref] => {
     const from = asm.op2("i32.mul", share.get(unit), asm.i32(perUnit));
     const first = share.keep("i32", from);
@@ -61,9 +61,9 @@ export function shareLine(host: StepHost, call: KernelCall, fn: FunctionBuilder)
       ]));
     });
   };
-  step("totals", groups);
-  fn.push(linker.called(`${family}_starts`, [asm.i32(groups), host.scratchOf(fn, bytes)]));
-  // What is left of the line is one group more.
-  step("results", n.value % groupLength === 0 ? groups : groups + 1);
+  step("totals", parts);
+  fn.push(linker.called(`${family}_starts`, [asm.i32(parts), host.scratchOf(fn, bytes)]));
+  // What is left of the line is one part more.
+  step("results", n.value % partLength === 0 ? parts : parts + 1);
   return true;
 }
