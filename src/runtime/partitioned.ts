@@ -81,8 +81,12 @@ function collectivesIn(jaxpr: Jaxpr, mesh: Mesh, times: number | null): Inserted
   const makers = new Map<unknown, string>();
   const found: InsertedCollective[] = [];
   for (const eqn of jaxpr.eqns) {
-    const { name, collective } = primitiveOf(eqn);
-    for (const v of eqn.outvars) makers.set(v, name);
+    const { name, collective, onParts } = primitiveOf(eqn);
+    // What only moves elements is not what they come from.
+    const [source] = eqn.invars;
+    const moves = onParts === "each" && eqn.invars.length === 1 &&
+      source.aval.size === eqn.outvars[0].aval.size;
+    for (const v of eqn.outvars) makers.set(v, moves ? makers.get(source) ?? name : name);
     if (collective !== undefined && name !== "axis_index") {
       const axis = String(collective.axisName(eqn.params));
       found.push({
