@@ -260,14 +260,14 @@ export class ThreadPool {
     if (helper === null) return;
     this.#helpers.set(thread, helper);
     for (const [program, module] of this.#modules) helper.port.postMessage({ program, module });
-    let isGone = false;
     const replace = (): void => {
-      if (isGone || this.#helpers.get(thread) !== helper) return;
-      isGone = true;
-      this.#helpers.delete(thread);
-      helper.port.close();
-      if (this.#words[READY >> 2] > 0) Atomics.sub(this.#words, READY >> 2, 1);
-      if (++this.#failures <= MOST_FAILURES) this.#startThread(thread);
+      if (this.#helpers.get(thread) !== helper) return;
+      const started = this.#started;
+      // All of them, under another epoch: one that was ended may not know yet, and wake, and must not work beside another in the memory that both take for
+      // their own.
+      this.stop();
+      if (++this.#failures > MOST_FAILURES) return;
+      while (this.#started < started) this.#startNext();
     };
     helper.worker.on("error", replace);
     helper.worker.on("exit", replace);
