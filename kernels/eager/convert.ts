@@ -54,6 +54,15 @@ function cast<F, T>(n: i32, x: usize, out: usize): void {
       const v = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(x)));
       v128.store(out, isFloat<T>() ? f32x4.convert_i32x4_s(v) : v);
     }
+  } else if (sizeof<F>() == 4 && sizeof<T>() == 1 && isFloat<F>()) {
+    const most = i32x4.splat(255);
+    for (; n >= 8; n -= 8, x += 32, out += 8) {
+      const u = i16x8.narrow_i32x4_u(
+        i32x4.min_u(i32x4.trunc_sat_f32x4_u(v128.load(x)), most),
+        i32x4.min_u(i32x4.trunc_sat_f32x4_u(v128.load(x, 16)), most),
+      );
+      v128.store64_lane(out, i8x16.narrow_i16x8_u(u, u), 0);
+    }
   } else if (sizeof<F>() == 4 && sizeof<T>() == 1 && isInteger<F>()) {
     for (; n >= 16; n -= 16, x += 64, out += 16) {
       const u = v128.shuffle<i8>(
@@ -72,6 +81,18 @@ function cast<F, T>(n: i32, x: usize, out: usize): void {
 
 /** Not zero; NaN is not. */
 function truth<F>(n: i32, x: usize, out: usize): void {
+  for (; sizeof<F>() == 4 && n >= 8; n -= 8, x += 32, out += 8) {
+    const a = v128.load(x), b = v128.load(x, 16);
+    const zero = i32x4.splat(0);
+    const u = i16x8.narrow_i32x4_s(
+      isFloat<F>() ? f32x4.ne(a, zero) : i32x4.ne(a, zero),
+      isFloat<F>() ? f32x4.ne(b, zero) : i32x4.ne(b, zero),
+    );
+    v128.store64_lane(out, v128.and(i8x16.narrow_i16x8_s(u, u), i8x16.splat(1)), 0);
+  }
+  for (; sizeof<F>() == 1 && n >= 16; n -= 16, x += 16, out += 16) {
+    v128.store(out, v128.and(i8x16.ne(v128.load(x), i8x16.splat(0)), i8x16.splat(1)));
+  }
   for (; n > 0; n--, x += sizeof<F>(), out++) store<u8>(out, u8(load<F>(x) != 0));
 }
 

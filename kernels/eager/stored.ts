@@ -3,27 +3,28 @@
 /** The bits of a float16 in each lane as a float32. Subnormals and all else are exact; a NaN keeps its digits. */
 @inline
 function single(x: v128): v128 {
-  const size = i32x4.shl(v128.and(x, i32x4.splat(0x7fff)), 13);
-  const scaled = f32x4.mul(size, f32x4.splat(<f32> 5.192296858534828e33)); // 2^112, between the biases of the exponents
-  const top = v128.and(i32x4.ge_s(size, i32x4.splat(0x7c00 << 13)), i32x4.splat(0x7f800000));
-  const sign = i32x4.shl(v128.and(x, i32x4.splat(0x8000)), 16);
-  return v128.or(v128.or(scaled, top), sign);
+  // The sign drawn out on the left of the exponent, then cut off but for its first bit.
+  const bits = v128.and(i32x4.shr_s(i32x4.shl(x, 16), 3), i32x4.splat(0x8fffe000));
+  const scaled = f32x4.mul(bits, f32x4.splat(<f32> 5.192296858534828e33)); // 2^112, between the biases of the exponents
+  const isTop = f32x4.ge(f32x4.abs(scaled), f32x4.splat(65536));
+  return v128.or(scaled, v128.and(isTop, i32x4.splat(0x7f800000)));
 }
 
 /** The bits of the float16 nearest to a float32, of two equally near the even one. */
 @inline
 function half(x: v128): v128 {
-  const size = v128.and(x, i32x4.splat(0x7fffffff));
-  const isOdd = v128.and(i32x4.shr_u(size, 13), i32x4.splat(1));
-  const nudge = i32x4.splat((-112 << 23) + 4095);
-  const normal = i32x4.shr_u(i32x4.add(i32x4.add(size, isOdd), nudge), 13);
-  // A sum with 0.5 has its last place where that of a subnormal float16 is.
-  const small = i32x4.sub(f32x4.add(size, f32x4.splat(0.5)), i32x4.splat(0x3f000000));
-  const finite = v128.bitselect(small, normal, i32x4.lt_s(size, i32x4.splat(0x38800000)));
-  const isNaN = i32x4.gt_s(size, i32x4.splat(0x7f800000));
-  const special = v128.or(v128.and(isNaN, i32x4.splat(0x200)), i32x4.splat(0x7c00));
-  const rounded = v128.bitselect(special, finite, i32x4.ge_s(size, i32x4.splat(0x47800000)));
-  return v128.or(rounded, v128.and(i32x4.shr_u(x, 16), i32x4.splat(0x8000)));
+  // From 2^16 on infinity; a NaN for now, too.
+  const size = i32x4.min_s(v128.and(x, i32x4.splat(0x7fffffff)), i32x4.splat(0x47800000));
+  // The power of two below, or that of the smallest normal number.
+  const power = i32x4.max_s(v128.and(size, i32x4.splat(0x7f800000)), i32x4.splat(0x38800000));
+  // Rounding happens in a sum whose last place is the one wanted; what the sum has beyond the power are the digits.
+  const sum = f32x4.add(size, i32x4.add(power, i32x4.splat(13 << 23)));
+  const digits = i32x4.sub(sum, power);
+  const bias = i32x4.splat(-((13 << 23) + (0x38800000 >> 13)));
+  const number = i32x4.add(i32x4.add(digits, i32x4.shr_u(power, 13)), bias);
+  const quiet = v128.and(f32x4.ne(x, x), i32x4.splat(0x200));
+  const sign = v128.and(i32x4.shr_u(x, 16), i32x4.splat(0x8000));
+  return v128.or(v128.or(number, quiet), sign);
 }
 
 /** The bits of the bfloat16 nearest to a float32. */
@@ -81,11 +82,28 @@ export function convert_f32_bf16(n: i32, x: usize, out: usize): void {
 
 @inline
 function extend<F>(n: i32, x: usize, out: usize): void {
+  for (; sizeof<F>() == 1 && n >= 8; n -= 8, x += 8, out += 32) {
+    const halves = v128.load8x8_s(x);
+    v128.store(out, i32x4.extend_low_i16x8_s(halves));
+    v128.store(out, i32x4.extend_high_i16x8_s(halves), 16);
+  }
+  for (; sizeof<F>() == 2 && n >= 4; n -= 4, x += 8, out += 16) {
+    v128.store(out, isSigned<F>() ? v128.load16x4_s(x) : v128.load16x4_u(x));
+  }
   for (; n > 0; n--, x += sizeof<F>(), out += 4) store<i32>(out, i32(load<F>(x)));
 }
 
 @inline
 function cut<T>(n: i32, x: usize, out: usize): void {
+  // Without their upper bits, numbers are in the range of the narrowing instructions, which saturate.
+  const kept = i32x4.splat(sizeof<T>() == 1 ? 0xff : 0xffff);
+  for (; n >= 8; n -= 8, x += 32, out += 8 * sizeof<T>()) {
+    const halves = i16x8.narrow_i32x4_u(
+      v128.and(v128.load(x), kept), v128.and(v128.load(x, 16), kept),
+    );
+    if (sizeof<T>() == 2) v128.store(out, halves);
+    else v128.store64_lane(out, i8x16.narrow_i16x8_u(halves, halves), 0);
+  }
   for (; n > 0; n--, x += 4, out += sizeof<T>()) store<T>(out, <T> load<i32>(x));
 }
 

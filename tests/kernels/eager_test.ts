@@ -233,6 +233,44 @@ for (const kind of KINDS) {
   });
 }
 
+Deno.test("float16 is widened and narrowed as the host does it", () => {
+  const halves = new Float16Array(Uint16Array.from({ length: 65536 }, (_, i) => i).buffer);
+  arena.reset();
+  const x = arena.place(Uint16Array, Array.from(new Uint16Array(halves.buffer)));
+  const wide = arena.place(Float32Array, 65536);
+  kernels.convert_f16_f32(65536, x.at, wide.at);
+  for (let i = 0; i < 65536; i++) assert(Object.is(wide.data[i], halves[i]), `${halves[i]}`);
+  // Every float16, halfway to its neighbour, and to either side of that.
+  for (const beyond of [0, 0x0fff, 0x1000, 0x1001]) {
+    arena.reset();
+    const y = arena.place(Float32Array, Array.from(halves));
+    const bits = new Int32Array(y.data.buffer, y.data.byteOffset, 65536);
+    for (let i = 0; i < 65536; i++) if (!Number.isNaN(halves[i])) bits[i]! += beyond;
+    const expected = new Float16Array(y.data);
+    const narrow = arena.place(Uint16Array, 65536);
+    kernels.convert_f32_f16(65536, y.at, narrow.at);
+    const actual = new Float16Array(Uint16Array.from(narrow.data).buffer);
+    for (let i = 0; i < 65536; i++) assert(Object.is(actual[i], expected[i]), `${y.data[i]}`);
+  }
+});
+
+Deno.test("small integers keep their sign, and what does not fit is cut off", () => {
+  const types = { i8: Int8Array, i16: Int16Array, u16: Uint16Array };
+  for (const [suffix, type] of Object.entries(types)) {
+    for (const n of LENGTHS) {
+      arena.reset();
+      const x = arena.place(Int32Array, Array.from({ length: n }, (_, i) => (i * 7919123) | 0));
+      const small = arena.place(type as typeof Int16Array, n);
+      const back = arena.place(Int32Array, n);
+      kernels[`convert_i32_${suffix}`](n, x.at, small.at);
+      kernels[`convert_${suffix}_i32`](n, small.at, back.at);
+      arena.checkGuards(`${suffix} ${n}`);
+      assertEquals(Array.from(small.data), Array.from(new type(x.data)));
+      assertEquals(Array.from(back.data), Array.from(small.data));
+    }
+  }
+});
+
 Deno.test("binary kernels may write over an operand", () => {
   for (const n of [3, 17, 5000]) {
     arena.reset();
