@@ -38,7 +38,7 @@ warnings.simplefilter("ignore")
 FILES = sorted(p.stem for p in (here / "cases").glob("[a-z]*.py") if p.stem != "inputs")
 
 # Files that need more than one device have a process of their own, because JAX counts devices once.
-MORE_DEVICES = {"devices": 4}
+MORE_DEVICES = {"devices": 4, "partition": 8}
 
 
 def main():

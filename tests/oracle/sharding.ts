@@ -1,5 +1,5 @@
 /**
- * Shardings as plain lists, for recorded programs: what the class of the same name in `record.py` has. There are four devices.
+ * Shardings as plain lists, for recorded programs: what the class of the same name in `record.py` has. There are as many devices as they need, four at least.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export function named(
   names: string[],
   spec: (string | string[] | null)[],
 ): vn.NamedSharding {
-  setDeviceCount(4);
+  setDeviceCount(Math.max(4, sizes.reduce((product, n) => product * n, 1)));
   return new vn.NamedSharding(vn.makeMesh(sizes, names), vn.P(...spec));
 }
 
