@@ -95,14 +95,17 @@ export interface LoweredText {
 export interface InsertedCollective {
   /** `psum`, `pmax`, `pmin`, `all_gather`, `reduce_scatter`, `all_to_all` or `ppermute`. */
   readonly kind: string;
-  /** The mesh axis along which it runs, and how many devices that has. */
+  /** The mesh axis along which it runs. */
   readonly axis: string;
+  /** How many devices that axis has. */
   readonly devices: number;
   /** The operation whose result it moves. */
   readonly of: string;
-  /** One device's operand. */
+  /** The shape of one device's operand. */
   readonly shape: readonly number[];
+  /** The operand's dtype. */
   readonly dtype: DType;
+  /** The bytes of one device's operand. */
   readonly bytes: number;
   /** How often a call runs it; `null` in loops of unknown length. */
   readonly times: number | null;
