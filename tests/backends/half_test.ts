@@ -7,8 +7,11 @@ import { assert } from "@std/assert";
 import type { DType, TypedArray } from "../../src/core/dtype.ts";
 import { cast, type Expr, load, makeVar } from "../../src/loopnest/expr.ts";
 import type { BufferDecl, Program } from "../../src/loopnest/ir.ts";
+import { loadBinaryen } from "../../src/backends/wasm/binaryen.ts";
 import { Dice } from "./random_program.ts";
 import { Compiled } from "./run.ts";
+
+const binaryen = await loadBinaryen();
 
 /** A loop that stores a function of each element. */
 function elementwise(x: TypedArray, from: DType, make: (x: Expr) => Expr): TypedArray {
@@ -39,7 +42,7 @@ function elementwise(x: TypedArray, from: DType, make: (x: Expr) => Expr): Typed
     }],
     scratchBytes: 0,
   };
-  return new Compiled(program).call([x])[0]!;
+  return new Compiled(binaryen, program).call([x])[0]!;
 }
 
 const all = new Float16Array(Uint16Array.from({ length: 65536 }, (_, i) => i).buffer);

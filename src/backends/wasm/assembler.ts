@@ -156,8 +156,12 @@ export class Assembler {
 
   /** Reads 8 bytes as elements of `bits`, each widened to a lane of twice as many. */
   loadExtend(bits: 8 | 16, signed: boolean, address: Ref, offset: number): Ref {
-    const code = [0xfd, (bits === 8 ? 0x01 : 0x03) + (signed ? 0 : 1)];
-    return this.module.access("v128", code, [address], 8, offset);
+    return this.#simdLoad(
+      `Load${bits}x${64 / bits}${signed ? "S" : "U"}Vec128`,
+      64,
+      address,
+      offset,
+    );
   }
 
   /** Reads `bits` into all lanes. */
