@@ -27,14 +27,18 @@ export function watchStages(): Stages {
       const sum = (isMeant: (event: ProfileEvent) => boolean) =>
         first!.events.filter(isMeant).reduce((ms, event) => ms + event.milliseconds, 0);
       const all = (kind: ProfileEvent["kind"]) => sum((event) => event.kind === kind);
+      const build = all("build");
+      const encode = all("encode");
       const module = sum(({ name }) => name === "WebAssembly.Module");
       const stages = {
         "traceMs": all("trace"),
         "simplifyMs": all("simplify"),
         "scheduleMs": all("schedule"),
         "look on diskMs": all("store"),
-        "build the moduleMs": all("build"),
-        "encodeMs": all("encode"),
+        // The worker builds and encodes; whatever else the call waits for is its loading.
+        "wait for the compilerMs": all("wait") - build - encode,
+        "build the moduleMs": build,
+        "encodeMs": encode,
         "WebAssembly.ModuleMs": module,
         "instantiateMs": all("instantiate") - module,
         "runMs": all("run"),

@@ -17,7 +17,7 @@ interface Config {
 const root = new URL("../", import.meta.url);
 
 /** What the published package depends on: reached by `import()`, and never part of the bundle. */
-const dependencies = ["wabt"];
+const dependencies = ["binaryen", "wabt"];
 
 /** Modules that run in threads of their own, each with its own copy of what it needs. */
 const threads = ["worker", "thread"];

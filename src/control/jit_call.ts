@@ -135,7 +135,7 @@ export interface JitBackend {
     inputs: readonly (Placement | null)[],
     options: RunOptions,
   ): Partitioned;
-  /** To be called where functions are made that will be compiled: from then on it is told what is, if somebody wants to know. */
+  /** Starts loading the compiler, in the background. */
   prepare(): void;
   /** Forgets compiled programs; those in use live on. */
   clear(): void;

@@ -20,7 +20,9 @@ export type SpanKind =
   | "schedule"
   /** Looking for a program on disk, and keeping it there. */
   | "store"
-  /** The code generator: building a module, and encoding it. */
+  /** Waiting for the compiler's thread. */
+  | "wait"
+  /** The compiler at work, in its thread: building a module, and encoding it. */
   | "build"
   | "encode"
   /** From bytes to something that can be called: V8's `WebAssembly.Module` and `Instance`. */

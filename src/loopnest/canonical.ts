@@ -9,7 +9,7 @@ import type { Program } from "./ir.ts";
  * The text of a program: equal texts mean programs that are equal but for the numbers that tell expressions apart. Parts that are
  * shared are written once.
  *
- * @param program Plain data.
+ * @param program Plain data, as the compile worker gets it.
  */
 export function canonicalText(program: Program): string {
   return new Writer().write(program);

@@ -15,7 +15,7 @@
  * The functions that make nodes take all dtypes: an operation on a stored dtype becomes one on the wider dtype, wrapped or
  * rounded. So each operation rounds, whatever it is fused with: a compiled function gives what its operations give one by one.
  *
- * Nodes are immutable, and plain data. Each has an `id`,
+ * Nodes are immutable and structured-cloneable, since they travel to the compile worker. Each has an `id`,
  * so that passes can keep what they know of a node in an array.
  *
  * @module

@@ -3,7 +3,7 @@
  *
  * A {@linkcode Program} is a list of steps over numbered buffers. Most steps are {@linkcode Nest}s, i.e. explicit
  * loops around stores; the others call a library kernel (matrix product, sort, …) on whole buffers, run programs
- * of their own (control flow), or call the host. All of it is plain data: of the host's
+ * of their own (control flow), or call the host. All of it is plain data and travels to the compile worker as it is: of the host's
  * functions a program has the numbers, and who runs it the functions.
  *
  * A nest means what running its statements in order, one iteration after the other, means, with one licence:

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { prepareCompiler } from "../backends/wasm/compiler.ts";
 import {
   checkPresent,
   cpuDevices,
@@ -98,6 +99,7 @@ export async function init(
     setDeviceCount(options.devices);
   }
   if (options.threads !== undefined) setThreadCount(options.threads);
+  prepareCompiler();
   return devices();
 }
 

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { compileProgram } from "../backends/wasm/compiler.ts";
-import { disassemble } from "../backends/wasm/module_text.ts";
+import { compileProgram, disassemble } from "../backends/wasm/compiler.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import {
   type ClosedJaxpr,

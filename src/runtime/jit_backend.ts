@@ -32,8 +32,7 @@ import {
   simplifyJaxpr,
 } from "../compile/pipeline.ts";
 import { type ProgramWork, workOf } from "../schedule/work.ts";
-import { compileProgram } from "../backends/wasm/compiler.ts";
-import { disassemble } from "../backends/wasm/module_text.ts";
+import { compileProgram, disassemble, prepareCompiler } from "../backends/wasm/compiler.ts";
 import type { ConcreteArray } from "./concrete.ts";
 import { logCompilations } from "./debug_log.ts";
 import { type DeviceChoice, DeviceChooser } from "./device_choice.ts";
@@ -346,7 +345,10 @@ export const jitCompiler: JitBackend = {
     const places = new ProgramPlacer(closed).places(located, options);
     return partitionedText(closed, places?.layout ?? null);
   },
-  prepare: logCompilations,
+  prepare: () => {
+    logCompilations();
+    prepareCompiler();
+  },
   clear: () => cache.clear(),
 };
 

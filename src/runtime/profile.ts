@@ -11,7 +11,7 @@ import type { KernelTime } from "./webgpu/timing.ts";
 export interface ProfileEvent {
   /**
    * What it was: `call` (a whole call of a compiled function), `trace`, `compile` (a whole compilation) with its stages `simplify`, `schedule`,
-   * `store`, `build`, `encode` and `instantiate`, `run` (a call of a program), `operation` (outside of compiled functions), `kernel` (on
+   * `store`, `wait`, `build`, `encode` and `instantiate`, `run` (a call of a program), `operation` (outside of compiled functions), `kernel` (on
    * WebGPU), `transfer`, `readback`.
    */
   readonly kind: SpanKind;
@@ -21,7 +21,7 @@ export interface ProfileEvent {
   readonly start: number;
   /** How long it took. */
   readonly milliseconds: number;
-  /** Who was at it: `main`, `WebGPU`. */
+  /** Who was at it: `main`, `compiler`, `WebGPU`. */
   readonly thread: string;
   /** What else is known of it. */
   readonly details: Readonly<Record<string, string | number | boolean>>;

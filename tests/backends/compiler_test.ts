@@ -1,20 +1,20 @@
 /**
- * Compiling, which needs no permission and no worker, and showing modules, which a worker does while the main thread waits, and
- * which never keeps a process alive.
+ * The compile worker: answers while the main thread waits, hands errors on, and never keeps a process alive.
  *
  * @module
  */
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { CompileError } from "../../src/errors.ts";
 import type { Program } from "../../src/loopnest/ir.ts";
-import { compileProgram } from "../../src/backends/wasm/compiler.ts";
-import { disassemble } from "../../src/backends/wasm/module_text.ts";
-import { sampleProgram } from "./sample.ts";
+import { compileProgram, disassemble } from "../../src/backends/wasm/compiler.ts";
+import { emitProgram } from "../../src/backends/wasm/emit.ts";
+import { loadQuickly } from "../../src/backends/wasm/quick_binaryen.ts";
+import { warmUpProgram } from "../../src/backends/wasm/warm_up.ts";
 
 const root = new URL("../../", import.meta.url);
 
 Deno.test("a program is compiled synchronously, and the module can be read as text", () => {
-  const compiled = compileProgram(sampleProgram());
+  const compiled = compileProgram(warmUpProgram());
   assert(WebAssembly.validate(compiled.bytes));
   assertEquals(WebAssembly.Module.exports(compiled.module), [{ name: "run", kind: "function" }]);
   const text = disassemble(compiled.bytes);
@@ -23,22 +23,19 @@ Deno.test("a program is compiled synchronously, and the module can be read as te
 });
 
 Deno.test("a deterministic program has no fused multiply-add", () => {
-  const { bytes } = compileProgram(sampleProgram(), { deterministic: true });
+  const { bytes } = compileProgram(warmUpProgram(), { deterministic: true });
   const text = disassemble(bytes);
   assert(!text.includes("relaxed"), "relaxed instructions are left");
   assertStringIncludes(text, "f32x4.mul");
 });
 
-Deno.test("what cannot be compiled is a CompileError that names it", () => {
+Deno.test("what the worker refuses is a CompileError with the worker's stack", () => {
   const step = { kind: "kernel", name: "no_such_kernel", args: [] } as const;
   const program: Program = { name: "bad", buffers: [], steps: [step], scratchBytes: 0 };
-  assertThrows(() => compileProgram(program), CompileError, "no_such_kernel");
-});
-
-Deno.test("what the disassembler refuses is a CompileError with its stack, and it goes on working", () => {
-  const error = assertThrows(() => disassemble(Uint8Array.of(1, 2, 3)), CompileError);
-  assertStringIncludes(error.stack ?? "", "in the disassembler's thread");
-  assertStringIncludes(disassemble(compileProgram(sampleProgram()).bytes), "(module");
+  const error = assertThrows(() => compileProgram(program), CompileError, "no_such_kernel");
+  assertStringIncludes(error.stack ?? "", "in the compile worker");
+  assertStringIncludes(error.stack ?? "", "emit.ts");
+  assert(WebAssembly.validate(compileProgram(warmUpProgram()).bytes), "the worker is gone");
 });
 
 /** Runs a script in a process of its own and tells what it printed. */
@@ -48,9 +45,8 @@ async function runScript(
 ): Promise<{ output: string; errors: string; code: number; timedOut: boolean }> {
   const base = options.base ?? root.href;
   const script = `
-    import { compileProgram } from "${base}src/backends/wasm/compiler.ts";
-    import * as text from "${base}src/backends/wasm/module_text.ts";
-    import { sampleProgram } from "${base}tests/backends/sample.ts";
+    import * as compiler from "${base}src/backends/wasm/compiler.ts";
+    import { warmUpProgram } from "${base}src/backends/wasm/warm_up.ts";
     ${body}`;
   const file = await Deno.makeTempFile({ suffix: ".ts" });
   try {
@@ -83,25 +79,25 @@ async function runScript(
 }
 
 Deno.test("a process ends when its own work is done", async () => {
-  const show = `text.disassemble(compileProgram(sampleProgram()).bytes).length > 1000`;
   const results = await Promise.all([
-    runScript(`console.log(${show});`),
-    runScript(`${show}; throw new Error("on purpose");`),
+    runScript(`compiler.startCompiler(); console.log("started");`),
+    runScript(`console.log(compiler.compileProgram(warmUpProgram()).bytes.length > 100);`),
+    runScript(`compiler.startCompiler(); throw new Error("on purpose");`),
   ]);
   for (const { timedOut, errors } of results) assert(!timedOut, `hangs: ${errors}`);
-  assertEquals(results.map((r) => [r.code, r.output]), [[0, "true"], [1, ""]]);
+  assertEquals(results.map((r) => r.code), [0, 0, 1]);
+  assertEquals(results[1]!.output, "true");
 });
 
-Deno.test("compiling needs no permission; showing a module one to read, or a disassembler that was loaded before", async () => {
+Deno.test("compiling works in the main thread where there may be no worker", async () => {
+  // Without permission to read, a worker cannot load its module.
   const { output, errors, code } = await runScript(
-    `const { bytes } = compileProgram(sampleProgram());
-    console.log(bytes.length > 100);
-    try { text.disassemble(bytes); } catch (e) { console.log(e.name); }
-    await text.loadDisassemblerHere();
-    console.log(text.disassemble(bytes).length > 1000);`,
+    `try { compiler.compileProgram(warmUpProgram()); } catch (e) { console.log(e.name); }
+    await compiler.loadCompilerHere();
+    console.log(compiler.compileProgram(warmUpProgram()).bytes.length > 100);`,
     { permissions: [] },
   );
-  assertEquals([output, code], ["true\nCompileError\ntrue", 0], errors);
+  assertEquals([output, code], ["CompileError\ntrue", 0], errors);
 });
 
 Deno.test("compiling works in a package that comes over http", async () => {
@@ -113,11 +109,22 @@ Deno.test("compiling works in a package that comes over http", async () => {
   try {
     const base = `http://127.0.0.1:${server.addr.port}/`;
     const { output, errors, code } = await runScript(
-      `console.log(text.disassemble(compileProgram(sampleProgram()).bytes).length > 1000);`,
+      `console.log(compiler.compileProgram(warmUpProgram()).bytes.length > 100);`,
       { base, permissions: [`--allow-import=127.0.0.1:${server.addr.port}`] },
     );
     assertEquals([output, code], ["true", 0], errors);
   } finally {
     await server.shutdown();
   }
+});
+
+Deno.test("binaryen is loaded the quick way, and that gives the same modules", async () => {
+  const quick = await loadQuickly();
+  assert(quick !== null, "the form of binaryen's file has changed");
+  const { default: usual } = await import("binaryen");
+  const program = warmUpProgram();
+  assertEquals(
+    emitProgram(quick, program).bytes,
+    emitProgram(usual as unknown as typeof quick, program).bytes,
+  );
 });

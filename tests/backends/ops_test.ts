@@ -19,9 +19,12 @@ import {
 } from "../../src/loopnest/expr.ts";
 import type { BufferDecl, Program, Stmt } from "../../src/loopnest/ir.ts";
 import { verifyProgram } from "../../src/loopnest/verify.ts";
+import { loadBinaryen } from "../../src/backends/wasm/binaryen.ts";
 import { interpret } from "../../src/backends/interp/mod.ts";
 import { assertClose, specialValues, type Tolerance } from "./compare.ts";
 import { Compiled } from "./run.ts";
+
+const binaryen = await loadBinaryen();
 
 const dtypes: DType[] = [
   ...["float32", "float64", "float16", "bfloat16"] as const,
@@ -80,7 +83,7 @@ function check(
     const extra = way === "wide lanes" ? [new BigInt64Array(inputs[0]!.length)] : [];
     const all = [...inputs, ...extra];
     const [expected] = interpret(program, all);
-    const compiled = new Compiled(program, { deterministic });
+    const compiled = new Compiled(binaryen, program, { deterministic });
     const [actual] = compiled.call(all);
     assertClose(actual!, expected!, tolerance, (i) => {
       return `${name} (${way}) of ${inputs.map((x) => x[i]).join(", ")}`;

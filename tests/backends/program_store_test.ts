@@ -172,12 +172,25 @@ Deno.test("a store is bounded, and what was used last stays", async () => {
   });
 });
 
+Deno.test("which scripts need the compiler is remembered", async () => {
+  await inFolder((folder) => {
+    const store = new ProgramStore(Deno, folder, "compiler");
+    assert(!store.knows("a.ts"));
+    store.setKnown("a.ts", true);
+    assert(store.knows("a.ts") && !store.knows("b.ts"));
+    assert(!new ProgramStore(Deno, folder, "another").knows("a.ts"));
+    store.setKnown("a.ts", false);
+    assert(!store.knows("a.ts"));
+  });
+});
+
 /** Runs a script that computes, and tells what it printed. */
 async function runScript(folder: string, permissions = ["--allow-all"]): Promise<string> {
   const file = `${folder}/script.ts`;
   await Deno.writeTextFile(
     file,
-    `import { filterJit, filterGrad, numpy as np, profile } from "${root.href}mod.ts";
+    `import { filterJit, filterGrad, numpy as np } from "${root.href}mod.ts";
+    import { isCompilerStarted } from "${root.href}src/backends/wasm/compiler.ts";
     // Node's part of Deno takes tens of milliseconds to load.
     const { get } = Object.getOwnPropertyDescriptor(globalThis, "process")!;
     let loadsNode = false;
@@ -189,9 +202,8 @@ async function runScript(folder: string, permissions = ["--allow-all"]): Promise
       },
     });
     const f = filterJit(filterGrad((x: unknown) => np.sum(np.tanh(np.matmul(x, x)))));
-    const [result, { events }] = profile(() => f(np.ones([3, 3])).tolist().join(";"));
-    if (loadsNode) throw new Error("Node's part was loaded");
-    console.log(result, events.find((e) => e.kind === "compile").details.from);`,
+    const result = f(np.ones([3, 3])).tolist().join(";");
+    console.log(result, isCompilerStarted() || loadsNode);`,
   );
   const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -213,11 +225,11 @@ async function runScript(folder: string, permissions = ["--allow-all"]): Promise
   return decoder.decode(stdout).trim();
 }
 
-Deno.test("the second run of a script compiles nothing and gives the same; neither loads anything of Node", async () => {
+Deno.test("the second run of a script loads no compiler and nothing of Node, and gives the same", async () => {
   await inFolder(async (folder) => {
     const [first, second] = [await runScript(folder), await runScript(folder)];
-    assert(first.endsWith(" compiler"), first);
-    assertEquals(second, first.replace("compiler", "disk"));
+    assert(first.endsWith(" true"), first);
+    assertEquals(second, first.replace("true", "false"));
     for (const path of filesIn(`${folder}/cache`)) {
       Deno.writeFileSync(path, Deno.readFileSync(path).fill(7, 20));
     }
@@ -233,7 +245,7 @@ Deno.test("the second run of a script compiles nothing and gives the same; neith
 Deno.test("processes that share a store do not disturb each other", async () => {
   await inFolder(async (folder) => {
     const outputs = await Promise.all([runScript(folder), runScript(folder), runScript(folder)]);
-    const values = outputs.map((output) => output.replace(/ (compiler|disk)$/, ""));
+    const values = outputs.map((output) => output.replace(/ (true|false)$/, ""));
     assertEquals(new Set(values).size, 1, outputs.join("\n"));
   });
 });

@@ -6,10 +6,13 @@
 import { isFloating } from "../../src/core/dtype.ts";
 import { printProgram } from "../../src/loopnest/print.ts";
 import { verifyProgram } from "../../src/loopnest/verify.ts";
+import { loadBinaryen } from "../../src/backends/wasm/binaryen.ts";
 import { interpret } from "../../src/backends/interp/mod.ts";
 import { asNumbers, assertClose } from "./compare.ts";
 import { randomProgram } from "./random_program.ts";
 import { Compiled } from "./run.ts";
+
+const binaryen = await loadBinaryen();
 
 /** What errors in the last place may grow to. */
 const precision = { float16: 8e-3, bfloat16: 6e-2, float32: 3e-5, float64: 3e-12 };
@@ -21,7 +24,7 @@ function checkSeed(seed: number, chunkCost: number | undefined): void {
   try {
     verifyProgram(program);
     const expected = interpret(program, inputs);
-    const compiled = new Compiled(program, chunkCost === undefined ? {} : { chunkCost });
+    const compiled = new Compiled(binaryen, program, chunkCost === undefined ? {} : { chunkCost });
     const actual = compiled.call(inputs);
     for (const buffer of program.buffers) {
       if (buffer.role !== "output") continue;

@@ -5,6 +5,7 @@
  */
 import { dtypeInfo, type TypedArray, typedArrayClass } from "../../src/core/dtype.ts";
 import type { Program } from "../../src/loopnest/ir.ts";
+import type { Binaryen } from "../../src/backends/wasm/binaryen.ts";
 import { type EmitOptions, emitProgram, type Emitted } from "../../src/backends/wasm/emit.ts";
 import { instantiateProgram } from "../../src/backends/wasm/instantiate.ts";
 import type { ThreadPool } from "../../src/backends/wasm/thread_pool.ts";
@@ -35,12 +36,13 @@ export class Compiled {
    * @param ground A memory that several programs use one after the other, with a pool of threads; else the module gets its own.
    */
   constructor(
+    binaryen: Binaryen,
     program: Program,
     options: EmitOptions = {},
     ground: Ground | null = null,
   ) {
     this.#program = program;
-    this.emitted = emitProgram(program, options);
+    this.emitted = emitProgram(binaryen, program, options);
     let top = ground?.start ?? 1024;
     const place = (bytes: number): number => {
       const address = top;

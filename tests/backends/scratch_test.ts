@@ -7,6 +7,7 @@ import { assertEquals } from "@std/assert";
 import type { BufferDecl, Program, Stmt } from "../../src/loopnest/ir.ts";
 import { constant, type Expr, index, load, makeVar } from "../../src/loopnest/expr.ts";
 import { interpret } from "../../src/backends/interp/mod.ts";
+import { loadBinaryen } from "../../src/backends/wasm/binaryen.ts";
 import { verifyProgram } from "../../src/loopnest/verify.ts";
 import { Compiled } from "./run.ts";
 
@@ -59,7 +60,7 @@ Deno.test("a value that is read before another dtype overwrites it is the old on
   verifyProgram(program);
   const input = new Float32Array([2.5]);
   assertEquals([...interpret(program, [input])[0]], [2.5]);
-  const compiled = new Compiled(program);
+  const compiled = new Compiled(await loadBinaryen(), program);
   compiled.view(0).set(input as never);
   compiled.run();
   assertEquals([...compiled.view(1)], [2.5]);
@@ -91,6 +92,7 @@ Deno.test("a value found by an index that another dtype overwrites is the one of
   };
   verifyProgram(program);
   const input = new Float32Array([2.5, 3.5, 4.5]);
+  const binaryen = await loadBinaryen();
   assertEquals(interpret(program, [input]), [Float32Array.of(3.5)]);
-  assertEquals(new Compiled(program).call([input]), [Float32Array.of(3.5)]);
+  assertEquals(new Compiled(binaryen, program).call([input]), [Float32Array.of(3.5)]);
 });

@@ -7,9 +7,12 @@ import { assert } from "@std/assert";
 import type { DType, TypedArray } from "../../src/core/dtype.ts";
 import { binary, type Expr, index, load, makeVar } from "../../src/loopnest/expr.ts";
 import type { BufferDecl, Program, ReduceOp, Stmt } from "../../src/loopnest/ir.ts";
+import { loadBinaryen } from "../../src/backends/wasm/binaryen.ts";
 import { interpret } from "../../src/backends/interp/mod.ts";
 import { assertClose } from "./compare.ts";
 import { Compiled } from "./run.ts";
+
+const binaryen = await loadBinaryen();
 
 function program(
   sizes: readonly [input: number, output: number],
@@ -78,7 +81,7 @@ Deno.test("reductions of every length agree with the interpreter", () => {
         const p = rows(1, n, dtype, op);
         const x = fill(new make(n));
         assertClose(
-          new Compiled(p).call([x])[0]!,
+          new Compiled(binaryen, p).call([x])[0]!,
           interpret(p, [x])[0]!,
           { ulps: 2 },
           () => {
@@ -97,7 +100,7 @@ Deno.test("reductions of long columns agree with the interpreter", () => {
         const p = columns(m, n, dtype, op);
         const x = fill(new make(m * n));
         assertClose(
-          new Compiled(p).call([x])[0]!,
+          new Compiled(binaryen, p).call([x])[0]!,
           interpret(p, [x])[0]!,
           { ulps: 2 },
           (i) => {
@@ -110,7 +113,7 @@ Deno.test("reductions of long columns agree with the interpreter", () => {
 });
 
 function error(p: Program, x: Float32Array, exact: number): number {
-  const [out] = new Compiled(p).call([x]);
+  const [out] = new Compiled(binaryen, p).call([x]);
   return Math.abs(Number(out![0]) - exact) / Math.abs(exact);
 }
 

@@ -62,6 +62,7 @@ Deno.test("2: its stages too, in order", async () => {
     "schedule",
     "build",
     "encode",
+    "wait",
     "instantiate",
   ]);
 });

@@ -1,6 +1,7 @@
 /** What the scheduler makes, compiled: the same results as interpreted. */
 import { assert } from "@std/assert";
 import { interpret } from "../../src/backends/interp/mod.ts";
+import { loadBinaryen } from "../../src/backends/wasm/binaryen.ts";
 import { printProgram } from "../../src/loopnest/print.ts";
 import { Compiled } from "../backends/run.ts";
 import { difference, f32, fused, i32, jaxprOf, makeRandom, randomArray } from "./helpers.ts";
@@ -8,6 +9,8 @@ import { layerNorm, mlpShapes, mlpStep, softmax, valueAndGrad } from "./models.t
 import { randomProgram } from "./random_programs.ts";
 import type { ClosedJaxpr } from "../../src/core/jaxpr.ts";
 import * as np from "../../src/numpy/mod.ts";
+
+const binaryen = await loadBinaryen();
 
 function compare(closed: ClosedJaxpr, donated: readonly boolean[], seed: number): void {
   const program = fused(closed, donated);
@@ -17,7 +20,7 @@ function compare(closed: ClosedJaxpr, donated: readonly boolean[], seed: number)
     ...closed.inAvals.map((aval) => randomArray(aval, random)),
   ];
   const expected = interpret(program, inputs);
-  const compiled = new Compiled(program);
+  const compiled = new Compiled(binaryen, program);
   compiled.call(inputs).forEach((actual, k) => {
     const message = difference(expected[k], actual);
     assert(message === null, `seed ${seed}, output ${k}: ${message}\n${printProgram(program)}`);

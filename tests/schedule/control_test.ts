@@ -5,6 +5,7 @@ import { type ShapedArray, shapedArray } from "../../src/core/aval.ts";
 import type { TypedArray } from "../../src/core/dtype.ts";
 import { InternalError } from "../../src/errors.ts";
 import { interpret } from "../../src/backends/interp/mod.ts";
+import { loadBinaryen } from "../../src/backends/wasm/binaryen.ts";
 import { type Control, innerPrograms, type Program } from "../../src/loopnest/ir.ts";
 import { printProgram } from "../../src/loopnest/print.ts";
 import { verifyProgram } from "../../src/loopnest/verify.ts";
@@ -17,6 +18,8 @@ import { Compiled } from "../backends/run.ts";
 import { cond, scan, whileLoop } from "./control.ts";
 import { check, difference, f32, fused, i32, jaxprOf, makeRandom, randomArray } from "./helpers.ts";
 import { randomProgram } from "./random_programs.ts";
+
+const binaryen = await loadBinaryen();
 
 type Fn = (...xs: NDArray[]) => NDArray[];
 
@@ -35,7 +38,7 @@ function compare(
   const text = printProgram(program);
   const interpreted = interpret(program, inputs);
   expected?.forEach((e, k) => assertEquals(Array.from(interpreted[k], Number), Array.from(e)));
-  const compiled = new Compiled(program);
+  const compiled = new Compiled(binaryen, program);
   // Twice, because the first call might rely on memory being clear.
   for (let time = 0; time < 2; time++) {
     compiled.call(inputs).forEach((actual, k) => {

@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { NDArray } from "../../src/core/array.ts";
 import type { ShapedArray } from "../../src/core/aval.ts";
 import { interpret } from "../../src/backends/interp/mod.ts";
+import { loadBinaryen } from "../../src/backends/wasm/binaryen.ts";
 import {
   type Control,
   innerPrograms,
@@ -16,6 +17,8 @@ import { literal } from "../../src/ops/common.ts";
 import { Compiled } from "../backends/run.ts";
 import { check, difference, f32, i32, jaxprOf, makeRandom, randomArray } from "./helpers.ts";
 
+const binaryen = await loadBinaryen();
+
 /** Schedules a function; its program gives, compiled, what it gives interpreted, and what a plain schedule gives. */
 function compare(
   fn: (...xs: NDArray[]) => NDArray | NDArray[],
@@ -27,7 +30,7 @@ function compare(
   const random = makeRandom(7);
   const inputs = avals.map((a) => randomArray(a, random));
   const expected = interpret(program, inputs);
-  const compiled = new Compiled(program);
+  const compiled = new Compiled(binaryen, program);
   for (let time = 0; time < 2; time++) {
     compiled.call(inputs).forEach((actual, k) => {
       const message = difference(expected[k], actual);

@@ -10,6 +10,7 @@
 import type { DType, TypedArray } from "../../src/core/dtype.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
 import { interpret } from "../../src/backends/interp/mod.ts";
+import { loadBinaryen } from "../../src/backends/wasm/binaryen.ts";
 import type { EmitOptions } from "../../src/backends/wasm/emit.ts";
 import type { Expr } from "../../src/loopnest/expr.ts";
 import type { Program, Stmt } from "../../src/loopnest/ir.ts";
@@ -25,6 +26,8 @@ import { again, day, isWhole } from "../share.ts";
 import { makeGround } from "../threads/ground.ts";
 import { exactProgram, wholeNumbers } from "./exact_programs.ts";
 import "./helpers.ts";
+
+const binaryen = await loadBinaryen();
 
 /** Values of the scheduler's thresholds, from one extreme to the other. */
 const thresholds: { readonly [K in keyof Thresholds]: readonly number[] } = {
@@ -171,7 +174,7 @@ async function failureOf(seed: number, grounds: Grounds): Promise<string | null>
       verifyProgram(program);
       const { threads = 1 } = choice.emit;
       const ground = threads > 1 ? await grounds.of(threads) : null;
-      const compiled = new Compiled(program, choice.emit, ground);
+      const compiled = new Compiled(binaryen, program, choice.emit, ground);
       const actual = compiled.call(inputs);
       for (let i = 0; i < expected.length; i++) {
         const difference = firstDifference(expected[i]!, actual[i]!, dtypes[i]!);

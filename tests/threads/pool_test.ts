@@ -4,15 +4,17 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import binaryen from "binaryen";
 import { HELPED } from "../../kernels/threads/layout.ts";
 import { instantiateProgram } from "../../src/backends/wasm/instantiate.ts";
+import { loadBinaryen } from "../../src/backends/wasm/binaryen.ts";
 import type { ThreadPool } from "../../src/backends/wasm/thread_pool.ts";
+import { warmUpProgram } from "../../src/backends/wasm/warm_up.ts";
 import { DeviceError } from "../../src/errors.ts";
 import { Compiled, type Ground } from "../backends/run.ts";
 import { isWhole } from "../share.ts";
-import { sampleProgram } from "../backends/sample.ts";
 import { makeGround, readiness } from "./ground.ts";
+
+const binaryen = await loadBinaryen();
 
 /** Calls a program, whose job the leader leaves to another thread, until one has come and done `work`. */
 async function runElsewhere({ memory, pool }: Ground, work: string): Promise<void> {
@@ -53,9 +55,9 @@ async function runElsewhere({ memory, pool }: Ground, work: string): Promise<voi
 function assertWorks(ground: Ground): void {
   const options = { chunkCost: 500, shareCost: 1000 };
   const inputs = [16000, 250].map((n) => Float32Array.from({ length: n }, (_, i) => Math.sin(i)));
-  const expected = new Compiled(sampleProgram(), options).call(inputs);
+  const expected = new Compiled(binaryen, warmUpProgram(), options).call(inputs);
   const { threads } = ground.pool;
-  const program = new Compiled(sampleProgram(), { ...options, threads }, ground);
+  const program = new Compiled(binaryen, warmUpProgram(), { ...options, threads }, ground);
   for (let call = 0; call < 20; call++) assertEquals(program.call(inputs), expected);
 }
 
@@ -126,8 +128,8 @@ Deno.test("threads that are ended in the middle of calls make these throw at mos
     pool.patience = 0.5;
     const options = { chunkCost: 200, shareCost: 400 };
     const inputs = [16000, 250].map((n) => Float32Array.from({ length: n }, (_, i) => Math.sin(i)));
-    const expected = new Compiled(sampleProgram(), options).call(inputs);
-    const program = new Compiled(sampleProgram(), { ...options, threads: 3 }, ground);
+    const expected = new Compiled(binaryen, warmUpProgram(), options).call(inputs);
+    const program = new Compiled(binaryen, warmUpProgram(), { ...options, threads: 3 }, ground);
     let right = 0;
     for (let round = 0; round < 12; round++) {
       for (let call = 0; call < 150; call++) {
@@ -200,7 +202,7 @@ Deno.test("many thousand calls among threads that sleep, wake and spin are all r
     await withGround(threads, async (ground) => {
       const { pool } = ground;
       const options = { chunkCost: 100, shareCost: 200, threads };
-      const program = new Compiled(sampleProgram(), options, ground);
+      const program = new Compiled(binaryen, warmUpProgram(), options, ground);
       const inputs = [16000, 250].map((n) =>
         Float32Array.from({ length: n }, (_, i) => Math.cos(i))
       );

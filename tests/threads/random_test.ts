@@ -5,10 +5,13 @@
  */
 import { assert } from "@std/assert";
 import type { TypedArray } from "../../src/core/dtype.ts";
+import { loadBinaryen } from "../../src/backends/wasm/binaryen.ts";
 import { printProgram } from "../../src/loopnest/print.ts";
 import { randomProgram } from "../backends/random_program.ts";
 import { Compiled, type Ground } from "../backends/run.ts";
 import { makeGround } from "./ground.ts";
+
+const binaryen = await loadBinaryen();
 
 /** Whether two lists of arrays have the same bits. */
 function areSame(xs: readonly TypedArray[], ys: readonly TypedArray[]): boolean {
@@ -26,9 +29,9 @@ function checkSeed(seed: number, ground: Ground): boolean {
   const options = seed % 2 === 0
     ? { chunkCost: 20, shareCost: 40 }
     : { chunkCost: 100, shareCost: 200 };
-  const many = new Compiled(program, { ...options, threads: pool.threads }, ground);
+  const many = new Compiled(binaryen, program, { ...options, threads: pool.threads }, ground);
   if (many.emitted.sharing === null) return false;
-  const expected = new Compiled(program, options).call(inputs);
+  const expected = new Compiled(binaryen, program, options).call(inputs);
   const enough = pool.helped + pool.threads;
   for (let call = 0; call < 3 || (call < 60 && pool.helped < enough); call++) {
     const where = () => `seed ${seed}, ${pool.threads} threads, call ${call}`;

@@ -1,14 +1,18 @@
 /**
- * Compiles programs, at once and in the calling thread. What was compiled before, by this process or another, is read from disk
- * instead.
+ * Compiles programs, synchronously: a worker thread has binaryen, and the main thread sleeps until it answers. What was compiled
+ * before, by this process or another, is read from disk instead.
  *
  * @module
  */
-import { isWatched, reportSpan, timed } from "../../core/spans.ts";
-import type { Program } from "../../loopnest/ir.ts";
-import { type EmitOptions, emitProgram } from "./emit.ts";
+import { endSpan, isWatched, reportSpan, timed } from "../../core/spans.ts";
+import { CompileError } from "../../errors.ts";
+import { innerPrograms, type Program } from "../../loopnest/ir.ts";
+import type { EmitOptions, Emitted } from "./emit.ts";
 import type { Sharing } from "./jobs.ts";
 import { openProgramStore, type ProgramStore } from "./program_store.ts";
+import type { Reply, Request } from "./protocol.ts";
+import { warmMatrixProduct } from "./warm_kernels.ts";
+import { startWorker, workerThreads } from "./worker_threads.ts";
 
 /** A compiled program. */
 export interface CompiledModule {
@@ -23,17 +27,150 @@ export interface CompiledModule {
   readonly origin: "compiler" | "disk";
 }
 
+/** A `Request` without its number. */
+type Question = Request extends infer R ? R extends Request ? Omit<R, "id"> : never : never;
+
+/** A way to get answers. */
+interface Connection {
+  /** Whether the compiler is loaded, so that an answer will not take long. */
+  isReady(): boolean;
+  /** Asks, does something else in the meantime if there is something, and waits for the answer. */
+  ask(question: Question, meanwhile?: () => void): Reply;
+  stop(): void;
+}
+
+/** A compiler in this thread. */
+interface LocalCompiler {
+  emit(program: Program, options: EmitOptions): Emitted;
+  disassemble(bytes: Uint8Array): string;
+}
+
+// Milliseconds, longer than anything takes: a worker that died without a word must not hang the program.
+const patience = { start: 20_000, answer: 120_000 };
+
+let connection: Connection | null = null;
+let local: LocalCompiler | null = null;
 /** Programs on disk; `undefined` until it is first asked for. */
 let store: ProgramStore | null | undefined;
 
 /**
- * Compiles a program, or finds it on disk.
+ * Starts the compiler in the background, if it is not running yet, so that it loads while other work is done. It never keeps a
+ * process alive. Where there are no workers it does nothing; `loadCompilerHere` is the way then.
+ */
+export function startCompiler(): void {
+  if (connection === null && local === null) connection = connect();
+}
+
+/**
+ * Starts the compiler in the background where it is going to be needed: not for a script whose programs were all on disk
+ * the last time.
+ */
+export function prepareCompiler(): void {
+  if (connection !== null || local !== null) return;
+  if (programStore()?.knows(scriptName()) !== true) startCompiler();
+}
+
+/** Whether a compiler was asked for, here or in a worker. */
+export function isCompilerStarted(): boolean {
+  return connection !== null || local !== null;
+}
+
+/** Ends the worker; the next compilation starts another. */
+export function stopCompiler(): void {
+  connection?.stop();
+  connection = null;
+}
+
+function connect(): Connection | null {
+  const threads = workerThreads();
+  if (threads === null) return null;
+  const signal = new Int32Array(new SharedArrayBuffer(8));
+  const started = startWorker(new URL("./worker.ts", import.meta.url), { signal });
+  if (started === null) return null;
+  const { worker, port } = started;
+  let died: unknown = null;
+  worker.on("error", (error) => died = error);
+  let nextId = 0;
+  return {
+    isReady: () => Atomics.load(signal, 1) === 2,
+    ask(question, meanwhile) {
+      const id = nextId++;
+      let seen = Atomics.load(signal, 0);
+      port.postMessage({ ...question, id });
+      meanwhile?.();
+      const asked = performance.now();
+      for (;;) {
+        const received = threads.receiveMessageOnPort(port);
+        if (received !== undefined) {
+          const reply = received.message as Reply;
+          if (reply.id === id) return reply;
+          continue; // of a request whose answer nobody waited for
+        }
+        const limit = Atomics.load(signal, 1) === 0 ? patience.start : patience.answer;
+        if (died !== null || performance.now() - asked > limit) {
+          stopCompiler();
+          throw new CompileError("the compile worker does not answer", { cause: died });
+        }
+        Atomics.wait(signal, 0, seen, 1000);
+        seen = Atomics.load(signal, 0);
+      }
+    },
+    stop() {
+      port.close();
+      void worker.terminate();
+    },
+  };
+}
+
+/**
+ * Never called: it makes the worker's module part of this module's graph. A package that comes over http is fetched whole before it
+ * starts, and what is missing then cannot be fetched while the main thread sleeps.
+ */
+export function importWorker(): Promise<unknown> {
+  return import("./worker.ts");
+}
+
+/**
+ * Loads the compiler into this thread, for places that have no worker threads or do not permit them.
+ * After it, compiling works there too.
+ */
+export async function loadCompilerHere(): Promise<void> {
+  if (local !== null) return;
+  const [{ loadBinaryen }, { emitProgram }, { loadDisassembler }] = await Promise.all([
+    import("./binaryen.ts"),
+    import("./emit.ts"),
+    import("./disassemble.ts"),
+  ]);
+  const [binaryen, disassemble] = await Promise.all([loadBinaryen(), loadDisassembler()]);
+  local = {
+    emit: (program, options) => emitProgram(binaryen, program, options),
+    disassemble,
+  };
+}
+
+function ask(question: Question, meanwhile?: () => void): Reply {
+  startCompiler();
+  if (connection === null) {
+    throw new CompileError(
+      "no worker thread can be started here, and compiling needs one; " +
+        "permit reading the package (--allow-read), or call `await loadCompilerHere()` first",
+    );
+  }
+  const reply = connection.ask(question, connection.isReady() ? undefined : meanwhile);
+  if (reply.kind !== "error") return reply;
+  const error = new CompileError(reply.message);
+  error.stack = `CompileError: in the compile worker: ${reply.stack}`;
+  throw error;
+}
+
+/**
+ * Compiles a program, or finds it on disk. The first compilation may wait for the compiler to load, 0.2 s unless `startCompiler` was
+ * called in time.
  *
- * @throws {CompileError} Where the program is not one that can be compiled.
+ * @throws {CompileError} Where there is no compiler, or the program is not one it can compile.
  */
 export function compileProgram(program: Program, options: EmitOptions = {}): CompiledModule {
-  if (store === undefined) store = openProgramStore();
-  const programs = store;
+  const programs = programStore();
   if (programs === null) return compileAnew(program, options);
   const key = timed("store", "key", () => programs.keyOf(program, options));
   const found = findModule(programs, key);
@@ -45,7 +182,11 @@ export function compileProgram(program: Program, options: EmitOptions = {}): Com
 
 /** A program as it was stored. */
 function findModule(programs: ProgramStore, key: string): CompiledModule | null {
-  const stored = timed("store", "find", () => programs.find(key));
+  const stored = timed("store", "find", () => {
+    const found = programs.find(key);
+    note(programs, found !== null);
+    return found;
+  });
   if (stored === null) return null;
   try {
     return { ...stored, module: moduleOf(stored.bytes), origin: "disk" };
@@ -55,22 +196,82 @@ function findModule(programs: ProgramStore, key: string): CompiledModule | null 
   }
 }
 
+/** Whether this script's programs are expected on disk, once the first was asked for. */
+let expected: boolean | null = null;
+
+/** Learns from one program what to expect the next time: a script that had none stored will have, one that misses some changes. */
+function note(programs: ProgramStore, found: boolean): void {
+  const script = scriptName();
+  if (expected === null) {
+    expected = programs.knows(script);
+    if (!expected) programs.setKnown(script, true);
+  }
+  if (expected && !found) {
+    expected = false;
+    programs.setKnown(script, false);
+  }
+}
+
+function programStore(): ProgramStore | null {
+  if (store === undefined) store = openProgramStore();
+  return store;
+}
+
+/** What the process was started with. */
+function scriptName(): string {
+  try {
+    return (globalThis as { Deno?: typeof globalThis.Deno }).Deno?.mainModule ?? "";
+  } catch {
+    return ""; // not permitted
+  }
+}
+
 function compileAnew(program: Program, options: EmitOptions): CompiledModule {
   const start = performance.now();
-  const { timings, ...emitted } = emitProgram(program, options);
-  if (isWatched) {
-    const { name } = program;
-    reportSpan({ kind: "build", name, start, milliseconds: timings.build });
-    reportSpan({
-      kind: "encode",
-      name,
-      start: start + timings.build,
-      milliseconds: timings.encode,
-    });
+  let emitted: Emitted;
+  if (local !== null) emitted = local.emit(program, options);
+  else {
+    const meanwhile = multiplies(program) ? warmMatrixProduct : undefined;
+    const reply = ask({ kind: "compile", program, options }, meanwhile);
+    if (reply.kind !== "compiled") throw new CompileError(`the worker answered ${reply.kind}`);
+    // A module cannot be made of shared memory.
+    emitted = { ...reply, bytes: new Uint8Array(reply.bytes).slice() };
   }
-  return { ...emitted, module: moduleOf(emitted.bytes), origin: "compiler" };
+  if (isWatched) reportCompiler(program.name, start, emitted.timings);
+  const bytes = emitted.bytes as Uint8Array<ArrayBuffer>;
+  const { scratchBytes, sharing } = emitted;
+  return { module: moduleOf(bytes), bytes, scratchBytes, sharing, origin: "compiler" };
 }
 
 function moduleOf(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
   return timed("instantiate", "WebAssembly.Module", () => new WebAssembly.Module(bytes));
+}
+
+/** Tells of the compiler's work. Its clock is another thread's: what is known is how long it took, and that it has just ended. */
+function reportCompiler(name: string, start: number, timings: Emitted["timings"]): void {
+  const { build = 0, encode = 0 } = timings;
+  const encoding = performance.now() - encode;
+  const lane = local === null ? { lane: "compiler" } : {};
+  reportSpan({ kind: "build", name, start: encoding - build, milliseconds: build, ...lane });
+  reportSpan({ kind: "encode", name, start: encoding, milliseconds: encode, ...lane });
+  endSpan("wait", "for the compiler", start);
+}
+
+/** Whether a program has a product of float32 matrices. */
+function multiplies(program: Program): boolean {
+  return program.steps.some((s) =>
+    s.kind === "control"
+      ? innerPrograms(s.control).some(multiplies)
+      : s.kind === "dot" && s.dtype === "float32"
+  );
+}
+
+/** A module as text. */
+export function disassemble(bytes: Uint8Array): string {
+  if (local !== null) return local.disassemble(bytes);
+  const shared = new SharedArrayBuffer(bytes.length);
+  new Uint8Array(shared).set(bytes);
+  const reply = ask({ kind: "disassemble", bytes: shared });
+  if (reply.kind !== "text") throw new CompileError(`the worker answered ${reply.kind}`);
+  return reply.text;
 }

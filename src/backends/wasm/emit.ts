@@ -8,6 +8,7 @@
 import { dtypeInfo } from "../../core/dtype.ts";
 import type { Nest, Program } from "../../loopnest/ir.ts";
 import { Assembler, type Ref, type TypeName } from "./assembler.ts";
+import type { Binaryen } from "./binaryen.ts";
 import type { Layout } from "./context.ts";
 import { type ControlHost, emitControl, type InnerProgram } from "./control.ts";
 import { dotNest } from "./dot_nest.ts";
@@ -54,13 +55,13 @@ const usualTile = 16;
 
 /** An emitted module. */
 export interface Emitted {
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array;
   /** Bytes of scratch that a call needs: the program's own, and what kernels use. */
   readonly scratchBytes: number;
   /** What it asks of the thread pool, where it shares work. */
   readonly sharing: Sharing | null;
   /** Milliseconds, by stage. */
-  readonly timings: { readonly build: number; readonly encode: number };
+  readonly timings: Readonly<Record<string, number>>;
 }
 
 /**
@@ -70,22 +71,27 @@ export interface Emitted {
  * @throws {CompileError} Where the program asks for something that there is no code for.
  */
 export function emitProgram(
+  binaryen: Binaryen,
   program: Program,
   options: EmitOptions = {},
 ): Emitted {
   const start = performance.now();
-  const asm = new Assembler(options.deterministic !== true);
-  const shared = new SharedState(new Linker(asm), options);
-  const emitter = new ProgramEmitter(shared, program, "", 1);
-  const { jobs } = shared;
-  const run = emitter.emit();
-  const entry = options.devices === undefined ? run : emitDevices(emitter, run, options.devices);
-  asm.module.addFunctionExport(entry, "run");
-  jobs.finish();
-  const built = performance.now();
-  const bytes = asm.module.emitBinary();
-  const timings = { build: built - start, encode: performance.now() - built };
-  return { bytes, scratchBytes: emitter.scratchBytes, sharing: jobs.summary, timings };
+  const asm = new Assembler(binaryen, options.deterministic !== true);
+  try {
+    const shared = new SharedState(new Linker(asm), options);
+    const emitter = new ProgramEmitter(shared, program, "", 1);
+    const { jobs } = shared;
+    const run = emitter.emit();
+    const entry = options.devices === undefined ? run : emitDevices(emitter, run, options.devices);
+    asm.module.addFunctionExport(entry, "run");
+    jobs.finish();
+    const built = performance.now();
+    const bytes = asm.module.emitBinary();
+    const timings = { build: built - start, encode: performance.now() - built };
+    return { bytes, scratchBytes: emitter.scratchBytes, sharing: jobs.summary, timings };
+  } finally {
+    asm.module.dispose();
+  }
 }
 
 /**
@@ -147,7 +153,7 @@ class SharedState {
       this.#globals.add(name);
       const { asm } = this.linker;
       const zero = type === "v128" ? asm.v128(new Array(16).fill(0)) : asm.constant(type, 0);
-      asm.module.addGlobal(name, type, true, zero);
+      asm.module.addGlobal(name, asm.type(type), true, zero);
     }
     return name;
   }

@@ -104,13 +104,13 @@ export class FunctionBuilder {
   get(value: Value): Ref {
     switch (value.kind) {
       case "local":
-        return this.asm.module.local.get(value.index, value.type);
+        return this.asm.module.local.get(value.index, this.asm.type(value.type));
       case "constant":
         return this.asm.constant(value.type, value.value);
       case "vector":
         return this.asm.v128(value.bytes);
       case "global":
-        return this.asm.module.global.get(value.name, value.type);
+        return this.asm.module.global.get(value.name, this.asm.type(value.type));
       case "tree":
         return value.ref;
       default: {
@@ -205,10 +205,10 @@ export class FunctionBuilder {
     const { asm } = this;
     asm.module.addFunction(
       this.name,
-      this.params,
-      this.results,
-      this.#locals,
-      asm.module.block(null, this.entry.code, this.results[0] ?? "none"),
+      asm.types(this.params),
+      asm.types(this.results),
+      this.#locals.map((type) => asm.type(type)),
+      asm.module.block(null, this.entry.code, asm.types(this.results)),
     );
   }
 }

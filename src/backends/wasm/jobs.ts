@@ -71,7 +71,7 @@ export class Jobs {
   privateAddress(bytes: number, offset = 0): Ref {
     this.#privateBytes = Math.max(this.#privateBytes, bytes);
     const asm = this.#asm;
-    const start = asm.module.global.get("private", "i32");
+    const start = asm.module.global.get("private", asm.type("i32"));
     return offset === 0 ? start : asm.op2("i32.add", start, asm.i32(offset));
   }
 
@@ -110,14 +110,14 @@ export class Jobs {
     fn.finish();
 
     const table = () => leader.get(leader.param(0));
-    const wake = module.global.get("wake", "i32");
+    const wake = module.global.get("wake", asm.type("i32"));
     leader.push(module.global.set("private", this.#ownMemory(asm.i32(0))));
     const tell = (status: Ref) => module.call("told", [status], asm.none);
     const opened = leader.keep(
       "i32",
       this.#linker.called("pool_open", [
         this.#pool(),
-        module.global.get("program", "i32"),
+        module.global.get("program", asm.type("i32")),
         asm.i32(job),
         table(),
         asm.i32(units),
@@ -139,10 +139,10 @@ export class Jobs {
     if (this.#names.length === 0) return;
     const asm = this.#asm;
     const { module } = asm;
-    const i32 = "i32";
+    const i32 = asm.type("i32");
     module.addGlobalImport("pool", "env", "pool", i32, false);
     module.addGlobalImport("program", "env", "program", i32, false);
-    module.addFunctionImport("told", "env", "told", ["i32"], asm.none);
+    module.addFunctionImport("told", "env", "told", asm.types(["i32"]), asm.none);
     module.addGlobal(
       "wake",
       i32,
@@ -167,7 +167,7 @@ export class Jobs {
   }
 
   #pool(): Ref {
-    return this.#asm.module.global.get("pool", "i32");
+    return this.#asm.module.global.get("pool", this.#asm.type("i32"));
   }
 
   #ownMemory(thread: Ref): Ref {

@@ -1,6 +1,7 @@
 /**
  * The hand-written kernels as text, for the compiler: either the functions that a program calls and
- * those that they call in turn, or one function's body expanded in place.
+ * those that they call in turn, or one function's body expanded in place. Only the compile worker loads this
+ * module, because the texts are large.
  *
  * @module
  */

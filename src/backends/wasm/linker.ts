@@ -173,7 +173,7 @@ export class Linker {
 
   #call(name: string, args: readonly Ref[]): Ref {
     const { result } = this.#add(name);
-    const type = result === null ? this.asm.none : result;
+    const type = result === null ? this.asm.none : this.asm.type(result);
     return this.asm.module.call(name, [...args], type);
   }
 
@@ -200,7 +200,7 @@ export class Linker {
     if (name === undefined) {
       name = `constant_${this.#globals.size}`;
       this.#globals.set(key, name);
-      this.asm.module.addGlobal(name, "v128", false, this.asm.v128(bytes));
+      this.asm.module.addGlobal(name, this.asm.type("v128"), false, this.asm.v128(bytes));
     }
     return name;
   }
@@ -221,14 +221,14 @@ export class Linker {
       throw new CompileError(`kernel ${name} does not take ${args.length} arguments`);
     }
     const { asm } = this;
-    const type = result === "none" ? asm.none : result as TypeName;
+    const type = result === "none" ? asm.none : asm.type(result as TypeName);
     if (!this.#imported.has(name)) {
       this.#imported.add(name);
       asm.module.addFunctionImport(
         name,
         "kernels",
         name,
-        params as TypeName[],
+        asm.types(params as TypeName[]),
         type,
       );
     }
@@ -241,7 +241,7 @@ export class Linker {
     const name = "callback";
     if (!this.#imported.has(name)) {
       this.#imported.add(name);
-      module.addFunctionImport(name, "env", name, ["i32", "i32"], none);
+      module.addFunctionImport(name, "env", name, this.asm.types(["i32", "i32"]), none);
     }
     return module.call(name, [id, table], none);
   }

@@ -466,7 +466,7 @@ class NestEmitter {
       const operands = [fn.get(fn.param(0)), fn.get(from), to, ...args.map((x) => fn.get(x))];
       fn.push(asm.module.call(name, operands, asm.none));
       const parts = names.map((g): Value => {
-        return fn.keep(g.type, asm.module.global.get(g.name, g.type));
+        return fn.keep(g.type, asm.module.global.get(g.name, asm.type(g.type)));
       });
       for (const [outer, state] of pairs) {
         merge(cx, outer, parts.splice(0, results(state).length));

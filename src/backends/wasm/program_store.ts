@@ -1,5 +1,5 @@
 /**
- * Compiled programs on disk, so that the second run of a script compiles nothing.
+ * Compiled programs on disk, so that the second run of a script compiles nothing and does not even load the compiler.
  *
  * A program is found by a hash of its text, of the compiler's version and of the machine. Each is a file of its own, in one of
  * sixteen folders, written under another name and then renamed: who reads finds all of it or nothing. A file is checked when it is
@@ -104,8 +104,35 @@ export class ProgramStore {
     this.#tryToRemove(this.#pathOf(key));
   }
 
+  /** Whether a script's programs were all found the last time it ran. */
+  knows(script: string): boolean {
+    try {
+      return this.#files.statSync(this.#markOf(script)).isFile;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Remembers whether a script's programs are here. */
+  setKnown(script: string, known: boolean): void {
+    if (known === this.knows(script)) return;
+    const mark = this.#markOf(script);
+    if (!known) return this.#tryToRemove(mark);
+    try {
+      this.#files.mkdirSync(`${this.#folder}/scripts`, { recursive: true, mode: 0o700 });
+      this.#files.writeFileSync(mark, new Uint8Array(0));
+      this.#prune(`${this.#folder}/scripts`);
+    } catch {
+      // The compiler will be loaded early, for nothing.
+    }
+  }
+
   #pathOf(key: string): string {
     return `${this.#folder}/${key[0]}/${key}`;
+  }
+
+  #markOf(script: string): string {
+    return `${this.#folder}/scripts/${textHash(this.#compiler + script)}`;
   }
 
   #tryToRemove(path: string): void {
@@ -136,7 +163,8 @@ export class ProgramStore {
     for (const { name } of this.#files.readDirSync(folder)) {
       const path = `${folder}/${name}`;
       const { size, mtime } = this.#files.statSync(path);
-      const bytes = Math.max(size, 4096); // a small file takes a block
+      // Even an empty file takes a block.
+      const bytes = Math.max(size, 4096);
       entries.push({ path, bytes, time: mtime?.getTime() ?? 0 });
       total += bytes;
     }

@@ -161,7 +161,7 @@ export function shareChunks(module: SharingState, fn: FunctionBuilder, chunked: 
     if (globals.length > 0) {
       const at = partAt(share, from, chunk);
       globals.forEach(({ type, name }, i) => {
-        const value = asm.module.global.get(name, type);
+        const value = asm.module.global.get(name, asm.type(type));
         const offset = slotBytes * (args.length + i);
         share.push(asm.store(type, sizes[type], share.get(at), offset, value));
       });

@@ -6,7 +6,7 @@
  * @module
  */
 import { CompileError } from "../../errors.ts";
-import type { Assembler, Ref, TypeName } from "./assembler.ts";
+import type { Assembler, Ref, TypeName, WasmType } from "./assembler.ts";
 import type { FunctionBuilder, Value } from "./function.ts";
 import {
   floatOf,
@@ -46,8 +46,8 @@ function resultOf(form: Form | undefined): TypeName | null {
   return isList(form) && form[0] === "result" ? form[1] as TypeName : null;
 }
 
-function typeOf(name: TypeName | null): TypeName | "none" {
-  return name ?? "none";
+function typeOf(asm: Assembler, name: TypeName | null): WasmType {
+  return name === null ? asm.none : asm.type(name);
 }
 
 /** What a kernel's text refers to. */
@@ -119,7 +119,7 @@ class Reader {
           code.push(fn.set(all[i]!, zero));
         }
         for (const build of body) code.push(build(at));
-        return asm.module.block(at.exit, code, typeOf(result));
+        return asm.module.block(at.exit, code, typeOf(asm, result));
       },
     };
   }
@@ -166,7 +166,7 @@ class Reader {
         const i = this.#write(rest[0] as string);
         return (at) => {
           const local = at.locals[i] as Value & { kind: "local" };
-          return at.asm.module.local.tee(local.index, value(at), local.type);
+          return at.asm.module.local.tee(local.index, value(at), at.asm.type(local.type));
         };
       }
       case "global.get": {
@@ -253,7 +253,7 @@ class Reader {
     const body = this.#nested(() => rest.slice(at).map((x) => this.#instruction(x)));
     return (to) => {
       const { module } = to.asm;
-      const type = typeOf(result);
+      const type = typeOf(to.asm, result);
       const name = label === null ? null : label + to.suffix;
       const code = body.map((build) => build(to));
       if (head === "block") return module.block(name, code, type);
@@ -270,7 +270,8 @@ class Reader {
       if (form === undefined) return null;
       const body = this.#nested(() => (form as Form[]).slice(1).map((x) => this.#instruction(x)));
       if (body.length === 1) return body[0]!;
-      return (at) => at.asm.module.block(null, body.map((build) => build(at)), typeOf(result));
+      return (at) =>
+        at.asm.module.block(null, body.map((build) => build(at)), typeOf(at.asm, result));
     };
     const [then, otherwise] = [arm(parts[1])!, arm(parts[2])];
     return (at) => {
@@ -284,7 +285,7 @@ class Reader {
     this.#calls.add(name);
     const args = rest.slice(1).map((x) => this.#instruction(x));
     const result = this.library.resultOf(name);
-    return (at) => at.asm.module.call(name, args.map((a) => a(at)), typeOf(result));
+    return (at) => at.asm.module.call(name, args.map((a) => a(at)), typeOf(at.asm, result));
   }
 
   /** Any instruction that only computes. */

@@ -1,13 +1,16 @@
 /**
- * A program with a bit of everything, to be compiled.
+ * A first compilation that nobody waits for: it makes V8 compile the emitter and the parts of binaryen that
+ * every later one uses, which takes longer than all the rest of compiling a program.
  *
  * @module
  */
-import { binary, constant, index, load, makeVar, select, unary } from "../../src/loopnest/expr.ts";
-import type { BufferDecl, Program, Stmt } from "../../src/loopnest/ir.ts";
+import { binary, constant, index, load, makeVar, select, unary } from "../../loopnest/expr.ts";
+import type { BufferDecl, Program, Stmt } from "../../loopnest/ir.ts";
+import type { Binaryen } from "./binaryen.ts";
+import { emitProgram } from "./emit.ts";
 
 /** A program with a bit of everything that training steps are made of. */
-export function sampleProgram(): Program {
+export function warmUpProgram(): Program {
   const buffer = (id: number, size: number, role: BufferDecl["role"]): BufferDecl => ({
     id,
     dtype: "float32",
@@ -55,13 +58,18 @@ export function sampleProgram(): Program {
     ],
   }];
   return {
-    name: "sample",
+    name: "warm up",
     buffers: [
       buffer(0, rows * columns, "input"),
       buffer(1, columns, "input"),
       buffer(2, rows * columns, "output"),
     ],
-    steps: [{ kind: "nest", name: "sample", body }],
+    steps: [{ kind: "nest", name: "warm up", body }],
     scratchBytes: 0,
   };
+}
+
+/** Compiles it, for the side effects. */
+export function warmUp(binaryen: Binaryen): void {
+  emitProgram(binaryen, warmUpProgram());
 }
