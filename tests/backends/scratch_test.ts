@@ -33,7 +33,7 @@ const store = (buffer: number, value: Expr): Stmt => ({
   value,
 });
 
-Deno.test("a value that is read before another dtype overwrites it is the old one", () => {
+Deno.test("a value that is read before another dtype overwrites it is the old one", async () => {
   const old = makeVar("old", "float32");
   const program: Program = {
     name: "overlap",
@@ -66,7 +66,7 @@ Deno.test("a value that is read before another dtype overwrites it is the old on
   assertEquals([...compiled.view(1)], [2.5]);
 });
 
-Deno.test("a value found by an index that another dtype overwrites is the one of the old index", () => {
+Deno.test("a value found by an index that another dtype overwrites is the one of the old index", async () => {
   const old = makeVar("old", "float32");
   const program: Program = {
     name: "overlap",
