@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as vn from "../../mod.ts";
+import { type Span, watchSpans } from "../../src/core/spans.ts";
 import { deviceThreadCount, threadCount, threadPool } from "../../src/runtime/threads.ts";
 
 const { lax, numpy: np, random } = vn;
@@ -103,4 +104,19 @@ Deno.test("filterPmap: a training step, the gradients' mean over devices", () =>
     assert(Math.abs(la.item() - lb.item()) < 1e-6 * Math.abs(lb.item()));
     [a, b] = [ma, mb];
   }
+});
+
+Deno.test("filterPmap: who watches is told on how many devices a program ran", () => {
+  const seen: Span[] = [];
+  const f = vn.filterPmap((x: vn.NDArray) => lax.psum(x.mul(3), "i"), { axisName: "i" });
+  const end = watchSpans((span) => seen.push(span));
+  try {
+    f(np.ones([4]));
+  } finally {
+    end();
+  }
+  const devices = (kind: string) =>
+    seen.filter((s) => s.kind === kind).map((s) => s.details?.devices);
+  assert(devices("compile").includes(4));
+  assertEquals(devices("run"), [4]);
 });

@@ -20,6 +20,7 @@ import { hoistConsts } from "../../core/jaxpr.ts";
 import { type Placement, placementOf } from "../../core/placement.ts";
 import { NamedSharding } from "../../core/sharding.ts";
 import type { SpmdProgram } from "../../core/spmd.ts";
+import { timed } from "../../core/spans.ts";
 import { getEvaluator } from "../../core/trace.ts";
 import type { ConcreteArray } from "../concrete.ts";
 import { deviceThreadCount } from "../threads.ts";
@@ -134,14 +135,30 @@ class DeviceExecutable implements SpmdExecutable {
 
   run(inputs: readonly NDArray[]): NDArray[] {
     if (this.#ready.threads !== deviceThreadCount()) this.#ready = this.#prepare();
-    const outs = this.#ready.runner.run(inputs as readonly ConcreteArray[], this.takenOver);
+    const { runner, threads } = this.#ready;
+    const devices = this.program.mesh.size;
+    const outs = timed(
+      "run",
+      this.#name,
+      () => runner.run(inputs as readonly ConcreteArray[], this.takenOver),
+      () => ({ details: { devices, threads } }),
+    );
     outs.forEach((x, i) => x.placement = this.#placements[i]);
     return outs;
   }
 
   #prepare(): Ready {
     const threads = deviceThreadCount();
-    const plan = planSpmd(this.program, this.#name);
+    const { mesh, closed } = this.program;
+    const plan = timed(
+      "compile",
+      `${this.#name}, for ${mesh.size} devices`,
+      () => planSpmd(this.program, this.#name),
+      ({ nodes }) => ({
+        details: { devices: mesh.size, threads, steps: nodes.length },
+        texts: { jaxpr: () => String(closed) },
+      }),
+    );
     return { threads, plan, runner: new Runner(plan, this.#name) };
   }
 }

@@ -29,9 +29,6 @@ import {
 import { devicePool } from "../threads.ts";
 import { type Carry, type Node, type Place, type Plan, SCRATCH, TABLES, VALUES } from "./plan.ts";
 
-/** Instructions of a call for which threads are started at once; else they are for the second call. */
-const LONG_CALL = 1e8;
-
 const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
 /** A plan that can be called. */
@@ -47,7 +44,6 @@ export class Runner {
   readonly blockBytes: number;
   readonly #tablesFrom: number;
   readonly #scratchFrom: number;
-  #callsAlone: number;
 
   /** @param name What to call the program in messages. */
   constructor(plan: Plan, name: string) {
@@ -67,7 +63,6 @@ export class Runner {
     this.#tablesFrom = bytes;
     this.#scratchFrom = bytes + align(plan.tableBytes);
     this.blockBytes = this.#scratchFrom + plan.scratchBytes;
-    this.#callsAlone = plan.sharedCost < LONG_CALL ? 1 : 0;
   }
 
   /**
@@ -97,9 +92,10 @@ export class Runner {
       block = takeScratch(this.blockBytes, `values of ${this.#name}`);
       const bases = this.#bases(block.address, inputs, outs);
       if (plan.callsHost) pinned = pin(inputs);
-      if (plan.sharedCost > 0 && this.#callsAlone >= 0) this.#startThreads();
+      const pool = plan.sharedCost > 0 ? devicePool() : null;
       try {
-        execute(plan.nodes, bases);
+        if (pool === null || pool.isComplete) execute(plan.nodes, bases);
+        else pool.grow(plan.sharedCost, () => execute(plan.nodes, bases));
       } catch (error) {
         for (const out of outs) out?.delete();
         this.#release(inputs, donated);
@@ -121,11 +117,6 @@ export class Runner {
       state.owner = previousOwner;
       if (block !== null) giveScratch(block);
     }
-  }
-
-  #startThreads(): void {
-    if (this.#callsAlone === 0) devicePool().start();
-    this.#callsAlone--;
   }
 
   #release(inputs: readonly ConcreteArray[], donated: readonly boolean[]): void {
