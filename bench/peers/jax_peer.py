@@ -284,6 +284,9 @@ def prepare(work):
             return {**note, "equinox": once["median"]}
 
         return lambda: f(x).block_until_ready(), facts
+    if kind == "eagerAdd":
+        x, y = jnp.arange(1.0, 5.0), jnp.arange(4.0, 0.0, -1.0)
+        return lambda: (x + y).block_until_ready(), lambda: {}
     if kind == "leaves":
         model = [{"w": jnp.ones(4), "b": jnp.zeros(4)} for _ in range(work["count"] // 2)]
 

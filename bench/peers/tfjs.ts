@@ -222,6 +222,10 @@ function prepare(work: Work, backend: Backend): Prepared | null {
       }
       return { run: () => x.add(one).dispose(), facts: () => ({ note: "eager, unread" }) };
     }
+    case "eagerAdd": {
+      const [x, y] = [tf.tensor1d([1, 2, 3, 4]), tf.tensor1d([4, 3, 2, 1])];
+      return { run: () => x.add(y).dispose(), facts: () => ({ note: "unread" }) };
+    }
     case "rnn":
       // It has no loop; a thousand eager steps are another piece of work.
       return null;
@@ -231,7 +235,6 @@ function prepare(work: Work, backend: Backend): Prepared | null {
     case "embedding":
     case "affine":
     case "devices":
-    case "eagerAdd":
       // There is nothing to compile, so there is no call with a model to measure.
       return null;
   }
