@@ -252,13 +252,13 @@ def _():
     return tail(f, lambda q: center, 1, -1, mp.mpf(24) / 32, 21)
 
 
-@poly("erfc_wide", 64, "(1 + 2 a) exp(a^2) erfc(a) in (a - 2) / (a + 2), 0 <= a <= 10.2; f64 for results in f32", split=True)
+@poly("erfc_f32", 32, "(1 + 2 a) exp(a^2) erfc(a) in (a - 2) / (a + 2), 0.5 <= a <= 10.2", split=True)
 def _():
     def f(q):
         a = 2 * (1 + q) / (1 - q)
         return (1 + 2 * a) * mp.exp(a * a) * mp.erfc(a)
 
-    return dense(fit(f, -1, mp.mpf(8.2) / 12.2, range(12)))
+    return dense(fit(f, mp.mpf(-1.51) / 2.49, mp.mpf(8.21) / 12.19, range(11), to=round32))
 
 
 # --- trigonometric ------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 
 import { madd, select } from "./madd";
 import { abs_f32, abs_f64, high, join, low, sign_f32 } from "./lanes";
-import { erfc_wide, exp2_wide, log2_wide } from "./poly";
+import { exp2_wide, log2_wide } from "./poly";
 
 const LN2: f64 = 0.6931471805599453;
 const ROOT_HALF: i32 = 0x3f3504f3;
@@ -149,25 +149,4 @@ export function atanh_f32x4(x: v128): v128 {
   const edge = select<i32>(f32x4.splat(Infinity), f32x4.splat(NaN), f32x4.eq(a, one));
   const r = select<i32>(y, edge, f32x4.lt(a, one));
   return v128.or(select<i32>(a, r, f32x4.le(a, f32x4.splat(1e-4))), sign);
-}
-
-/** erfc |x|, or erfc x = 2 - erfc |x| for negative x; see erf64.ts. */
-@inline
-function erfc_pair(x: v128): v128 {
-  const a = f64x2.pmin(abs_f64(x), f64x2.splat(10.2));
-  const two = f64x2.splat(2);
-  const below = f64x2.add(a, two);
-  // (a - 2) / (a + 2) and 1 / (1 + 2 a) from one division.
-  const d = madd<f64>(a, two, f64x2.splat(1));
-  const inverse = f64x2.div(f64x2.splat(1), f64x2.mul(below, d));
-  const h = erfc_wide(f64x2.mul(f64x2.mul(f64x2.sub(a, two), d), inverse));
-  const e = exp2_f64(f64x2.mul(f64x2.mul(a, a), f64x2.splat(-1.4426950408889634)));
-  const y = f64x2.mul(f64x2.mul(h, e), f64x2.mul(below, inverse));
-  return select<i64>(f64x2.sub(two, y), y, i64x2.shr_s(x, 63));
-}
-
-/** 1 - erf x, without cancellation for large x. */
-@inline
-export function erfc_f32x4(x: v128): v128 {
-  return join(erfc_pair(low(x)), erfc_pair(high(x)));
 }

@@ -123,6 +123,7 @@ const TOLERANCE: Record<string, bigint> = {
   lgamma: 16n,
   digamma: 16n,
   erf_inv: 16n,
+  erfc: 3n,
   rem: 0n,
   nextafter: 0n,
 };
