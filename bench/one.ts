@@ -90,7 +90,8 @@ async function untilFullSpeed(work: Prepared): Promise<number> {
   const steady = took.slice(-100).sort((a, b) => a - b)[Math.min(100, took.length) >> 1]!;
   const isFast = took.map((ms) => ms <= steady / 0.9);
   const first = isFast.findIndex((_, i) => isFast[i] && isFast[i + 1] && isFast[i + 2]);
-  return ((ends[first - 1] ?? begin) - begin) / 1000;
+  const reached = first < 0 ? ends.at(-1)! : ends[first - 1] ?? begin;
+  return (reached - begin) / 1000;
 }
 
 if (import.meta.main) {
