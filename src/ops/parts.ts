@@ -9,6 +9,7 @@ import { DTypeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { type ShapedArray, shapedArray } from "../core/aval.ts";
 import { complexOf, type DType, isComplex, partOf } from "../core/dtype.ts";
+import { partitionByAxis } from "../core/partition.ts";
 import {
   isUndefinedPrimal,
   type Parts,
@@ -53,6 +54,7 @@ function noPart(x: NDArray): NDArray {
 /** `real`: the real part. */
 export const realP: Primitive<NoParams> = {
   name: "real",
+  partition: partitionByAxis(() => false),
   abstractEval: (ins) => partAval("real", ins),
   lower: ([read]) => [{ kind: "map", at: partOfElement(read, 0) }],
   onParts: "stored",
@@ -69,6 +71,7 @@ export function real(x: NDArray): NDArray {
 /** `imag`: the imaginary part. */
 export const imagP: Primitive<NoParams> = {
   name: "imag",
+  partition: partitionByAxis(() => false),
   abstractEval: (ins) => partAval("imag", ins),
   lower: ([read]) => [{ kind: "map", at: partOfElement(read, 1) }],
   onParts: "stored",
@@ -85,6 +88,7 @@ export function imag(x: NDArray): NDArray {
 /** `complex`: an array of a real and an imaginary part, float32 or float64. */
 export const complexP: Primitive<NoParams> = {
   name: "complex",
+  partition: partitionByAxis(() => false),
   abstractEval: (ins) => {
     const dtype = sameDType("complex", ins);
     if (dtype !== "float32" && dtype !== "float64") {
@@ -132,6 +136,7 @@ export interface ConjParams {
 /** `conj`: the complex conjugate. */
 export const conjP: Primitive<ConjParams> = {
   name: "conj",
+  partition: partitionByAxis(() => false),
   abstractEval: ([x]) => {
     partAval("conj", [x]);
     return [x];

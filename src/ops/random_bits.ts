@@ -10,7 +10,9 @@
 import { DTypeError, ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
+import { type PartitionRule, splitAs, withWhole } from "../core/partition.ts";
 import type { Primitive } from "../core/primitive.ts";
+import { type SplitRule, takeAxes } from "../core/split.ts";
 import { bind, bind1 } from "../core/trace.ts";
 import {
   binary,
@@ -191,9 +193,24 @@ export interface ShapeParams {
   readonly shape: Shape;
 }
 
+/** What comes of each key lies where the key does. */
+const splitByKey: SplitRule<ShapeParams> = ([key], [{ shape: keys }], [out]) => [
+  takeAxes(key, out.shape.map((_, axis) => axis < keys.length ? axis : null), out.shape),
+];
+
+/** Each device makes what comes of its keys: all of it, because elements are numbered within that. */
+const partitionByKey: PartitionRule<ShapeParams> = (
+  { ins: [key], outs: [out], wanted: [wanted] },
+) => ({
+  operands: [splitAs(wanted, key.shape.map((_, axis) => axis), key.shape)],
+  outs: [withWhole(wanted, (axis) => axis >= key.shape.length, out.shape)],
+});
+
 /** `random_split`: new keys, of a shape that follows the operand's. */
 export const randomSplitP: Primitive<ShapeParams> = {
   name: "random_split",
+  split: splitByKey,
+  partition: partitionByKey,
   abstractEval: ([key], { shape }) => {
     checkKey("split", key);
     return [shapedArray([...key.shape, ...shape], "key<fry>")];
@@ -244,6 +261,8 @@ export interface BitsParams {
 /** `random_bits`: uniform bits, of a shape that follows the keys'. */
 export const randomBitsP: Primitive<BitsParams> = {
   name: "random_bits",
+  split: splitByKey,
+  partition: partitionByKey,
   abstractEval: ([key], { bitWidth, shape }) => {
     checkKey("bits", key);
     return [shapedArray([...key.shape, ...shape], `uint${bitWidth}`)];

@@ -39,7 +39,7 @@ import { type DeviceChoice, DeviceChooser } from "./device_choice.ts";
 import { Executable } from "./executable.ts";
 import { type GraphicsProgram, isGraphicsInUse, loadedGraphics } from "./graphics.ts";
 import { PartitionedPrograms, partitionedText } from "./partitioned.ts";
-import { ProgramPlacer } from "./placing.ts";
+import { NOT_SPLIT, ProgramPlacer } from "./placing.ts";
 import { canRunByDevices, compileForDevices } from "./spmd/jitted.ts";
 import { ProgramCache } from "./program_cache.ts";
 import { sharingOptions, threadCount } from "./threads.ts";
@@ -343,7 +343,7 @@ export const jitCompiler: JitBackend = {
   partition(closed, inputs, options): Partitioned {
     const located = closed.inAvals.map((aval, i) => ({ shape: aval.shape, placement: inputs[i] }));
     const places = new ProgramPlacer(closed).places(located, options);
-    return partitionedText(closed, places?.layout ?? null);
+    return partitionedText(closed, places?.layout ?? places?.reason ?? NOT_SPLIT);
   },
   prepare: () => {
     logCompilations();

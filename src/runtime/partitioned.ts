@@ -115,8 +115,8 @@ function collectivesIn(jaxpr: Jaxpr, mesh: Mesh, times: number | null): Inserted
   return found;
 }
 
-/** What a program becomes where its inputs lie so, as text. */
-export function partitionedText(closed: ClosedJaxpr, layout: Layout | null): Partitioned {
+/** What a program becomes where its inputs lie so, as text; where they do not, `layout` is why. */
+export function partitionedText(closed: ClosedJaxpr, layout: Layout | string): Partitioned {
   const whole = (reason: string): Partitioned => ({
     mesh: null,
     reason,
@@ -124,7 +124,7 @@ export function partitionedText(closed: ClosedJaxpr, layout: Layout | null): Par
     jaxpr: () => String(closed),
     toString: () => `runs as one program: ${reason}`,
   });
-  if (layout === null) return whole("no argument is split over a mesh");
+  if (typeof layout === "string") return whole(layout);
   let program: SpmdProgram;
   try {
     program = divide(closed, layout);

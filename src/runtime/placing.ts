@@ -76,11 +76,16 @@ export function placeResults(
   results.forEach((x, i) => x.placement = placements[i]);
 }
 
+/** Why most programs run as one. */
+export const NOT_SPLIT = "no argument, and no sharding inside, is over a mesh";
+
 /** Where the results of a call are. */
 export interface Places {
   readonly placements: readonly Placement[];
   /** How inputs and results lie over the mesh, if there is one. */
   readonly layout: Layout | null;
+  /** Why it runs as one program, where there is no layout. */
+  readonly reason: string;
 }
 
 /** Where the results of a compiled program are, remembered for the placements of its last call. */
@@ -134,14 +139,22 @@ export class ProgramPlacer {
       return {
         placements: this.#closed.outAvals.map(() => placementOf(joint, true)),
         layout: null,
+        reason: NOT_SPLIT,
       };
     }
     const outs = propagateSplits(this.#closed, ins);
     const isSplit = this.#shardings.length > 0 || ins.some((split) => split !== null);
     const same = [...ins, ...outs].every((s) => s === null || String(s.mesh) === String(mesh)) &&
       this.#shardings.every((s) => s instanceof NamedSharding && String(s.mesh) === String(mesh));
-    const divides = isSplit && same && mesh.size > 1 && mesh.devices[0].platform === "cpu";
-    return { placements: placed(outs, mesh), layout: divides ? { mesh, ins, outs } : null };
+    const reason = mesh.size === 1 || mesh.devices[0].platform !== "cpu"
+      ? `${mesh} has no several devices of the processor`
+      : !isSplit
+      ? NOT_SPLIT
+      : same
+      ? ""
+      : "arrays, or shardings inside, are of several meshes";
+    const layout = reason === "" ? { mesh, ins, outs } : null;
+    return { placements: placed(outs, mesh), layout, reason };
   }
 
   #isLast(inputs: readonly Located[]): boolean {

@@ -295,3 +295,42 @@ Deno.test("what is done once for all devices keeps a program whole, and lower sa
   assertEquals(specOf(result), "P()");
   assertEquals(seen, [[0, 1, 2, 3, 4, 5, 6, 7]]);
 });
+
+Deno.test("why a program runs as one is said", () => {
+  const mesh = vn.makeMesh([4], ["data"]);
+  const other = new vn.NamedSharding(vn.makeMesh([2, 2], ["a", "b"]), P("a"));
+  const arg = put(np.ones([8, 4]), mesh, "data");
+  const reasonOf = (f: (x: vn.NDArray) => vn.NDArray, x: vn.NDArray) => {
+    const { mesh, reason } = vn.filterJit(f).lower(x).partitioned();
+    assertEquals(mesh, null);
+    return reason!;
+  };
+  const double = (x: vn.NDArray) => x.mul(2);
+  assert(reasonOf(double, np.ones([8, 4])).includes("no argument"));
+  assert(reasonOf(double, put(np.ones([8, 4]), mesh)).includes("no argument"));
+  assert(reasonOf((x) => vn.filterShard(x, other), arg).includes("several meshes"));
+  const checked = (x: vn.NDArray) => vn.errorIf(x, np.any(np.less(x, 0)), "negative");
+  assert(reasonOf(checked, arg).includes("once"));
+  assertThrows(
+    () => vn.filterJit(checked)(put(np.ones([8, 4]).mul(-1), mesh, "data")),
+    Error,
+    "negative",
+  );
+});
+
+Deno.test("complex arrays and keys are split as others are", () => {
+  const mesh = vn.makeMesh([4], ["data"]);
+  const z = lax.complex(random.normal(random.key(1), [8, 4]), random.normal(random.key(2), [8, 4]));
+  const square = vn.filterJit((z: vn.NDArray) => np.sum(z.mul(z), 0));
+  const arg = put(z, mesh, "data");
+  // The sums of both parts.
+  assertEquals(collectives(square.lower(arg).partitioned()), ["psum(data)[4]", "psum(data)[4]"]);
+  assertAllClose(square(arg), np.sum(z.mul(z), 0));
+  const keys = random.split(random.key(3), 8);
+  const draw = vn.filterJit(vn.filterVmap((key: vn.NDArray) => random.normal(key, [3])));
+  const split = put(keys, mesh, "data");
+  assertEquals(collectives(draw.lower(split).partitioned()), []);
+  const drawn = draw(split) as vn.NDArray;
+  assertEquals(specOf(drawn), 'P("data")');
+  assertAllClose(drawn, draw(keys));
+});
