@@ -10,7 +10,12 @@
 import { DTypeError, ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
-import { type PartitionRule, splitAs, withWhole } from "../core/partition.ts";
+import {
+  type LocalOperation,
+  type PartitionRequest,
+  splitAs,
+  withWhole,
+} from "../core/partition.ts";
 import type { Primitive } from "../core/primitive.ts";
 import { type SplitRule, takeAxes } from "../core/split.ts";
 import { bind, bind1 } from "../core/trace.ts";
@@ -199,12 +204,14 @@ const splitByKey: SplitRule<ShapeParams> = ([key], [{ shape: keys }], [out]) => 
 ];
 
 /** Each device makes what comes of its keys: all of it, because elements are numbered within that. */
-const partitionByKey: PartitionRule<ShapeParams> = (
-  { ins: [key], outs: [out], wanted: [wanted] },
-) => ({
-  operands: [splitAs(wanted, key.shape.map((_, axis) => axis), key.shape)],
-  outs: [withWhole(wanted, (axis) => axis >= key.shape.length, out.shape)],
-});
+function partitionByKey<P>(
+  { ins: [key], outs: [out], wanted: [wanted] }: PartitionRequest<P>,
+): LocalOperation<P> {
+  return {
+    operands: [splitAs(wanted, key.shape.map((_, axis) => axis), key.shape)],
+    outs: [withWhole(wanted, (axis) => axis >= key.shape.length, out.shape)],
+  };
+}
 
 /** `random_split`: new keys, of a shape that follows the operand's. */
 export const randomSplitP: Primitive<ShapeParams> = {
