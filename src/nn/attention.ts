@@ -194,6 +194,10 @@ export interface AttentionOptions {
  * a batch, `[batch, sequence, heads, size]`. Keys and values may have fewer heads than queries, each then serving several of
  * those (Ainslie et al. 2023, https://arxiv.org/abs/2305.13245).
  *
+ * On the processor, float32 goes through the keys block by block, its gradients too: the logits are never in memory as a whole (Dao et al. 2022,
+ * https://arxiv.org/abs/2205.14135), and what `isCausal` and `localWindowSize` leave out is not computed. Forward mode, derivatives beyond
+ * the first, the gradient of a bias, other dtypes and WebGPU do hold them.
+ *
  * @param query Queries, of two, three or four axes.
  * @param key Keys, of as many.
  * @param value Values, one for each key.
