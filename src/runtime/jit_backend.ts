@@ -35,6 +35,7 @@ import { type ProgramWork, workOf } from "../schedule/work.ts";
 import { compileProgram, disassemble, prepareCompiler } from "../backends/wasm/compiler.ts";
 import type { ConcreteArray } from "./concrete.ts";
 import { logCompilations } from "./debug_log.ts";
+import { isOnHost } from "../core/placement.ts";
 import { type DeviceChoice, DeviceChooser } from "./device_choice.ts";
 import { Executable } from "./executable.ts";
 import { type GraphicsProgram, isGraphicsInUse, loadedGraphics } from "./graphics.ts";
@@ -262,7 +263,9 @@ function compileTogether(closed: ClosedJaxpr, options: CompileOptions): Compiled
     },
     run: (inputs: readonly NDArray[], how: RunOptions = byNumber): NDArray[] => {
       const places = placer.places(inputs, how);
-      const parts = places?.layout ? divided.get(places.layout) : null;
+      // What lies on WebGPU is no part of anything: the choice of a device says so.
+      const isHere = !isGraphicsInUse() || inputs.every(isOnHost);
+      const parts = places?.layout && isHere ? divided.get(places.layout) : null;
       if (parts !== null) {
         try {
           return parts.run(inputs);

@@ -32,6 +32,21 @@ userTest("what would have to wait says so", async (gpu) => {
   assertEquals((await x.sum().data())[0], 6);
 });
 
+userTest(
+  "an argument that lies there is no part of a program for devices of the processor",
+  async (gpu) => {
+    await vn.init("cpu", { devices: 2 });
+    try {
+      const f = vn.filterPmap((x: NDArray) => x.add(lax.psum(x, "i")), { axisName: "i" });
+      const x = np.ones([2, 100]);
+      assertEquals(f(x).get(0, 0).item(), 3);
+      assertThrows(() => f(vn.devicePut(x, gpu)), vn.DeviceError, "cannot be on cpu:0, cpu:1");
+    } finally {
+      await vn.init("cpu", { devices: 1 });
+    }
+  },
+);
+
 userTest("elements of every dtype go and come back", async (gpu) => {
   const dtypes = [
     "int8",
