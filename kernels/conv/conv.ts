@@ -3,7 +3,7 @@
 import { strip, tile4, tile6 } from "../gemm/blocked";
 import { packA, sixes } from "../gemm/pack";
 import { copyOperand } from "./copy";
-import { mergeColumns, packKernel, packWindows, runLength } from "./panels";
+import { fillRuns, mergeColumns, packKernel, packWindows, runLength } from "./panels";
 import { contractPlain } from "./plain";
 import {
   AXIS_BYTES, BATCH, CHUNK, COPY_AXES, COPY_AXIS_BYTES, COPY_OFFSET, COPY_RANK, field, fillOffsets, GROUPS, OUT_BATCH,
@@ -13,16 +13,16 @@ import {
 import { isThin, thinColumns, thinSteps } from "./thin";
 
 // The same numbers are in src/loopnest/conv_plan.ts, which computes the scratch space.
-/** Bytes of one row of a block of the kernel. */
-const K_BYTES: i32 = 1024;
+/** Bytes of one row of a block of the kernel, at most. */
+const K_BYTES: i32 = 2560;
 /** Rows of a block of the kernel; a multiple of 6. */
 const M_BLOCK: i32 = 192;
 /** Columns of a block; a multiple of 8. */
 const N_BLOCK: i32 = 512;
-/** Bytes of the tables: two of a block of k, two of a block of columns and a panel more. */
-const TABLE_K: usize = 1024;
+/** Bytes of the tables: three of a block of k, two of a block of columns and a panel more. */
+const TABLE_K: usize = 2560;
 const TABLE_COLUMNS: usize = 2080;
-const TABLES: usize = 2 * TABLE_K + 2 * TABLE_COLUMNS;
+const TABLES: usize = 3 * TABLE_K + 2 * TABLE_COLUMNS;
 const TILE_BYTES: usize = 192;
 
 /** All rows of a packed block of the kernel times one panel of windows, to columns at the entries of `cs`. */
@@ -79,7 +79,7 @@ function contract<T>(
   const kRank = field(part, PART_K_RANK);
   const n = points(columnAxes, columnRank, batch, examples);
   const k = points(kAxes, kRank, -1, 0);
-  const kx = scratch, kw = kx + TABLE_K, cx = kw + TABLE_K, co = cx + TABLE_COLUMNS;
+  const kx = scratch, kw = kx + TABLE_K, runs = kw + TABLE_K, cx = runs + TABLE_K, co = cx + TABLE_COLUMNS;
   if (k == 0) {
     for (let jc = 0; jc < n; jc += N_BLOCK) {
       const nc = min(N_BLOCK, n - jc);
@@ -107,6 +107,7 @@ function contract<T>(
     const kc = min(kStep, k - pc);
     const more = i32(pc > 0);
     fillOffsets(kAxes, kRank, -1, 0, size, pc, kc, kx, kw);
+    fillRuns(kx, kc, size, runs);
     if (whole) packBlock<T>(m, kc, w, rs, kw, pa);
     for (let jc = 0; jc < n; jc += N_BLOCK) {
       const nc = min(N_BLOCK, n - jc);
@@ -117,13 +118,13 @@ function contract<T>(
         // Panels are packed just before their use: then they are in the first cache.
         for (let j = 0; j < nc; j += NR) {
           const at = usize(j) << 2;
-          packWindows<T>(kc, x, kx, cx + at, pb);
+          packWindows<T>(kc, x, kx, runs, cx + at, pb);
           stripBy<T>(m, kc, pa, pb, min(NR, nc - j), out, ors, co + at, tile, more);
         }
         continue;
       }
       const panel = 32 * usize(kc);
-      for (let j = 0; j < nc; j += NR) packWindows<T>(kc, x, kx, cx + (usize(j) << 2), pb + panel * usize(j / NR));
+      for (let j = 0; j < nc; j += NR) packWindows<T>(kc, x, kx, runs, cx + (usize(j) << 2), pb + panel * usize(j / NR));
       for (let ic = 0; ic < m; ic += M_BLOCK) {
         const mc = min(M_BLOCK, m - ic);
         packBlock<T>(mc, kc, w + usize(ic) * rs, rs, kw, pa);

@@ -58,8 +58,18 @@ function gather<T>(src: usize, cs: usize, dst: usize): void {
   for (let l = 0; l < V; l++) store<T>(dst + usize(l) * sizeof<T>(), load<T>(src + entry(cs, l)));
 }
 
+/** How many entries of a table lie `step` bytes apart from each of its `count` entries on, itself included: to `runs`. */
+export function fillRuns(table: usize, count: i32, step: i32, runs: usize): void {
+  let n = 0;
+  for (let p = usize(count - 1) << 2, next = 0; n < count; n++, p -= 4) {
+    const at = load<i32>(table + p);
+    store<i32>(runs + p, n > 0 && next - at == step ? load<i32>(runs + p, 4) + 1 : 1);
+    next = at;
+  }
+}
+
 /** Half a panel: the columns of one vector. */
-function packHalf<T>(kc: i32, src: usize, ks: usize, cs: usize, dst: usize): void {
+function packHalf<T>(kc: i32, src: usize, ks: usize, runs: usize, cs: usize, dst: usize): void {
   const V = i32(16 / sizeof<T>());
   if (runLength(cs, 0, V, i32(sizeof<T>())) == V) {
     src += entry(cs, 0);
@@ -71,7 +81,7 @@ function packHalf<T>(kc: i32, src: usize, ks: usize, cs: usize, dst: usize): voi
     const s0 = src + entry(cs, 0), s1 = src + entry(cs, 1), s2 = src + entry(cs, 2), s3 = src + entry(cs, 3);
     // Steps of k that are neighbours: four of them from four columns are turned over at once.
     while (p < kc) {
-      let n = runLength(ks, p, kc, 4);
+      let n = load<i32>(runs + (usize(p) << 2));
       let at = entry(ks, p);
       p += n;
       for (; n >= 4; n -= 4, at += 16, dst += 128) {
@@ -96,8 +106,11 @@ function packHalf<T>(kc: i32, src: usize, ks: usize, cs: usize, dst: usize): voi
   for (; p < kc; p++, dst += 32) gather<T>(src + entry(ks, p), cs, dst);
 }
 
-/** Packs one panel of 32 bytes of columns, which lie at the entries of `cs`; missing ones repeat others. */
-export function packWindows<T>(kc: i32, src: usize, ks: usize, cs: usize, dst: usize): void {
+/**
+ * Packs one panel of 32 bytes of columns, which lie at the entries of `cs`; missing ones repeat others. `runs` tells of `ks` where
+ * neighbours follow (`fillRuns`).
+ */
+export function packWindows<T>(kc: i32, src: usize, ks: usize, runs: usize, cs: usize, dst: usize): void {
   const NR = i32(32 / sizeof<T>());
   if (runLength(cs, 0, NR, i32(sizeof<T>())) == NR) {
     src += entry(cs, 0);
@@ -108,8 +121,8 @@ export function packWindows<T>(kc: i32, src: usize, ks: usize, cs: usize, dst: u
     }
     return;
   }
-  packHalf<T>(kc, src, ks, cs, dst);
-  packHalf<T>(kc, src, ks, cs + 16 / sizeof<T>() * 4, dst + 16);
+  packHalf<T>(kc, src, ks, runs, cs, dst);
+  packHalf<T>(kc, src, ks, runs, cs + 16 / sizeof<T>() * 4, dst + 16);
 }
 
 /** Stores or adds a tile's columns to where the entries of `cs` say. */

@@ -53,10 +53,10 @@ export interface ConvPlan {
 }
 
 // The numbers of kernels/conv/conv.ts.
-const K_BYTES = 1024;
+const K_BYTES = 2560;
 const M_BLOCK = 192;
 const N_BLOCK = 512;
-const TABLES = 2 * 1024 + 2 * 2080;
+const TABLES = 3 * 2560 + 2 * 2080;
 const TILE_BYTES = 192;
 /** Bytes that a copied chunk of examples takes at most, unless one alone takes more: it stays in the second cache. */
 const COPY_BYTES = 2 ** 19;
