@@ -39,7 +39,7 @@ Deno.test("devices: threads that are ended in the middle of calls make these thr
   if (deviceThreadCount() === 1) return; // no threads can be started here
   const expected = mapped(x, w).dataSync();
   const pool = devicePool();
-  [pool.patience, pool.isJudged] = [0.5, false];
+  [pool.patience, pool.isJudged] = [3, false];
   try {
     pool.start();
     let right = 0;

@@ -125,7 +125,7 @@ Deno.test("a thread that ends while nothing runs is replaced", () =>
 Deno.test("threads that are ended in the middle of calls make these throw at most, and results stay right", () =>
   withGround(3, async (ground) => {
     const { pool } = ground;
-    pool.patience = 0.5;
+    pool.patience = 3; // on a busy machine a thread may not run for longer than one thinks
     const options = { chunkCost: 200, shareCost: 400 };
     const inputs = [16000, 250].map((n) => Float32Array.from({ length: n }, (_, i) => Math.sin(i)));
     const expected = new Compiled(binaryen, warmUpProgram(), options).call(inputs);
