@@ -33,8 +33,12 @@ export function partitionElementwise(
       return value;
     };
   });
+  // An expression's parts may be shared: each is looked at once.
+  const seen = new Set<Expr>(place);
   const mentionsPlace = (e: Expr): boolean => {
-    let found = place.includes(e as typeof place[number]);
+    if (seen.has(e)) return place.includes(e as typeof place[number]);
+    seen.add(e);
+    let found = false;
     forEachOperand(e, (operand) => found ||= mentionsPlace(operand));
     return found;
   };
