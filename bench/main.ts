@@ -1,6 +1,6 @@
 /**
  * `deno task bench`: measures every row for every contender and for the machine itself, prints the table,
- * and writes it with all figures as JSON under `bench/out/`; a complete run also writes
+ * and writes it with all figures as JSON under `bench/out/`; a run of all rows also writes its part, or both, of
  * `docs/benchmarks.md`.
  *
  * Options: `--only cpu` or `--only webgpu` (one of the two parts), `--rows matmul,train` (beginnings of row names),
@@ -190,10 +190,11 @@ const card = adapter === null || adapter.isSoftware || wantedRows !== undefined
   : await runCard(options.quick);
 
 const about = machine(python);
-const markdown = [
-  ...(only === "webgpu" ? [] : [toMarkdown(results, about, rounds)]),
-  ...(adapter === null ? [] : [webgpuMarkdown(webgpuResults, adapter, card, about, rounds)]),
-].join("\n");
+const parts = {
+  cpu: only === "webgpu" ? null : toMarkdown(results, about, rounds),
+  webgpu: adapter === null ? null : webgpuMarkdown(webgpuResults, adapter, card, about, rounds),
+};
+const markdown = Object.values(parts).filter((part) => part !== null).join("\n");
 console.log(markdown);
 
 const out = new URL("out/", import.meta.url);
@@ -204,6 +205,13 @@ await Deno.writeTextFile(
   JSON.stringify({ ...about, plan, rounds, results, adapter, webgpuResults, card }, null, 2) + "\n",
 );
 await Deno.writeTextFile(new URL(`${stamp}.md`, out), markdown);
-const complete = !options.quick && wantedRows === undefined && wantedContenders === undefined &&
-  only === undefined;
-if (complete) await Deno.writeTextFile(new URL("../docs/benchmarks.md", import.meta.url), markdown);
+const isAll = !options.quick && wantedRows === undefined && wantedContenders === undefined;
+if (isAll) {
+  // A run of one part leaves the other as it stands on the page: each says of which day and commit it is.
+  const page = new URL("../docs/benchmarks.md", import.meta.url);
+  const old = await Deno.readTextFile(page);
+  const at = old.indexOf("\n## WebGPU\n");
+  const [oldCpu, oldWebgpu] = at < 0 ? [old, null] : [old.slice(0, at), old.slice(at + 1)];
+  const kept = [parts.cpu ?? oldCpu, parts.webgpu ?? oldWebgpu];
+  await Deno.writeTextFile(page, kept.filter((part) => part !== null).join("\n"));
+}

@@ -1,10 +1,7 @@
 /**
  * Programs for several devices, compiled: {@linkcode compileSpmd} gives what is called with whole arrays and gives whole arrays.
  *
- * ```ts
- * const executable = compileSpmd(program, { name: "step", donated: [true, false] });
- * const outs = executable.run(inputs); // NDArrays, committed to NamedSharding(mesh, outSpecs[i])
- * ```
+ * `compileSpmd(program, { name: "step", donated: [true, false] }).run(inputs)` gives arrays committed to `NamedSharding(mesh, outSpecs[i])`.
  *
  * Inputs are concrete arrays of the processor, of the whole shapes: where they are said to be does not matter, since all devices
  * share one memory; so whoever calls sees to it that they may be moved to the mesh. What the program is closed over is the same on every
