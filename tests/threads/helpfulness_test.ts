@@ -83,3 +83,13 @@ Deno.test("jobs of other kinds than those timed alone end a comparison all the s
   }
   assertEquals(advice, { alone: false, watch: 0 });
 });
+
+Deno.test("of long jobs few are done alone to see whether help pays", () => {
+  const leader = new Leader();
+  const helped = leader.run(300, 150, 20, 60_000);
+  const time = leader.now;
+  // Whatever was not helped took 300 ms.
+  const alone = Math.round((time - 150 * helped) / 300);
+  assert(alone >= 1);
+  assert(alone < helped / 15, `${alone} alone, ${helped} with help`);
+});

@@ -24,6 +24,8 @@ const MEASURED = 10;
 /** Milliseconds that a verdict holds at first, and at most. */
 const SHORTEST = 100;
 const LONGEST = 2000;
+/** A verdict holds at least so many times as long as the jobs took that were done alone for it: one job may be a second's work. */
+const PAYBACK = 20;
 /** Jobs on which a comparison waits at most for one that was timed on both sides. */
 const MOST_JOBS = 10_000;
 /** Times of so many different jobs are kept. */
@@ -47,6 +49,8 @@ export class HelpJudge {
   #jobs = 0;
   #time = 0;
   #timeAlone = 0;
+  /** How long the jobs took that were last done alone to be timed. */
+  #spent = 0;
   /** When the clock was last looked at while working alone, and how many jobs ago. */
   #looked = 0;
   #between = 1;
@@ -97,6 +101,7 @@ export class HelpJudge {
     this.#alone.set(kind, before === undefined ? time : (before + time) / 2);
     this.#time += time;
     if (this.#time < MEASURED) return null;
+    this.#spent = this.#time;
     this.#state = "timing help";
     this.#begin();
     return { alone: false, watch: 1 };
@@ -116,7 +121,7 @@ export class HelpJudge {
     const isSame = this.#lastVerdict === isAlone;
     this.#lastVerdict = isAlone;
     this.#period = isSame ? Math.min(2 * this.#period, LONGEST) : SHORTEST;
-    this.#until = now + this.#period;
+    this.#until = now + Math.max(this.#period, PAYBACK * this.#spent);
     this.#state = isAlone ? "alone" : "trusting";
     this.#looked = now;
     this.#between = 1;
