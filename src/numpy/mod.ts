@@ -45,3 +45,4 @@ export * from "./dtype_queries.ts";
 export * from "./sets.ts";
 export * from "./nan_functions.ts";
 export * as linalg from "./linalg.ts";
+export * as fft from "./fft.ts";

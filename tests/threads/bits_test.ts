@@ -20,6 +20,7 @@ const files = [
   "dtypes",
   "elementwise",
   "factorisations",
+  "fft",
   "grads",
   "indexing",
   "lax",
