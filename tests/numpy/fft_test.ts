@@ -5,7 +5,7 @@ import {
   filterJit,
   grad,
   lax,
-  NDArray,
+  type NDArray,
   numpy as np,
   ShapeError,
 } from "../../mod.ts";
