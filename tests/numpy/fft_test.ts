@@ -66,10 +66,10 @@ Deno.test("numpy.fft: inverses undo transforms, of long primes and several axes 
     const x = np.reshape(np.array(numbers(n, 3), { dtype: "float64" }), shape);
     const pairs = [
       np.real(np.fft.ifft(np.fft.fft(x))),
-      np.fft.irfft(np.fft.rfft(x), { n: shape.at(-1) }),
+      np.fft.irfft(np.fft.rfft(x), { n: shape.at(-1)! }),
       np.real(np.fft.ifftn(np.fft.fftn(x))),
       np.fft.irfftn(np.fft.rfftn(x), { s: shape }),
-      np.fft.hfft(np.fft.ihfft(x), { n: shape.at(-1) }),
+      np.fft.hfft(np.fft.ihfft(x), { n: shape.at(-1)! }),
       np.fft.ifftshift(np.fft.fftshift(x)),
     ];
     for (const y of pairs) assert(np.max(np.abs(np.subtract(y, x))).item() as number < 1e-13);
