@@ -28,6 +28,7 @@ export {
   type LinearSolveOptions,
   type RootOptions,
 } from "./implicit.ts";
+export { fft, type FftOptions } from "./fft.ts";
 export * as linalg from "./linalg.ts";
 export type { ConvDimensionNumbers } from "../ops/conv.ts";
 export type { DimensionNumbers } from "../ops/dot.ts";

@@ -117,3 +117,33 @@ Deno.test("numpy.fft: errors name the function and the argument", () => {
   assertThrows(() => np.fft.fft2(x, { axes: [0, 0] }), ShapeError, "must be distinct");
   assertThrows(() => np.fft.fftfreq(0), ArgumentError, "numpy.fft.fftfreq: n must be at least 1");
 });
+
+Deno.test("lax.fft is numpy.fft over the last axes, of sizes that fit", () => {
+  const x = np.reshape(np.array(numbers(60, 1)), [3, 4, 5]);
+  const bits = (y: NDArray) => [y.dtype, y.shape, [...y.dataSync()]];
+  const half = np.fft.rfft2(x);
+  const [s, last] = [[4, 5], { axes: [1, 2] }];
+  for (
+    const [got, expected] of [
+      [lax.fft(x, { fftType: "fft", fftLengths: s }), np.fft.fftn(x, last)],
+      [lax.fft(x, { fftType: "ifft", fftLengths: s }), np.fft.ifftn(x, last)],
+      [lax.fft(x, { fftType: "rfft", fftLengths: s }), half],
+      [lax.fft(half, { fftType: "irfft", fftLengths: s }), np.fft.irfft2(half, { s })],
+    ] as const
+  ) assertEquals(bits(got), bits(expected));
+  assertThrows(
+    () => lax.fft(x, { fftType: "fft", fftLengths: [6] }),
+    ShapeError,
+    'lax.fft: fftLengths [6] of "fft" need an array whose last axes are',
+  );
+  assertThrows(
+    () => lax.fft(half, { fftType: "rfft", fftLengths: [3] }),
+    DTypeError,
+    'lax.fft: "rfft" takes a real array; got complex128',
+  );
+  assertThrows(
+    () => lax.fft(x, { fftType: "dct" as "fft", fftLengths: [5] }),
+    ArgumentError,
+    "lax.fft: fftType must be",
+  );
+});
