@@ -50,7 +50,8 @@ const wantedRows = options.rows?.split(",");
 const isWanted = (row: Row): boolean => wantedRows?.some((w) => row.id.startsWith(w)) ?? true;
 const wantedContenders = options.contenders?.split(",");
 const isAble = (name: ContenderName): boolean =>
-  (wantedContenders?.includes(name) ?? true) && (name !== "JAX" || python !== null);
+  (wantedContenders?.includes(name) ?? true) &&
+  ((name !== "JAX" && name !== "numpy") || python !== null);
 
 const median = (xs: number[]): number => quantile(xs.toSorted((a, b) => a - b), 0.5);
 
@@ -66,6 +67,7 @@ async function measureOne(name: ContenderName, row: Row): Promise<Figure | strin
   // Threads start for a second call.
   if (name === "vernal-threads" && row.mode !== "warm") return null;
   if (name === "ort-web-threads" && row.work.kind !== "encoder") return null;
+  if (name === "numpy" && row.work.kind !== "kernel") return null;
   if (row.mode === "full speed" && name === "JAX") return null;
   if (row.mode === "import" || row.mode === "first run" || row.mode === "second run") {
     if (row.mode !== "import" && name !== "vernal") return null;

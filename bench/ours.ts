@@ -30,6 +30,7 @@ import {
 } from "./work.ts";
 import { oursOfAttention } from "./ours_attention.ts";
 import { oursOfDtypes } from "./ours_dtypes.ts";
+import { oursOfKernels } from "./ours_kernels.ts";
 import { oursOfOptimiser } from "./ours_optimiser.ts";
 import { oursOfDevices } from "./ours_devices.ts";
 
@@ -143,6 +144,8 @@ function prepare(work: Exclude<Work, { readonly kind: "devices" }>): Prepared {
     case "madd":
     case "embedding":
       return oursOfDtypes(work, put);
+    case "kernel":
+      return oursOfKernels(work, put);
     case "attention":
     case "encoder":
       return oursOfAttention(work, put);

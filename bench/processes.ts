@@ -12,7 +12,7 @@ import type { Row } from "./rows.ts";
 
 const here = (path: string): string => new URL(path, import.meta.url).pathname;
 
-/** Who runs: ours on one thread and on two, then the peers, then native JAX where a Python has it. */
+/** Who runs: ours on one thread and on two, then the peers, then native JAX and numpy where a Python has them. */
 export const contenders = [
   "vernal",
   "vernal-threads",
@@ -21,6 +21,7 @@ export const contenders = [
   "ort-web",
   "ort-web-threads",
   "JAX",
+  "numpy",
 ] as const;
 
 /** Who runs on WebGPU. */
@@ -42,7 +43,13 @@ function denoRun(contender: string): string[] {
   return ["run", "--quiet", "-A", ...(ours ? [] : ["--config", here("peers/deno.json")])];
 }
 
-/** A Python that has JAX and Equinox, by `VERNAL_BENCH_PYTHON` or as `python3`; null where there is none. */
+/** The programs of the contenders that run on Python. */
+const pythonFiles: Partial<Record<ContenderName | "limit", string>> = {
+  "JAX": "peers/jax_peer.py",
+  "numpy": "peers/numpy_peer.py",
+};
+
+/** A Python that has JAX, which brings numpy, and Equinox, by `VERNAL_BENCH_PYTHON` or as `python3`; null where there is none. */
 export async function findPython(): Promise<string | null> {
   for (const python of [Deno.env.get("VERNAL_BENCH_PYTHON"), "python3"]) {
     if (!python) continue;
@@ -67,10 +74,11 @@ export async function runOne(
   plan: Plan,
   python: string | null,
 ): Promise<Report | string> {
-  const [command, args] = contender === "JAX"
+  const pythonFile = pythonFiles[contender];
+  const [command, args] = pythonFile !== undefined
     ? [
       python!,
-      [here("peers/jax_peer.py"), JSON.stringify(row.work), JSON.stringify(plan), row.mode],
+      [here(pythonFile), JSON.stringify(row.work), JSON.stringify(plan), row.mode],
     ]
     : [
       Deno.execPath(),

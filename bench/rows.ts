@@ -10,6 +10,7 @@ import { dtypeRows } from "./rows_dtypes.ts";
 import { productRows } from "./rows_products.ts";
 import { memoryRows } from "./rows_memory.ts";
 import { deviceRows } from "./rows_devices.ts";
+import { kernelRows } from "./rows_kernels.ts";
 import { firstCallRows, mlp, processRows } from "./rows_startup.ts";
 import { trainFlops, type Work } from "./work.ts";
 
@@ -45,11 +46,11 @@ export interface Row {
   readonly rounds?: number;
   /** What the process is told beside. */
   readonly env?: Readonly<Record<string, string>>;
-  /** What is to be reached: a share of the limit, or a figure in the unit, or the named contender's, or a multiple of another row's. */
+  /** What is to be reached: a share of the limit, or a figure in the unit, or (so many times) the named contender's, or a multiple of another row's. */
   readonly reach:
     | { readonly shareOfLimit: number }
     | { readonly atMost: number }
-    | { readonly notOver: string }
+    | { readonly notOver: string; readonly times?: number }
     | { readonly fasterThan: "both peers" }
     | { readonly times: number; readonly ofRow: string };
 }
@@ -113,6 +114,7 @@ export const rows: readonly Row[] = [
   },
   ...memoryRows,
   ...dtypeRows,
+  ...kernelRows,
   {
     id: "sum",
     title: "sum of 10⁷ × 0.1",

@@ -80,6 +80,7 @@ export const titles: Record<ContenderName, string> = {
   "ort-web": "ort-web",
   "ort-web-threads": "ort-web, 2 threads",
   "JAX": "JAX, native",
+  "numpy": "numpy, native",
   "vernal-webgpu": "Vernal",
   "jax-js-webgpu": "jax-js",
   "tfjs-webgpu": "tfjs",
@@ -113,25 +114,26 @@ export function reached(row: Row, result: Result, all: readonly Result[]): boole
       : shareOfLimit(row, ours, result.limit) >= row.reach.shareOfLimit;
   }
   if ("atMost" in row.reach) return ours <= row.reach.atMost;
-  if ("times" in row.reach) {
+  if ("ofRow" in row.reach) {
     const { times, ofRow } = row.reach;
     const one = all.find((r) => r.id === ofRow)?.figures.vernal?.value;
     return one === undefined ? null : ours <= times * one;
   }
   if ("fasterThan" in row.reach) return null;
   const other = result.figures[row.reach.notOver as ContenderName]?.value;
-  return other === undefined ? null : ours <= other;
+  return other === undefined ? null : ours <= (row.reach.times ?? 1) * other;
 }
 
 function aim(row: Row): string {
   if ("shareOfLimit" in row.reach) return `≥ ${row.reach.shareOfLimit.toFixed(2)} of the limit`;
   if ("atMost" in row.reach) return `≤ ${row.reach.atMost} ${row.unit}`;
-  if ("times" in row.reach) {
+  if ("ofRow" in row.reach) {
     const { times, ofRow } = row.reach;
     return `≤ ${times} × ${rows.find((r) => r.id === ofRow)!.title}`;
   }
   if ("fasterThan" in row.reach) return `faster than ${row.reach.fasterThan}`;
-  return `≤ ${row.reach.notOver}'s`;
+  const { notOver, times } = row.reach;
+  return times === undefined ? `≤ ${notOver}'s` : `≤ ${times} × ${notOver}'s`;
 }
 
 /** A table in Markdown, numbers to the right. */
@@ -213,7 +215,7 @@ export function toMarkdown(results: readonly Result[], about: Machine, rounds: n
       rounds === 1 ? "once" : `${rounds} times`
     } each. A limit is what a bare WebAssembly loop reaches in the same run:`,
     ...used.map((name) => `${limits[name].title};`),
-    "it bounds everything that runs on WebAssembly, and native JAX, which has wider vectors, goes beyond it.",
+    "it bounds everything that runs on WebAssembly, and native JAX and numpy, which have wider vectors, go beyond it.",
     "",
     `${about.cpu}, ${about.cores} cores, ${about.os}; Deno ${about.deno}, V8 ${about.v8}` +
     `${about.jax === null ? "" : `; ${about.jax}`}; ${about.date.slice(0, 10)}, commit ` +

@@ -6,6 +6,7 @@
  */
 
 import type { DevicesWork } from "./work_devices.ts";
+import type { KernelWork } from "./work_kernels.ts";
 
 /** One piece of work. */
 export type Work =
@@ -24,6 +25,7 @@ export type Work =
   | AttentionWork
   | EncoderWork
   | DevicesWork
+  | KernelWork
   | { readonly kind: "affine"; readonly size: number }
   | { readonly kind: "increment" }
   | { readonly kind: "eagerAdd" }

@@ -327,6 +327,7 @@ async function prepare(work: Work, backend: Backend): Promise<Prepared | null> {
     case "affine":
     case "eagerAdd":
     case "devices":
+    case "kernel":
       return null;
     case "increment":
     case "roundTrip": {

@@ -10,60 +10,10 @@ import os
 import sys
 import time
 
-os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[-1]})
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
-import numpy as np  # noqa: E402
-
-
-def uniform(n, seed):
-    """The numbers of `uniform` in work.ts: a linear congruential generator, jumped in numpy."""
-    a, c, mask = 1664525, 1013904223, 0xFFFFFFFF
-    out = np.empty(n, np.uint64)
-    state = (seed * 2654435761 + 12345) & mask
-    block = min(n, 4096)
-    for i in range(block):
-        state = (state * a + c) & mask
-        out[i] = state
-    # One jump of `block` steps is again of the form a x + c.
-    ja, jc = 1, 0
-    for _ in range(block):
-        ja, jc = (ja * a) & mask, (jc * a + c) & mask
-    for start in range(block, n, block):
-        stop = min(start + block, n)
-        prev = out[start - block : start - block + stop - start]
-        out[start:stop] = (prev * ja + jc) & mask
-    return ((out >> np.uint64(8)).astype(np.float64) / 8388608 - 1).astype(np.float32)
-
-
-def measure(run, plan):
-    start = time.perf_counter()
-    calls = 0
-    while True:
-        run()
-        calls += 1
-        if time.perf_counter() - start >= plan["warm"]:
-            break
-    per_call = (time.perf_counter() - start) / calls
-    n = max(1, int(np.ceil(plan["sample"] / per_call)))
-    seconds = []
-    begin = time.perf_counter()
-    while len(seconds) < plan["samples"] or (
-        len(seconds) < 101 and time.perf_counter() - begin < plan["most"]
-    ):
-        t = time.perf_counter()
-        for _ in range(n):
-            run()
-        seconds.append((time.perf_counter() - t) / n)
-    q = np.quantile(seconds, [0, 0.25, 0.5, 0.75])
-    return {
-        "median": q[2],
-        "least": q[0],
-        "quartiles": [q[1], q[3]],
-        "samples": len(seconds),
-        "callsPerSample": n,
-    }
+from measuring import kernel_data, measure, np, uniform  # noqa: E402
 
 
 def prepare(work):
@@ -273,6 +223,12 @@ def prepare(work):
         else:
             f = jax.jit(jax.grad(lambda p, x, y: jax.vmap(loss, (None, 0, 0))(p, x, y).mean()))
         return lambda: jax.block_until_ready(f(params, x, labels)), lambda: {}
+    if kind == "kernel":
+        name = work["name"]
+        linalg = ("cholesky", "solve", "qr", "eigh", "svd")
+        f = jax.jit(getattr(jnp.linalg if name in linalg else jnp, name) if name != "fft" else jnp.fft.fft)
+        args = [jnp.asarray(x) for x in kernel_data(name, work["size"])]
+        return lambda: jax.block_until_ready(f(*args)), lambda: {}
     if kind == "increment":
         x = jnp.arange(1.0, 5.0)
         f = jax.jit(lambda x: x + 1)

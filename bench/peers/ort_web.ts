@@ -232,6 +232,7 @@ async function prepareOn(threads: number, work: Work): Promise<Prepared | null> 
     case "embedding":
     case "affine":
     case "devices":
+    case "kernel":
     case "eagerAdd":
       return null;
   }

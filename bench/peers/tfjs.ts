@@ -235,6 +235,7 @@ function prepare(work: Work, backend: Backend): Prepared | null {
     case "embedding":
     case "affine":
     case "devices":
+    case "kernel":
       // There is nothing to compile, so there is no call with a model to measure.
       return null;
   }
