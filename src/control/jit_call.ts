@@ -9,7 +9,7 @@ import type { NDArray } from "../core/array.ts";
 import { type ClosedJaxpr, hoistConsts } from "../core/jaxpr.ts";
 import { type Primitive, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import type { DType } from "../core/dtype.ts";
-import type { Placement } from "../core/placement.ts";
+import type { Located } from "../core/placement.ts";
 import type { Mesh, Sharding } from "../core/sharding.ts";
 import { bind, getEvaluator } from "../core/trace.ts";
 import { axisTools } from "../ops/shape.ts";
@@ -55,18 +55,24 @@ export interface ProgramMemory {
   readonly peakMemoryInBytes: number;
 }
 
-/** A program, ready to run. */
-export interface CompiledProgram {
-  /** Runs it on concrete arrays. Donated inputs whose memory an output took over are deleted. */
-  run(inputs: readonly NDArray[], options?: RunOptions): NDArray[];
-  /** Where the last call ran, and why. */
-  explain(options: RunOptions): DeviceChoice;
+/** What a program does with its inputs, and what a call of it takes. */
+export interface ProgramFacts {
   /** For each input, whether it was donated and an output takes over its memory. */
   readonly takenOver: readonly boolean[];
   /** For each input, whether the program reads it at all. */
   readonly used: readonly boolean[];
   /** What a call takes. */
   readonly memory: ProgramMemory;
+}
+
+/** A program that runs wherever its inputs are: what it becomes there is compiled when it is first asked for. */
+export interface CompiledProgram {
+  /** Runs it on concrete arrays. Donated inputs whose memory an output took over are deleted. */
+  run(inputs: readonly NDArray[], options?: RunOptions): NDArray[];
+  /** What runs on inputs that are there: compiled now, if it was not yet. */
+  prepare(inputs: readonly Located[], options: RunOptions): ProgramFacts;
+  /** Where the last call ran, and why. */
+  explain(options: RunOptions): DeviceChoice;
 }
 
 /** How a program is to be compiled. */
@@ -129,12 +135,8 @@ export interface Partitioned {
 export interface JitBackend {
   compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram;
   lower(closed: ClosedJaxpr, options: CompileOptions): LoweredText;
-  /** What becomes of it where its inputs are somewhere; `null` for those of which nobody said. */
-  partition(
-    closed: ClosedJaxpr,
-    inputs: readonly (Placement | null)[],
-    options: RunOptions,
-  ): Partitioned;
+  /** What becomes of it where its inputs are somewhere. */
+  partition(closed: ClosedJaxpr, inputs: readonly Located[], options: RunOptions): Partitioned;
   /** Starts loading the compiler, in the background. */
   prepare(): void;
   /** Forgets compiled programs; those in use live on. */

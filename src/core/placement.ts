@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { NDArray } from "./array.ts";
 import { checkPresent, type Device, firstDevice } from "./device.ts";
+import type { Shape } from "./aval.ts";
 import { devicesDiffer, sameDevices, type Sharding, SingleDeviceSharding } from "./sharding.ts";
 
 /** A sharding, and whether what is computed from the array must be there too. Equal placements are the same object. */
@@ -13,6 +13,13 @@ export interface Placement {
   readonly sharding: Sharding;
   /** Whether somebody said so (`devicePut`, a sharding), and it does not just happen to be there. */
   readonly committed: boolean;
+}
+
+/** An array of which only where it is matters. */
+export interface Located {
+  /** Where it is; `null` where nobody said. */
+  readonly placement: Placement | null;
+  readonly shape: Shape;
 }
 
 const interned = new Map<string, Placement>();
@@ -61,7 +68,7 @@ export function onHost<T>(fn: () => T): T {
 export let defaultPlacement: Placement | null = null;
 
 /** Whether an array's elements can be read at once: those of the processor's devices. */
-export function isOnHost({ placement }: NDArray): boolean {
+export function isOnHost({ placement }: Located): boolean {
   return placement === null || placement.sharding.devices.every((d) => d.platform === "cpu");
 }
 

@@ -91,7 +91,12 @@ function callNow(fun: unknown, args: unknown[], self: object, how: Compilation):
     const moved = on instanceof SingleDeviceSharding;
     return assemble(entry, moved ? outs.map((x) => shardingConstraint(x, on)) : outs);
   }
-  const program = found.program ??= compileEntry(entry, how, () => reasonOfTrace(table, found));
+  const program = found.program ??= compileEntry(
+    entry,
+    how,
+    inputs,
+    () => reasonOfTrace(table, found),
+  );
   if (donate !== "none") checkDonatedTwice(program, inputs, found.run);
   return assemble(entry, program.run(inputs, found.run));
 }

@@ -6,6 +6,7 @@
 import { DonatedError, warn } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatAval } from "../core/aval.ts";
+import type { Located } from "../core/placement.ts";
 import type { Sharding } from "../core/sharding.ts";
 import { type CompiledProgram, jitBackend, type RunOptions } from "../control/jit_call.ts";
 import { inputName, type JitEntry } from "./jit_entry.ts";
@@ -66,19 +67,21 @@ function firstArgumentLeaves(entry: JitEntry): Set<number> {
 /**
  * Compiles a traced function, and warns of donations that are of no use where that is asked for.
  *
+ * @param inputs Where its inputs will be.
  * @param why Says why it was traced, where somebody watches.
  */
 export function compileEntry(
   entry: JitEntry,
-  { name, donate, label }: Compilation,
+  how: Compilation,
+  inputs: readonly Located[],
   why: () => string,
 ): CompiledProgram {
+  const { name, donate, label } = how;
   const donated = donatedInputs(entry, donate);
   const program = jitBackend().compile(entry.jaxpr, { name, donated, label, why });
+  const { used, takenOver } = program.prepare(inputs, runOptions(entry, how));
   if (donate.startsWith("warn")) {
-    const unusable = entry.jaxpr.inAvals.filter((_, i) =>
-      donated[i] && program.used[i] && !program.takenOver[i]
-    );
+    const unusable = entry.jaxpr.inAvals.filter((_, i) => donated[i] && used[i] && !takenOver[i]);
     if (unusable.length > 0) {
       warn(
         `${label} with donate: "${donate}": some donated buffers were not usable: ${
@@ -94,13 +97,14 @@ export function compileEntry(
 export function checkDonatedTwice(
   program: CompiledProgram,
   inputs: readonly NDArray[],
-  { name, nameOf }: RunOptions,
+  run: RunOptions,
 ): void {
-  const { takenOver } = program;
+  const { name, nameOf } = run;
+  const { takenOver, used } = program.prepare(inputs, run);
   for (let i = 0; i < inputs.length; i++) {
     if (!takenOver[i]) continue;
     for (let j = 0; j < inputs.length; j++) {
-      if (i !== j && inputs[i] === inputs[j] && program.used[j]) {
+      if (i !== j && inputs[i] === inputs[j] && used[j]) {
         throw new DonatedError(
           `${name}: ${nameOf(i)}, ${
             formatAval(inputs[i].aval)

@@ -6,6 +6,7 @@
 import { ArgumentError, DTypeError, ShapeError, TracerError, TreeError } from "../errors.ts";
 import { NDArray } from "../core/array.ts";
 import { formatAval, type ShapedArray, shapesEqual, withWeakType } from "../core/aval.ts";
+import type { Located } from "../core/placement.ts";
 import { isEager, Tracer } from "../core/trace.ts";
 import {
   type CompiledProgram,
@@ -95,6 +96,7 @@ export type Lowerable<A> = A extends NDArray ? A | ShapeDtypeStruct
 export function lower(fun: unknown, args: readonly unknown[], how: Compilation): Lowered {
   const { name, label, donate } = how;
   const entry = traceEntry(fun, args, name, true);
+  const inputs = locatedInputs(entry, fun, args);
   let text: LoweredText | null = null;
   const stages = () =>
     text ??= jitBackend().lower(entry.jaxpr, { name, donated: donatedInputs(entry, donate) });
@@ -104,14 +106,7 @@ export function lower(fun: unknown, args: readonly unknown[], how: Compilation):
     nests: () => stages().nests(),
     wat: () => stages().wat(),
     wgsl: () => stages().wgsl(),
-    partitioned: () => {
-      const [leaves] = flatten([fun, args]);
-      const arrays = leaves.flatMap((leaf, i) =>
-        entry.specs[i].kind !== "array" ? [] : [isConcrete(leaf) ? leaf.placement : null]
-      );
-      const places = [...entry.consts.map((x) => x.placement), ...arrays];
-      return jitBackend().partition(entry.jaxpr, places, runOptions(entry, how));
-    },
+    partitioned: () => jitBackend().partition(entry.jaxpr, inputs, runOptions(entry, how)),
     compile: (options = {}) => {
       checkOptions(`${label}.lower(...).compile`, options, ["compilerOptions"]);
       for (const key of Object.keys(options.compilerOptions ?? {})) {
@@ -119,20 +114,28 @@ export function lower(fun: unknown, args: readonly unknown[], how: Compilation):
           `${label}.lower(...).compile: unknown compiler option ${key}; there are none so far`,
         );
       }
-      return compiled(fun, entry, compileEntry(entry, how, () => "compiled ahead of time"), how);
+      const program = compileEntry(entry, how, inputs, () => "compiled ahead of time");
+      return compiled(fun, entry, program, inputs, how);
     },
   };
 }
 
-/** Whether a leaf is an array that is somewhere. */
-function isConcrete(leaf: unknown): leaf is NDArray {
-  return leaf instanceof NDArray && !(leaf instanceof Tracer);
+/** Where the inputs of a program are, as far as they are somewhere. */
+function locatedInputs(entry: JitEntry, fun: unknown, args: readonly unknown[]): Located[] {
+  const [leaves] = flatten([fun, args]);
+  const arrays = leaves.filter((_, i) => entry.specs[i].kind === "array");
+  return entry.jaxpr.inAvals.map(({ shape }, i): Located => {
+    const x = i < entry.consts.length ? entry.consts[i] : arrays[i - entry.consts.length];
+    const isSomewhere = x instanceof NDArray && !(x instanceof Tracer);
+    return { shape, placement: isSomewhere ? x.placement : null };
+  });
 }
 
 function compiled(
   fun: unknown,
   entry: JitEntry,
   program: CompiledProgram,
+  loweredFor: readonly Located[],
   how: Compilation,
 ): Compiled<(...args: unknown[]) => unknown> {
   const run = runOptions(entry, how);
@@ -142,7 +145,7 @@ function compiled(
     return assemble(entry, program.run(inputs, run));
   };
   Object.defineProperty(call, "name", { value: how.name });
-  return Object.assign(call, { memoryAnalysis: () => program.memory });
+  return Object.assign(call, { memoryAnalysis: () => program.prepare(loweredFor, run).memory });
 }
 
 /** The arrays of a call, checked to be what the function was compiled for. */

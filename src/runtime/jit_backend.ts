@@ -11,6 +11,7 @@ import {
   type JitBackend,
   type LoweredText,
   type Partitioned,
+  type ProgramFacts,
   type ProgramMemory,
   type RunOptions,
 } from "../control/jit_call.ts";
@@ -35,12 +36,13 @@ import { type ProgramWork, workOf } from "../schedule/work.ts";
 import { compileProgram, disassemble, prepareCompiler } from "../backends/wasm/compiler.ts";
 import type { ConcreteArray } from "./concrete.ts";
 import { logCompilations } from "./debug_log.ts";
-import { isOnHost } from "../core/placement.ts";
+import { isOnHost, type Located, type Placement } from "../core/placement.ts";
 import { type DeviceChoice, DeviceChooser } from "./device_choice.ts";
 import { Executable } from "./executable.ts";
 import { type GraphicsProgram, isGraphicsInUse, loadedGraphics } from "./graphics.ts";
 import { PartitionedPrograms, partitionedText } from "./partitioned.ts";
 import { NOT_SPLIT, ProgramPlacer } from "./placing.ts";
+import type { SpmdExecutable } from "./spmd/compile.ts";
 import { canRunByDevices, compileForDevices } from "./spmd/jitted.ts";
 import { ProgramCache } from "./program_cache.ts";
 import { sharingOptions, threadCount } from "./threads.ts";
@@ -134,8 +136,10 @@ interface CpuCode {
  * A jaxpr's program, and those of all that are like it, with what it becomes on each platform: made when it is first run there. Where
  * arrays are is each call's affair.
  */
-class Code {
+class Code implements ProgramFacts {
   readonly takenOver: readonly boolean[];
+  /** The same, or `null` where there are none. */
+  readonly donated: readonly boolean[] | null;
   readonly used: readonly boolean[];
   readonly #program: Program;
   readonly #callbacks: readonly HostCallback[];
@@ -155,9 +159,14 @@ class Code {
       ? () => portableOf(simplified.closed, { ...options, donated: this.takenOver })
       : null;
     this.takenOver = takenOverInputs(program, closed.inAvals.length);
+    this.donated = this.takenOver.includes(true) ? this.takenOver : null;
     this.used = usedInputs(simplified.closed);
     // Where there is one platform only, what is wrong with a program shows at once.
     if (!isGraphicsInUse()) this.#cpu = this.#compile(threadCount());
+  }
+
+  get memory(): ProgramMemory {
+    return this.cpu().memory;
   }
 
   get work(): ProgramWork {
@@ -242,93 +251,123 @@ function codeOf(closed: ClosedJaxpr, options: CompileOptions): Code {
   });
 }
 
-/** Compiles a program that runs as a whole, on the processor or on WebGPU. */
-function compileTogether(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram {
-  const code = codeOf(closed, options);
-  const donated = code.takenOver.includes(true) ? code.takenOver : null;
-  const placer = new ProgramPlacer(closed);
-  const divided = new PartitionedPrograms(closed, options);
-  const chooser = new DeviceChooser(
-    () => code.work,
-    () => code.graphics(),
-    closed.inAvals,
-    code.used,
-    closed.outAvals,
-  );
-  return {
-    takenOver: code.takenOver,
-    used: code.used,
-    get memory() {
-      return code.cpu().memory;
-    },
-    run: (inputs: readonly NDArray[], how: RunOptions = byNumber): NDArray[] => {
-      const places = placer.places(inputs, how);
-      // What lies on WebGPU is no part of anything: the choice of a device says so.
-      const isHere = !isGraphicsInUse() || inputs.every(isOnHost);
-      const parts = places?.layout && isHere ? divided.get(places.layout) : null;
-      if (parts !== null) {
-        try {
-          return parts.run(inputs);
-        } catch (error) {
-          throw atInput(error, inputs, how);
-        }
-      }
-      const placements = places?.placements ?? null;
-      if (isGraphicsInUse()) {
-        const joint = placements?.[0]?.sharding ?? how.on;
-        const remote = chooser.placement(inputs, joint, how);
-        if (remote !== null) {
-          let outs: NDArray[];
-          try {
-            outs = code.graphics().run(inputs, donated, remote, how.name);
-          } catch (error) {
-            throw atInput(error, inputs, how);
-          }
-          if (placements !== null) outs.forEach((x, i) => x.placement = placements[i]);
-          return outs;
-        }
-      }
-      let outs: NDArray[];
-      try {
-        outs = code.cpu().executable.run(inputs as readonly ConcreteArray[], donated);
-      } catch (error) {
-        throw atInput(error, inputs, how);
-      }
+/** What runs on the processor's devices where inputs are split among them, and where results are in any case. */
+interface Route {
+  readonly placements: readonly Placement[] | null;
+  readonly parts: SpmdExecutable | null;
+}
+
+/**
+ * A program with all that it becomes: for devices of a mesh, each on its parts, or as a whole, on the processor or on WebGPU. Each is
+ * compiled when inputs are there for the first time.
+ */
+class LocatedProgram implements CompiledProgram {
+  readonly #closed: ClosedJaxpr;
+  readonly #options: CompileOptions;
+  readonly #placer: ProgramPlacer;
+  readonly #divided: PartitionedPrograms;
+  #code: Code | null = null;
+  #chooser: DeviceChooser | null = null;
+
+  constructor(closed: ClosedJaxpr, options: CompileOptions) {
+    this.#closed = closed;
+    this.#options = options;
+    this.#placer = new ProgramPlacer(closed);
+    this.#divided = new PartitionedPrograms(closed, options);
+  }
+
+  /** The program as a whole. */
+  #whole(): Code {
+    return this.#code ??= codeOf(this.#closed, this.#options);
+  }
+
+  #choice(): DeviceChooser {
+    const code = this.#whole();
+    return this.#chooser ??= new DeviceChooser(
+      () => code.work,
+      () => code.graphics(),
+      this.#closed.inAvals,
+      code.used,
+      this.#closed.outAvals,
+    );
+  }
+
+  #route(inputs: readonly Located[], how: RunOptions): Route {
+    const places = this.#placer.places(inputs, how);
+    // What lies on WebGPU is no part of anything: the choice of a device says so.
+    const isHere = !isGraphicsInUse() || inputs.every(isOnHost);
+    return {
+      placements: places?.placements ?? null,
+      parts: places?.layout && isHere ? this.#divided.get(places.layout) : null,
+    };
+  }
+
+  prepare(inputs: readonly Located[], how: RunOptions): ProgramFacts {
+    return this.#route(inputs, how).parts ?? this.#whole();
+  }
+
+  explain(how: RunOptions): DeviceChoice {
+    return this.#choice().explain(how);
+  }
+
+  run(inputs: readonly NDArray[], how: RunOptions = byNumber): NDArray[] {
+    const { placements, parts } = this.#route(inputs, how);
+    try {
+      if (parts !== null) return parts.run(inputs);
+      const code = this.#whole();
+      const joint = placements?.[0]?.sharding ?? how.on;
+      const remote = isGraphicsInUse() ? this.#choice().placement(inputs, joint, how) : null;
+      const outs = remote === null
+        ? code.cpu().executable.run(inputs as readonly ConcreteArray[], code.donated)
+        : code.graphics().run(inputs, code.donated, remote, how.name);
       if (placements !== null) outs.forEach((x, i) => x.placement = placements[i]);
-      else if (isGraphicsInUse()) chooser.ran(outs);
+      else if (remote === null && isGraphicsInUse()) this.#choice().ran(outs);
       return outs;
-    },
-    explain: (how: RunOptions): DeviceChoice => chooser.explain(how),
-  };
+    } catch (error) {
+      throw atInput(error, inputs, how);
+    }
+  }
+}
+
+/** A program that devices run by themselves, and for inputs that are somewhere else, the same as others. */
+class DeviceProgram implements CompiledProgram {
+  readonly #byDevices: SpmdExecutable;
+  readonly #elsewhere: LocatedProgram;
+
+  constructor(byDevices: SpmdExecutable, elsewhere: LocatedProgram) {
+    this.#byDevices = byDevices;
+    this.#elsewhere = elsewhere;
+  }
+
+  prepare(inputs: readonly Located[], how: RunOptions): ProgramFacts {
+    return canRunByDevices(this.#byDevices, inputs, how.name)
+      ? this.#byDevices
+      : this.#elsewhere.prepare(inputs, how);
+  }
+
+  explain(how: RunOptions): DeviceChoice {
+    return this.#elsewhere.explain(how);
+  }
+
+  run(inputs: readonly NDArray[], how: RunOptions = byNumber): NDArray[] {
+    if (!canRunByDevices(this.#byDevices, inputs, how.name)) {
+      return this.#elsewhere.run(inputs, how);
+    }
+    try {
+      return this.#byDevices.run(inputs);
+    } catch (error) {
+      throw atInput(error, inputs, how);
+    }
+  }
 }
 
 /** Compiles programs, and runs each where its inputs are. */
 export const jitCompiler: JitBackend = {
   compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram {
     logCompilations();
+    const located = new LocatedProgram(closed, options);
     const byDevices = compileForDevices(closed, options);
-    if (byDevices === null) return compileTogether(closed, options);
-    // For inputs that are somewhere else.
-    let together: CompiledProgram | null = null;
-    return {
-      takenOver: byDevices.takenOver,
-      used: byDevices.used,
-      get memory() {
-        return byDevices.memory;
-      },
-      run: (inputs: readonly NDArray[], how: RunOptions = byNumber): NDArray[] => {
-        if (!canRunByDevices(byDevices, inputs, how.name)) {
-          return (together ??= compileTogether(closed, options)).run(inputs, how);
-        }
-        try {
-          return byDevices.run(inputs);
-        } catch (error) {
-          throw atInput(error, inputs, how);
-        }
-      },
-      explain: (how: RunOptions): DeviceChoice =>
-        (together ??= compileTogether(closed, options)).explain(how),
-    };
+    return byDevices === null ? located : new DeviceProgram(byDevices, located);
   },
   lower(closed: ClosedJaxpr, options: CompileOptions): LoweredText {
     const { simplified, program } = compileToProgram(closed, options);
@@ -344,8 +383,7 @@ export const jitCompiler: JitBackend = {
     };
   },
   partition(closed, inputs, options): Partitioned {
-    const located = closed.inAvals.map((aval, i) => ({ shape: aval.shape, placement: inputs[i] }));
-    const places = new ProgramPlacer(closed).places(located, options);
+    const places = new ProgramPlacer(closed).places(inputs, options);
     return partitionedText(closed, places?.layout ?? places?.reason ?? NOT_SPLIT);
   },
   prepare: () => {

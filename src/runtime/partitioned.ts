@@ -10,6 +10,7 @@ import { type ClosedJaxpr, type Jaxpr, primitiveOf } from "../core/jaxpr.ts";
 import { NotPartitioned } from "../core/partition.ts";
 import type { Mesh } from "../core/sharding.ts";
 import { type MaybeSplit, shardingOfSplit } from "../core/split.ts";
+import { timed } from "../core/spans.ts";
 import type { SpmdProgram } from "../core/spmd.ts";
 import { partitionJaxpr } from "../transform/partition.ts";
 import { compileSpmd, type SpmdExecutable } from "./spmd/compile.ts";
@@ -61,11 +62,7 @@ export class PartitionedPrograms {
     let found = this.#made.get(key);
     if (found !== undefined) return found;
     try {
-      const { name, donated } = this.#options;
-      found = compileSpmd(divide(this.#closed, layout), {
-        name,
-        ...(donated === undefined ? {} : { donated }),
-      });
+      found = this.#compile(layout);
     } catch (error) {
       if (!(error instanceof NotPartitioned)) throw error;
       found = null;
@@ -73,6 +70,25 @@ export class PartitionedPrograms {
     if (this.#made.size === KEPT) this.#made.delete(this.#made.keys().next().value!);
     this.#made.set(key, found);
     return found;
+  }
+
+  #compile(layout: Layout): SpmdExecutable {
+    const { name, donated, label = name, why } = this.#options;
+    return timed(
+      "compile",
+      label,
+      () =>
+        compileSpmd(divide(this.#closed, layout), {
+          name,
+          ...(donated === undefined ? {} : { donated }),
+        }),
+      () => ({
+        details: {
+          why: why?.() ?? "called by a transformation, or by another compiled function",
+          from: "the partitioner",
+        },
+      }),
+    );
   }
 }
 

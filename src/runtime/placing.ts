@@ -8,9 +8,8 @@
  */
 import type { NDArray } from "../core/array.ts";
 import { checkPresent } from "../core/device.ts";
-import type { Shape } from "../core/aval.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
-import { jointPlacement, type Placement, placementOf } from "../core/placement.ts";
+import { jointPlacement, type Located, type Placement, placementOf } from "../core/placement.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
 import {
   devicesDiffer,
@@ -31,12 +30,6 @@ function anyCommitted(arrays: readonly Located[]): boolean {
     if (placement !== null && placement.committed) return true;
   }
   return false;
-}
-
-/** An array of which only where it is matters here. */
-interface Located {
-  readonly placement: Placement | null;
-  readonly shape: Shape;
 }
 
 const splitsOf = (xs: readonly Located[]): MaybeSplit[] =>

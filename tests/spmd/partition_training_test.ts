@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as vn from "../../mod.ts";
+import { compilationCount } from "../../src/runtime/jit_backend.ts";
 
 const { numpy: np, nn, random, lax, P } = vn;
 await vn.init("cpu", { devices: 8 });
@@ -270,6 +271,22 @@ Deno.test("donated shards are given up, and each split of the arguments is trace
   assertEquals(traces, 1);
   assertEquals([a, b].map((x) => x.isDeleted), [true, true]);
   assertThrows(() => f(a), vn.DonatedError, "args[0]");
+});
+
+Deno.test("the whole program is compiled when somebody needs it, not beside the devices'", () => {
+  const sharding = new vn.NamedSharding(vn.makeMesh([2], ["data"]), P("data"));
+  const f = vn.filterJit((x: vn.NDArray) => np.cos(x).mul(np.sum(x)).add(0.125));
+  const arg = vn.devicePut(np.arange(6).astype("float32"), sharding);
+  const before = compilationCount();
+  const split = f(arg);
+  assertEquals(compilationCount(), before);
+  const whole = f(np.arange(6).astype("float32"));
+  assertEquals(compilationCount(), before + 1);
+  assertAllClose(split, whole);
+  // What is known ahead of time is of the program that is going to run.
+  const compiled = f.lower(arg).compile();
+  assertEquals(compilationCount(), before + 1);
+  assertAllClose(compiled(arg), whole);
 });
 
 Deno.test("what is done once for all devices keeps a program whole, and lower says so", () => {

@@ -9,12 +9,17 @@
  *
  * @module
  */
-import { jitBackend, type ProgramMemory } from "../../control/jit_call.ts";
+import {
+  jitBackend,
+  type ProgramFacts,
+  type ProgramMemory,
+  type RunOptions,
+} from "../../control/jit_call.ts";
 import type { NDArray } from "../../core/array.ts";
 import { nbytesOf, type ShapedArray } from "../../core/aval.ts";
 import { usedInputs } from "../../core/dead_code.ts";
 import { hoistConsts } from "../../core/jaxpr.ts";
-import { type Placement, placementOf } from "../../core/placement.ts";
+import { type Located, type Placement, placementOf } from "../../core/placement.ts";
 import { NamedSharding } from "../../core/sharding.ts";
 import type { SpmdProgram } from "../../core/spmd.ts";
 import { timed } from "../../core/spans.ts";
@@ -35,15 +40,9 @@ export interface SpmdOptions {
 }
 
 /** A program for several devices, ready to run. */
-export interface SpmdExecutable {
+export interface SpmdExecutable extends ProgramFacts {
   /** What it runs. */
   readonly program: SpmdProgram;
-  /** For each input, whether it was donated and is deleted by a call. */
-  readonly takenOver: readonly boolean[];
-  /** For each input, whether the program reads it at all. */
-  readonly used: readonly boolean[];
-  /** What a call takes, of all devices together. */
-  readonly memory: ProgramMemory;
   /**
    * Runs the program on whole arrays.
    *
@@ -170,11 +169,32 @@ function mappedExecutable(program: SpmdProgram, options: SpmdOptions): SpmdExecu
     name: options.name,
     donated: [...mapped.consts.map(() => false), ...given],
   });
+  const { mesh, inSpecs } = program;
+  const located = [
+    ...mapped.consts,
+    ...mapped.inAvals.map(({ shape }, i): Located => ({
+      shape,
+      placement: placementOf(new NamedSharding(mesh, inSpecs[i]), true),
+    })),
+  ];
+  const how: RunOptions = {
+    name: options.name,
+    nameOf: (i) => `input ${i - mapped.consts.length}`,
+    on: null,
+    isCpuOnly: true,
+  };
+  const facts = () => compiled.prepare(located, how);
   return {
     program,
-    takenOver: compiled.takenOver.slice(mapped.consts.length),
-    used: compiled.used.slice(mapped.consts.length),
-    memory: compiled.memory,
+    get takenOver() {
+      return facts().takenOver.slice(mapped.consts.length);
+    },
+    get used() {
+      return facts().used.slice(mapped.consts.length);
+    },
+    get memory() {
+      return facts().memory;
+    },
     run(inputs) {
       const outs = compiled.run([...mapped.consts, ...inputs]);
       outs.forEach((x, i) => x.placement = placements[i]);

@@ -6,10 +6,9 @@
 import { type CompileOptions, jitP, type JitParams } from "../../control/jit_call.ts";
 import { checkPresent } from "../../core/device.ts";
 import { type ClosedJaxpr, JaxprVar } from "../../core/jaxpr.ts";
-import { isOnHost } from "../../core/placement.ts";
+import { isOnHost, type Located } from "../../core/placement.ts";
 import { PartitionSpec } from "../../core/sharding.ts";
 import { deviceFormOf, type SpmdProgram } from "../../core/spmd.ts";
-import type { NDArray } from "../../core/array.ts";
 import { shapedArray } from "../../core/aval.ts";
 import { getEvaluator } from "../../core/trace.ts";
 import { evalClosedJaxpr, stage } from "../../transform/stage.ts";
@@ -73,7 +72,7 @@ export function compileForDevices(
  */
 export function canRunByDevices(
   { program }: SpmdExecutable,
-  inputs: readonly NDArray[],
+  inputs: readonly Located[],
   caller: string,
 ): boolean {
   for (const device of program.mesh.devices) checkPresent(device, `${caller}: a sharding inside`);
