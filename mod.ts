@@ -176,6 +176,7 @@ export * as random from "./src/random/mod.ts";
 export * as nn from "./src/nn/mod.ts";
 export * as lax from "./src/lax/mod.ts";
 export * as optim from "./src/optim/mod.ts";
+export * as ops from "./src/segment/mod.ts";
 export * as debug from "./src/debug/mod.ts";
 export {
   type AnyFunction,

@@ -278,7 +278,7 @@ function planGather(shape: Shape, items: readonly Item[], where: string): Gather
 const int32 = { dtype: "int32" } as NDArray;
 
 /** XLA's word for what a mode does. */
-function xlaMode(mode: string, where: string): GatherMode {
+export function xlaMode(mode: string, where: string): GatherMode {
   if (mode === "fill" || mode === "drop") return "fill_or_drop";
   if (mode === "clip" || mode === "promise_in_bounds") return mode;
   throw new ArgumentError(

@@ -494,7 +494,8 @@ export const scatterMulP: Primitive<ScatterParams> = {
     const out = bind1(scatterMulP, [x, indices, updates], p);
     if (!p.uniqueIndices && !(tu instanceof Zero)) {
       throw new DifferentiationError(
-        "x.at(...).mul(y) is differentiable in y only if the indices are unique",
+        "a product over indices that may repeat (x.at(...).mul(y), ops.segmentProd) is not differentiable in what is multiplied in; " +
+          "where no index repeats, state options.uniqueIndices",
       );
     }
     const byX = tx instanceof Zero ? null : bind1(scatterMulP, [tx, indices, updates], p);

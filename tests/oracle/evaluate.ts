@@ -32,6 +32,7 @@ const spaces: Record<string, unknown> = {
   nn: vn.nn,
   tree: vn.tree,
   optim: vn.optim,
+  ops: vn.ops,
   internal,
   sharding,
   vn,

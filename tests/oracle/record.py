@@ -208,6 +208,7 @@ class _Namespace:
 
 np, lax, random = _Namespace("np"), _Namespace("lax"), _Namespace("random")
 nn, optim, vn, tree = _Namespace("nn"), _Namespace("optim"), _Namespace("vn"), _Namespace("tree")
+ops = _Namespace("ops")
 internal = _Namespace("internal")
 sharding = _Namespace("sharding")
 
@@ -259,7 +260,7 @@ def _resolve(name):
     elif space == "sharding":
         roots = [_Sharding]
     else:
-        roots = [{"np": jnp, "lax": jax.lax, "random": jax.random, "optim": optax, "tree": jax.tree, "internal": eqx.internal}[space]]
+        roots = [{"np": jnp, "lax": jax.lax, "random": jax.random, "optim": optax, "ops": jax.ops, "tree": jax.tree, "internal": eqx.internal}[space]]
     for root in roots:
         value = root
         try:
