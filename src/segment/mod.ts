@@ -8,7 +8,7 @@
  *
  * // Three edges of a graph bring their messages to two nodes.
  * const messages = np.array([[1, 2], [3, 4], [5, 6]]);
- * const receivers = np.array([0, 1, 0]);
+ * const receivers = np.array([0, 1, 0], { dtype: "int32" });
  * console.assert(String(ops.segmentSum(messages, receivers, { numSegments: 2 }).tolist()) === "6,8,3,4");
  * ```
  *
@@ -154,7 +154,10 @@ function segments(
   const x = readData(data, reduction);
   const ids = asArray(segmentIds, `${name}: segmentIds`);
   if (!isInteger(ids.dtype)) {
-    throw new DTypeError(`${name}: segmentIds must be integers; got ${ids.dtype}`);
+    throw new DTypeError(
+      `${name}: segmentIds must be integers; got ${ids.dtype}: give ` +
+        'np.array(ids, { dtype: "int32" }) or an Int32Array',
+    );
   }
   const row = x.shape.slice(1);
   const whole: Shape = [...ids.shape, ...row];
@@ -178,12 +181,12 @@ function segments(
       );
     }
   }
-  const outer = bucketSize === null
-    ? [numSegments]
-    : [Math.ceil(ids.size / bucketSize), numSegments];
-  const start = broadcastInDim(literal(identity(x), x.dtype), [...outer, ...row], []);
-  const axes = outer.map((_, axis) => axis);
-  const out = scatter(kind, start, indexVectors(ids, bucketSize), broadcastArray(x, whole), {
+  const start = (outer: Shape) =>
+    broadcastInDim(literal(identity(x), x.dtype), [...outer, numSegments, ...row], []);
+  if (numSegments === 0 || whole.includes(0)) return start([]);
+  const outer = bucketSize === null ? [] : [Math.ceil(ids.size / bucketSize)];
+  const axes = bucketSize === null ? [0] : [0, 1];
+  const out = scatter(kind, start(outer), indexVectors(ids, bucketSize), broadcastArray(x, whole), {
     dimensionNumbers: {
       updateWindowDims: row.map((_, axis) => ids.ndim + axis),
       insertedWindowDims: axes,
@@ -221,7 +224,7 @@ function fits(shape: Shape, whole: Shape): boolean {
  * import { numpy as np, ops } from "@vernal/vernal";
  *
  * const x = np.array([1, 2, 3, 4]);
- * const ids = np.array([0, 0, 2, -1]);
+ * const ids = np.array([0, 0, 2, -1], { dtype: "int32" });
  * console.assert(String(ops.segmentSum(x, ids).tolist()) === "3,0,3");
  * console.assert(String(ops.segmentSum(x, ids, { numSegments: 4 }).tolist()) === "3,0,3,0");
  * ```
@@ -244,7 +247,7 @@ export function segmentSum(
  * ```ts
  * import { numpy as np, ops } from "@vernal/vernal";
  *
- * const product = ops.segmentProd(np.array([2, 3, 4]), np.array([1, 1, 2]));
+ * const product = ops.segmentProd(np.array([2, 3, 4]), Int32Array.of(1, 1, 2));
  * console.assert(String(product.tolist()) === "1,6,4");
  * ```
  */
@@ -266,7 +269,8 @@ export function segmentProd(
  * ```ts
  * import { numpy as np, ops } from "@vernal/vernal";
  *
- * const greatest = ops.segmentMax(np.array([1.5, 2.5, -1]), np.array([1, 1, 0]), { numSegments: 3 });
+ * const ids = np.array([1, 1, 0], { dtype: "int32" });
+ * const greatest = ops.segmentMax(np.array([1.5, 2.5, -1]), ids, { numSegments: 3 });
  * console.assert(String(greatest.tolist()) === "-1,2.5,-Infinity");
  * ```
  */
@@ -286,7 +290,8 @@ export function segmentMax(
  * ```ts
  * import { numpy as np, ops } from "@vernal/vernal";
  *
- * const least = ops.segmentMin(np.array([1.5, 2.5, -1]), np.array([1, 1, 0]), { numSegments: 3 });
+ * const ids = np.array([1, 1, 0], { dtype: "int32" });
+ * const least = ops.segmentMin(np.array([1.5, 2.5, -1]), ids, { numSegments: 3 });
  * console.assert(String(least.tolist()) === "-1,1.5,Infinity");
  * ```
  */

@@ -1,7 +1,7 @@
 """Records small programs, runs them on JAX, and writes them down for the TypeScript side.
 
-A case is an ordinary lambda over the namespaces ``np``, ``lax``, ``random``, ``nn``, ``optim`` and
-``vn`` of this module. They compute nothing: every call is written into a list of steps. The list is
+A case is an ordinary lambda over the namespaces ``np``, ``lax``, ``ops``, ``random``, ``nn``,
+``optim`` and ``vn`` of this module. They compute nothing: every call is written into a list of steps. The list is
 then evaluated on JAX, Equinox and optax (``replay``), and saved with the result (``File.save``).
 ``run.ts`` evaluates the very same list on this library, so that no test is written twice.
 

@@ -7,7 +7,17 @@ import { assert, assertEquals } from "@std/assert";
 import { type Edge, filesUnder, findCycle, runtimeEdges, staticReach } from "./graph.ts";
 
 /** What users call, built on everything below: these may use each other, as long as files form no cycle. */
-const userFolders = ["filter", "lax", "numpy", "random", "nn", "optim", "segment", "debug", "internal"];
+const userFolders = [
+  "filter",
+  "lax",
+  "numpy",
+  "random",
+  "nn",
+  "optim",
+  "segment",
+  "debug",
+  "internal",
+];
 
 const core = ["errors", "tree", "core"];
 const tracing = [...core, "loopnest", "ops", "transform", "control"];

@@ -33,6 +33,7 @@ const files = [
   "promotion",
   "random",
   "reductions",
+  "segment",
   "shaping",
   "spatial",
   "transforms",

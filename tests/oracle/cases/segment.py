@@ -84,7 +84,8 @@ def write(file):
             add(f"{name}/second {dtype}", lambda x, t, w, i: vn.jvp(vn.grad(lambda a: loss(a, i, w)), [x], [t])[1], x, t, w, IDS, tol=tol)
             add(f"{name}/grad of vmap {dtype}", lambda x, w, i: vn.grad(lambda a: np.sum(vn.vmap(lambda c: f(c, i, num_segments=4), in_axes=1)(a)[:, 2:3] * np.sum(w)))(x), x, w, IDS, tol=tol)
             add(f"{name}/ties {dtype}", lambda x, w, i: vn.vjp(lambda a: f(a, i, num_segments=4), x)[1](w), onp.round(t), w, IDS, tol=tol)
-            add(f"{name}/clip {dtype}", lambda x, w, i: vn.vjp(lambda a: f(a, i, num_segments=4, mode="clip"), x)[1](w), x, w, IDS, tol=tol)
+            if kind == "sum":  # JAX divides the others' by zero, where an id is moved
+                add(f"{name}/clip {dtype}", lambda x, w, i: vn.vjp(lambda a: f(a, i, num_segments=4, mode="clip"), x)[1](w), x, w, IDS, tol=tol)
             add(f"{name}/buckets {dtype}", lambda x, w, i: vn.vjp(lambda a: f(a, i, num_segments=4, bucket_size=3), x)[1](w), x, w, IDS, tol=tol)
         unique = onp.array([3, -1, 0, 7, 1, 9, 8, 10], "int32")
         f = ops.segment_prod
