@@ -42,8 +42,8 @@ function noPlatform(caller: string, platform: unknown): DeviceError {
 export interface InitOptions {
   /**
    * How many threads may compute, the caller's included; as before unless given, at first as the environment variable
-   * `VERNAL_THREADS` says, else one. No more than the machine has processors that are free pay off. The results are the same bits
-   * for any number.
+   * `VERNAL_THREADS` says, else as many as there are processors, 8 at most. They start when there was work for them. The results
+   * are the same bits for any number.
    */
   readonly threads?: number;
   /**

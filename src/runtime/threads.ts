@@ -12,8 +12,8 @@ import type { Block } from "./allocator.ts";
 import { heap } from "./memory.ts";
 import { giveScratch, takeScratch } from "./storage.ts";
 
-/** Threads unless the user asks for more, because on processors that others keep busy several are slower than one. */
-const BY_DEFAULT = 1;
+/** Threads at most unless the user asks for more: each takes some 20 MB, and few programs divide well among more. */
+const BY_DEFAULT = 8;
 
 let chosen: number | null = null;
 /** Whether somebody said how many. */
@@ -26,7 +26,7 @@ export function threadCount(): number {
   if (chosen !== null) return chosen;
   const wanted = fromEnvironment();
   isAskedFor = wanted !== null;
-  return chosen = possible(wanted ?? BY_DEFAULT);
+  return chosen = possible(wanted ?? Math.min(processors(), BY_DEFAULT));
 }
 
 /** Sets the number of threads. Programs that were compiled for one thread alone are compiled again when they are next called. */
@@ -64,11 +64,15 @@ export function deviceThreadCount(): number {
   const devices = deviceCount();
   if (isAskedFor || devices === 1) return count;
   if (dealt?.devices !== devices) {
-    const { navigator } = globalThis as { navigator?: { hardwareConcurrency?: number } };
-    const processors = navigator?.hardwareConcurrency ?? 1;
-    dealt = { devices, threads: possible(Math.min(devices, processors)) };
+    dealt = { devices, threads: possible(Math.min(devices, processors())) };
   }
   return Math.max(count, dealt.threads);
+}
+
+/** How many processors the host says that there are for this process: what its container allows, in Deno. */
+function processors(): number {
+  const { navigator } = globalThis as { navigator?: { hardwareConcurrency?: number } };
+  return navigator?.hardwareConcurrency ?? 1;
 }
 
 /** What was found for a number of devices: to ask the host takes some microseconds. */

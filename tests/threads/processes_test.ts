@@ -88,10 +88,20 @@ Deno.test("VERNAL_THREADS says how many threads there are, where it may be read"
   const script = `console.log(pool.threads, pool.helped > 0);`;
   assertEquals((await run(script, 2)).out, "2 true");
   assertEquals((await run(script, 1)).out, "1 false");
-  // Without the permission there is one, and nobody is asked.
+  // Without the permission nobody is asked, and there are as many as processors.
   const unread = await run(script, 61, ["--allow-read", "--allow-sys"]);
   assertEquals(unread.code, 0, unread.err);
-  assertEquals(unread.out, "1 false");
+  const threads = Math.min(navigator.hardwareConcurrency, 8);
+  assertEquals(unread.out, `${threads} ${threads > 1}`);
+  // Threads load what they run; where they may not, there is one.
+  const denied = new URL("src/backends/wasm/thread.ts", root).pathname;
+  const unreadable = await run(script, 61, [
+    "--allow-read",
+    "--allow-sys",
+    `--deny-read=${denied}`,
+  ]);
+  assertEquals(unreadable.code, 0, unreadable.err);
+  assertEquals(unreadable.out, "1 false");
 });
 
 Deno.test("a worker of the user's own computes on one thread", async () => {
