@@ -17,6 +17,7 @@ import {
   numpy as np,
   random,
   ShapeDtypeStruct,
+  slice,
 } from "@vernal/vernal";
 import { setThreadCount, threadCount, threadPool } from "../../src/runtime/threads.ts";
 import { readiness } from "./ground.ts";
@@ -65,6 +66,17 @@ const samples: Readonly<Record<string, () => Sample>> = {
       np.matmul(x.astype("int32"), y.astype("int32")),
     ],
     args: [normal(8, [150, 200]), normal(9, [200, 170]), normal(10, [5, 64, 64])],
+  }),
+  "products of odd sizes, of either operand transposed": () => ({
+    f: (x, y, z) => [
+      np.matmul(x, y),
+      np.matmul(y.T, x.T),
+      np.matmul(x, x.T),
+      np.matmul(z, np.cos(np.arange(613))),
+      np.matmul(z.T, np.cos(np.arange(701))),
+      np.matmul(z, z.T.get("...", slice(0, 10))),
+    ],
+    args: [normal(24, [151, 203]), normal(25, [203, 173]), normal(26, [701, 613])],
   }),
   "attention, and its gradients": () => ({
     f: (q, k, v) => {

@@ -29,8 +29,12 @@ export interface StepHost {
 const smallDot = 2048;
 /** Multiply-adds of a unit at most, lest one takes long while nobody knows whether its thread is alive. */
 const longestUnit = 2 ** 31;
-/** Rows or columns of a block: a multiple of these, and no fewer than twice as many. */
-const blockStep = 16;
+/** Rows and bytes of a tile's row: blocks of rows and of columns are multiples of these, but the last. */
+const [tileRows, tileBytes] = [6, 32];
+/** Rows of a matrix times a vector: those that remain of so many are summed in another order. */
+const vectorStep = 16;
+/** The fewest rows or columns of a block, about. */
+const leastBlock = 32;
 /** Rows from which on it does not matter that each block packs the other operand anew. */
 const longBlock = 512;
 
@@ -47,19 +51,23 @@ export function hasDotKernel({ dtype, m, n, k }: Dot, asm: Assembler): boolean {
 interface Cut {
   readonly axis: "rows" | "columns";
   readonly blocks: number;
+  /** What blocks are multiples of, but the last. */
+  readonly step: number;
 }
 
-function cutFor({ batch, m, n, k }: Dot, threads: number): Cut {
+function cutFor({ dtype, batch, m, n, k }: Dot, threads: number): Cut {
   const axis = m >= n ? "rows" : "columns";
+  const tile = axis === "rows" ? tileRows : tileBytes / (dtype === "float32" ? 4 : 8);
+  const step = Math.min(m, n) === 1 ? vectorStep : tile;
   const extent = Math.max(m, n);
   // One block for each thread, since every block packs the other operand; more where that costs little or the last ones would be alone.
   let blocks = batch > 1 ? Math.ceil(4 * threads / batch) : threads;
   if (batch === 1 && extent >= 2 * threads * longBlock) blocks = 2 * threads;
   blocks = Math.max(blocks, Math.ceil(m * n * k / longestUnit));
-  return { axis, blocks: Math.max(1, Math.min(blocks, Math.floor(extent / (2 * blockStep)))) };
+  return { axis, blocks: Math.max(1, Math.min(blocks, Math.floor(extent / leastBlock))), step };
 }
 
-/** The start of part `i` of `parts` parts of `extent`, but for the end of the last one: a multiple of `step`. */
+/** The start of part `i` of `parts` parts of `extent`, but for the end of the last one: the multiple of `step` next to where it would be. */
 export function partStart(
   fn: FunctionBuilder,
   i: Ref,
@@ -68,8 +76,10 @@ export function partStart(
   step: number,
 ): Ref {
   const { asm } = fn;
-  const exact = asm.op2("i32.div_u", asm.op2("i32.mul", i, asm.i32(extent)), asm.i32(parts));
-  return step === 1 ? exact : asm.op2("i32.and", exact, asm.i32(-step));
+  const before = asm.op2("i32.mul", i, asm.i32(extent));
+  if (step === 1) return asm.op2("i32.div_u", before, asm.i32(parts));
+  const rounded = asm.op2("i32.add", before, asm.i32(parts * step >> 1));
+  return asm.op2("i32.mul", asm.op2("i32.div_u", rounded, asm.i32(parts * step)), asm.i32(step));
 }
 
 /** From where to where part `i` goes. */
@@ -138,7 +148,7 @@ export function emitDot(host: StepHost, dot: Dot, name: string): void {
         share.keep("i32", asm.op2(`i32.${op}_u`, share.get(unit), asm.i32(cut.blocks)));
       const [matrix, block] = [whole("div"), whole("rem")];
       const isRows = cut.axis === "rows";
-      const part = partOf(share, block, cut.blocks, isRows ? m : n, blockStep);
+      const part = partOf(share, block, cut.blocks, isRows ? m : n, cut.step);
       const moved = (from: Value, perMatrix: number, perStep: number): Value => {
         const across = asm.op2("i32.mul", share.get(matrix), asm.i32(bytes(perMatrix)));
         const along = asm.op2("i32.mul", share.get(part.start), asm.i32(bytes(perStep)));
