@@ -4,6 +4,7 @@ export * from "./conv";
 export * from "./cumulative";
 export * from "./eager";
 export * from "./factor";
+export * from "./fft";
 export * from "./gemm";
 export * from "./math";
 export * from "./random";
