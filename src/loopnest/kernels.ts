@@ -7,18 +7,19 @@
 import type { DType, TypedArray } from "../core/dtype.ts";
 import { attentionFlops, runAttention, runAttentionGradients } from "./attention_plan.ts";
 import { runConv } from "./conv_plan.ts";
+import { fourierCost, fourierKinds, runFourier } from "./fourier_plan.ts";
 import { factorisations } from "./factorisations.ts";
 import { innerPrograms, type Program } from "./ir.ts";
 
-/** What a kernel does with an argument. */
-export type KernelParam = "read" | "write" | "update" | "scratch" | "number" | "list";
+/** What a kernel does with an argument; a table is read as a whole, whatever part of the other arguments is worked on. */
+export type KernelParam = "read" | "table" | "write" | "update" | "scratch" | "number" | "list";
 
 /** A kernel as the loop-nest language sees it. */
 export interface KernelSpec {
   /** The role of each argument: all but `number` and `list` are buffers. */
   readonly params: readonly KernelParam[];
   /**
-   * For a kernel whose first argument counts rows that have nothing to do with each other, which every buffer but scratch holds one after the other:
+   * For a kernel whose first argument counts rows that have nothing to do with each other, which every buffer but tables and scratch holds one after the other:
    * how many instructions, about, one of them takes, by all numbers among the arguments. Such rows may be divided among threads.
    */
   rowCost?(numbers: readonly number[]): number;
@@ -132,12 +133,24 @@ const attentiongrad: KernelSpec = {
   reference: runAttentionGradients,
 };
 
+/** `(rows, n, kind, scale, x, table, out, scratch)`: Fourier transforms of rows. */
+const fft: KernelSpec = {
+  params: [...Array<"number">(4).fill("number"), "read", "table", "write", "scratch"],
+  rowCost: ([, n, kind]) => fourierCost(fourierKinds[kind], n),
+  reference: (args) => {
+    const [rows, n, kind, scale] = args as number[];
+    const [x, , out] = args.slice(4) as (Float32Array | Float64Array)[];
+    runFourier(rows, n, fourierKinds[kind], scale, x, out);
+  },
+};
+
 const families: Readonly<Record<string, KernelSpec>> = {
   ...factorisations,
   argsort,
   attention,
   attentiongrad,
   conv,
+  fft,
   cumsum: cumulative((x, y) => (x as number) + (y as number)),
   cumprod: cumulative((x, y, out) =>
     out instanceof Int32Array || out instanceof Uint32Array || out instanceof Uint8Array
@@ -157,7 +170,8 @@ const dtypes: ReadonlySet<string> = new Set<DType>(
 export function findKernel(name: string): KernelSpec | undefined {
   const [family, dtype] = name.split("_");
   if (!Object.hasOwn(families, family) || !dtypes.has(dtype)) return undefined;
-  if (Object.hasOwn(factorisations, family) && !dtype.startsWith("float")) return undefined;
+  const isOfFloats = family === "fft" || Object.hasOwn(factorisations, family);
+  if (isOfFloats && !dtype.startsWith("float")) return undefined;
   if (family.startsWith("attention") && dtype !== "float32") return undefined;
   return dtype === "bool" && family !== "argsort" ? undefined : families[family];
 }
@@ -165,7 +179,7 @@ export function findKernel(name: string): KernelSpec | undefined {
 /** Whether a program calls a kernel for which other devices take a program of other operations (`Primitive.withoutKernel`). */
 export function usesProcessorKernels(program: Program): boolean {
   return program.steps.some((step) => {
-    if (step.kind === "kernel") return step.name.startsWith("attention");
+    if (step.kind === "kernel") return /^(attention|fft)/.test(step.name);
     return step.kind === "control" && innerPrograms(step.control).some(usesProcessorKernels);
   });
 }

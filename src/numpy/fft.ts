@@ -5,11 +5,11 @@
  */
 import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
-import { type DType, isComplex, partOf } from "../core/dtype.ts";
+import { complexOf, type DType, isComplex, partOf } from "../core/dtype.ts";
 import { lit, literal } from "../ops/common.ts";
 import * as arith from "../ops/arith.ts";
 import { convertElementType } from "../ops/convert.ts";
-import { fourier, inverseRealFourier, realFourier } from "../ops/fourier.ts";
+import { fft as transform, type FourierKind } from "../ops/fft.ts";
 import { conj } from "../ops/parts.ts";
 import { moveAxis } from "../ops/shape.ts";
 import { pad } from "../ops/slicing.ts";
@@ -87,22 +87,17 @@ function fitted(x: NDArray, axis: number, n: number): NDArray {
   return pad(x, zero, x.shape.map((m, i) => [0, i === axis ? n - m : 0, 0]));
 }
 
-type Kind = "fft" | "ifft" | "rfft" | "irfft";
-
 /** One transform along one axis. `n` counts elements of the real side. */
-function along(kind: Kind, x: NDArray, axis: number, n: number, scale: number): NDArray {
+function along(kind: FourierKind, x: NDArray, axis: number, n: number, scale: number): NDArray {
   const last = x.ndim - 1;
   const given = moveAxis(
     fitted(x, axis, kind === "irfft" ? Math.floor(n / 2) + 1 : n),
     axis,
     last,
   );
-  const out = kind === "rfft"
-    ? realFourier(given, scale)
-    : kind === "irfft"
-    ? inverseRealFourier(given, n, scale)
-    : fourier(given, kind === "ifft", scale);
-  return moveAxis(out, last, axis);
+  const fits = kind === "rfft" || isComplex(given.dtype);
+  const operand = fits ? given : convertElementType(given, complexOf(given.dtype));
+  return moveAxis(transform(operand, kind, n, scale), last, axis);
 }
 
 function checkLength(n: number, what: string, where: string): number {
@@ -113,7 +108,7 @@ function checkLength(n: number, what: string, where: string): number {
 
 /** The array and its axes and lengths, from options, checked; then one transform after the other. */
 function overAxes(
-  kind: Kind,
+  kind: FourierKind,
   x: NDArray,
   axes: readonly number[],
   s: readonly (number | null | undefined)[] | null,
@@ -134,7 +129,7 @@ function overAxes(
     );
   });
   const inverse = kind === "ifft" || kind === "irfft";
-  const step = (kind: Kind, v: NDArray, i: number) =>
+  const step = (kind: FourierKind, v: NDArray, i: number) =>
     along(kind, v, axes[i], lengths[i], scaleOf(norm, lengths[i], inverse, where));
   let out = x;
   if (kind === "rfft") out = step("rfft", out, count - 1);
@@ -143,7 +138,12 @@ function overAxes(
   return kind === "irfft" ? step("irfft", out, count - 1) : out;
 }
 
-function one(kind: Kind, x: NDArray, options: FourierOptions | undefined, where: string): NDArray {
+function one(
+  kind: FourierKind,
+  x: NDArray,
+  options: FourierOptions | undefined,
+  where: string,
+): NDArray {
   const o = readOptions(options, where, "{ n: 8, axis: 0 }");
   if (x.ndim === 0) throw new ShapeError(`${where}: x must have at least 1 axis; got a 0-d array`);
   const axis = normalizeAxis(o.axis ?? -1, x.ndim, where);
@@ -151,7 +151,7 @@ function one(kind: Kind, x: NDArray, options: FourierOptions | undefined, where:
 }
 
 function many(
-  kind: Kind,
+  kind: FourierKind,
   x: NDArray,
   options: FourierOptionsNd | undefined,
   usual: readonly number[] | null,

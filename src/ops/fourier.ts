@@ -9,15 +9,17 @@
  * @module
  */
 import type { NDArray } from "../core/array.ts";
-import { type DType, isComplex, typedArrayClass } from "../core/dtype.ts";
-import { getEvaluator } from "../core/trace.ts";
-import { add, mul, sub } from "./arith.ts";
+import { type DType, isComplex } from "../core/dtype.ts";
+import { add, div, min, mul, rem, sub } from "./arith.ts";
 import { literal } from "./common.ts";
+import { convertElementType } from "./convert.ts";
 import { dotGeneral } from "./dot.ts";
 import { concatenate } from "./dynamic.ts";
+import { cos, sin } from "./elementary.ts";
+import { gt, lt, select } from "./logic.ts";
 import { neg } from "./negate.ts";
 import { complex, imag, real } from "./parts.ts";
-import { broadcastInDim, reshape, transpose } from "./shape.ts";
+import { broadcastInDim, fullLike, iota, reshape, transpose } from "./shape.ts";
 import { pad, rev, slice } from "./slicing.ts";
 
 /** The parts of a complex array of shape `[rows, n]`; no imaginary part stands for zeros. */
@@ -37,54 +39,49 @@ const longestMatrix = 32;
 /** Primes up to this length too: Bluestein's three longer transforms cost more. */
 const longestPrime = 128;
 
-function constant(values: Float64Array, shape: readonly number[], dtype: DType): NDArray {
-  const data = (typedArrayClass(dtype) as Float64ArrayConstructor).from(values);
-  return getEvaluator().fromTypedArray(data, [...shape], dtype);
+/** A number for each element of an int32 array. */
+function whole(value: number, like: NDArray): NDArray {
+  return fullLike(literal(value, "int32"), like.shape);
 }
 
-/** `exp(sign · 2πi · k/n)`, of `k` reduced so that long lengths lose nothing. */
-function root(k: number, n: number, sign: number): readonly [re: number, im: number] {
-  const angle = 2 * Math.PI * ((k % n) / n);
-  return [Math.cos(angle), sign * Math.sin(angle)];
+/** `exp(sign · 2πi · k/n)` of int32 `0 ≤ k < n`, computed where the transform is: from angles up to an eighth of a turn. */
+function roots(k: NDArray, n: number, sign: number, dtype: DType): Full {
+  /** The smaller of `x` and `n - x`, and whether that is not `x`. */
+  const folded = (x: NDArray): [NDArray, NDArray] => {
+    const other = sub(whole(n, x), x);
+    return [min(x, other), gt(x, other)];
+  };
+  const twice = (x: NDArray) => add(x, x);
+  // Halves, quarters and eighths of the turn.
+  const [half, isBelow] = folded(k);
+  const [quarter, isLeft] = folded(twice(half));
+  const [eighth, isSteep] = folded(twice(quarter));
+  const size = fullLike(literal(Math.PI / (2 * n), dtype), k.shape);
+  const angle = mul(convertElementType(eighth, dtype), size);
+  const [c, s] = [cos(angle), sin(angle)];
+  const [x, y] = [select(isSteep, s, c), select(isSteep, c, s)];
+  return {
+    re: select(isLeft, neg(x), x),
+    im: sign > 0 ? select(isBelow, neg(y), y) : select(isBelow, y, neg(y)),
+  };
 }
 
-/** The roots of unity of the powers `power(i, j)`, as two constants of shape `[rows, columns]`. */
-function roots(
-  rows: number,
-  columns: number,
-  power: (i: number, j: number) => number,
-  n: number,
-  sign: number,
-  dtype: DType,
-): Full {
-  const [re, im] = [new Float64Array(rows * columns), new Float64Array(rows * columns)];
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) {
-      [re[i * columns + j], im[i * columns + j]] = root(power(i, j), n, sign);
-    }
-  }
-  return { re: constant(re, [rows, columns], dtype), im: constant(im, [rows, columns], dtype) };
+/** `i · j` for each row i and column j. */
+function indexProducts(rows: number, columns: number): NDArray {
+  const shape = [rows, columns];
+  return mul(iota("int32", shape, 0), iota("int32", shape, 1));
 }
 
 /** One product with the matrix of a transform, its parts side by side: `[re im] · [[C S] [-S C]]`. */
 function byMatrix({ re, im }: Pair, n: number, sign: number): Full {
-  const wide = 2 * n;
-  const entries = new Float64Array((im === null ? n : wide) * wide);
-  for (let j = 0; j < n; j++) {
-    for (let k = 0; k < n; k++) {
-      const [c, s] = root(j * k, n, sign);
-      entries[j * wide + k] = c;
-      entries[j * wide + n + k] = s;
-      if (im === null) continue;
-      entries[(n + j) * wide + k] = -s;
-      entries[(n + j) * wide + n + k] = c;
-    }
-  }
-  const matrix = constant(entries, [im === null ? n : wide, wide], re.dtype);
+  const powers = indexProducts(n, n);
+  const { re: c, im: s } = roots(rem(powers, whole(n, powers)), n, sign, re.dtype);
+  const above = concatenate([c, s], 1);
+  const matrix = im === null ? above : concatenate([above, concatenate([neg(s), c], 1)], 0);
   const given = im === null ? re : concatenate([re, im], 1);
   const out = dotGeneral(given, matrix, [[[1], [0]], [[], []]]);
   const rows = re.shape[0];
-  return { re: slice(out, [0, 0], [rows, n]), im: slice(out, [0, n], [rows, wide]) };
+  return { re: slice(out, [0, 0], [rows, n]), im: slice(out, [0, n], [rows, 2 * n]) };
 }
 
 /** Blocks of rows, each times the matrix of roots element by element. */
@@ -125,31 +122,38 @@ function transform(x: Pair, n: number, sign: number): Full {
   // Element j = j1·b + j2 and frequency k = k1 + a·k2: over j1, turned by j2·k1, over j2.
   const b = n / a;
   const columns = transform(both(x, (v) => turnedOver(v, a, b, a)), a, sign);
-  const between = turned(columns, roots(b, a, (j, k) => j * k, n, sign, x.re.dtype));
+  const between = turned(columns, roots(indexProducts(b, a), n, sign, x.re.dtype));
   const rows = transform(both(between, (v) => turnedOver(v, b, a, b)), b, sign);
   return both(rows, (v) => turnedOver(v, a, b, n)) as Full;
+}
+
+/** `j² mod by` of int32 `j < n`. */
+function squares(j: NDArray, n: number, by: number): NDArray {
+  const modulus = whole(by, j);
+  if (n <= 46340) return rem(mul(j, j), modulus);
+  // The square is beyond the int32: by digits of four bits.
+  let sum = whole(0, j);
+  for (let place = 16 ** Math.floor(Math.log2(n) / 4); place >= 1; place /= 16) {
+    const digit = rem(div(j, whole(place, j)), whole(16, j));
+    sum = rem(add(mul(sum, whole(16, j)), mul(j, digit)), modulus);
+  }
+  return sum;
 }
 
 /** Bluestein's: since `j·k = (j² + k² - (k - j)²)/2`, a transform is a convolution with a chirp, here of a power of two. */
 function byConvolution(x: Pair, n: number, sign: number): Full {
   const dtype = x.re.dtype;
   const m = 2 ** Math.ceil(Math.log2(2 * n - 1));
-  const chirp = roots(1, n, (_, j) => (j * j) % (2 * n), 2 * n, sign, dtype);
+  const chirp = roots(squares(iota("int32", [1, n], 1), n, 2 * n), 2 * n, sign, dtype);
   const zero = literal(0, dtype);
   const longer = (v: NDArray) => pad(v, zero, [[0, 0, 0], [0, m - n, 0]]);
-  const wave = new Float64Array(2 * m);
-  for (let j = 0; j < n; j++) {
-    const [c, s] = root((j * j) % (2 * n), 2 * n, -sign);
-    for (const at of j === 0 ? [0] : [j, m - j]) [wave[at], wave[m + at]] = [c, s];
-  }
-  const filter = transform(
-    {
-      re: constant(wave.subarray(0, m), [1, m], dtype),
-      im: constant(wave.subarray(m), [1, m], dtype),
-    },
-    m,
-    1,
-  );
+  // Its conjugate, at as many places before 0 as after it, which are the last ones.
+  const at = iota("int32", [1, m], 1);
+  const j = min(at, sub(whole(m, at), at));
+  const isThere = lt(j, whole(n, j));
+  const wave = roots(squares(min(j, whole(n - 1, j)), n, 2 * n), 2 * n, -sign, dtype);
+  const none = fullLike(zero, [1, m]);
+  const filter = transform(both(wave, (v) => select(isThere, v, none)), m, 1);
   const spectrum = turned(transform(both(turned(x, chirp), longer), m, 1), filter);
   const back = both(
     transform(spectrum, m, -1),

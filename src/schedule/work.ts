@@ -129,6 +129,8 @@ function stepWork(
 
 /** Operations per element and doubling of a row, in a sort. */
 const SORT_OPS = 8;
+/** Operations per element and doubling of a row, in a Fourier transform. */
+const FOURIER_OPS = 2;
 /** Operations per element, in running sums and their like. */
 const RUNNING_OPS = 2;
 
@@ -156,6 +158,10 @@ function kernelWork(
   if (name.startsWith("argsort_") && first.kind === "number" && second.kind === "number") {
     const depth = Math.log2(Math.max(2, second.value));
     return { bytes, ops: first.value * second.value * depth * SORT_OPS, flops: 0 };
+  }
+  if (name.startsWith("fft_") && first.kind === "number" && second.kind === "number") {
+    const doublings = Math.log2(Math.max(2, second.value));
+    return { bytes, ops: first.value * second.value * doublings * FOURIER_OPS, flops: 0 };
   }
   return { bytes, ops: elements * RUNNING_OPS, flops: 0 };
 }

@@ -143,6 +143,7 @@ function shareRows(host: KernelHost, call: KernelCall, fn: FunctionBuilder): boo
   const ownBytes = sizes.find((_, i) => spec.params[i] === "scratch") ?? 0;
   if (!fitPrivately(ownBytes)) return false;
   const units = Math.min(rows, unitsPerThread * jobs.threads);
+  const types = kernelSignature(call.name)?.params;
   let places: (Value | null)[] = [];
   jobs.run(fn, fn.name, units, cost * host.repeats, (share) => {
     places = call.args.map((arg, i) => {
@@ -156,8 +157,8 @@ function shareRows(host: KernelHost, call: KernelCall, fn: FunctionBuilder): boo
     const args = call.args.map((arg, i) => {
       const place = places[i]!;
       if (i === 0) return share.get(count);
-      if (arg.kind === "number") return asm.i32(arg.value);
-      if (spec.params[i] === "scratch") return share.get(place);
+      if (arg.kind === "number") return asm.constant((types?.[i] ?? "i32") as "i32", arg.value);
+      if (spec.params[i] === "scratch" || spec.params[i] === "table") return share.get(place);
       const by = asm.op2("i32.mul", share.get(start), asm.i32(sizes[i]! / rows));
       return asm.op2("i32.add", share.get(place), by);
     });
