@@ -12,6 +12,7 @@ import { threefry2x32 } from "../../src/ops/random_bits.ts";
 import { complexCases } from "./complex_cases.ts";
 import { controlCases } from "./control_cases.ts";
 import { factorCases } from "./factor_cases.ts";
+import { fourierCases } from "./fourier_cases.ts";
 
 /** The elements of an operand of a case. */
 export interface OperandSpec {
@@ -397,6 +398,7 @@ export const cases: readonly Case[] = [
   },
   ...controlCases,
   ...factorCases,
+  ...fourierCases,
   ...complexCases,
   {
     name: "jit",
