@@ -177,8 +177,9 @@ function many(
 /**
  * The discrete Fourier transform `y[k] = Σ x[j] · exp(-2πi·j·k/n)` along one axis.
  *
- * Any length takes O(n log n) work: lengths with small factors the least, primes beyond 128 that of three
- * transforms of two to four times the length. It is made of products with small matrices, which are no single step of a jaxpr.
+ * Any length takes O(n log n) work: lengths with small factors the least, long primes that of two
+ * transforms of two to four times the length. It is linear: its derivatives are transforms, and so is its transpose. In a jaxpr it is `fft`, one for
+ * each axis, with a table of roots of unity that is made when a length is first met.
  *
  * @param x Real or complex, of at least one axis; integers become float32. The result is complex64, of float64 and complex128 complex128.
  * @throws {ShapeError} For 0-d arrays and empty axes.

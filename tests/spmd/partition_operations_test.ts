@@ -92,6 +92,10 @@ const cases: Record<string, readonly [fn: Program, ...inputs: vn.NDArray[]]> = {
     (x) => np.linalg.cholesky(x.matmul(np.transpose(x)).add(np.eye(8).mul(9))),
     some(8, 8),
   ],
+  "Fourier transforms": [
+    (x) => np.fft.irfft(np.fft.rfft(x)).mul(np.abs(np.fft.fft(x, { axis: 0 }))),
+    some(8, 8),
+  ],
 };
 
 const meshes = [

@@ -133,6 +133,20 @@ const samples: Readonly<Record<string, () => Sample>> = {
     },
     args: [normal(22, [33, 24, 17])],
   }),
+  "Fourier transforms of many rows, and their gradients": () => ({
+    f: (x, y) => {
+      const { fft, rfft, irfft } = np.fft;
+      const energy = (x: NDArray) => np.square(np.abs(rfft(x))).sum();
+      return [
+        lax.real(fft(x)),
+        irfft(rfft(x)),
+        lax.imag(fft(y)),
+        lax.real(rfft(y)),
+        filterGrad(energy)(x) as NDArray,
+      ];
+    },
+    args: [normal(25, [67, 240]), normal(26, [31, 131], "float64")],
+  }),
   "random bits": () => ({
     f: (x) => random.normal(random.key(17), [100_000]).mul(x),
     args: [normal(17, [100_000])],

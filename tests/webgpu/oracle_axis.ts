@@ -20,6 +20,7 @@ const files = [
   "conv",
   "dtypes",
   "elementwise",
+  "fft",
   "grads",
   "indexing",
   "jaxprs",
