@@ -25,6 +25,7 @@ import { verifyJaxpr } from "../core/jaxpr_verify.ts";
 import type { Program } from "../loopnest/ir.ts";
 import { printProgram } from "../loopnest/print.ts";
 import { verifyProgram } from "../loopnest/verify.ts";
+import type { Donation } from "../schedule/buffers.ts";
 import { scheduleSimplified, type StageRunner, unusedDonations } from "../schedule/mod.ts";
 import { expandEquations } from "../schedule/expand.ts";
 import { simplifyEquations } from "../schedule/simplify.ts";
@@ -53,8 +54,8 @@ export interface Compilation {
 export interface PipelineOptions {
   /** The function's name, for people. */
   readonly name: string;
-  /** Which inputs (captured constants first) may be overwritten. */
-  readonly donated?: readonly boolean[];
+  /** Which inputs (captured constants first) may be overwritten: by any output, or by the one at a position. */
+  readonly donated?: readonly Donation[];
   /** Whether the program does without kernels that only the processor has; false unless told. */
   readonly isPortable?: boolean;
 }

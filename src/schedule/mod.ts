@@ -100,9 +100,9 @@ export function scheduleSimplified(closed: ClosedJaxpr, options: ScheduleOptions
 }
 
 /** The donated inputs, by position, whose memory no output of a program took over. */
-export function unusedDonations(program: Program, donated: readonly boolean[]): number[] {
+export function unusedDonations(program: Program, donated: readonly Donation[]): number[] {
   const taken = new Set(program.buffers.map((b) => b.donor));
-  return donated.flatMap((given, k) => given && !taken.has(k) ? [k] : []);
+  return donated.flatMap((given, k) => given !== false && !taken.has(k) ? [k] : []);
 }
 
 function checkSizes(graph: Graph): void {

@@ -23,6 +23,8 @@ export interface StepCode {
   readonly run: (address: number) => void;
   /** What it closes over: further inputs, before the others. */
   readonly consts: readonly NDArray[];
+  /** For each output the input (constants not counted) in whose place it has to be, or -1. */
+  readonly donors: readonly number[];
   /** Bytes of scratch of all threads, which devices use one after the other. */
   readonly scratchBytes: number;
   readonly codeBytes: number;
@@ -50,13 +52,20 @@ export function clearSteps(): void {
  * Compiles a step, or finds it.
  *
  * @param units For how many devices one call is; 1 shares its work among threads as other programs do.
+ * @param donated For each input the output that may be written over it.
  */
-export function stepCode(closed: ClosedJaxpr, name: string, units: number): StepCode {
+export function stepCode(
+  closed: ClosedJaxpr,
+  name: string,
+  units: number,
+  donated: readonly (number | false)[] = [],
+): StepCode {
   const threads = deviceThreadCount();
-  const key = `${units}|${threads}|${closed.outAvals.map((a) => a.id).join()}|${
-    closedJaxprKey(closed)
-  }`;
-  return cache.get(key, () => compileStep(closed, name, units, threads));
+  const isDonated = donated.some((to) => to !== false);
+  const key = `${units}|${threads}|${isDonated ? donated.join() : ""}|${
+    closed.outAvals.map((a) => a.id).join()
+  }|${closedJaxprKey(closed)}`;
+  return cache.get(key, () => compileStep(closed, name, units, threads, donated));
 }
 
 /** Instructions, about, for an operation, a byte and a multiplication and addition, where vectors are computed with. */
@@ -67,8 +76,11 @@ function compileStep(
   name: string,
   units: number,
   threads: number,
+  given: readonly (number | false)[],
 ): StepCode {
-  const { program, callbacks } = compileToProgram(hoistConsts(closed), { name });
+  const consts = closed.consts.length;
+  const donated = [...closed.consts.map(() => false), ...given];
+  const { program, callbacks } = compileToProgram(hoistConsts(closed), { name, donated });
   const callsHost = callbacks.length > 0;
   let cost = 0;
   if (!callsHost) {
@@ -90,6 +102,9 @@ function compileStep(
       link,
     }),
     consts: closed.consts,
+    donors: program.buffers.flatMap((b) =>
+      b.role !== "output" ? [] : [b.donor < 0 ? -1 : b.donor - consts]
+    ),
     scratchBytes: sharing === null || units === 1
       ? scratchBytes
       : threadStride(scratchBytes) * threads,

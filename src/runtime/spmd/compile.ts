@@ -26,7 +26,8 @@ import { timed } from "../../core/spans.ts";
 import { getEvaluator } from "../../core/trace.ts";
 import type { ConcreteArray } from "../concrete.ts";
 import { deviceThreadCount } from "../threads.ts";
-import { type Plan, planSpmd } from "./plan.ts";
+import type { Plan } from "./nodes.ts";
+import { planSpmd } from "./plan.ts";
 import { globalAval, mappedProgram } from "./reference.ts";
 import { Runner } from "./runner.ts";
 import { NotByDevices } from "./variance.ts";
@@ -119,13 +120,14 @@ class DeviceExecutable implements SpmdExecutable {
       avals.reduce((sum, aval) => sum + nbytesOf(aval), 0);
     const inputs = bytes(plan.inAvals) + bytes(plan.consts.map((x) => x.aval));
     const outputs = bytes(plan.outAvals);
+    const aliases = bytes(plan.outAvals.filter((_, o) => plan.donors[o] >= 0));
     return {
       argumentSizeInBytes: inputs,
       outputSizeInBytes: outputs,
-      aliasSizeInBytes: 0,
+      aliasSizeInBytes: aliases,
       tempSizeInBytes: runner.blockBytes,
       generatedCodeSizeInBytes: plan.codeBytes,
-      peakMemoryInBytes: inputs + outputs + runner.blockBytes,
+      peakMemoryInBytes: inputs + outputs - aliases + runner.blockBytes,
     };
   }
 
@@ -149,7 +151,7 @@ class DeviceExecutable implements SpmdExecutable {
     const plan = timed(
       "compile",
       `${this.#name}, for ${mesh.size} devices`,
-      () => planSpmd(this.program, this.#name),
+      () => planSpmd(this.program, this.#name, this.takenOver),
       ({ nodes }) => ({
         details: { devices: mesh.size, threads, steps: nodes.length },
         texts: { jaxpr: () => String(closed) },

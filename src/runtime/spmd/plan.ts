@@ -1,8 +1,8 @@
 /**
  * From a program for several devices to a plan: which code runs when, and where in memory each device finds its values.
  *
- * A place is a region of memory, whose address is known when the program is called, and an offset for each device. Devices that have the same value share
- * its place. A part of an argument or result that is contiguous lies in the array itself; others are cut out before, and put together afterwards.
+ * A part of an argument or result that is contiguous lies in the array itself; others are cut out before, and put together afterwards.
+ * A result is written over a donated argument where the step that writes it is the last to read that.
  *
  * @module
  */
@@ -19,114 +19,25 @@ import { NamedSharding, type PartitionSpec } from "../../core/sharding.ts";
 import type { SpmdProgram } from "../../core/spmd.ts";
 import { simplifyJaxpr } from "../../compile/pipeline.ts";
 import { getEvaluator } from "../../core/trace.ts";
-import { arrayFromTypedArray } from "../concrete.ts";
+import { arrayFromTypedArray, MAX_CELLS } from "../concrete.ts";
 import type { PpermuteParams } from "../../ops/collective.ts";
 import { type StepCode, stepCode } from "./code.ts";
 import { cuttingProgram, exchangeProgram, isEach, joiningProgram } from "./exchange.ts";
+import { donateSpent, lastReadsOf, type Overwritable, pairDonations } from "./donation.ts";
+import { packRegions, touchesOf } from "./lifetimes.ts";
+import {
+  type Carry,
+  type CopyNode,
+  type Node,
+  type PlacedValue,
+  type Plan,
+  type RunNode,
+  SCRATCH,
+  type Slices,
+} from "./nodes.ts";
 import { globalAval } from "./reference.ts";
 import { type Cut, cutJaxpr, type Segment } from "./segments.ts";
 import { collectiveAxis, controlOf, NotByDevices, Places, varianceOf } from "./variance.ts";
-
-/** Where a value is. */
-export interface Place {
-  readonly region: number;
-  /** For each device. */
-  readonly offsets: readonly number[];
-}
-
-/** A value, and the axes over which its places differ. */
-export interface PlacedValue extends Place {
-  readonly axes: number;
-}
-
-/** Runs code, once or for several devices. */
-export interface RunNode {
-  readonly kind: "run";
-  readonly code: StepCode;
-  readonly units: number;
-  /** Words of a unit's table: for each the region, and the offset in it. */
-  readonly regions: Int32Array;
-  readonly offsets: Float64Array;
-  /** Where the tables are, in the region of tables. */
-  readonly tables: number;
-}
-
-/** Copies a value to other places. */
-export interface CopyNode {
-  readonly kind: "copy";
-  readonly from: Place;
-  readonly to: Place;
-  readonly bytes: number;
-  readonly devices: readonly number[];
-}
-
-/** A region that moves on with the steps of a loop. */
-export interface Slices {
-  readonly region: number;
-  readonly of: number;
-  readonly stride: number;
-}
-
-/** Two places that take turns as the carry before a step and after it. */
-export interface Carry {
-  readonly before: number;
-  readonly after: number;
-  /** Where the two are, in the region of values. */
-  readonly places: readonly [number, number];
-  readonly first: readonly CopyNode[];
-  readonly last: readonly CopyNode[];
-}
-
-/** A step of the plan. */
-export type Node =
-  | RunNode
-  | CopyNode
-  | {
-    readonly kind: "scan";
-    readonly length: number;
-    readonly reverse: boolean;
-    readonly carry: Carry;
-    readonly slices: readonly Slices[];
-    readonly body: readonly Node[];
-  }
-  | {
-    readonly kind: "while";
-    readonly carry: Carry;
-    readonly condition: readonly Node[];
-    readonly predicate: Place;
-    readonly body: readonly Node[];
-  }
-  | {
-    readonly kind: "cond";
-    readonly index: Place;
-    readonly branches: readonly (readonly Node[])[];
-  };
-
-/** Regions with a meaning of their own. */
-export const VALUES = 0;
-/** See {@linkcode VALUES}. */
-export const TABLES = 1;
-/** See {@linkcode VALUES}. */
-export const SCRATCH = 2;
-
-/** A plan. Its regions are values, tables, scratch, then constants, inputs and outputs, then those of loops. */
-export interface Plan {
-  readonly nodes: readonly Node[];
-  readonly regions: number;
-  readonly valueBytes: number;
-  readonly tableBytes: number;
-  readonly scratchBytes: number;
-  readonly codeBytes: number;
-  readonly consts: readonly NDArray[];
-  readonly constRegions: readonly number[];
-  readonly firstInput: number;
-  readonly firstOutput: number;
-  readonly inAvals: readonly ShapedArray[];
-  readonly outAvals: readonly ShapedArray[];
-  readonly callsHost: boolean;
-  /** Instructions, about, that threads may share, each loop counted once. */
-  readonly sharedCost: number;
-}
 
 const ALIGN = 64;
 const align = (bytes: number): number => Math.ceil(bytes / ALIGN) * ALIGN;
@@ -134,10 +45,15 @@ const align = (bytes: number): number => Math.ceil(bytes / ALIGN) * ALIGN;
 /**
  * Plans a program.
  *
+ * @param donated Which inputs may be overwritten.
  * @throws {NotByDevices} Where devices cannot run it by themselves.
  */
-export function planSpmd(program: SpmdProgram, name: string): Plan {
-  return new Planner(program, name).plan();
+export function planSpmd(
+  program: SpmdProgram,
+  name: string,
+  donated: readonly boolean[] = [],
+): Plan {
+  return new Planner(program, name, donated).plan();
 }
 
 class Planner {
@@ -146,15 +62,19 @@ class Planner {
   readonly #places: Places;
   readonly #constRegions = new Map<NDArray, number>();
   readonly #placesAlong = new Map<string, NDArray>();
+  readonly #donated: readonly boolean[];
+  readonly #values = new Map<number, number>();
+  readonly #bases = new Map<number, readonly number[]>();
+  readonly #donors = new Map<number, number>();
   #regions = SCRATCH + 1;
-  #valueBytes = 0;
   #tableBytes = 0;
   #scratchBytes = 0;
   #callsHost = false;
   readonly #codes = new Set<StepCode>();
 
-  constructor(program: SpmdProgram, name: string) {
+  constructor(program: SpmdProgram, name: string, donated: readonly boolean[]) {
     this.#program = program;
+    this.#donated = donated;
     this.#name = name;
     this.#places = new Places(program.mesh);
   }
@@ -176,12 +96,18 @@ class Planner {
       this.#output(whole, closed.outAvals[i], outSpecs[i], firstOutput + i)
     );
     const targets = outs.map((o) => o.value);
-    nodes.push(...this.#block(hoistConsts(closed), [...consts, ...ins], targets));
+    const over = this.#overwritable(inAvals, outAvals, firstInput, firstOutput);
+    nodes.push(...this.#block(hoistConsts(closed), [...consts, ...ins], targets, over));
     for (const { join } of outs) if (join !== null) nodes.push(join);
+    const touches = touchesOf(nodes, this.#bases);
+    const donors = outAvals.map((_, o) => this.#donors.get(firstOutput + o) ?? -1);
+    if (over !== null) donateSpent(donors, touches, over);
+    const { places: values, bytes: valueBytes } = packRegions(this.#values, touches);
     return {
       nodes,
       regions: this.#regions,
-      valueBytes: this.#valueBytes,
+      values,
+      valueBytes,
       tableBytes: this.#tableBytes,
       scratchBytes: this.#scratchBytes,
       codeBytes: [...this.#codes].reduce((sum, code) => sum + code.codeBytes, 0),
@@ -191,6 +117,7 @@ class Planner {
       firstOutput,
       inAvals,
       outAvals,
+      donors,
       callsHost: this.#callsHost,
       sharedCost: [...this.#codes].reduce((sum, code) => sum + code.sharedCost, 0),
     };
@@ -211,13 +138,13 @@ class Planner {
   /** Memory among the values: a place for each of the devices that differ. */
   #allocate(aval: ShapedArray, axes: number): PlacedValue {
     const stride = align(nbytesOf(aval));
-    const from = this.#valueBytes;
-    this.#valueBytes += stride * this.#places.representatives(axes).length;
-    return {
-      region: VALUES,
-      offsets: this.#places.standIns(axes).map((i) => from + i * stride),
-      axes,
-    };
+    const region = this.#region(stride * this.#places.representatives(axes).length);
+    return { region, offsets: this.#places.standIns(axes).map((i) => i * stride), axes };
+  }
+
+  #region(bytes: number): number {
+    this.#values.set(this.#regions, bytes);
+    return this.#regions++;
   }
 
   /** The places of the parts in a whole array, if each is contiguous there. */
@@ -280,15 +207,38 @@ class Planner {
     return { value, join: this.#run(joining, [[...ins, { region, at: 0 }]]) };
   }
 
+  /** Which inputs may be overwritten by which outputs; `null` where none may. */
+  #overwritable(
+    ins: readonly ShapedArray[],
+    outs: readonly ShapedArray[],
+    firstInput: number,
+    firstOutput: number,
+  ): Overwritable | null {
+    if (!this.#donated.includes(true)) return null;
+    return {
+      inputOf: (region) => region - firstInput,
+      outputs: outs.map((_, o) => firstOutput + o),
+      inputs: ins.flatMap((aval, i) =>
+        this.#donated[i] && aval.stored.size > MAX_CELLS ? [firstInput + i] : []
+      ),
+      mayTake: (input, output) => {
+        const [from, to] = [ins[input - firstInput], outs[output - firstOutput]];
+        return from !== undefined && to !== undefined && this.#donated[input - firstInput] &&
+          from.stored.size > MAX_CELLS && from.size === to.size && from.dtype === to.dtype;
+      },
+    };
+  }
+
   // ---------------------------------------------------------------- nodes
 
   /** A node that runs a program for units whose inputs and outputs are given. */
   #run(
     closed: ClosedJaxpr,
     tables: readonly (readonly { readonly region: number; readonly at: number }[])[],
+    donated: readonly (number | false)[] = [],
   ): RunNode {
     const units = tables.length;
-    const code = stepCode(closed, this.#name, units);
+    const code = stepCode(closed, this.#name, units, donated);
     this.#codes.add(code);
     this.#callsHost ||= code.callsHost;
     this.#scratchBytes = Math.max(this.#scratchBytes, code.scratchBytes);
@@ -316,6 +266,7 @@ class Planner {
     closed: ClosedJaxpr,
     ins: readonly PlacedValue[],
     targets: readonly PlacedValue[],
+    over: Overwritable | null = null,
   ): Node[] {
     const { jaxpr, consts } = simplifyJaxpr(closed).closed;
     const simplified: Jaxpr = jaxpr.constvars.length === 0
@@ -329,12 +280,15 @@ class Planner {
     outvars.forEach((v, i) => {
       if (!env.has(v) && !aims.has(v)) aims.set(v, targets[i]);
     });
+    const lastReads = over === null ? null : lastReadsOf(steps, outvars);
     const nodes: Node[] = [];
     // Collectives that follow each other, over one axis and the same groups, are one program.
     for (let i = 0; i < steps.length; i++) {
       const step = steps[i];
-      if (step.kind === "segment") nodes.push(this.#segment(step, env, aims));
-      else i += this.#cut(steps, i, env, aims, axesOf, nodes) - 1;
+      if (step.kind === "segment") {
+        const dying = (v: JaxprVar) => lastReads?.(v) === i;
+        nodes.push(this.#segment(step, env, aims, over, dying));
+      } else i += this.#cut(steps, i, env, aims, axesOf, nodes) - 1;
     }
     outvars.forEach((v, i) => {
       const value = env.get(v)!;
@@ -360,14 +314,27 @@ class Planner {
     { closed, axes, ins, outs }: Segment,
     env: Map<JaxprVar, PlacedValue>,
     aims: ReadonlyMap<JaxprVar, PlacedValue>,
+    over: Overwritable | null,
+    isDying: (v: JaxprVar) => boolean,
   ): Node {
     const sources = ins.map((v) => env.get(v)!);
     // What is read may lie apart for more devices than it differs between; the results then do too.
-    const values = [...sources, ...outs.map((v) => this.#placeFor(v, axes, aims, env))];
+    const results = outs.map((v) => this.#placeFor(v, axes, aims, env));
     const tables = this.#places.representatives(axes).map((device) =>
-      values.map(({ region, offsets }) => ({ region, at: offsets[device] }))
+      [...sources, ...results].map(({ region, offsets }) => ({ region, at: offsets[device] }))
     );
-    return this.#run(closed, tables);
+    if (over === null) return this.#run(closed, tables);
+    const mayTake = (i: number, o: number): boolean =>
+      sources[i].axes === axes && isDying(ins[i]) &&
+      over.mayTake(sources[i].region, results[o].region) &&
+      !this.#donors.has(results[o].region) &&
+      sources[i].offsets.every((at, device) => at === results[o].offsets[device]);
+    const donated = pairDonations(closed, mayTake);
+    const node = this.#run(closed, tables, donated);
+    node.code.donors.forEach((i, o) => {
+      if (i >= 0) this.#donors.set(results[o].region, over.inputOf(sources[i].region));
+    });
+    return node;
   }
 
   /** Adds the nodes of a cut, and of those after it that go with it; gives how many that were. */
@@ -480,6 +447,7 @@ class Planner {
       const slices: Slices[] = [];
       const sliced = (value: PlacedValue, aval: ShapedArray): PlacedValue => {
         const region = this.#regions++;
+        this.#bases.set(region, [value.region]);
         slices.push({ region, of: value.region, stride: nbytesOf(aval) });
         return { ...value, region };
       };
@@ -522,19 +490,25 @@ class Planner {
     outs: readonly PlacedValue[],
     avals: readonly ShapedArray[],
   ): { carry: Carry; before: PlacedValue[]; after: PlacedValue[] } {
-    const from = this.#valueBytes;
-    const values = outs.map(({ axes }, i) => this.#allocate(avals[i], axes));
-    const bytes = this.#valueBytes - from;
-    this.#valueBytes += bytes;
-    const [one, other] = [this.#regions++, this.#regions++];
-    const inRegion = (region: number): PlacedValue[] =>
-      values.map((v) => ({ ...v, region, offsets: v.offsets.map((at) => at - from) }));
-    const [before, after] = [inRegion(one), inRegion(other)];
+    let bytes = 0;
+    const values = outs.map(({ axes }, i): Omit<PlacedValue, "region"> => {
+      const [from, stride] = [bytes, align(nbytesOf(avals[i]))];
+      bytes += stride * this.#places.representatives(axes).length;
+      return { axes, offsets: this.#places.standIns(axes).map((k) => from + k * stride) };
+    });
+    const homes = [this.#region(bytes), this.#region(bytes)] as const;
+    const turning = (): PlacedValue[] => {
+      const region = this.#regions++;
+      this.#bases.set(region, homes);
+      return values.map((v) => ({ ...v, region }));
+    };
+    const [one, before] = [this.#regions, turning()];
+    const [other, after] = [this.#regions, turning()];
     return {
       carry: {
         before: one,
         after: other,
-        places: [from, from + bytes],
+        homes,
         first: init.map((x, i) => this.#copy(x, before[i], avals[i])),
         last: outs.map((x, i) => this.#copy(before[i], x, avals[i])),
       },

@@ -7,7 +7,7 @@ import type { NDArray } from "../../core/array.ts";
 import { nbytesOf, type ShapedArray } from "../../core/aval.ts";
 import { readCells, writeCells } from "../cells.ts";
 import {
-  type ConcreteArray,
+  ConcreteArray,
   donationTo,
   emptyArray,
   fromCells,
@@ -27,7 +27,7 @@ import {
   touch,
 } from "../storage.ts";
 import { devicePool } from "../threads.ts";
-import { type Carry, type Node, type Place, type Plan, SCRATCH, TABLES, VALUES } from "./plan.ts";
+import { type Carry, type Node, type Place, type Plan, SCRATCH, TABLES } from "./nodes.ts";
 
 const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
@@ -86,9 +86,11 @@ export class Runner {
         else if (x.aval.size > MAX_CELLS) x.address();
       }
       for (const x of plan.consts) (x as ConcreteArray).address();
-      plan.outAvals.forEach((aval, i) =>
-        outs.push(this.#outputSlots[i] > 0 ? null : emptyArray(aval))
-      );
+      if (donated.includes(true)) markShared(inputs);
+      plan.outAvals.forEach((aval, o) => {
+        const isElsewhere = this.#outputSlots[o] > 0 || this.#takesOver(o, inputs, donated);
+        outs.push(isElsewhere ? null : emptyArray(aval));
+      });
       block = takeScratch(this.blockBytes, `values of ${this.#name}`);
       const bases = this.#bases(block.address, inputs, outs);
       if (plan.callsHost) pinned = pin(inputs);
@@ -104,6 +106,7 @@ export class Runner {
       const from = block.address;
       const results = outs.map((x, i) => {
         if (x !== null) return x;
+        if (plan.donors[i] >= 0) return this.#handOver(inputs[plan.donors[i]], plan.outAvals[i]);
         return fromCells(
           plan.outAvals[i],
           readCells(plan.outAvals[i], from + this.#outputSlots[i]),
@@ -119,6 +122,29 @@ export class Runner {
     }
   }
 
+  /** Whether an output takes an input's memory over: that has to be its alone. */
+  #takesOver(
+    output: number,
+    inputs: readonly ConcreteArray[],
+    donated: readonly boolean[],
+  ): boolean {
+    const donor = this.#plan.donors[output];
+    if (donor < 0 || !donated[donor]) return false;
+    const storage = inputs[donor].storage!;
+    // What calls the host may end there, and then nothing is to be lost.
+    return !this.#plan.callsHost && storage.handles === 1 && storage.mark >= 0;
+  }
+
+  /** An output in the memory of a donated input. */
+  #handOver(x: ConcreteArray, aval: ShapedArray): ConcreteArray {
+    const storage = x.storage!;
+    storage.cells = null; // they are the old elements
+    storage.lease!.aval = aval;
+    const out = new ConcreteArray(aval, storage, x.guard);
+    x.forget(this.#removal);
+    return out;
+  }
+
   #release(inputs: readonly ConcreteArray[], donated: readonly boolean[]): void {
     for (let i = 0; i < inputs.length; i++) if (donated[i]) inputs[i].release(this.#removal);
   }
@@ -131,7 +157,7 @@ export class Runner {
   ): Float64Array {
     const { regions, consts, firstInput, firstOutput, constRegions } = this.#plan;
     const bases = new Float64Array(regions);
-    bases[VALUES] = block;
+    for (const { region, at } of this.#plan.values) bases[region] = block + at;
     bases[TABLES] = block + this.#tablesFrom;
     bases[SCRATCH] = block + this.#scratchFrom;
     consts.forEach((x, i) => bases[constRegions[i]] = (x as ConcreteArray).address());
@@ -145,11 +171,28 @@ export class Runner {
       writeCells(cells!, x.aval, slot);
       bases[firstInput + i] = slot;
     });
-    outs.forEach((x, i) => {
-      bases[firstOutput + i] = x === null ? block + this.#outputSlots[i] : x.storage!.address;
+    outs.forEach((x, o) => {
+      const donor = this.#plan.donors[o];
+      if (donor < 0) {
+        bases[firstOutput + o] = x === null ? block + this.#outputSlots[o] : x.storage!.address;
+        return;
+      }
+      if (x !== null) {
+        // The donor's memory is not ours to overwrite: the program works on a copy.
+        const [from, to] = [bases[firstInput + donor], x.storage!.address];
+        heap().u8.copyWithin(to, from, from + nbytesOf(x.aval));
+        bases[firstInput + donor] = to;
+      }
+      bases[firstOutput + o] = bases[firstInput + donor];
     });
     return bases;
   }
+}
+
+/** Marks storages that occur twice among the inputs with -1: they are not overwritten. */
+function markShared(inputs: readonly ConcreteArray[]): void {
+  for (const x of inputs) x.storage!.mark = 0;
+  for (const x of inputs) x.storage!.mark = x.storage!.mark === 0 ? 1 : -1;
 }
 
 /** Keeps the elements of inputs in place though the host should delete the arrays during the call. */
@@ -229,9 +272,9 @@ function execute(nodes: readonly Node[], bases: Float64Array): void {
   }
 }
 
-function begin({ before, after, places, first }: Carry, bases: Float64Array): void {
-  bases[before] = bases[VALUES] + places[0];
-  bases[after] = bases[VALUES] + places[1];
+function begin({ before, after, homes, first }: Carry, bases: Float64Array): void {
+  bases[before] = bases[homes[0]];
+  bases[after] = bases[homes[1]];
   execute(first, bases);
 }
 
