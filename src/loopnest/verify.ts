@@ -7,6 +7,7 @@
 import { dtypeInfo, isFloating, isStored, wideOf } from "../core/dtype.ts";
 import { InternalError } from "../errors.ts";
 import type { Expr, Var } from "./expr.ts";
+import { hull, type Interval, intervalOf } from "./interval.ts";
 import {
   type BufferDecl,
   type Control,
@@ -19,12 +20,6 @@ import {
 } from "./ir.ts";
 import { findKernel } from "./kernels.ts";
 import { printExpr, printNest } from "./print.ts";
-
-/** Whole numbers from `low` to `high`, both included. */
-interface Range {
-  readonly low: number;
-  readonly high: number;
-}
 
 /**
  * Checks a program.
@@ -225,9 +220,9 @@ function fits(x: Wanted, y: Wanted | undefined): boolean {
 class NestVerifier {
   readonly #program: Program;
   readonly #nest: Nest;
-  readonly #scope = new Map<number, Range | null>();
+  readonly #scope = new Map<number, Interval | null>();
   readonly #accumulators = new Map<number, "sum" | "arg">();
-  readonly #checked = new Map<number, Range | null>();
+  readonly #checked = new Map<number, Interval | null>();
 
   constructor(program: Program, nest: Nest) {
     this.#program = program;
@@ -242,7 +237,7 @@ class NestVerifier {
     throw new InternalError(`verify: ${what}\n${printNest(this.#nest)}`);
   }
 
-  #declare(v: Var, range: Range | null): void {
+  #declare(v: Var, range: Interval | null): void {
     if (this.#scope.has(v.id)) this.#fail(`${v.name} is declared twice`);
     this.#scope.set(v.id, range);
   }
@@ -332,7 +327,7 @@ class NestVerifier {
   }
 
   /** Checks an expression; gives the range of an int32 where it can be told. */
-  #expr(expr: Expr): Range | null {
+  #expr(expr: Expr): Interval | null {
     const known = this.#checked.get(expr.id);
     if (known !== undefined) return known;
     const range = this.#exprAfresh(expr);
@@ -340,7 +335,7 @@ class NestVerifier {
     return range;
   }
 
-  #exprAfresh(expr: Expr): Range | null {
+  #exprAfresh(expr: Expr): Interval | null {
     switch (expr.kind) {
       case "var": {
         const range = this.#scope.get(expr.id);
@@ -368,7 +363,7 @@ class NestVerifier {
             `select of dtypes ${expr.condition.dtype} ? ${expr.x.dtype} : ${expr.y.dtype}`,
           );
         }
-        return x && y && { low: Math.min(x.low, y.low), high: Math.max(x.high, y.high) };
+        return hull(x, y);
       }
       case "bitcast":
         if (dtypeInfo(expr.x.dtype).bytes !== dtypeInfo(expr.dtype).bytes) {
@@ -382,7 +377,7 @@ class NestVerifier {
           this.#fail(`${expr.op} of ${expr.x.dtype} and ${expr.y.dtype}`);
         }
         if (expr.dtype !== "int32" || x === null || y === null) return null;
-        return rangeOf(expr.op, x, y);
+        return intervalOf(expr.op, x, y);
       }
       case "unary":
         this.#expr(expr.x);
@@ -410,36 +405,3 @@ const onlyFloating: ReadonlySet<string> = new Set(
   ("rsqrt sqrt cbrt exp exp2 expm1 log log1p logistic sin cos tan asin acos atan sinh cosh tanh asinh " +
     "acosh atanh erf erfc erfInv lgamma digamma").split(" "),
 );
-
-const [int32Low, int32High] = [-(2 ** 31), 2 ** 31 - 1];
-
-function rangeOf(op: string, x: Range, y: Range): Range | null {
-  let corners: number[];
-  switch (op) {
-    case "add":
-      corners = [x.low + y.low, x.high + y.high];
-      break;
-    case "sub":
-      corners = [x.low - y.high, x.high - y.low];
-      break;
-    case "mul":
-      corners = [x.low * y.low, x.low * y.high, x.high * y.low, x.high * y.high];
-      break;
-    case "div":
-      if (y.low !== y.high || y.low <= 0) return null;
-      corners = [Math.trunc(x.low / y.low), Math.trunc(x.high / y.low)];
-      break;
-    case "rem":
-      if (y.low !== y.high || y.low <= 0 || x.low < 0) return null;
-      corners = x.high < y.low ? [x.low, x.high] : [0, y.low - 1];
-      break;
-    case "min":
-      return { low: Math.min(x.low, y.low), high: Math.min(x.high, y.high) };
-    case "max":
-      return { low: Math.max(x.low, y.low), high: Math.max(x.high, y.high) };
-    default:
-      return null;
-  }
-  const [low, high] = [Math.min(...corners), Math.max(...corners)];
-  return low < int32Low || high > int32High ? null : { low, high };
-}

@@ -10,6 +10,7 @@
  */
 import { type DType, dtypeInfo, isFloating } from "../../core/dtype.ts";
 import { InternalError } from "../../errors.ts";
+import { hull, type Interval, intervalOf } from "../../loopnest/interval.ts";
 import type { BinaryOp, Expr, UnaryOp, Var } from "../../loopnest/expr.ts";
 
 /** A value that the generated code computes. Equal values are one node. */
@@ -33,7 +34,7 @@ export interface Node {
   /** Of a load whose index is even, or odd, whatever the loops' indices are: where such loads meet. */
   readonly pair: Pair | null;
   /** Of a variable or an index: the whole numbers it lies between, where known. */
-  readonly range: Range | null;
+  readonly range: Interval | null;
   /** The number of places that mention it. */
   uses: number;
 }
@@ -42,12 +43,6 @@ export interface Node {
 export interface Pair {
   even: Node | null;
   odd: Node | null;
-}
-
-/** Whole numbers from `low` to `high`, both included. */
-export interface Range {
-  readonly low: number;
-  readonly high: number;
 }
 
 /** `constant + Σ coefficient · node`, modulo 2³². */
@@ -97,7 +92,7 @@ export class Graph {
   }
 
   /** Declares a variable: a loop's index, or an accumulator. */
-  declare(v: Var, level: number, mask: number, range: Range | null): Node {
+  declare(v: Var, level: number, mask: number, range: Interval | null): Node {
     const node = this.#add({
       ...blank,
       kind: "var",
@@ -315,51 +310,17 @@ function scale(a: Affine, factor: number): Affine {
   return { constant: Math.imul(a.constant, factor), terms };
 }
 
-const [int32Low, int32High] = [-(2 ** 31), 2 ** 31 - 1];
-
 /** What is known of an int32 result; null where it might have wrapped. */
 function rangeOf(
   op: UnaryOp | BinaryOp | "select" | "cast" | null,
   dtype: DType,
   args: readonly Node[],
-): Range | null {
+): Interval | null {
   if (dtype !== "int32") return null;
   if (op === "select") return hull(args[1]!.range, args[2]!.range);
   if (op === "cast") return args[0]!.dtype === "bool" ? { low: 0, high: 1 } : args[0]!.range;
   const [x, y] = [args[0]!.range, args[1]?.range ?? null];
-  if (x === null || y === null) return null;
-  let corners: number[];
-  switch (op) {
-    case "add":
-      corners = [x.low + y.low, x.high + y.high];
-      break;
-    case "sub":
-      corners = [x.low - y.high, x.high - y.low];
-      break;
-    case "mul":
-      corners = [x.low * y.low, x.low * y.high, x.high * y.low, x.high * y.high];
-      break;
-    case "div":
-      if (y.low !== y.high || y.low <= 0) return null;
-      corners = [Math.trunc(x.low / y.low), Math.trunc(x.high / y.low)];
-      break;
-    case "rem":
-      if (y.low !== y.high || y.low <= 0 || x.low < 0) return null;
-      corners = [0, Math.min(x.high, y.low - 1)];
-      break;
-    case "min":
-      return { low: Math.min(x.low, y.low), high: Math.min(x.high, y.high) };
-    case "max":
-      return { low: Math.max(x.low, y.low), high: Math.max(x.high, y.high) };
-    default:
-      return null;
-  }
-  const [low, high] = [Math.min(...corners), Math.max(...corners)];
-  return low < int32Low || high > int32High ? null : { low, high };
-}
-
-function hull(x: Range | null, y: Range | null): Range | null {
-  return x && y && { low: Math.min(x.low, y.low), high: Math.max(x.high, y.high) };
+  return op === null || x === null || y === null ? null : intervalOf(op as BinaryOp, x, y);
 }
 
 const dear: ReadonlySet<string> = new Set(
