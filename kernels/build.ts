@@ -178,6 +178,13 @@ function isCallable(f: KernelFunction): boolean {
 /** Folders of kernels that programs call in the instantiated library: nobody links their text. */
 const CALLED = ["attention", "conv", "cumulative", "factor", "gemm", "sort", "threads"];
 
+/** Folders of kernels that eager operations call and programs never do. */
+const EAGER = ["eager", "random"];
+
+function isEager({ folder }: KernelFunction): boolean {
+  return EAGER.includes(folder.split("/")[0]!);
+}
+
 function isCalled({ folder }: KernelFunction): boolean {
   return CALLED.includes(folder.split("/")[0]!);
 }
@@ -186,7 +193,7 @@ function isCalled({ folder }: KernelFunction): boolean {
 function linkable(table: Record<string, KernelFunction>): Set<string> {
   const names = new Set<string>();
   const pending = Object.keys(table).filter((name) =>
-    table[name]!.exported && !table[name]!.folder.startsWith("eager")
+    table[name]!.exported && !isEager(table[name]!)
   );
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     if (names.has(name)) continue;

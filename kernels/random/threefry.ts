@@ -2,6 +2,8 @@
 // counted as in JAX's partitionable form, where element i is the hash of the 64-bit number i (high word first).
 // A key is two u32 words, the first at the lower address.
 import { loadTail, storeTail } from "../eager/tail";
+import { erf_inv_f32x4, erf_inv_f64x2 } from "../math";
+import { madd } from "../math/madd";
 
 /** Both words, each to its own array. */
 const BOTH: i32 = 0;
@@ -13,11 +15,46 @@ const BYTES: i32 = 2;
 const WIDE: i32 = 3;
 /** A new key. */
 const KEYS: i32 = 4;
+/** A uniform f32, of MIXED bits. */
+const UNIFORM: i32 = 5;
+/** A normal f32, of UNIFORM. */
+const NORMAL: i32 = 6;
+/** A uniform f64, of WIDE bits. */
+const UNIFORM64: i32 = 7;
+/** A normal f64, of UNIFORM64. */
+const NORMAL64: i32 = 8;
 
-/** Hashes four lanes; stores the first `count` results. */
+/** √2 times the inverse error function of f32 lanes, or the lanes themselves. */
+@inline
+function shaped32(mode: i32, u: v128): v128 {
+  return mode == NORMAL ? f32x4.mul(f32x4.splat(1.41421356), erf_inv_f32x4(u)) : u;
+}
+
+/** Floats of the bits in f32 lanes: mantissas under the exponent of 1 are in [1, 2). Scaled by one operation, as in compiled programs and in JAX. */
+@inline
+function floats32(mode: i32, bits: v128, low: v128, span: v128): v128 {
+  const one = f32x4.splat(1);
+  const u = f32x4.sub(v128.or(i32x4.shr_u(bits, 9), one), one);
+  return shaped32(mode, f32x4.max(low, madd<f32>(u, span, low)));
+}
+
+@inline
+function shaped64(mode: i32, u: v128): v128 {
+  return mode == NORMAL64 ? f64x2.mul(f64x2.splat(1.4142135623730951), erf_inv_f64x2(u)) : u;
+}
+
+@inline
+function floats64(mode: i32, bits: v128, low: v128, span: v128): v128 {
+  const one = f64x2.splat(1);
+  const u = f64x2.sub(v128.or(i64x2.shr_u(bits, 12), one), one);
+  return shaped64(mode, f64x2.max(low, madd<f64>(u, span, low)));
+}
+
+/** Hashes four lanes; stores the first `count` results. Floats are from `low` on, over `span`. */
 @inline
 function hash(
   mode: i32, k0: v128, k1: v128, x0: v128, x1: v128, p: usize, q: usize, count: i32,
+  low: v128, span: v128,
 ): void {
   const k2 = v128.xor(v128.xor(k0, k1), i32x4.splat(0x1bd11bda));
   x0 = i32x4.add(x0, k0);
@@ -96,13 +133,21 @@ function hash(
     if (count > 1) store<u8>(p, i32x4.extract_lane(x, 1), 1);
     if (count > 2) store<u8>(p, i32x4.extract_lane(x, 2), 2);
     if (count > 3) store<u8>(p, i32x4.extract_lane(x, 3), 3);
+  } else if (mode == UNIFORM || mode == NORMAL) {
+    const x = floats32(mode, v128.xor(x0, x1), low, span);
+    if (count >= 4) v128.store(p, x);
+    else storeTail<f32>(p, x, count);
   } else {
-    const a = mode == WIDE ? x1 : x0, b = mode == WIDE ? x0 : x1;
-    const low = v128.shuffle<i32>(a, b, 0, 4, 1, 5), high = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
-    if (count > 1) v128.store(p, low);
-    else v128.store64_lane(p, low, 0);
-    if (count > 3) v128.store(p, high, 16);
-    else if (count == 3) v128.store64_lane(p, high, 0, 16);
+    const a = mode == KEYS ? x0 : x1, b = mode == KEYS ? x1 : x0;
+    let first = v128.shuffle<i32>(a, b, 0, 4, 1, 5), second = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
+    if (mode >= UNIFORM64) {
+      first = floats64(mode, first, low, span);
+      second = floats64(mode, second, low, span);
+    }
+    if (count > 1) v128.store(p, first);
+    else v128.store64_lane(p, first, 0);
+    if (count > 3) v128.store(p, second, 16);
+    else if (count == 3) v128.store64_lane(p, second, 0, 16);
   }
 }
 
@@ -123,12 +168,14 @@ function highWords(start: u64): v128 {
 @inline
 function count(
   mode: i32, k0: u32, k1: u32, start: u64, n: i32, p: usize, q: usize,
+  least: v128 = i32x4.splat(0), span: v128 = i32x4.splat(0),
 ): void {
-  const step: usize = mode == BYTES ? 4 : mode >= WIDE ? 32 : 16;
+  const isWide = mode == WIDE || mode == KEYS || mode >= UNIFORM64;
+  const step: usize = mode == BYTES ? 4 : isWide ? 32 : 16;
   const a = i32x4.splat(k0), b = i32x4.splat(k1);
   for (; n > 0; n -= 4, start += 4, p += step, q += step) {
     const low = i32x4.add(i32x4.splat(u32(start)), i32x4(0, 1, 2, 3));
-    hash(mode, a, b, highWords(start), low, p, q, n);
+    hash(mode, a, b, highWords(start), low, p, q, n, least, span);
   }
 }
 
@@ -146,6 +193,19 @@ function countWide(k0: u32, k1: u32, start: u64, n: i32, p: usize): void {
 }
 function countKeys(k0: u32, k1: u32, start: u64, n: i32, p: usize): void {
   count(KEYS, k0, k1, start, n, p, p);
+}
+
+function countUniform(k0: u32, k1: u32, start: u64, n: i32, low: f32, high: f32, p: usize): void {
+  count(UNIFORM, k0, k1, start, n, p, p, f32x4.splat(low), f32x4.splat(high - low));
+}
+function countNormal(k0: u32, k1: u32, start: u64, n: i32, low: f32, high: f32, p: usize): void {
+  count(NORMAL, k0, k1, start, n, p, p, f32x4.splat(low), f32x4.splat(high - low));
+}
+function countUniform64(k0: u32, k1: u32, start: u64, n: i32, low: f64, high: f64, p: usize): void {
+  count(UNIFORM64, k0, k1, start, n, p, p, f64x2.splat(low), f64x2.splat(high - low));
+}
+function countNormal64(k0: u32, k1: u32, start: u64, n: i32, low: f64, high: f64, p: usize): void {
+  count(NORMAL64, k0, k1, start, n, p, p, f64x2.splat(low), f64x2.splat(high - low));
 }
 
 /** Both words of the hashes of start, start + 1, … under the key (k0, k1), as u32 in two arrays. */
@@ -173,6 +233,34 @@ export function threefry_bits(width: i32, keyCount: i32, keys: usize, n: i32, ou
   }
 }
 
+/** `n` floats, uniform between those at `low` and `high`, of the bits that `threefry_bits` gives for the key. */
+export function threefry_uniform_f32(key: usize, low: usize, high: usize, n: i32, out: usize): void {
+  const k0 = load<u32>(key), k1 = load<u32>(key, 4), from = load<f32>(low), to = load<f32>(high);
+  for (let i = 0; i < n; i += CHUNK, out += 4 * CHUNK) {
+    countUniform(k0, k1, i, min(n - i, CHUNK), from, to, out);
+  }
+}
+export function threefry_uniform_f64(key: usize, low: usize, high: usize, n: i32, out: usize): void {
+  const k0 = load<u32>(key), k1 = load<u32>(key, 4), from = load<f64>(low), to = load<f64>(high);
+  for (let i = 0; i < n; i += CHUNK, out += 8 * CHUNK) {
+    countUniform64(k0, k1, i, min(n - i, CHUNK), from, to, out);
+  }
+}
+
+/** The same, each handed on to √2 · erf⁻¹: normal, where they are between -1 and 1. */
+export function threefry_normal_f32(key: usize, low: usize, high: usize, n: i32, out: usize): void {
+  const k0 = load<u32>(key), k1 = load<u32>(key, 4), from = load<f32>(low), to = load<f32>(high);
+  for (let i = 0; i < n; i += CHUNK, out += 4 * CHUNK) {
+    countNormal(k0, k1, i, min(n - i, CHUNK), from, to, out);
+  }
+}
+export function threefry_normal_f64(key: usize, low: usize, high: usize, n: i32, out: usize): void {
+  const k0 = load<u32>(key), k1 = load<u32>(key, 4), from = load<f64>(low), to = load<f64>(high);
+  for (let i = 0; i < n; i += CHUNK, out += 8 * CHUNK) {
+    countNormal64(k0, k1, i, min(n - i, CHUNK), from, to, out);
+  }
+}
+
 /** `n` new keys for each of `keyCount` keys. */
 export function threefry_split(keyCount: i32, keys: usize, n: i32, out: usize): void {
   for (; keyCount > 0; keyCount--, keys += 8) {
@@ -193,7 +281,7 @@ export function threefry_fold_in(
   for (; n > 0; n--, keys += dk, data += dd, out += 8) {
     hash(
       KEYS, v128.load32_splat(keys), v128.load32_splat(keys, 4),
-      i32x4.splat(0), v128.load32_splat(data), out, out, 1,
+      i32x4.splat(0), v128.load32_splat(data), out, out, 1, i32x4.splat(0), i32x4.splat(0),
     );
   }
 }
@@ -206,7 +294,10 @@ export function threefry2x32(
   const da = select<usize>(16, 0, k0s), db = select<usize>(16, 0, k1s);
   const dc = select<usize>(16, 0, x0s), dd = select<usize>(16, 0, x1s);
   for (; n > 0; n -= 4) {
-    hash(BOTH, lane4(k0, k0s, n), lane4(k1, k1s, n), lane4(x0, x0s, n), lane4(x1, x1s, n), out0, out1, n);
+    hash(
+      BOTH, lane4(k0, k0s, n), lane4(k1, k1s, n), lane4(x0, x0s, n), lane4(x1, x1s, n), out0, out1, n,
+      i32x4.splat(0), i32x4.splat(0),
+    );
     k0 += da;
     k1 += db;
     x0 += dc;

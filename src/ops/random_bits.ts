@@ -101,7 +101,7 @@ export const threefry2x32P: Primitive<NoParams> = {
 };
 
 /** Checks that an operand is an array of keys. */
-function checkKey(name: string, aval: ShapedArray): void {
+export function checkKey(name: string, aval: ShapedArray): void {
   if (aval.dtype !== "key<fry>") {
     throw new DTypeError(
       `random.${name}: expected an array of keys, as random.key(seed) makes; got ${aval.dtype}`,
@@ -199,7 +199,7 @@ export interface ShapeParams {
 }
 
 /** What comes of each key lies where the key does. */
-const splitByKey: SplitRule<ShapeParams> = ([key], [{ shape: keys }], [out]) => [
+export const splitByKey: SplitRule<ShapeParams> = ([key], [{ shape: keys }], [out]) => [
   takeAxes(key, out.shape.map((_, axis) => axis < keys.length ? axis : null), out.shape),
 ];
 

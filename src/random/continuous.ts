@@ -13,6 +13,7 @@ import { bitcastConvertType, convertElementType, stopGradient } from "../ops/con
 import * as el from "../ops/elementary.ts";
 import * as logic from "../ops/logic.ts";
 import { randomBits } from "../ops/random_bits.ts";
+import { drawAtOnce, randomNormalP, randomUniformP } from "../ops/random_floats.ts";
 import { fullLike } from "../ops/shape.ts";
 import { checkShape } from "../numpy/creation.ts";
 import { finfo } from "../numpy/dtype_queries.ts";
@@ -28,6 +29,17 @@ function aboveMinusOne(dtype: DType): number {
 
 /** Uniform floats, for bounds that are arrays of the dtype. */
 export function uniformBetween(
+  k: NDArray,
+  shape: Shape,
+  dtype: DType,
+  low: NDArray,
+  high: NDArray,
+): NDArray {
+  return drawAtOnce(randomUniformP, k, shape, dtype, low, high) ??
+    uniformBySteps(k, shape, dtype, low, high);
+}
+
+function uniformBySteps(
   k: NDArray,
   shape: Shape,
   dtype: DType,
@@ -86,14 +98,11 @@ export function normal(k: NDArray, shape: Shape = [], options: FloatOptions = {}
     return arith.div(complex(re, im), Math.SQRT2);
   }
   const dtype = floatDType(options, where);
-  const low = literal(aboveMinusOne(dtype), dtype);
-  const u = uniformBetween(
-    singleKey(k, where),
-    checkShape(shape, where),
-    dtype,
-    low,
-    literal(1, dtype),
-  );
+  const [low, high] = [literal(aboveMinusOne(dtype), dtype), literal(1, dtype)];
+  const [single, sizes] = [singleKey(k, where), checkShape(shape, where)];
+  const atOnce = drawAtOnce(randomNormalP, single, sizes, dtype, low, high);
+  if (atOnce !== null) return atOnce;
+  const u = uniformBySteps(single, sizes, dtype, low, high);
   return arith.mul(literal(Math.SQRT2, dtype), el.erfInv(u));
 }
 

@@ -8,6 +8,7 @@ import type { ShapedArray } from "../core/aval.ts";
 import type { LoweredKernel, LoweredKernelArg } from "../core/lowering.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
 import { randomBitsP, randomFoldInP, randomSplitP } from "../ops/random_bits.ts";
+import { randomNormalP, randomUniformP } from "../ops/random_floats.ts";
 
 function number(value: number): LoweredKernelArg {
   return { kind: "number", value };
@@ -32,6 +33,12 @@ export function directKernel(
   if (primitive === randomBitsP) {
     const width = number((params as { bitWidth: number }).bitWidth);
     return { name: "threefry_bits", args: [width, number(keys), operand(0), each, result] };
+  }
+  if (primitive === randomUniformP || primitive === randomNormalP) {
+    const kind = primitive === randomUniformP ? "uniform" : "normal";
+    const width = outs[0].dtype === "float64" ? 64 : 32;
+    const args = [operand(0), operand(1), operand(2), number(outs[0].size), result];
+    return { name: `threefry_${kind}_f${width}`, args };
   }
   if (primitive === randomSplitP) {
     return { name: "threefry_split", args: [number(keys), operand(0), each, result] };
