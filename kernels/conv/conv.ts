@@ -4,9 +4,10 @@ import { strip, tile4, tile6 } from "../gemm/blocked";
 import { packA, sixes } from "../gemm/pack";
 import { copyOperand } from "./copy";
 import { fillRuns, mergeColumns, packKernel, packWindows, runLength } from "./panels";
+import { convolveNine } from "./nine";
 import { contractPlain } from "./plain";
 import {
-  AXIS_BYTES, BATCH, CHUNK, COPY_AXES, COPY_AXIS_BYTES, COPY_OFFSET, COPY_RANK, field, fillOffsets, GROUPS, OUT_BATCH,
+  AXIS_BYTES, BATCH, CHUNK, COPY_AXES, COPY_AXIS_BYTES, COPY_OFFSET, COPY_RANK, field, fillOffsets, FORM, GROUPS, OUT_BATCH,
   OUT_GROUP, OUT_ROW, PARTS, PART_AXES, PART_BATCH, PART_COLUMN_RANK, PART_K_RANK, PART_OUT, PART_W, PART_X, points, ROWS,
   W_GROUP, W_ROW, X_BATCH, X_GROUP,
 } from "./spec";
@@ -140,6 +141,10 @@ function contract<T>(
 /** All groups, chunks of examples and parts. */
 function convolve<T>(spec: usize, x: usize, w: usize, out: usize, scratch: usize): void {
   const S = i32(sizeof<T>());
+  if (isFloat<T>() && field(spec, FORM) != 0) {
+    convolveNine<T>(spec, spec + (usize(field(spec, FORM)) << 2), x, w, out, scratch);
+    return;
+  }
   const groups = field(spec, GROUPS), m = field(spec, ROWS), batch = field(spec, BATCH), chunk = field(spec, CHUNK);
   const rs = usize(field(spec, W_ROW) * S), ors = usize(field(spec, OUT_ROW) * S);
   const copyRank = field(spec, COPY_RANK), parts = field(spec, PARTS);

@@ -21,8 +21,10 @@ export const COPY_RANK: usize = 44;
 export const COPY_BATCH: usize = 48;
 export const COPY_OFFSET: usize = 52;
 export const PARTS: usize = 56;
+/** Where in the list a form is described that needs no copy (after all parts), or 0. The parts say the same, more generally. */
+export const FORM: usize = 60;
 /** The axes of the copy, outermost first: size, place of the first element that is there, their number, their stride. */
-export const COPY_AXES: usize = 60;
+export const COPY_AXES: usize = 64;
 
 export const AXIS_PADDED: usize = 0;
 export const AXIS_FIRST: usize = 4;
@@ -44,6 +46,26 @@ export const AXIS_SIZE: usize = 0;
 export const AXIS_X: usize = 4;
 export const AXIS_OTHER: usize = 8;
 export const AXIS_BYTES: usize = 12;
+
+/** The form of 3 x 3 windows over one feature, see nine.ts: where the first window begins in the operand, and strides of rows. */
+export const NINE_X: usize = 0;
+export const NINE_X_ROW: usize = 4;
+export const NINE_OUT_ROW: usize = 8;
+/** The kernel's element that the window's first meets, and how far apart those of its rows and columns are. */
+export const NINE_TAP: usize = 12;
+export const NINE_TAP_ROW: usize = 16;
+export const NINE_TAP_COLUMN: usize = 20;
+/** Rows and columns of the output. */
+export const NINE_HEIGHT: usize = 24;
+export const NINE_COLUMNS: usize = 28;
+/** Whether windows reach beyond each edge, by one. */
+export const NINE_TOP: usize = 32;
+export const NINE_BOTTOM: usize = 36;
+export const NINE_LEFT: usize = 40;
+export const NINE_RIGHT: usize = 44;
+/** The rows of the output that are to be computed. */
+export const NINE_FIRST_ROW: usize = 48;
+export const NINE_ROWS: usize = 52;
 
 @inline
 export function field(spec: usize, at: usize): i32 {

@@ -121,124 +121,6 @@ function thinSpaced<T>(
   for (; n > 0; n--, x += xs, out += step) single<T>(kc, x, kx, w, kw, out, acc);
 }
 
-/** Of neighbours that begin with `p` and go on with `q`, those from the second on. */
-@inline
-function second<T>(p: v128, q: v128): v128 {
-  return sizeof<T>() == 4 ? v128.shuffle<i32>(p, q, 1, 2, 3, 4) : v128.shuffle<i64>(p, q, 1, 2);
-}
-
-/** Those from the third on. */
-@inline
-function third<T>(p: v128, q: v128): v128 {
-  return sizeof<T>() == 4 ? v128.shuffle<i64>(p, q, 1, 2) : q;
-}
-
-/** As `second`, where `q` ends with the vector that begins with the third. */
-@inline
-function secondOf<T>(p: v128, q: v128): v128 {
-  return sizeof<T>() == 4 ? v128.shuffle<i32>(p, q, 1, 2, 3, 6) : v128.shuffle<i64>(p, q, 1, 2);
-}
-
-/**
- * Two rows of `n` columns under a window of 3 x 3, whose rows in the operand begin at x0, … x3: all of the kernel, nine elements of `w`,
- * stays in registers, and what both rows read is read once.
- */
-function nineTwo<T>(
-  n: i32, x0: usize, x1: usize, x2: usize, x3: usize, w: usize, out0: usize, out1: usize,
-): void {
-  const S = sizeof<T>();
-  const w0 = splat<T>(w), w1 = splat<T>(w + S), w2 = splat<T>(w + 2 * S);
-  const w3 = splat<T>(w + 3 * S), w4 = splat<T>(w + 4 * S), w5 = splat<T>(w + 5 * S);
-  const w6 = splat<T>(w + 6 * S), w7 = splat<T>(w + 7 * S), w8 = splat<T>(w + 8 * S);
-  // Two vectors of each: what they read is three vectors of a row, the last of which ends with the window, and shuffles of these.
-  for (; n > 0; n -= i32(32 / S)) {
-    let c0 = i32x4.splat(0), c1 = c0, d0 = c0, d1 = c0, x = c0;
-    // No address is 0: the conditions only keep the optimiser from loading everything first, for which there are no registers.
-    if (x0) {
-      const p = v128.load(x0), q = v128.load(x0, 16), r = v128.load(x0, sizeof<T>() == 4 ? 24 : 32);
-      c0 = madd<T>(p, w0, c0);
-      x = second<T>(p, q);
-      c0 = madd<T>(x, w1, c0);
-      x = third<T>(p, q);
-      c0 = madd<T>(x, w2, c0);
-      c1 = madd<T>(q, w0, c1);
-      x = secondOf<T>(q, r);
-      c1 = madd<T>(x, w1, c1);
-      c1 = madd<T>(r, w2, c1);
-    }
-    if (x1) {
-      const p = v128.load(x1), q = v128.load(x1, 16), r = v128.load(x1, sizeof<T>() == 4 ? 24 : 32);
-      c0 = madd<T>(p, w3, c0);
-      d0 = madd<T>(p, w0, d0);
-      x = second<T>(p, q);
-      c0 = madd<T>(x, w4, c0);
-      d0 = madd<T>(x, w1, d0);
-      x = third<T>(p, q);
-      c0 = madd<T>(x, w5, c0);
-      d0 = madd<T>(x, w2, d0);
-      c1 = madd<T>(q, w3, c1);
-      d1 = madd<T>(q, w0, d1);
-      x = secondOf<T>(q, r);
-      c1 = madd<T>(x, w4, c1);
-      d1 = madd<T>(x, w1, d1);
-      c1 = madd<T>(r, w5, c1);
-      d1 = madd<T>(r, w2, d1);
-    }
-    if (x2) {
-      const p = v128.load(x2), q = v128.load(x2, 16), r = v128.load(x2, sizeof<T>() == 4 ? 24 : 32);
-      c0 = madd<T>(p, w6, c0);
-      d0 = madd<T>(p, w3, d0);
-      x = second<T>(p, q);
-      c0 = madd<T>(x, w7, c0);
-      d0 = madd<T>(x, w4, d0);
-      x = third<T>(p, q);
-      c0 = madd<T>(x, w8, c0);
-      d0 = madd<T>(x, w5, d0);
-      c1 = madd<T>(q, w6, c1);
-      d1 = madd<T>(q, w3, d1);
-      x = secondOf<T>(q, r);
-      c1 = madd<T>(x, w7, c1);
-      d1 = madd<T>(x, w4, d1);
-      c1 = madd<T>(r, w8, c1);
-      d1 = madd<T>(r, w5, d1);
-    }
-    v128.store(out0, c0);
-    v128.store(out0, c1, 16);
-    if (x3) {
-      const p = v128.load(x3), q = v128.load(x3, 16), r = v128.load(x3, sizeof<T>() == 4 ? 24 : 32);
-      d0 = madd<T>(p, w6, d0);
-      x = second<T>(p, q);
-      d0 = madd<T>(x, w7, d0);
-      x = third<T>(p, q);
-      d0 = madd<T>(x, w8, d0);
-      d1 = madd<T>(q, w6, d1);
-      x = secondOf<T>(q, r);
-      d1 = madd<T>(x, w7, d1);
-      d1 = madd<T>(r, w8, d1);
-    }
-    v128.store(out1, d0);
-    v128.store(out1, d1, 16);
-    x0 += 32;
-    x1 += 32;
-    x2 += 32;
-    x3 += 32;
-    out0 += 32;
-    out1 += 32;
-  }
-}
-
-/** By how much the rows of a window of 3 x 3 are apart, if steps of k are such a window's; less than 0 if backwards, 0 if not. */
-function nineBy<T>(kx: usize): i32 {
-  const first = load<i32>(kx), by = load<i32>(kx, 12) - first;
-  const step = by < 0 ? -i32(sizeof<T>()) : i32(sizeof<T>());
-  for (let r = 0; r < 3; r++) {
-    for (let t = 0; t < 3; t++, kx += 4) {
-      if (load<i32>(kx) != first + r * by + t * step) return 0;
-    }
-  }
-  return by;
-}
-
 /** Four rows of `n` columns, neighbours in the operand: each load of it serves four multiply-adds. */
 function thinFour<T>(
   n: i32, kc: i32, x: usize, kx: usize, w: usize, rs: usize, kw: usize, out: usize, ors: usize, step: usize, acc: i32,
@@ -331,15 +213,6 @@ export function thinColumns<T>(
   for (let pc = 0; pc < k; pc += K_BLOCK) {
     const kc = min(K_BLOCK, k - pc), acc = i32(pc > 0);
     fillOffsets(kAxes, kRank, -1, 0, S, pc, kc, kx, kw);
-    if (k == 9 && xs == sizeof<T>() && step == sizeof<T>()) {
-      const by = nineBy<T>(kx);
-      if (by != 0) {
-        for (let i = 0; i < m; i++, w += rs, out += ors) {
-          nineRows<T>(rows, n, columns, rank, batch, examples, x, by, w, out, kx, kw);
-        }
-        return;
-      }
-    }
     for (let r = 0; r < rows; r++) {
       const from = x + usize(rowStart(columns, rank, batch, examples, r, AXIS_X) * S);
       let to = out + usize(rowStart(columns, rank, batch, examples, r, AXIS_OTHER) * S), row = w;
@@ -352,41 +225,6 @@ export function thinColumns<T>(
         thinFour<T>(n, kc, from, kx, row, rs, kw, to, ors, step, acc);
       }
       for (; i < m; i++, row += rs, to += ors) thinRow<T>(n, kc, from, kx, row, kw, to, step, acc);
-    }
-  }
-}
-
-/** All rows under a window of 3 x 3, two at once where the second begins where the window's second row does. */
-function nineRows<T>(
-  rows: i32, n: i32, columns: usize, rank: i32, batch: i32, examples: i32,
-  x: usize, by: i32, w: usize, out: usize, kx: usize, kw: usize,
-): void {
-  const S = i32(sizeof<T>()), V = 32 / S;
-  const whole = n & ~(V - 1);
-  // The last step begins earlier where it would not be whole: what it computes again comes out the same.
-  const tail = usize((n - V) * S);
-  // What the steps meet in the kernel, side by side, in the order of the operand.
-  const taps = kw + 64;
-  for (let p: usize = 0; p < 9; p++) {
-    const from = by < 0 ? 8 - p : p;
-    store<T>(taps + p * sizeof<T>(), load<T>(w + usize(load<i32>(kw + (from << 2)))));
-  }
-  x += usize(load<i32>(by < 0 ? kx + 32 : kx));
-  const down = usize(abs(by));
-  for (let r = 0; r < rows; r++) {
-    const a = x + usize(rowStart(columns, rank, batch, examples, r, AXIS_X) * S);
-    const to = out + usize(rowStart(columns, rank, batch, examples, r, AXIS_OTHER) * S);
-    const b = a + down, c = b + down;
-    if (r + 1 < rows && x + usize(rowStart(columns, rank, batch, examples, r + 1, AXIS_X) * S) == b) {
-      r++;
-      const next = out + usize(rowStart(columns, rank, batch, examples, r, AXIS_OTHER) * S);
-      const d = c + down;
-      nineTwo<T>(whole, a, b, c, d, taps, to, next);
-      if (whole < n) nineTwo<T>(V, a + tail, b + tail, c + tail, d + tail, taps, to + tail, next + tail);
-    } else {
-      // A row alone goes second, over what is stored of the first.
-      nineTwo<T>(whole, a, a, b, c, taps, to, to);
-      if (whole < n) nineTwo<T>(V, a + tail, a + tail, b + tail, c + tail, taps, to + tail, to + tail);
     }
   }
 }

@@ -61,6 +61,9 @@ const TILE_BYTES = 192;
 /** Bytes that a copied chunk of examples takes at most, unless one alone takes more: it stays in the second cache. */
 const COPY_BYTES = 2 ** 19;
 
+/** Where the list says where a form that needs no copy is described. */
+const formAt = 15;
+
 /** Where the windows of one phase along one axis are. */
 interface Phase {
   readonly first: number;
@@ -172,6 +175,7 @@ export function planConv(shape: ConvShape, bytes: number): ConvPlan {
     batchStride.out,
     ...(copy?.head ?? [0, -1, 0]),
     parts.length,
+    0,
     ...(copy?.axes ?? []),
   ];
   for (const part of parts) {
@@ -206,17 +210,62 @@ export function planConv(shape: ConvShape, bytes: number): ConvPlan {
       ...[...columns, ...k].flatMap(({ size, x, other }) => [size, x, other]),
     );
   }
+  const form = nineForm(shape, bytes);
+  if (form !== null) {
+    list[formAt] = list.length;
+    list.push(...form);
+  }
   const panels = rows <= M_BLOCK ? 1 : N_BLOCK * bytes / 32;
   const blocks = TABLES + TILE_BYTES + Math.min(M_BLOCK, rows + 5) * K_BYTES +
     K_BYTES / bytes * 32 * panels;
   return { list, scratchBytes: Math.ceil(blocks / 16) * 16 + (copy?.bytes ?? 0) };
 }
 
+/**
+ * How windows of 3 × 3 that move by one over single features are described, if they reach beyond the operand by one element at most
+ * (`kernels/conv/nine.ts`).
+ */
+function nineForm(shape: ConvShape, bytes: number): readonly number[] | null {
+  const { features, axes: [down, right] } = shape;
+  const lanes = 16 / bytes;
+  if (shape.axes.length !== 2 || features !== 1 || lanes > 4) return null;
+  if (right.xStride !== 1 || right.outStride !== 1) return null;
+  if (right.size <= lanes || right.count < lanes || down.size < 2) return null;
+  const isPlain = shape.axes.every((a) =>
+    a.window === 3 && a.stride === 1 && a.baseDilation === 1 && a.windowDilation === 1 &&
+    a.low <= 1 && high(a) <= 1
+  );
+  if (!isPlain) return null;
+  const begin = (a: ConvAxis) => a.reversed ? 2 * a.wStride : 0;
+  const tap = (a: ConvAxis) => a.reversed ? -a.wStride : a.wStride;
+  return [
+    -down.low * down.xStride - right.low,
+    down.xStride,
+    down.outStride,
+    begin(down) + begin(right),
+    tap(down),
+    tap(right),
+    down.count,
+    right.count,
+    Number(down.low === 1),
+    Number(high(down) === 1),
+    Number(right.low === 1),
+    Number(high(right) === 1),
+    0,
+    down.count,
+  ];
+}
+
+/** By how many elements the last window reaches beyond the operand, of an axis with a stride of one and no dilation. */
+function high({ count, window, low, size }: ConvAxis): number {
+  return count + window - 1 - low - size;
+}
+
 /** Multiplications and additions of a convolution that a list describes. */
 export function convFlops(list: readonly number[]): number {
   const [groups, rows, batch, chunk] = [list[0], list[4], list[7], list[8]];
   const [copyRank, parts] = [list[11], list[14]];
-  let at = 15 + 4 * copyRank;
+  let at = formAt + 1 + 4 * copyRank;
   let products = 0;
   for (let part = 0; part < parts; part++) {
     const [columnRank, kRank] = [list[at + 3], list[at + 5]];
@@ -289,7 +338,7 @@ export function runConv<E extends number | bigint>(
   let at = 0;
   const next = (n: number) => list.slice(at, at += n);
   const [groups, xGroup, wGroup, outGroup, rows, wRow, outRow] = next(7);
-  const [batch, chunk, xBatch, outBatch, copyRank, copyBatch, copyOffset, parts] = next(8);
+  const [batch, chunk, xBatch, outBatch, copyRank, copyBatch, copyOffset, parts] = next(9);
   const copyAxes = Array.from({ length: copyRank }, () => next(4));
   const begin = at;
   for (let g = 0; g < groups; g++) {

@@ -96,6 +96,42 @@ function shapeOf(s: Setting): { shape: ConvShape; sizes: [x: number, w: number, 
   return { shape, sizes: [total(xs), total(ws), total(os)] };
 }
 
+/** Windows of 3 x 3 over single features, which have a form of their own. */
+function nineSettings(): Record<string, Setting> {
+  const of = (
+    [height, width]: readonly [number, number],
+    rows: readonly [number, number],
+    columns: readonly [number, number],
+    others: Partial<Setting> = {},
+    reversed = false,
+  ): [string, Setting] => [
+    `3x3 over one feature, ${height}x${width}, padded by ${rows} and ${columns}${
+      reversed ? ", backwards" : ""
+    }, ${JSON.stringify(others)}`,
+    {
+      groups: 2,
+      batch: 2,
+      features: 1,
+      rows: 1,
+      axes: [
+        { size: height, window: 3, padding: rows, reversed },
+        { size: width, window: 3, padding: columns, reversed },
+      ],
+      ...others,
+    },
+  ];
+  return Object.fromEntries([
+    of([5, 5], [1, 1], [1, 1]),
+    of([2, 6], [1, 0], [0, 0]),
+    of([4, 5], [0, 1], [1, 0]),
+    of([7, 9], [0, 0], [0, 1], {}, true),
+    of([6, 13], [-1, 1], [1, -2], { rows: 3, batch: 3 }),
+    of([11, 12], [1, 1], [1, 1], { rows: 2, inside: true }, true),
+    // Rows in several blocks.
+    of([90, 130], [1, 1], [1, 1], { groups: 1, batch: 1 }),
+  ]);
+}
+
 const SETTINGS: Record<string, Setting> = {
   "one by one": { groups: 1, batch: 3, features: 17, rows: 19, axes: [{ size: 5, window: 1 }] },
   "3x3 with padding": {
@@ -173,6 +209,7 @@ const SETTINGS: Record<string, Setting> = {
       axes: [{ size: 12, window: 3, stride }, { size: 35, window: 3, stride, padding: [1, 1] }],
     },
   ])),
+  ...nineSettings(),
   "groups": {
     groups: 3,
     batch: 2,
@@ -352,6 +389,39 @@ for (const kind of KINDS) {
     });
   }
 }
+
+Deno.test("3x3 over one feature: infinities and NaN in the kernel, and any share of rows, give the same bits", () => {
+  const { shape, sizes } = shapeOf({
+    groups: 1,
+    batch: 1,
+    features: 1,
+    rows: 1,
+    axes: [{ size: 90, window: 3, padding: [1, 1] }, { size: 130, window: 3, padding: [1, 1] }],
+  });
+  const { list, scratchBytes } = planConv(shape, 4);
+  const form = list[15]!;
+  assert(form > 0, "this is to be the form that needs no copy");
+  const random = randoms(5);
+  arena.reset();
+  const x = arena.place(Float32Array, Array.from({ length: sizes[0] }, random));
+  const w = arena.place(Float32Array, [Infinity, ...Array.from({ length: 7 }, random), -Infinity]);
+  const [whole, some] = [arena.place(Float32Array, sizes[2]), arena.place(Float32Array, sizes[2])];
+  const scratch = arena.place(Uint8Array, scratchBytes);
+  const spec = arena.place(Int32Array, [...list]);
+  arena.kernels.conv_float32(spec.at, x.at, w.at, whole.at, scratch.at);
+  const expected = new Float64Array(sizes[2]);
+  runConv<number>(list, x.data, w.data, expected, 0, madd);
+  assertEquals(
+    [...whole.data].map((v) => v > 0 || v < 0),
+    [...expected].map((v) => v > 0 || v < 0),
+  );
+  for (const [from, to] of [[37, 90], [0, 1], [1, 37]]) {
+    spec.data.set([from!, to! - from!], form + 12);
+    arena.kernels.conv_float32(spec.at, x.at, w.at, some.at, scratch.at);
+  }
+  assertEquals(some.data, whole.data);
+  arena.checkGuards("shares of rows");
+});
 
 Deno.test("what a convolution's description means is the convolution, element by element", () => {
   for (const [name, setting] of Object.entries(SETTINGS)) {

@@ -33,7 +33,17 @@ export interface ConvCut {
 }
 
 // Where things are in the list: `kernels/conv/spec.ts`, in words.
-const [groupsAt, rowsAt, batchAt, copyRankAt, partsAt, copyAxesAt] = [0, 4, 7, 11, 14, 15];
+const [groupsAt, rowsAt, batchAt, copyRankAt, partsAt, formAt, copyAxesAt] = [
+  0,
+  4,
+  7,
+  11,
+  14,
+  15,
+  16,
+];
+/** In a form that needs no copy: the rows of the output that are to be computed. */
+const [firstRowAt, rowCountAt] = [12, 13];
 /** Up to so many rows the kernel looks at the last axis of places. */
 const thinRows = 4;
 
@@ -61,6 +71,13 @@ export function cutConv(list: readonly number[], bytes: number, threads: number)
       ranges: [{ ...range, moves: [xGroup, wGroup, outGroup] }],
       cost,
     };
+  }
+  const form = list[formAt]!;
+  if (form !== 0) {
+    const extent = list[form + rowCountAt]!;
+    if (extent < 2 * threads) return null;
+    const starts = [{ at: form + firstRowAt, initial: 0, stride: 1 }];
+    return { units: threads, ranges: [{ extent, at: form + rowCountAt, starts }], cost };
   }
   const ranges: ConvRange[] = [];
   for (const part of parts) {

@@ -42,7 +42,7 @@ function read(list: readonly number[]) {
   let at = 0;
   const next = (n: number): readonly number[] => list.slice(at, at += n);
   const [groups, xGroup, wGroup, outGroup, rows, wRow, outRow] = next(7);
-  const [batch, chunk, xBatch, outBatch, copyRank, copyBatch, copyOffset, count] = next(8);
+  const [batch, chunk, xBatch, outBatch, copyRank, copyBatch, copyOffset, count] = next(9);
   const copyAxes = Array.from({ length: copyRank }, () => next(4));
   const parts = Array.from({ length: count }, (): Part => {
     const [x, w, out, columnRank, batchAxis, kRank] = next(6);
