@@ -79,7 +79,7 @@ export { filterPmap, type PmapOptions, type Pmapped } from "./src/filter/pmap.ts
 export { filterVmap, type VmapOptions } from "./src/filter/vmap.ts";
 export { filterEvalShape, filterMakeJaxpr } from "./src/filter/eval_shape.ts";
 export { Complex } from "./src/core/complex.ts";
-export { ShapeDtypeStruct, type Structs } from "./src/filter/struct.ts";
+export { ShapeDtypeStruct, type StructOptions, type Structs } from "./src/filter/struct.ts";
 export { filterJvp } from "./src/filter/forward.ts";
 export { filterVjp } from "./src/filter/reverse.ts";
 export {

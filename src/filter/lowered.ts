@@ -3,10 +3,19 @@
  *
  * @module
  */
-import { ArgumentError, DTypeError, ShapeError, TracerError, TreeError } from "../errors.ts";
+import {
+  ArgumentError,
+  DeviceError,
+  DTypeError,
+  ShapeError,
+  TracerError,
+  TreeError,
+} from "../errors.ts";
 import { NDArray } from "../core/array.ts";
 import { formatAval, type ShapedArray, shapesEqual, withWeakType } from "../core/aval.ts";
-import type { Located } from "../core/placement.ts";
+import { type Located, type Placement, placementOf } from "../core/placement.ts";
+import { sameDevices } from "../core/sharding.ts";
+import { sameSplit, splitOf } from "../core/split.ts";
 import { isEager, Tracer } from "../core/trace.ts";
 import {
   type CompiledProgram,
@@ -14,7 +23,9 @@ import {
   type LoweredText,
   type Partitioned,
   type ProgramMemory,
+  type RunOptions,
 } from "../control/jit_call.ts";
+import { put } from "../numpy/placing.ts";
 import { flatten, leafPaths } from "../tree/flatten.ts";
 import { findDifference } from "../tree/mismatch.ts";
 import { assemble, callPath, type JitEntry, staticEqual, traceEntry } from "./jit_entry.ts";
@@ -27,7 +38,7 @@ import {
 } from "./jit_program.ts";
 import { isArrayLeaf, toNDArray } from "./leaves.ts";
 import { describeStatic } from "./retraces.ts";
-import type { ShapeDtypeStruct } from "./struct.ts";
+import { ShapeDtypeStruct } from "./struct.ts";
 import { checkOptions } from "./wrapper.ts";
 
 /** Options of {@linkcode Lowered}`.compile`. */
@@ -55,7 +66,7 @@ export interface Lowered<F = (...args: unknown[]) => unknown> {
   wgsl(): string;
   /**
    * What each device runs where arguments are split over a mesh by a `NamedSharding`, and the collectives that were inserted: how many, of how many bytes, and
-   * for which operation. Arguments that are structs count as whole.
+   * for which operation. Structs are where their `sharding` says; without one they count as whole.
    *
    * @example
    * ```ts
@@ -79,14 +90,15 @@ export interface Lowered<F = (...args: unknown[]) => unknown> {
 
 /**
  * A function compiled for one set of arguments. It takes the same arguments as the function: arrays of the same shapes and dtypes, and the
- * same static leaves, which are checked. It never traces.
+ * same static leaves, which are checked, and those whose sharding was said (committed arrays, structs with a sharding) are to be there: what nobody
+ * put anywhere goes along, what is committed to somewhere else is a `DeviceError`. It never traces.
  */
 export type Compiled<F> = F & {
   /** The memory that a call takes, as planned. After `compiled.memory_analysis()` of JAX. */
   memoryAnalysis(): ProgramMemory;
 };
 
-/** Arguments of which arrays may be given as structs. */
+/** Arguments of which arrays may be given as structs, with their shardings or without. */
 export type Lowerable<A> = A extends NDArray ? A | ShapeDtypeStruct
   : A extends (...args: never[]) => unknown ? A
   : A extends object ? { [K in keyof A]: Lowerable<A[K]> } | A
@@ -126,6 +138,9 @@ function locatedInputs(entry: JitEntry, fun: unknown, args: readonly unknown[]):
   const arrays = leaves.filter((_, i) => entry.specs[i].kind === "array");
   return entry.jaxpr.inAvals.map(({ shape }, i): Located => {
     const x = i < entry.consts.length ? entry.consts[i] : arrays[i - entry.consts.length];
+    if (x instanceof ShapeDtypeStruct) {
+      return { shape, placement: x.sharding === null ? null : placementOf(x.sharding, true) };
+    }
     const isSomewhere = x instanceof NDArray && !(x instanceof Tracer);
     return { shape, placement: isSomewhere ? x.placement : null };
   });
@@ -140,12 +155,33 @@ function compiled(
 ): Compiled<(...args: unknown[]) => unknown> {
   const run = runOptions(entry, how);
   const call = (...args: unknown[]): unknown => {
-    const inputs = [...entry.consts, ...readArguments(entry, fun, args, how.label)];
+    const given = [...entry.consts, ...readArguments(entry, fun, args, how.label)];
+    const inputs = given.map((x, i) => atPlace(x, loweredFor[i].placement, run, i));
     if (how.donate !== "none") checkDonatedTwice(program, inputs, run);
     return assemble(entry, program.run(inputs, run));
   };
   Object.defineProperty(call, "name", { value: how.name });
   return Object.assign(call, { memoryAnalysis: () => program.prepare(loweredFor, run).memory });
+}
+
+/**
+ * An array of a call where it was said to be: what nobody put anywhere goes along.
+ *
+ * @throws {DeviceError} Where it is committed to somewhere else.
+ */
+function atPlace(x: NDArray, said: Placement | null, run: RunOptions, i: number): NDArray {
+  if (said === null || !said.committed || x.placement === said) return x;
+  const { sharding } = said;
+  const { placement } = x;
+  if (placement === null || !placement.committed) return put(x, sharding, run.name);
+  const isSame = sameDevices(placement.sharding, sharding) &&
+    sameSplit(splitOf(placement.sharding, x.shape), splitOf(sharding, x.shape));
+  if (isSame) return x;
+  throw new DeviceError(
+    `${run.name}: compiled for another sharding: ${
+      run.nameOf(i)
+    } was to be on ${sharding}, is on ${placement.sharding}. Move it there by devicePut, or lower and compile it for these arguments`,
+  );
 }
 
 /** The arrays of a call, checked to be what the function was compiled for. */
