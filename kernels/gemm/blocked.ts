@@ -71,15 +71,20 @@ export function strip<T>(
   }
 }
 
+/** The steps of k from one block to the next. */
+export function kBlock<T>(k: i32): i32 {
+  const most = (K_BYTES + K_BYTES / 4) / i32(sizeof<T>());
+  const parts = (k + most - 1) / most;
+  return ((k + parts - 1) / parts + 3) & ~3;
+}
+
 /** C (+)= A · B for k > 0; all strides in bytes; C of any strides. */
 export function blocked<T>(
   m: i32, n: i32, k: i32, a: usize, ars: usize, acs: usize, b: usize, brs: usize, bcs: usize,
   c: usize, crs: usize, ccs: usize, scratch: usize, acc: i32,
 ): void {
   const NR = i32(32 / sizeof<T>());
-  const kMax = (K_BYTES + K_BYTES / 4) / i32(sizeof<T>());
-  const parts = (k + kMax - 1) / kMax;
-  const kStep = ((k + parts - 1) / parts + 3) & ~3;
+  const kStep = kBlock<T>(k);
   // Few rows, or a small B: reading B where it lies beats copying it.
   const direct = bcs == sizeof<T>() && (m <= 12 || k * n <= 4096);
   // Panels of B are packed just before their first use: then they are in the first cache or the second. They are kept if they are used again.

@@ -1,10 +1,13 @@
 // The matrix product for any shape and strides: chooses between the forms.
-import { blocked } from "./blocked";
+import { blocked, kBlock } from "./blocked";
 import { dotProducts } from "./dot";
 import { column1, gemv } from "./gemv";
+import { streamed } from "./streamed_f32";
 
 /** Below this many columns (or rows) a product is thin: packing the other operand does not pay. */
 const THIN: i32 = 16;
+
+function flag(x: i32): bool { return (x & 2) != 0; }
 
 /** Strides in bytes from here on; C of any strides, so that a product can be computed transposed. */
 function gemm<T>(
@@ -24,6 +27,8 @@ function gemm<T>(
     dotProducts<T>(m, n, k, a, ars, b, brs, bcs, c, crs, ccs, scratch, acc);
   } else if (m < THIN && m < n && brs == S && bcs != S && k >= THIN) {
     dotProducts<T>(n, m, k, b, bcs, a, acs, ars, c, ccs, crs, scratch, acc);
+  } else if (sizeof<T>() == 4 && brs == S && m <= 32 && n >= 64 && flag(acc)) {
+    streamed(m, n, k, kBlock<T>(k), a, ars, acs, b, bcs, c, crs, ccs, scratch, acc & 1);
   } else if (n < THIN && n < m && ars == S) {
     blocked<T>(n, m, k, b, bcs, brs, a, acs, ars, c, ccs, crs, scratch, acc);
   } else {
