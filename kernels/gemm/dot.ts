@@ -7,6 +7,8 @@ import { gemm_thin4_f32, packTen } from "./thin_f32";
 
 /** Bytes of a row per k block: 6 rows and all packed pairs of columns stay in the first cache. */
 const K_BYTES: i32 = 2048;
+/** Bytes of an operand beyond which it is not in the second cache. */
+const FAR: i64 = 524288;
 /** Bytes for the sums of a tile. */
 const SUMS: usize = 192;
 
@@ -149,14 +151,20 @@ function tenColumns(
   m: i32, count: i32, kc: i32, a: usize, rs: usize, ten: usize, c: usize, crs: usize, ccs: usize,
   sums: usize, acc: i32,
 ): void {
-  for (let i = 0; i < m; i += 4) {
-    const rows = min(4, m - i);
-    const a1 = rows > 1 ? a + rs : a, a2 = rows > 2 ? a1 + rs : a1, a3 = rows > 3 ? a2 + rs : a2;
+  const quarter = (m + 3) >> 2;
+  // Four places of A, each of which goes on where it was, are what prefetchers expect; of what is in the second cache,
+  // neighbours are better, since they do not meet in one set of the first.
+  const isFar = i64(m) * i64(rs) > FAR;
+  const near = isFar ? 1 : 4, step = isFar ? quarter : 1;
+  const next = usize(step) * rs;
+  for (let i = 0; i < quarter; i++) {
+    const rows = isFar ? (m - i + quarter - 1) / quarter : min(4, m - 4 * i);
+    const a1 = rows > 1 ? a + next : a, a2 = rows > 2 ? a1 + next : a1, a3 = rows > 3 ? a2 + next : a2;
     gemm_thin4_f32(kc, a, a1, a2, a3, ten, sums);
-    if (count == 10 && ccs == 4) mergeTen(sums, rows, c, crs, acc);
-    else merge<f32>(sums, 48, rows, count, c, crs, ccs, acc);
-    a += 4 * rs;
-    c += 4 * crs;
+    if (count == 10 && ccs == 4) mergeTen(sums, rows, c, usize(step) * crs, acc);
+    else merge<f32>(sums, 48, rows, count, c, usize(step) * crs, ccs, acc);
+    a += usize(near) * rs;
+    c += usize(near) * crs;
   }
 }
 
@@ -186,10 +194,12 @@ export function dotProducts<T>(
     for (let j = 0; j < rest; j += 2) {
       packPair<T>(kc, bp + usize(j) * bcs, brs, bcs, j + 1 < rest, packed + bytes * usize(j >> 1));
     }
-    for (let i = 0; i < m && rest > 0; i += 6) {
+    // Six places of A, each of which goes on where it was, are what prefetchers expect.
+    const sixth = (m + 5) / 6;
+    for (let i = 0; i < sixth && rest > 0; i++) {
       dotRows<T>(
-        min(6, m - i), rest, kc, ap + usize(i) * ars, ars, packed, cp + usize(i) * crs, crs, ccs,
-        scratch, more,
+        (m - i + sixth - 1) / sixth, rest, kc, ap + usize(i) * ars, usize(sixth) * ars, packed,
+        cp + usize(i) * crs, usize(sixth) * crs, ccs, scratch, more,
       );
     }
   }

@@ -7,7 +7,18 @@ import { streamed } from "./streamed_f32";
 /** Below this many columns (or rows) a product is thin: packing the other operand does not pay. */
 const THIN: i32 = 16;
 
-function flag(x: i32): bool { return (x & 2) != 0; }
+/** Up to this many rows, a B whose columns are contiguous is not packed. */
+const STREAMED: i32 = 48;
+/** Elements of A up to which its panels stay in half of the second cache, and of B beyond which B does not. */
+const CACHED: i32 = 131072;
+
+/** Whether few rows of f32 are multiplied without packing B: where their panels of 8 are more than half full, or B comes from afar. */
+@inline
+function isStreamed(m: i32, n: i32, k: i32): bool {
+  if (m > STREAMED || k < THIN || m * k > CACHED) return false;
+  // Of fewer rows than 16, n may not matter: the other form has other sums, and threads share a product by its columns.
+  return ((m - 1) & 7) >= 4 || (m > THIN && n * k > CACHED);
+}
 
 /** Strides in bytes from here on; C of any strides, so that a product can be computed transposed. */
 function gemm<T>(
@@ -25,10 +36,10 @@ function gemm<T>(
     }
   } else if (n < THIN && n <= m && acs == S && k >= THIN) {
     dotProducts<T>(m, n, k, a, ars, b, brs, bcs, c, crs, ccs, scratch, acc);
+  } else if (sizeof<T>() == 4 && m < n && brs == S && bcs != S && isStreamed(m, n, k)) {
+    streamed(m, n, k, kBlock<T>(k), a, ars, acs, b, bcs, c, crs, ccs, scratch, acc);
   } else if (m < THIN && m < n && brs == S && bcs != S && k >= THIN) {
     dotProducts<T>(n, m, k, b, bcs, a, acs, ars, c, ccs, crs, scratch, acc);
-  } else if (sizeof<T>() == 4 && brs == S && m <= 32 && n >= 64 && flag(acc)) {
-    streamed(m, n, k, kBlock<T>(k), a, ars, acs, b, bcs, c, crs, ccs, scratch, acc & 1);
   } else if (n < THIN && n < m && ars == S) {
     blocked<T>(n, m, k, b, bcs, brs, a, acs, ars, c, ccs, crs, scratch, acc);
   } else {

@@ -1,6 +1,6 @@
 /**
  * Sizes that callers of the `gemm_f32` and `gemm_f64` kernels must know. The block sizes are
- * those of `kernels/gemm/blocked.ts`; a test runs the kernels against guard bytes around the scratch space.
+ * those of `kernels/gemm/blocked.ts` and `gemm.ts`; a test runs the kernels against guard bytes around the scratch space.
  *
  * @module
  */
@@ -13,6 +13,10 @@ const M_BLOCK = 264;
 const N_BLOCK = 1024;
 /** Bytes that one register tile takes at the edge of C. */
 const TILE_BYTES = 192;
+/** Rows up to which a B whose columns are contiguous may be read where it lies, */
+const STREAMED = 48;
+/** and elements of A up to which. */
+const CACHED = 131072;
 
 /** Longest block of the k axis for k steps of `size`-byte elements, as the kernel cuts it. */
 function kBlock(k: number, size: number): number {
@@ -37,5 +41,8 @@ export function gemmScratchBytes(m: number, n: number, k: number, size: 4 | 8): 
   if (m === 1 || n === 1) return (m + n + k) * size;
   // A thin product is computed transposed, or as dot products with packed pairs of columns.
   const thin = Math.min(m, n) < 16 ? 192 + 16 * (Math.min(k, 2048 / size) + 4) * size : 0;
-  return Math.max(blockedBytes(m, n, k, size), blockedBytes(n, m, k, size), thin);
+  // Few rows are packed whole, in panels of 8.
+  const isStreamed = size === 4 && m <= STREAMED && m * k <= CACHED;
+  const streamed = isStreamed ? 128 + 32 * k * Math.ceil(m / 8) : 0;
+  return Math.max(blockedBytes(m, n, k, size), blockedBytes(n, m, k, size), thin, streamed);
 }

@@ -130,6 +130,46 @@ for (const kind of KINDS) {
     }
   });
 
+  Deno.test(`${kind.name} is the product for few rows and contiguous columns`, () => {
+    for (let m = 1; m <= 33; m++) {
+      for (const [n, k] of [[m, 19], [41, 33], [67, 21]] as const) {
+        check(kind, m, n, k, "nt", false);
+        check(kind, m, n, k, "rt", true);
+        check(kind, n, m, k, "nt", m % 2 === 0);
+      }
+    }
+    for (
+      const [m, n, k] of [[17, 260, 519], [16, 50, 1301], [30, 47, 650], [48, 70, 80]] as const
+    ) {
+      check(kind, m, n, k, "nt", false);
+      check(kind, m, n, k, "tt", true);
+    }
+  });
+
+  Deno.test(`${kind.name} makes the same bits of a range of columns as of all`, () => {
+    const size = kind.type.BYTES_PER_ELEMENT;
+    for (const m of [1, 2, 5, 8, 9, 10, 13, 16, 17, 20, 31, 33, 48, 49]) {
+      for (const [n, k] of [[96, 384], [131, 1030], [400, 411]] as const) {
+        arena.reset();
+        const random = randoms(m + n);
+        const a = arena.place(kind.type, Array.from({ length: m * k }, random));
+        const b = arena.place(kind.type, Array.from({ length: n * k }, random));
+        const whole = arena.place(kind.type, m * n), parts = arena.place(kind.type, m * n);
+        const scratch = arena.place(Uint8Array, gemmScratchBytes(m, n, k, size as 4 | 8)).at;
+        const multiply = (from: number, count: number, c: number) =>
+          arena.kernels[kind.name](
+            ...[m, count, k, a.at, k, 1, b.at + from * k * size, 1, k] as const,
+            ...[c + from * size, n, scratch, 0] as const,
+          );
+        multiply(0, n, whole.at);
+        for (const [from, count] of [[0, 32], [32, 48], [80, n - 80]] as const) {
+          multiply(from, count, parts.at);
+        }
+        assertEquals(parts.data, whole.data, `${kind.name} ${m}x${n}x${k}`);
+      }
+    }
+  });
+
   Deno.test(`${kind.name} of an empty inner axis is zero, and empty results touch nothing`, () => {
     for (const [m, n, k] of [[5, 5, 0], [1, 4, 0], [0, 4, 4], [4, 0, 4], [0, 0, 0]] as const) {
       check(kind, m, n, k, "nn", false);
