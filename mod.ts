@@ -220,5 +220,5 @@ export { memory, type MemoryReport } from "./src/runtime/memory_report.ts";
 export type { DeviceMemory } from "./src/runtime/graphics.ts";
 export { scope } from "./src/runtime/scope.ts";
 export type { SpanKind } from "./src/core/spans.ts";
-export { Profile, profile, type ProfileEvent } from "./src/runtime/profile.ts";
+export { Profile, profile, type ProfileEvent, type ProfileOptions } from "./src/runtime/profile.ts";
 export type { HolomorphicOptions } from "./src/filter/holomorphic.ts";

@@ -31,7 +31,7 @@ export type SpanKind =
   | "run"
   /** An operation outside of compiled functions. */
   | "operation"
-  /** A kernel on a WebGPU device, by the device's clock. */
+  /** A step of a program: on the processor where steps are watched, on a WebGPU device by the device's clock. */
   | "kernel"
   /** Copying elements to another device, or back. */
   | "transfer"
@@ -65,17 +65,28 @@ const sinks = new Set<SpanSink>();
 /** Whether anybody watches. */
 export let isWatched = false;
 
-/** Tells a sink of all spans from now on.
+/** How many of those who watch want each step of a program, too. */
+let stepWatchers = 0;
+
+/** Whether anybody watches the steps of programs: they are then compiled so that they tell. */
+export function areStepsWatched(): boolean {
+  return stepWatchers > 0;
+}
+
+/**
+ * Tells a sink of all spans from now on.
  *
+ * @param steps Whether programs on the processor are to tell of each of their steps.
  * @returns What ends that.
  */
-export function watchSpans(sink: SpanSink): () => void {
+export function watchSpans(sink: SpanSink, steps = false): () => void {
   // A function of its own for each caller, so that one sink may watch twice.
   const own: SpanSink = (span) => sink(span);
   sinks.add(own);
   isWatched = true;
+  if (steps) stepWatchers++;
   return () => {
-    sinks.delete(own);
+    if (sinks.delete(own) && steps) stepWatchers--;
     isWatched = sinks.size > 0;
   };
 }

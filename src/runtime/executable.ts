@@ -17,9 +17,9 @@ import type { PoolLink } from "../backends/wasm/thread_pool.ts";
 import { nbytesOf, type ShapedArray } from "../core/aval.ts";
 import type { HostCallback } from "../core/lowering.ts";
 import type { TypedArray } from "../core/dtype.ts";
-import { isWatched, timed } from "../core/spans.ts";
+import { endSpan, isWatched, timed } from "../core/spans.ts";
 import { ArgumentError, InternalError } from "../errors.ts";
-import type { Program } from "../loopnest/ir.ts";
+import type { Program, Step } from "../loopnest/ir.ts";
 import type { Block } from "./allocator.ts";
 import { callFromInterpreter, callFromModule } from "./callbacks.ts";
 import { readCells, writeCells } from "./cells.ts";
@@ -80,6 +80,8 @@ export class Executable implements Callable {
   readonly #isShared: boolean;
   /** Instructions, about, of a call that threads may share. */
   readonly #sharedWork: number;
+  /** When the step began that is running, where steps are watched. */
+  #stepStart = 0;
 
   /**
    * Instantiates the module.
@@ -105,7 +107,8 @@ export class Executable implements Callable {
     this.#isShared = sharing !== null;
     this.#sharedWork = sharing?.cost ?? 0;
     const link = sharing === null ? undefined : this.#joinPool(module, sharing);
-    this.#run = instantiateProgram(module, heap().memory, { callback, link });
+    const passed = (step: number): void => this.#passed(step);
+    this.#run = instantiateProgram(module, heap().memory, { callback, passed, link });
     this.#layout = layOut(program);
     this.#owner = ledger().ownerOf(program.name);
     this.#removal = donationTo(program);
@@ -131,6 +134,15 @@ export class Executable implements Callable {
         ...(this.#isShared && { helpedByThreads: existingThreadPool()!.helped - before }),
       },
     }));
+  }
+
+  /** Tells of a step that has just ended, which began when the one before it had; the first after "step -1". */
+  #passed(step: number): void {
+    if (step >= 0) {
+      const { name, steps } = this.program;
+      endSpan("kernel", `${name}: ${step} ${stepName(steps[step])}`, this.#stepStart);
+    }
+    this.#stepStart = performance.now();
   }
 
   #call(inputs: readonly ConcreteArray[], donated: readonly boolean[] | null): ConcreteArray[] {
@@ -290,6 +302,14 @@ export class Executable implements Callable {
     this.#release(inputs, donated);
     return outs as ConcreteArray[];
   }
+}
+
+/** What a step does, for people; of matrix products how large they are, because there may be many. */
+function stepName(step: Step): string {
+  if (step.kind === "copy") return "copy";
+  if (step.kind !== "dot") return step.name;
+  const { batch, m, k, n } = step;
+  return `${step.name} ${batch === 1 ? "" : `${batch} × `}[${m},${k}]·[${k},${n}]`;
 }
 
 /** A program run by the interpreter: slow, needs no compiler, and defines what the other must give. */

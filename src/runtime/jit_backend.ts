@@ -17,7 +17,7 @@ import {
 } from "../control/jit_call.ts";
 import type { NDArray } from "../core/array.ts";
 import { dtypeInfo } from "../core/dtype.ts";
-import { isWatched, type SpanDetails, timed } from "../core/spans.ts";
+import { areStepsWatched, isWatched, type SpanDetails, timed } from "../core/spans.ts";
 import { type ClosedJaxpr, JaxprVar } from "../core/jaxpr.ts";
 import { closedJaxprKey } from "../core/jaxpr_key.ts";
 import type { ShapedArray } from "../core/aval.ts";
@@ -148,6 +148,8 @@ class Code implements ProgramFacts {
   readonly #portable: (() => Compilation) | null;
   #work: ProgramWork | null = null;
   #cpu: CpuCode | null = null;
+  /** The same, telling of its steps; for those who watch them. */
+  #told: CpuCode | null = null;
   #graphics: GraphicsProgram | null = null;
 
   constructor(simplified: Simplified, closed: ClosedJaxpr, options: CompileOptions) {
@@ -162,7 +164,7 @@ class Code implements ProgramFacts {
     this.donated = this.takenOver.includes(true) ? this.takenOver : null;
     this.used = usedInputs(simplified.closed);
     // Where there is one platform only, what is wrong with a program shows at once.
-    if (!isGraphicsInUse()) this.#cpu = this.#compile(threadCount());
+    if (!isGraphicsInUse()) this.#compile(threadCount());
   }
 
   get memory(): ProgramMemory {
@@ -175,8 +177,9 @@ class Code implements ProgramFacts {
 
   cpu(): CpuCode {
     const threads = threadCount();
-    if (this.#cpu !== null && this.#cpu.threads === threads) return this.#cpu;
-    return this.#cpu = timed(
+    const known = this.#known();
+    if (known?.threads === threads) return known;
+    return timed(
       "compile",
       `${this.#program.name}, for the processor`,
       () => this.#compile(threads),
@@ -184,9 +187,18 @@ class Code implements ProgramFacts {
     );
   }
 
+  #known(): CpuCode | null {
+    return areStepsWatched() ? this.#told : this.#cpu;
+  }
+
   #compile(threads: number): CpuCode {
     compilations++;
-    const compiled = compileProgram(this.#program, sharingOptions());
+    const options = sharingOptions();
+    const tellsSteps = areStepsWatched();
+    const compiled = compileProgram(
+      this.#program,
+      tellsSteps ? { ...options, tellsSteps } : options,
+    );
     const { module, bytes, scratchBytes, sharing, origin } = compiled;
     // Kernels need scratch of their own, so that the compiled program may want more than the program says.
     const program = { ...this.#program, scratchBytes };
@@ -198,12 +210,14 @@ class Code implements ProgramFacts {
     const about = isWatched
       ? { details: { from: origin, bytes: bytes.length }, texts: { wat: () => disassemble(bytes) } }
       : null;
-    return { threads, executable, memory: memoryOf(program, scratchBytes, bytes.length), about };
+    const memory = memoryOf(program, scratchBytes, bytes.length);
+    const code = { threads, executable, memory, about };
+    return tellsSteps ? this.#told = code : this.#cpu = code;
   }
 
   /** What to tell of its compilation, as far as it is compiled. */
   about(simplified: ClosedJaxpr): SpanDetails {
-    const { details, texts } = this.#cpu?.about ?? {};
+    const { details, texts } = this.#known()?.about ?? {};
     return {
       details: details ?? { from: "the schedule: compiled when it is known where it runs" },
       texts: {

@@ -11,8 +11,8 @@ import type { KernelTime } from "./webgpu/timing.ts";
 export interface ProfileEvent {
   /**
    * What it was: `call` (a whole call of a compiled function), `trace`, `compile` (a whole compilation) with its stages `simplify`, `schedule`,
-   * `store`, `wait`, `build`, `encode` and `instantiate`, `run` (a call of a program), `operation` (outside of compiled functions), `kernel` (on
-   * WebGPU), `transfer`, `readback`.
+   * `store`, `wait`, `build`, `encode` and `instantiate`, `run` (a call of a program), `operation` (outside of compiled functions), `kernel` (a step
+   * of a program: on WebGPU, and on the processor where asked for), `transfer`, `readback`.
    */
   readonly kind: SpanKind;
   /** Of what: a function, a pass, a shape. */
@@ -25,6 +25,12 @@ export interface ProfileEvent {
   readonly thread: string;
   /** What else is known of it. */
   readonly details: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Options of {@linkcode profile}. */
+export interface ProfileOptions {
+  /** Whether programs on the processor are compiled so that they tell of each of their steps; not unless given. */
+  readonly steps?: boolean;
 }
 
 /** Events that a profile keeps at most. */
@@ -169,10 +175,12 @@ function linesOf(events: readonly ProfileEvent[]): Line[] {
  * Calls a function and finds out where its time goes: traces, the stages of compilations, calls of programs, operations outside of compiled
  * functions, transfers and readbacks; on WebGPU, where the adapter has timestamp queries, each kernel too, by the device's own clock.
  *
- * What programs do inside is not told apart on the processor. While kernels are timed each has a pass of its own, which takes a little longer. What
- * other tasks do while an asynchronous function waits is in the profile too. Without a profile none of this costs anything.
+ * What programs do inside is told apart on the processor where `steps` is set: programs are then compiled once more, so that they tell of each of
+ * their steps, which `filterJit(f).lower(...).nests()` shows by the same numbers; what is split among devices is not. On WebGPU each kernel has a
+ * pass of its own while it is timed, which takes a little longer. What other tasks do while an asynchronous function waits is in the profile too. Without a profile none of this costs anything.
  *
  * @param fn Called once. It may be asynchronous.
+ * @param options `steps`: whether to time each step of programs on the processor; not unless given.
  * @returns What it returned, and the profile; a promise of both where `fn` gives one. Where it throws, so does this.
  *
  * @example
@@ -186,14 +194,20 @@ function linesOf(events: readonly ProfileEvent[]): Line[] {
  *
  * const [, second] = profile(() => f(np.ones([1000])).item());
  * second.events.some((e) => e.kind === "trace"); // false: it was compiled before
+ *
+ * const [, inside] = profile(() => f(np.ones([1000])).item(), { steps: true });
+ * inside.events.filter((e) => e.kind === "kernel").map((e) => e.name); // one for each step of the program
  * const trace = second.toChromeTrace(); // write it to a file, and open that in chrome://tracing or ui.perfetto.dev
  * ```
  */
-export function profile<T>(fn: () => Promise<T>): Promise<[result: T, profile: Profile]>;
+export function profile<T>(
+  fn: () => Promise<T>,
+  options?: ProfileOptions,
+): Promise<[result: T, profile: Profile]>;
 /** As above, of a function that is not asynchronous. */
-export function profile<T>(fn: () => T): [result: T, profile: Profile];
-export function profile(fn: () => unknown): unknown {
-  const recording = new Recording();
+export function profile<T>(fn: () => T, options?: ProfileOptions): [result: T, profile: Profile];
+export function profile(fn: () => unknown, { steps = false }: ProfileOptions = {}): unknown {
+  const recording = new Recording(steps);
   let result: unknown;
   try {
     result = fn();
@@ -221,9 +235,9 @@ class Recording {
   #dropped = 0;
   #end = NaN;
 
-  constructor() {
+  constructor(steps: boolean) {
     this.#kernels = graphics?.watchKernels() ?? null;
-    this.#stop = watchSpans((span) => this.#note(span));
+    this.#stop = watchSpans((span) => this.#note(span), steps);
   }
 
   #note({ kind, name, start, milliseconds, lane = "main", details = {} }: Span): void {

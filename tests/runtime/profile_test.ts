@@ -51,6 +51,35 @@ Deno.test("the first call of a compiled function is traced, compiled in stages a
   assertEquals(kinds(second), ["call", "run"]);
 });
 
+Deno.test("the steps of a program are told where they are asked for, and only then", () => {
+  const f = vn.filterJit(function layers(x: NDArray) {
+    return np.matmul(np.matmul(x, x).mul(0.01), x);
+  });
+  const x = np.ones([32, 32]);
+  const expected = f(x).tolist();
+  const [values, p] = profile(() => f(x).tolist(), { steps: true });
+  assertEquals(values, expected);
+  const steps = p.events.filter((e) => e.kind === "kernel");
+  const run = p.events.find((e) => e.kind === "run")!;
+  assertEquals(steps.length, run.details.steps);
+  assertEquals(steps.map((e) => e.name), [
+    "layers: 0 dot_general [32,32]·[32,32]",
+    "layers: 1 mul",
+    "layers: 2 dot_general [32,32]·[32,32]",
+  ]);
+  for (const { start, milliseconds } of steps) {
+    assert(start >= run.start && start + milliseconds <= run.start + run.milliseconds);
+  }
+  // It was compiled so once; and still runs without telling for those who do not ask.
+  const [, again] = profile(() => f(x), { steps: true });
+  assertEquals(count(again, "compile"), 0);
+  assertEquals(count(again, "kernel"), steps.length);
+  assertEquals(kinds(profile(() => f(x))[1]), ["call", "run"]);
+  // What is called for the first time is compiled once.
+  const [, first] = profile(() => vn.filterJit((x: NDArray) => x.add(0.75))(x), { steps: true });
+  assertEquals([count(first, "compile"), count(first, "kernel")], [1, 1]);
+});
+
 Deno.test("a compilation says why, and that an equal program was there", () => {
   const make = () => vn.filterJit((x: NDArray) => x.mul(3).add(0.125));
   make()(np.ones([7]));

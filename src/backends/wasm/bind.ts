@@ -12,6 +12,8 @@ export interface ProgramEnvironment {
    * results.
    */
   readonly callback?: (id: number, table: number) => void;
+  /** Told that a step of the program has ended, by its number, where the module tells. */
+  readonly passed?: (step: number) => void;
   /** The control block of the thread pool, where the program shares work. */
   readonly pool?: number;
   /** The program's number there. */

@@ -33,6 +33,8 @@ export interface EmitOptions {
   readonly shareCost?: number;
   /** What a model decides otherwise: for tests, since every choice computes the same. */
   readonly loops?: LoopChoices;
+  /** Whether the module tells the host, by `env.passed(step)`, when a step of the program has ended; -1 when the first begins. */
+  readonly tellsSteps?: boolean;
   /** Where several devices run the program; each is then a unit of work, and what one does is not shared. */
   readonly devices?: DeviceUnits;
 }
@@ -66,7 +68,7 @@ export interface Emitted {
 
 /**
  * Emits a program. The module imports `env.memory` and, if it calls library kernels, those as `kernels.<name>`; if it calls the
- * host, `env.callback(id, table)`; if it shares work, `env.pool`, `env.program` and `env.told` (`bind.ts`).
+ * host, `env.callback(id, table)`; if it tells of its steps, `env.passed(step)`; if it shares work, `env.pool`, `env.program` and `env.told` (`bind.ts`).
  *
  * @throws {CompileError} Where the program asks for something that there is no code for.
  */
@@ -79,7 +81,7 @@ export function emitProgram(
   const asm = new Assembler(binaryen, options.deterministic !== true);
   try {
     const shared = new SharedState(new Linker(asm), options);
-    const emitter = new ProgramEmitter(shared, program, "", 1);
+    const emitter = new ProgramEmitter(shared, program, "", 1, options.tellsSteps);
     const { jobs } = shared;
     const run = emitter.emit();
     const entry = options.devices === undefined ? run : emitDevices(emitter, run, options.devices);
@@ -171,7 +173,13 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost, KernelHost {
   readonly #memoryOf: readonly number[];
   #stepScratch = 0;
 
-  constructor(shared: SharedState, program: Program, prefix: string, readonly repeats: number) {
+  constructor(
+    shared: SharedState,
+    program: Program,
+    prefix: string,
+    readonly repeats: number,
+    private readonly tellsSteps = false,
+  ) {
     this.#shared = shared;
     this.#prefix = prefix;
     this.asm = shared.linker.asm;
@@ -244,6 +252,10 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost, KernelHost {
   /** Emits all functions; gives the name of the one to call. */
   emit(): string {
     const run = new FunctionBuilder(this.asm, `${this.#prefix}run`, ["i32"], [], 0);
+    const tell = (step: number): void => {
+      if (this.tellsSteps) run.push(this.linker.passed(this.asm.i32(step)));
+    };
+    tell(-1);
     this.#program.steps.forEach((step, i) => {
       const name = `${this.#prefix}step${i}`;
       switch (step.kind) {
@@ -259,7 +271,8 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost, KernelHost {
           emitKernel(this, step, name);
           break;
         case "copy":
-          return this.#copy(run, step.from, step.to);
+          this.#copy(run, step.from, step.to);
+          return tell(i);
         case "control":
           this.#useScratch(emitControl(this, step, name));
           break;
@@ -269,6 +282,7 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost, KernelHost {
         }
       }
       run.push(this.asm.module.call(name, [run.get(run.param(0))], this.asm.none));
+      tell(i);
     });
     run.finish();
     return run.name;

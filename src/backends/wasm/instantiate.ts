@@ -25,6 +25,8 @@ export interface ProgramHost {
    * its operands and results.
    */
   readonly callback?: ((id: number, table: number) => void) | undefined;
+  /** What a module that tells of its steps imports: gets the number of a step that has ended. */
+  readonly passed?: ((step: number) => void) | undefined;
   /** What a module that shares work imports of the pool. */
   readonly link?: PoolLink | undefined;
 }
@@ -37,11 +39,12 @@ export interface ProgramHost {
 export function instantiateProgram(
   module: WebAssembly.Module,
   memory: WebAssembly.Memory,
-  { callback, link }: ProgramHost = {},
+  { callback, passed, link }: ProgramHost = {},
 ): (table: number) => void {
   const environment = {
     memory,
     ...(callback === undefined ? {} : { callback }),
+    ...(passed === undefined ? {} : { passed }),
     ...link,
   };
   return bindProgram(module, environment, () => libraryOn(memory)).run;

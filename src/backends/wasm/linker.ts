@@ -237,12 +237,21 @@ export class Linker {
 
   /** A call of the host: the one function `env.callback` gets the number of the function that is meant, and the address of its table. */
   host(id: Ref, table: Ref): Ref {
+    return this.#environment("callback", [id, table]);
+  }
+
+  /** Tells the host that a step of the program has ended. */
+  passed(step: Ref): Ref {
+    return this.#environment("passed", [step]);
+  }
+
+  #environment(name: string, args: readonly Ref[]): Ref {
     const { module, none } = this.asm;
-    const name = "callback";
     if (!this.#imported.has(name)) {
       this.#imported.add(name);
-      module.addFunctionImport(name, "env", name, this.asm.types(["i32", "i32"]), none);
+      const types = this.asm.types(args.map(() => "i32" as const));
+      module.addFunctionImport(name, "env", name, types, none);
     }
-    return module.call(name, [id, table], none);
+    return module.call(name, [...args], none);
   }
 }

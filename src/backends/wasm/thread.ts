@@ -28,7 +28,14 @@ function readMessages(): void {
     if (module === null) programs.delete(program);
     else {
       const leaderOnly = () => {};
-      const environment = { memory, pool, program, callback: leaderOnly, told: leaderOnly };
+      const environment = {
+        memory,
+        pool,
+        program,
+        callback: leaderOnly,
+        passed: leaderOnly,
+        told: leaderOnly,
+      };
       programs.set(program, bindProgram(module, environment, () => imports).share!);
     }
   }
