@@ -234,8 +234,9 @@ export function dotProductAttention(
   const fits = k.shape[0] === batch && k.shape[3] === size && heads % groups === 0 &&
     shapesEqual(v.shape.slice(0, 3), k.shape.slice(0, 3));
   if (!fits) throw misfit(given);
-  if (isBlockwise([q, k, v], options)) return byGroups([q, k, v], options, query.shape);
   const full = [batch, heads, queries, keys];
+  for (const name of ["bias", "mask"] as const) checkLogits(options[name] ?? null, name, full);
+  if (isBlockwise([q, k, v], options)) return byGroups([q, k, v], options, query.shape);
   const grouped = (x: NDArray) =>
     reshape(broadcastTo(x, full), [batch, groups, heads / groups, queries, keys]);
   const mask = maskOf(queries, keys, options);
@@ -257,6 +258,18 @@ export function dotProductAttention(
     bias === null ? null : grouped(bias),
   );
   return reshape(out, [...query.shape.slice(0, -1), v.shape[3]]);
+}
+
+/** Checks that what goes with the logits broadcasts to their shape. */
+function checkLogits(x: NDArray | null, name: string, full: readonly number[]): void {
+  if (x === null) return;
+  const lead = full.length - x.ndim;
+  if (lead >= 0 && x.shape.every((n, axis) => n === 1 || n === full[lead + axis])) return;
+  throw new ShapeError(
+    `nn.dotProductAttention: options.${name} must broadcast to [batch, heads, queries, keys], ${
+      formatShape(full)
+    }; got shape ${formatShape(x.shape)}`,
+  );
 }
 
 /** Attention block by block over `[batch, sequence, heads, size]`, the result of the shape `shape` but for the size of the values. */

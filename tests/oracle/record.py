@@ -246,7 +246,8 @@ def record(fn):
 
 
 # What Equinox has under another name, and has not made public.
-_ALIASES = {"vn.filter_while_loop": eqx.internal.while_loop, "vn.filter_scan": eqx.internal.scan}
+_ALIASES = {"vn.filter_while_loop": eqx.internal.while_loop, "vn.filter_scan": eqx.internal.scan,
+            "nn.dot_product_attention_weights": eqx.nn._attention.dot_product_attention_weights}
 
 
 def _resolve(name):

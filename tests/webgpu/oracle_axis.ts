@@ -12,6 +12,7 @@ import { exceptions } from "./exceptions.ts";
 
 // Without `devices`, which is about those of the processor.
 const files = [
+  "attention",
   "checkpoint",
   "checks",
   "collectives",

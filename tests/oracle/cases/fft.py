@@ -60,3 +60,18 @@ def write(file):
         f = getattr(np.fft, name)
         add(f"np.fft.{name}/all", lambda x: f(x), uniform((3, 4)))
         add(f"np.fft.{name}/one", lambda x: f(x, axes=1), uniform((3, 5)))
+    # Derivatives of the second order, of a loss that is not linear: forward over reverse, reverse over reverse, forward over forward.
+    for name in ("fft", "ifft", "rfft", "irfft"):
+        f = getattr(np.fft, name)
+        for n in (6, 8, 9, 7, 53):  # even, odd, prime; 53 goes another way than products of small factors
+            for part, tol in (("float32", close(1e-4, 1e-4)), ("float64", close(1e-10, 1e-10))):
+                kind = "complex64" if part == "float32" else "complex128"
+                x = uniform(n, part) if name == "rfft" else waves(n // 2 + 1 if name == "irfft" else n, kind)
+                norm = "ortho"
+                loss = lambda x: np.sum(np.sin(np.real(f(x, n=n, norm=norm))) * (1.0 + np.cos(np.imag(f(x, n=n, norm=norm)))))
+                t = (x[::-1] * 0.5).astype(x.dtype)
+                second = f"second derivatives of np.fft.{name}"
+                x64 = part == "float64"
+                add(f"{second}/forward over reverse {n} {part}", lambda x, t: vn.jvp(vn.grad(loss), [x], [t])[1], x, t, tol=tol, x64=x64)
+                add(f"{second}/reverse over reverse {n} {part}", lambda x: vn.grad(lambda a: np.sum(np.abs(vn.grad(loss)(a)) ** 2))(x), x, tol=tol, x64=x64)
+                add(f"{second}/forward over forward {n} {part}", lambda x, t: vn.jvp(lambda a: vn.jvp(loss, [a], [t])[1], [x], [t])[1], x, t, tol=tol, x64=x64)
