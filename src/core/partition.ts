@@ -34,14 +34,28 @@ export interface LocalOperation<P> {
   readonly params?: P;
   /** How the devices' results along some axes of the mesh are put together, where each computes from a part of what is reduced. */
   readonly combine?: {
-    readonly by: "psum" | "pmax" | "pmin";
+    /** With `all_gather`, every device gets the results of all, along a new first axis. */
+    readonly by: Combination;
     readonly over: readonly string[];
+    /** Of which results, by number; of all unless given. */
+    readonly of?: readonly number[];
   };
   /** What is computed of the parts, where that is not the operation itself. */
   readonly apply?: (parts: readonly NDArray[]) => readonly NDArray[];
-  /** What becomes of that when it is put together. */
-  readonly finish?: (results: readonly NDArray[], parts: readonly NDArray[]) => readonly NDArray[];
+  /**
+   * What becomes of that when it is put together.
+   *
+   * @param place Gives a device's number among those whose results were put together, int32.
+   */
+  readonly finish?: (
+    results: readonly NDArray[],
+    parts: readonly NDArray[],
+    place: () => NDArray,
+  ) => readonly NDArray[];
 }
+
+/** What puts together results of several devices. */
+export type Combination = "psum" | "pmax" | "pmin" | "all_gather";
 
 /** How an operation is divided; `null` where every device is to compute all of it. */
 export type PartitionRule<P> = (request: PartitionRequest<P>) => LocalOperation<P> | null;
@@ -118,23 +132,27 @@ export function partitionByAxis<P>(
 /**
  * The rule of reductions over `axes`: axes that stay are split as wanted, and where what is reduced is split, each device reduces its part.
  *
- * @param by What puts the devices' results together; `null` where nothing does, so that what is reduced has to be whole.
+ * @param by What puts the devices' results together.
+ * @param join What is computed of the parts and of what is put together, where that is not all.
  */
 export function partitionReduced<P extends { readonly axes: readonly number[] }>(
-  by: "psum" | "pmax" | "pmin" | null,
+  by: Combination,
+  join?: (params: P) => Pick<LocalOperation<P>, "apply" | "finish">,
 ): PartitionRule<P> {
-  return ({ mesh, ins: [{ shape }], operands: [given], wanted: [wanted], params: { axes } }) => {
+  return ({ mesh, ins: [{ shape }], operands: [given], wanted: [wanted], params }) => {
+    const { axes } = params;
     const used = new Set(wanted?.axes.flat());
     let next = 0;
-    const names = shape.map((_, axis) => {
-      if (!axes.includes(axis)) return namesAlong(wanted, next++);
-      return by === null ? [] : namesAlong(given, axis).filter((name) => !used.has(name));
-    });
+    const names = shape.map((_, axis) =>
+      !axes.includes(axis)
+        ? namesAlong(wanted, next++)
+        : namesAlong(given, axis).filter((name) => !used.has(name))
+    );
     const split = makeSplit(mesh, names, shape);
     const over = axes.flatMap((axis) => namesAlong(split, axis));
     return {
       operands: [split],
-      ...(by !== null && over.length > 0 ? { combine: { by, over } } : {}),
+      ...(over.length > 0 ? { combine: { by, over }, ...join?.(params) } : {}),
     };
   };
 }

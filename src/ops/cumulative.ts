@@ -3,19 +3,20 @@
  *
  * @module
  */
-import { partitionByAxis, type PartitionRule } from "../core/partition.ts";
+import { namesAlong, type PartitionRule } from "../core/partition.ts";
 import type { NDArray } from "../core/array.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import type { Lowered } from "../core/lowering.ts";
 import { type AnyPrimitive, type Primitive, type Tangent, Zero } from "../core/primitive.ts";
 import { bind1 } from "../core/trace.ts";
 
-import { checkAccepts, lit } from "./common.ts";
+import { checkAccepts, lit, literal } from "./common.ts";
+import { dynamicSlice } from "./dynamic.ts";
 import { exp, log1p } from "./elementary.ts";
 import * as arith from "./arith.ts";
 import { eq, ge, le, select } from "./logic.ts";
 import { addAny } from "./rules.ts";
-import { checkAxes, fullLike, instantiate } from "./shape.ts";
+import { broadcastInDim, checkAxes, fullLike, instantiate, reshape } from "./shape.ts";
 import { pad, slice } from "./slicing.ts";
 import { orderedWidening, wrappingWidening } from "./widening.ts";
 
@@ -26,10 +27,46 @@ export interface CumulativeParams {
   readonly reverse: boolean;
 }
 
-/** Each row on its own. */
-const partitionAlong: PartitionRule<CumulativeParams> = partitionByAxis((axis, { params }) =>
-  axis === params.axis
-);
+/**
+ * The division of running results: each device's own, then joined with the result so far of the devices before it.
+ *
+ * @param join Puts two results together, the earlier one first.
+ */
+function partitionRunning(
+  primitive: () => Primitive<CumulativeParams>,
+  join: (before: NDArray, x: NDArray) => NDArray,
+): PartitionRule<CumulativeParams> {
+  return ({ mesh, wanted: [wanted], params }) => {
+    const { axis, reverse } = params;
+    const over = namesAlong(wanted, axis);
+    const count = over.reduce((n, name) => n * mesh.sizeOf(name), 1);
+    if (count === 1) return { operands: [wanted] };
+    return {
+      operands: [wanted],
+      combine: { by: "all_gather", over, of: [1] },
+      apply: ([x]) => {
+        const y = bind1(primitive(), [x], params);
+        const last = reverse ? 0 : x.shape[axis] - 1;
+        const start = x.shape.map((_, i) => i === axis ? last : 0);
+        const limit = x.shape.map((n, i) => i === axis ? last + 1 : n);
+        return [y, slice(y, start, limit)];
+      },
+      finish: ([y, lasts], _parts, place) => {
+        const running = bind1(primitive(), [lasts], { axis: 0, reverse });
+        const first = literal(reverse ? count - 1 : 0, "int32");
+        const before = reverse
+          ? arith.min(arith.add(place(), literal(1, "int32")), first)
+          : arith.max(arith.sub(place(), literal(1, "int32")), first);
+        const zeros = y.shape.map(() => literal(0, "int32"));
+        const picked = dynamicSlice(running, [before, ...zeros], [1, ...lasts.shape.slice(1)]);
+        const axes = y.shape.map((_, i) => i);
+        const so = broadcastInDim(reshape(picked, lasts.shape.slice(1)), y.shape, axes);
+        const isFirst = broadcastInDim(eq(place(), first), y.shape, []);
+        return [select(isFirst, y, join(so, y))];
+      },
+    };
+  };
+}
 
 function cumulativeAval(
   name: string,
@@ -127,7 +164,7 @@ function cumulativeJvp(
 /** `cumsum`: running sums. Linear; its transpose runs the other way. */
 export const cumsumP: Primitive<CumulativeParams> = {
   name: "cumsum",
-  partition: partitionAlong,
+  partition: partitionRunning(() => cumsumP, arith.add),
   onParts: "each",
   abstractEval: (ins, p) => cumulativeAval("cumsum", ins, p),
   lower: (_reads, ins, _outs, p) => cumulativeLowering("cumsum", ins, p),
@@ -147,7 +184,7 @@ export function cumsum(x: NDArray, axis: number, reverse = false): NDArray {
 /** `cumprod`: running products. */
 export const cumprodP: Primitive<CumulativeParams> = {
   name: "cumprod",
-  partition: partitionAlong,
+  partition: partitionRunning(() => cumprodP, arith.mul),
   abstractEval: (ins, p) => cumulativeAval("cumprod", ins, p),
   lower: (_reads, ins, _outs, p) => cumulativeLowering("cumprod", ins, p),
   expand: (ins, p) => wrappingWidening(cumprodP, ins, p),
@@ -192,7 +229,7 @@ function extremeTangent(
 /** `cummax`: running maxima. */
 export const cummaxP: Primitive<CumulativeParams> = {
   name: "cummax",
-  partition: partitionAlong,
+  partition: partitionRunning(() => cummaxP, arith.max),
   abstractEval: (ins, p) => cumulativeAval("cummax", ins, p),
   lower: (_reads, ins, _outs, p) => cumulativeLowering("cummax", ins, p),
   expand: (ins, p) => orderedWidening(cummaxP, ins, p),
@@ -209,7 +246,7 @@ export function cummax(x: NDArray, axis: number, reverse = false): NDArray {
 /** `cummin`: running minima. */
 export const cumminP: Primitive<CumulativeParams> = {
   name: "cummin",
-  partition: partitionAlong,
+  partition: partitionRunning(() => cumminP, arith.min),
   abstractEval: (ins, p) => cumulativeAval("cummin", ins, p),
   lower: (_reads, ins, _outs, p) => cumulativeLowering("cummin", ins, p),
   expand: (ins, p) => orderedWidening(cumminP, ins, p),

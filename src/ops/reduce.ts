@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { partitionReduced } from "../core/partition.ts";
+import { partitionReduced, type PartitionRule } from "../core/partition.ts";
 import { ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
@@ -18,16 +18,17 @@ import {
 import { splitReduced } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
 import type { ReduceOp } from "../loopnest/ir.ts";
-import { div, mul, times } from "./arith.ts";
+import { add, div, mul, times } from "./arith.ts";
 import { type Accepts, checkAccepts, lit } from "./common.ts";
 import { convertElementType } from "./convert.ts";
-import { eq } from "./logic.ts";
+import { eq, select } from "./logic.ts";
 import { addAny, zeroJvp } from "./rules.ts";
 import {
   broadcastInDim,
   checkAxes,
   fullLike,
   instantiate,
+  iota,
   reducedBatchDim,
   reducedShape,
   type ReduceParams,
@@ -70,6 +71,13 @@ function reduceBatch(
 ): readonly [readonly NDArray[], readonly (number | null)[]] {
   const lifted = axes.map((a) => a < dim! ? a : a + 1);
   return [[bind1(primitive, [x], { axes: lifted })], [reducedBatchDim(dim!, lifted)]];
+}
+
+/** The division of reductions whose results of parts are reduced in the same way. */
+function partitionAgain(primitive: () => Primitive<ReduceParams>): PartitionRule<ReduceParams> {
+  return partitionReduced("all_gather", () => ({
+    finish: ([all]) => [bind1(primitive(), [all], { axes: [0] })],
+  }));
 }
 
 /** The jvp of max and min: the tangents at the places that hold the extreme, averaged where several do. */
@@ -128,7 +136,7 @@ export const reduceProdP: Primitive<ReduceParams> = {
     [...axes].sort((a, b) => b - a).reduce(productOfParts, z as Parts),
   ],
   split: splitReduced,
-  partition: partitionReduced(null),
+  partition: partitionAgain(() => reduceProdP),
   jvp: ([x], [t], { axes }) => {
     const out = reduceProd(x, axes);
     if (t instanceof Zero) return [[out], [new Zero(out.aval)]];
@@ -199,7 +207,7 @@ export const reduceAndP: Primitive<ReduceParams> = {
   abstractEval: (ins, p) => reduceAval("reduceAnd", "integral", ins, p),
   lower: (reads, ins, _outs, p) => reduceLowering("and", reads, ins, p),
   split: splitReduced,
-  partition: partitionReduced(null),
+  partition: partitionAgain(() => reduceAndP),
   jvp: (xs, _ts, p) => zeroJvp(reduceAndP, xs, p),
   batch: (xs, dims, p) => reduceBatch(reduceAndP, xs, dims, p),
 };
@@ -215,7 +223,7 @@ export const reduceOrP: Primitive<ReduceParams> = {
   abstractEval: (ins, p) => reduceAval("reduceOr", "integral", ins, p),
   lower: (reads, ins, _outs, p) => reduceLowering("or", reads, ins, p),
   split: splitReduced,
-  partition: partitionReduced(null),
+  partition: partitionAgain(() => reduceOrP),
   jvp: (xs, _ts, p) => zeroJvp(reduceOrP, xs, p),
   batch: (xs, dims, p) => reduceBatch(reduceOrP, xs, dims, p),
 };
@@ -231,7 +239,7 @@ export const reduceXorP: Primitive<ReduceParams> = {
   abstractEval: (ins, p) => reduceAval("reduceXor", "integral", ins, p),
   lower: (reads, ins, _outs, p) => reduceLowering("xor", reads, ins, p),
   split: splitReduced,
-  partition: partitionReduced(null),
+  partition: partitionAgain(() => reduceXorP),
   jvp: (xs, _ts, p) => zeroJvp(reduceXorP, xs, p),
   batch: (xs, dims, p) => reduceBatch(reduceXorP, xs, dims, p),
 };
@@ -289,13 +297,34 @@ function argBatch(
   return [[bind1(primitive, [x], { axes: lifted, indexDtype })], [reducedBatchDim(dim!, lifted)]];
 }
 
+/** The division of the search for an extreme: each device finds that of its part; of those, the first that is the extreme of all. */
+function partitionArg(
+  primitive: () => Primitive<ArgParams>,
+  extreme: (x: NDArray, axes: readonly number[]) => NDArray,
+): PartitionRule<ArgParams> {
+  return partitionReduced("all_gather", (params) => ({
+    apply: ([x]) => [bind1(primitive(), [x], params), extreme(x, params.axes)],
+    finish: ([places, values], [x]) => {
+      const owner = bind1(primitive(), [values], { ...params, axes: [0] });
+      const devices = iota("int32", places.shape);
+      const isOwner = eq(
+        devices,
+        broadcastInDim(owner, places.shape, owner.shape.map((_, i) => i + 1)),
+      );
+      const size = fullLike(lit(places, x.shape[params.axes[0]]), places.shape);
+      const whole = add(mul(devices, size), places);
+      return [reduceSum(select(isOwner, whole, fullLike(lit(places, 0), places.shape)), [0])];
+    },
+  }));
+}
+
 /** `argmax`: the position of the first maximum along one axis; the first NaN, if there is one. */
 export const argmaxP: Primitive<ArgParams> = {
   name: "argmax",
   abstractEval: (ins, p) => argAval("argmax", ins, p),
   lower: (reads, ins, _outs, p) => argLowering("max", reads, ins, p),
   split: splitReduced,
-  partition: partitionReduced(null),
+  partition: partitionArg(() => argmaxP, reduceMax),
   jvp: (xs, _ts, p) => zeroJvp(argmaxP, xs, p),
   batch: (xs, dims, p) => argBatch(argmaxP, xs, dims, p),
 };
@@ -311,7 +340,7 @@ export const argminP: Primitive<ArgParams> = {
   abstractEval: (ins, p) => argAval("argmin", ins, p),
   lower: (reads, ins, _outs, p) => argLowering("min", reads, ins, p),
   split: splitReduced,
-  partition: partitionReduced(null),
+  partition: partitionArg(() => argminP, reduceMin),
   jvp: (xs, _ts, p) => zeroJvp(argminP, xs, p),
   batch: (xs, dims, p) => argBatch(argminP, xs, dims, p),
 };

@@ -33,6 +33,7 @@ import {
 import { literal } from "../ops/common.ts";
 import { dynamicSlice } from "../ops/dynamic.ts";
 import { partitionElementwise } from "../ops/elementwise.ts";
+import { reshape } from "../ops/shape.ts";
 import { readAtom, stage } from "./stage.ts";
 import { splitsOf } from "./split.ts";
 
@@ -219,16 +220,43 @@ function divided(
     const over = combine.over.filter((name) => mesh.sizeOf(name) > 1);
     if (combine.by === "psum" && op.finish === undefined) owed = over;
     else {
-      const join = { psum, pmax, pmin }[combine.by];
-      results = results.map((x) => over.reduce<NDArray>(join, x));
+      const join = { psum, pmax, pmin };
+      const { by, of } = combine;
+      results = results.map((x, i) =>
+        of !== undefined && !of.includes(i)
+          ? x
+          : by === "all_gather"
+          ? gathered(x, over, mesh)
+          : over.reduce<NDArray>(join[by], x)
+      );
     }
   }
-  results = op.finish?.(results, moved) ?? results;
+  const place = () => placeAlong(combine?.over ?? [], mesh);
+  results = op.finish?.(results, moved, place) ?? results;
   return results.map((x, i): Part => {
     if (sameSplit(outs[i], wanted[i])) return { x, split: wanted[i], owed };
     const part = settled({ x, split: outs[i], owed });
     return { x: reshard(part, wanted[i], mesh), split: wanted[i], owed: [] };
   });
+}
+
+/** What all devices along some axes of the mesh have, along a new first axis. */
+function gathered(x: NDArray, over: readonly string[], mesh: Mesh): NDArray {
+  let all = reshape(x, [1, ...x.shape]);
+  // From the innermost out, because the devices of an axis stand behind each other in that order.
+  for (const axisName of over.toReversed()) {
+    const axisSize = mesh.sizeOf(axisName);
+    all = allGather(all, { axisName, axisSize, allGatherDimension: 0, tiled: true });
+  }
+  return all;
+}
+
+/** A device's number among those along some axes of the mesh, the first the outermost. */
+function placeAlong(over: readonly string[], mesh: Mesh): NDArray {
+  return over.reduce(
+    (place, name) => add(mul(place, int32(mesh.sizeOf(name))), axisIndex(name)),
+    int32(0),
+  );
 }
 
 const int32 = (value: number): NDArray => literal(value, "int32");

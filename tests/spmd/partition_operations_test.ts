@@ -36,6 +36,16 @@ const cases: Record<string, readonly [fn: Program, ...inputs: vn.NDArray[]]> = {
   prod: [(x) => np.prod(x, 1), some(8, 8)],
   "all and any": [(x) => [np.all(np.less(x, 0.8), 0), np.any(np.less(x, 0.3), 1)], some(8, 8)],
   argmax: [(x) => [np.argmax(x, 0), np.argmin(x, 1)], some(8, 8)],
+  "argmax among equals": [(x) => [np.argmax(x, 0), np.argmin(x, 1)], ints(3, 8, 8)],
+  "argmax with NaN": [
+    (x) => [np.argmax(np.where(np.less(x, 2), NaN, x), 0), np.argmin(np.log(x.sub(3)), 0)],
+    ints(8, 16, 8),
+  ],
+  "argmax of booleans": [(x) => np.argmax(np.greater(x, 0.5), 0), some(16, 8)],
+  "bitwise reductions": [
+    (x) => [lax.reduceAnd(x, [0]), lax.reduceOr(x, [1]), lax.reduceXor(x, [0, 1])],
+    ints(1 << 20, 8, 8),
+  ],
   mean: [(x) => [np.mean(x, 0), np.var(x, 1)], some(8, 16)],
   softmax: [(x) => nn.softmax(x, 1), some(8, 16)],
   logsumexp: [(x) => nn.logsumexp(x, 0), some(8, 16)],
@@ -68,6 +78,23 @@ const cases: Record<string, readonly [fn: Program, ...inputs: vn.NDArray[]]> = {
   ],
   cumsum: [(x) => np.cumsum(x, 0), some(8, 8)],
   "cumsum, other axis": [(x) => lax.cummax(x, { axis: 1 }), some(8, 8)],
+  "running sums from the end": [(x) => lax.cumsum(x, { axis: 0, reverse: true }), some(16, 8)],
+  "running products": [
+    (x) => [np.cumprod(x, 0), lax.cumprod(x, { axis: 1, reverse: true })],
+    some(8, 8),
+  ],
+  "running extremes": [
+    (x) => [lax.cummax(x, { axis: 0 }), lax.cummin(x, { axis: 0, reverse: true })],
+    some(16, 8),
+  ],
+  "running extremes of integers with NaN beside": [
+    (x) => [lax.cummax(x, { axis: 0 }), lax.cummin(np.where(np.less(x, 2), NaN, x), { axis: 0 })],
+    ints(50, 16, 8),
+  ],
+  "gradient of running sums": [
+    (x) => vn.grad((x: vn.NDArray) => np.cumsum(x.mul(x), 0).pow(2).sum())(x) as vn.NDArray,
+    some(8, 8),
+  ],
   sort: [(x) => np.sort(x, 0), some(8, 8)],
   argsort: [(x) => np.argsort(x, 1), some(8, 16)],
   convolution: [

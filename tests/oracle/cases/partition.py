@@ -74,6 +74,18 @@ def write(file):
     add("operations/softmax along the split axis", "model", lambda a: [nn.softmax(a)], [x], [[None, "model"]], [[None, "model"]])
     add("operations/cumsum along the split axis", "data", lambda a: [np.cumsum(a, axis=0)], [x], [["data"]], [["data"]])
     add("operations/sorted along the split axis", "data", lambda a: [np.sort(a, axis=0)], [x], [["data"]], [["data"]])
+    add("operations/argmax and argmin along the split axis", "mixed", lambda a: [np.argmax(a, axis=0), np.argmin(a, axis=1)], [x], [["data", "model"]], [["model"], ["data"]])
+    add("operations/argmax among equals, two mesh axes on one", "mixed", lambda a: [np.argmax(np.floor(a * 3.0), axis=0)], [x], [[["model", "data"]]], [[]])
+    add("operations/product along the split axis", "data", lambda a: [np.prod(a, axis=0), np.all(a < 0.9, axis=0), np.any(a < 0.1)], [x], [["data"]], [[], [], []])
+    # One to a program: XLA of JAX 0.10.2 gives wrong maxima (1, the start of the product) beside running products of the same split array.
+    for name, run in {
+        "products": lambda a: [np.cumprod(a, axis=0)],
+        "maxima": lambda a: [lax.cummax(a, axis=0)],
+        "sums from the end": lambda a: [lax.cumsum(a, axis=0, reverse=True)],
+    }.items():
+        add(f"operations/running {name} along the split axis", "mixed", run, [x], [["data", "model"]], [["data", "model"]])
+        add(f"operations/running {name}, two mesh axes on one", "mixed", run, [x], [[["model", "data"]]], [[["model", "data"]]])
+    add("operations/gradient of running sums", "data", lambda a: [vn.grad(lambda a: np.sum(np.cumsum(a * a, axis=0) ** 2))(a)], [x], [["data"]], [["data"]])
     indices = (onp.arange(16, dtype="int32") * 5) % 8
     add("operations/lookup", "mixed", lambda t, i: [t[i]], [uniform((8, 4)), indices], [["model"], ["data"]], [["data"]])
     add("operations/gradient of a lookup", "mixed", lambda t, i: [vn.grad(lambda t: np.sum(np.sin(t[i])))(t)], [uniform((8, 4)), indices], [[None, "model"], ["data"]], [[None, "model"]])
