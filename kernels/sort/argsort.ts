@@ -1,30 +1,10 @@
-// Stable sorting of contiguous rows by radix: 8 bits at a time, the least significant first, on keys turned into unsigned integers
-// in the order wanted: NaN last, -0 equal to 0. Passes in which all keys agree are skipped, so that small
-// integers cost little. Short rows are sorted by insertion.
+// The order of contiguous rows by radix: 8 bits at a time, the least significant first, on keys (keys.ts). Passes in which all keys
+// agree are skipped, so that small integers cost little. Keys of 4 bytes move together with their positions, in one word of 8. Short rows are
+// sorted by insertion.
+import { CHUNK, COUNTER_BYTES, keyOf, offsets, uniform } from "./keys";
 
 /** Rows up to this length are sorted by insertion. */
 const SHORT: i32 = 48;
-/** Digits of a pass. */
-const DIGITS: i32 = 256;
-
-/** The key of an element as an unsigned integer `U`: ascending is the order of the elements. */
-@inline
-function keyOf<T, U>(x: T): U {
-  if (isFloat<T>()) {
-    if (sizeof<T>() == 4) {
-      if (x != x) return <U> 0xffffffff;
-      const bits = reinterpret<u32>(<f32> (x + 0)); // -0 + 0 is 0
-      return <U> (i32(bits) < 0 ? ~bits : bits | 0x80000000);
-    }
-    if (x != x) return <U> 0xffffffffffffffff;
-    const bits = reinterpret<u64>(<f64> (x + 0));
-    return <U> (i64(bits) < 0 ? ~bits : bits | 0x8000000000000000);
-  }
-  if (isSigned<T>()) {
-    return sizeof<T>() == 4 ? <U> (u32(x) ^ 0x80000000) : <U> (u64(x) ^ 0x8000000000000000);
-  }
-  return <U> x;
-}
 
 /** Sorts a short row, with keys in `keys` and positions in `out`. */
 function insertion<T, U>(n: i32, x: usize, out: usize, keys: usize): void {
@@ -42,11 +22,11 @@ function insertion<T, U>(n: i32, x: usize, out: usize, keys: usize): void {
   }
 }
 
-/** Counts the digits of all passes at once; `counts` is [bytes of a key, 256] of i32. */
+/** Counts the digits of all passes at once, of elements. */
 function countChunk<T, U>(n: i32, x: usize, counts: usize): void {
   for (; n > 0; n--, x += sizeof<T>()) {
     let key = keyOf<T, U>(load<T>(x));
-    for (let c = counts, b = 0; b < i32(sizeof<U>()); b++, c += 4 * DIGITS) {
+    for (let c = counts, b = 0; b < i32(sizeof<U>()); b++, c += COUNTER_BYTES) {
       const at = c + (usize(u8(key)) << 2);
       store<i32>(at, load<i32>(at) + 1);
       if (sizeof<U>() > 1) key = <U> (key >> 8);
@@ -54,125 +34,117 @@ function countChunk<T, U>(n: i32, x: usize, counts: usize): void {
   }
 }
 
-/** Turns the counts of a pass into the position of each digit's first key. */
-function offsets(counts: usize): void {
-  let sum = 0;
-  for (let i = 0; i < DIGITS; i++, counts += 4) {
-    const count = load<i32>(counts);
-    store<i32>(counts, sum);
-    sum += count;
-  }
-}
-
-/** The first pass of several: from elements to keys and positions, `n` elements from number `from` on. */
-function passFirst<T, U>(
-  n: i32, from: i32, x: usize, shift: i32, counts: usize, keysTo: usize, orderTo: usize,
-): void {
-  x += usize(from) * sizeof<T>();
-  for (let i = from; i < from + n; i++, x += sizeof<T>()) {
-    const key = keyOf<T, U>(load<T>(x));
-    const slot = counts + (usize(u8(key >> <U> shift)) << 2);
-    const at = load<i32>(slot);
-    store<i32>(slot, at + 1);
-    store<U>(keysTo + usize(at) * sizeof<U>(), key);
-    store<i32>(orderTo + 4 * usize(at), i);
-  }
-}
-
-/** A pass between two pairs of buffers; the last one needs no keys. */
+/** The place of the next element whose digit has its counter at `slot`; what follows lies `bytes` later. */
 @inline
-function pass<U>(
-  n: i32, keys: usize, order: usize, shift: i32, counts: usize, keysTo: usize, orderTo: usize, last: bool,
-): void {
-  for (; n > 0; n--, keys += sizeof<U>(), order += 4) {
-    const key = load<U>(keys);
-    const slot = counts + (usize(u8(key >> <U> shift)) << 2);
-    const at = load<i32>(slot);
-    store<i32>(slot, at + 1);
-    if (!last) store<U>(keysTo + usize(at) * sizeof<U>(), key);
-    store<i32>(orderTo + 4 * usize(at), load<i32>(order));
-  }
+function next(slot: usize, bytes: usize): usize {
+  const at = usize(load<u32>(slot));
+  store<u32>(slot, u32(at + bytes));
+  return at;
 }
 
-function passMiddle<U>(
-  n: i32, keys: usize, order: usize, shift: i32, counts: usize, keysTo: usize, orderTo: usize,
-): void {
-  pass<U>(n, keys, order, shift, counts, keysTo, orderTo, false);
-}
-
-function passLast<U>(n: i32, keys: usize, order: usize, shift: i32, counts: usize, orderTo: usize): void {
-  pass<U>(n, keys, order, shift, counts, 0, orderTo, true);
+@inline
+function slotOf<U>(key: U, shift: i32, places: usize): usize {
+  return places + (usize(u8(key >> <U> shift)) << 2);
 }
 
 /** The only pass: from elements to positions. */
-function passOnly<T, U>(n: i32, from: i32, x: usize, shift: i32, counts: usize, orderTo: usize): void {
+function passOnly<T, U>(n: i32, from: i32, x: usize, shift: i32, places: usize): void {
   x += usize(from) * sizeof<T>();
   for (let i = from; i < from + n; i++, x += sizeof<T>()) {
-    const slot = counts + (usize(u8(keyOf<T, U>(load<T>(x)) >> <U> shift)) << 2);
-    const at = load<i32>(slot);
-    store<i32>(slot, at + 1);
-    store<i32>(orderTo + 4 * usize(at), i);
+    store<i32>(next(slotOf<U>(keyOf<T, U>(load<T>(x)), shift, places), 4), i);
   }
 }
 
-/** Elements for one call of a loop. */
-const CHUNK: i32 = 8192;
+// Keys of 4 bytes: a pair is a word, the position in its lower half.
+
+function pairsFirst<T>(n: i32, from: i32, x: usize, shift: i32, places: usize): void {
+  x += usize(from) * sizeof<T>();
+  for (let i = from; i < from + n; i++, x += sizeof<T>()) {
+    const key = keyOf<T, u32>(load<T>(x));
+    store<u64>(next(slotOf<u32>(key, shift, places), 8), (u64(key) << 32) | u64(i));
+  }
+}
+
+function pairsMiddle(n: i32, pairs: usize, shift: i32, places: usize): void {
+  for (; n > 0; n--, pairs += 8) {
+    const pair = load<u64>(pairs);
+    store<u64>(next(slotOf<u64>(pair, 32 + shift, places), 8), pair);
+  }
+}
+
+function pairsLast(n: i32, pairs: usize, shift: i32, places: usize): void {
+  for (; n > 0; n--, pairs += 8) {
+    const pair = load<u64>(pairs);
+    store<u32>(next(slotOf<u64>(pair, 32 + shift, places), 4), u32(pair));
+  }
+}
+
+// Keys of 8 bytes, and their positions beside them. Counters hold numbers of elements.
+
+function wideFirst<T>(n: i32, from: i32, x: usize, shift: i32, places: usize, keysTo: usize, orderTo: usize): void {
+  x += usize(from) * sizeof<T>();
+  for (let i = from; i < from + n; i++, x += sizeof<T>()) {
+    const key = keyOf<T, u64>(load<T>(x)), at = next(slotOf<u64>(key, shift, places), 1);
+    store<u64>(keysTo + 8 * at, key);
+    store<i32>(orderTo + 4 * at, i);
+  }
+}
+
+function wideMiddle(
+  n: i32, keys: usize, order: usize, shift: i32, places: usize, keysTo: usize, orderTo: usize,
+): void {
+  for (; n > 0; n--, keys += 8, order += 4) {
+    const key = load<u64>(keys), at = next(slotOf<u64>(key, shift, places), 1);
+    store<u64>(keysTo + 8 * at, key);
+    store<i32>(orderTo + 4 * at, load<i32>(order));
+  }
+}
+
+function wideLast(n: i32, keys: usize, order: usize, shift: i32, places: usize): void {
+  for (; n > 0; n--, keys += 8, order += 4) {
+    store<i32>(next(slotOf<u64>(load<u64>(keys), shift, places), 4), load<i32>(order));
+  }
+}
 
 function radix<T, U>(n: i32, x: usize, out: usize, scratch: usize): void {
-  const W = i32(sizeof<U>());
+  const S = sizeof<U>(), W = i32(S), isWide = S == 8;
   const counts = scratch;
-  const keysA = counts + 4 * DIGITS * sizeof<U>();
-  const keysB = keysA + usize(n) * sizeof<U>();
-  const other = keysB + usize(n) * sizeof<U>();
-  memory.fill(counts, 0, 4 * DIGITS * sizeof<U>());
+  // Pairs, or keys with their positions behind them.
+  let from = counts + COUNTER_BYTES * S, to = from + usize(n) * (isWide ? 12 : 8);
+  memory.fill(counts, 0, COUNTER_BYTES * S);
   for (let i = 0; i < n; i += CHUNK) {
     countChunk<T, U>(min(CHUNK, n - i), x + usize(i) * sizeof<T>(), counts);
   }
-  // How many passes have more than one digit.
   const first = keyOf<T, U>(load<T>(x));
-  let passes = 0;
-  for (let b = 0; b < W; b++) passes += i32(!uniform<U>(first, b, n, counts));
-  if (passes == 0) {
+  let last = W - 1;
+  while (last >= 0 && uniform<U>(first, last, n, counts)) last--;
+  if (last < 0) {
     for (let i = 0; i < n; i++) store<i32>(out + 4 * usize(i), i);
     return;
   }
-  let keys = keysA, order = other, done = 0;
-  // The pass before the last writes to `other`, since the last one writes to `out`.
-  let toOther = (passes & 1) == 0;
-  for (let b = 0; b < W; b++) {
+  let isFirst = true;
+  for (let b = 0; b <= last; b++) {
     if (uniform<U>(first, b, n, counts)) continue;
-    const c = counts + 4 * DIGITS * usize(b);
-    const shift = 8 * b;
-    offsets(c);
-    if (passes == 1) {
-      for (let i = 0; i < n; i += CHUNK) passOnly<T, U>(min(CHUNK, n - i), i, x, shift, c, out);
-      return;
+    const places = counts + COUNTER_BYTES * usize(b), shift = 8 * b;
+    const order = from + 8 * usize(n), orderTo = to + 8 * usize(n);
+    if (b == last) offsets(places, out, 4);
+    else if (isWide) offsets(places, 0, 1);
+    else offsets(places, to, 8);
+    for (let i = 0; i < n; i += CHUNK) {
+      const size = min(CHUNK, n - i), at = from + 8 * usize(i);
+      if (isFirst && b == last) passOnly<T, U>(size, i, x, shift, places);
+      else if (isWide && isFirst) wideFirst<T>(size, i, x, shift, places, to, orderTo);
+      else if (isWide && b == last) wideLast(size, at, order + 4 * usize(i), shift, places);
+      else if (isWide) wideMiddle(size, at, order + 4 * usize(i), shift, places, to, orderTo);
+      else if (isFirst) pairsFirst<T>(size, i, x, shift, places);
+      else if (b == last) pairsLast(size, at, shift, places);
+      else pairsMiddle(size, at, shift, places);
     }
-    const orderTo = toOther ? other : out;
-    const keysTo = done & 1 ? keysB : keysA;
-    if (done == 0) {
-      for (let i = 0; i < n; i += CHUNK) {
-        passFirst<T, U>(min(CHUNK, n - i), i, x, shift, c, keysTo, orderTo);
-      }
-    } else {
-      for (let i = 0; i < n; i += CHUNK) {
-        const k = keys + usize(i) * sizeof<U>(), o = order + 4 * usize(i);
-        if (done == passes - 1) passLast<U>(min(CHUNK, n - i), k, o, shift, c, out);
-        else passMiddle<U>(min(CHUNK, n - i), k, o, shift, c, keysTo, orderTo);
-      }
-    }
-    keys = keysTo;
-    order = orderTo;
-    toOther = !toOther;
-    done++;
+    isFirst = false;
+    const kept = from;
+    from = to;
+    to = kept;
   }
-}
-
-/** Whether all keys have the same byte `b`; counts of passes not yet made are whole. */
-@inline
-function uniform<U>(first: U, b: i32, n: i32, counts: usize): bool {
-  const digit = usize(u8(first >> <U> (8 * b)));
-  return load<i32>(counts + 4 * (usize(b) * DIGITS + digit)) == n;
 }
 
 @inline
@@ -187,7 +159,7 @@ function argsort<T, U>(rows: i32, n: i32, x: usize, out: usize, scratch: usize):
 
 /**
  * The positions, as i32 in out[rows, n], that put each row of x[rows, n] in ascending order; stable, NaN last, -0 equal
- * to 0. `scratch` is n · (2 · bytes of an element + 4) + 1024 · bytes of an element long.
+ * to 0. `scratch` is n · (2 · bytes of an element + 8) + 1024 · bytes of an element long.
  */
 export function argsort_float32(rows: i32, n: i32, x: usize, out: usize, scratch: usize): void {
   argsort<f32, u32>(rows, n, x, out, scratch);

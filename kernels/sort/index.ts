@@ -1,1 +1,2 @@
 export * from "./argsort";
+export * from "./values";

@@ -56,6 +56,19 @@ const argsort: KernelSpec = {
   },
 };
 
+/** `(rows, n, x, out, scratch)`: each row in ascending order, stably. */
+const sort: KernelSpec = {
+  params: argsort.params,
+  rowCost: ([, n]) => 20 * n,
+  reference: (args) => {
+    const [rows, n, x, out] = args as [number, number, TypedArray, TypedArray];
+    for (let start = 0; start < rows * n; start += n) {
+      const sorted = Array.from(x.subarray(start, start + n) as ArrayLike<Element>).sort(order);
+      sorted.forEach((value, i) => out[start + i] = value);
+    }
+  },
+};
+
 /** `(outer, n, inner, reverse, x, out)`: running results along the middle axis. */
 function cumulative(combine: Combine): KernelSpec {
   return {
@@ -160,6 +173,7 @@ const families: Readonly<Record<string, KernelSpec>> = {
   cummax: cumulative((x, y) => order(x, y) >= 0 ? x : y),
   // NaN, which comes last, is handed on.
   cummin: cumulative((x, y) => x !== x || (order(x, y) <= 0 && y === y) ? x : y),
+  sort,
 };
 
 const dtypes: ReadonlySet<string> = new Set<DType>(
@@ -173,13 +187,13 @@ export function findKernel(name: string): KernelSpec | undefined {
   const isOfFloats = family === "fft" || Object.hasOwn(factorisations, family);
   if (isOfFloats && !dtype.startsWith("float")) return undefined;
   if (family.startsWith("attention") && dtype !== "float32") return undefined;
-  return dtype === "bool" && family !== "argsort" ? undefined : families[family];
+  return dtype === "bool" && !family.endsWith("sort") ? undefined : families[family];
 }
 
 /** Whether a program calls a kernel for which other devices take a program of other operations (`Primitive.withoutKernel`). */
 export function usesProcessorKernels(program: Program): boolean {
   return program.steps.some((step) => {
-    if (step.kind === "kernel") return /^(attention|fft)/.test(step.name);
+    if (step.kind === "kernel") return /^(attention|fft|sort)/.test(step.name);
     return step.kind === "control" && innerPrograms(step.control).some(usesProcessorKernels);
   });
 }

@@ -1,56 +1,92 @@
 /**
- * Sorting. One primitive finds the order; elements are then gathered by it, which is how sorting is differentiated too.
+ * Sorting. One primitive sorts; another finds the order, by which elements are then gathered: so sorting is differentiated, and arrays are
+ * sorted by others.
  *
  * @module
  */
 import { partitionByAxis } from "../core/partition.ts";
 import { ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
-import { formatShape, shapedArray } from "../core/aval.ts";
+import { formatShape, type ShapedArray, shapedArray } from "../core/aval.ts";
 import { dtypeInfo } from "../core/dtype.ts";
-import type { Primitive } from "../core/primitive.ts";
+import type { Lowered } from "../core/lowering.ts";
+import { type Primitive, Zero } from "../core/primitive.ts";
 import { bind1 } from "../core/trace.ts";
 import { gather } from "./gather.ts";
 import { zeroJvp } from "./rules.ts";
-import { moveAxis, reshape } from "./shape.ts";
+import { instantiate, moveAxis, reshape } from "./shape.ts";
 import { orderedWidening } from "./widening.ts";
 
-/** Parameters of {@linkcode argsortP}: none, for the last axis is sorted. */
-export type ArgsortParams = Readonly<Record<never, never>>;
+/** Parameters of {@linkcode sortP} and {@linkcode argsortP}: none, for the last axis is sorted. */
+export type SortParams = Readonly<Record<never, never>>;
+
+/** Rows are sorted as wholes. */
+const partitionRows = partitionByAxis((axis, { outs: [{ shape }] }) => axis === shape.length - 1);
+
+/** A call of `<family>_<dtype>`, which has so many bytes of scratch for each element beside 256 counters for each byte of a key. */
+function sortLowering(family: string, x: ShapedArray, elementBytes: number): readonly Lowered[] {
+  const n = x.shape[x.shape.length - 1];
+  return [{
+    kind: "kernel",
+    result: 0,
+    call: {
+      name: `${family}_${x.dtype}`,
+      args: [
+        { kind: "number", value: n === 0 ? 0 : x.size / n },
+        { kind: "number", value: n },
+        { kind: "operand", operand: 0 },
+        { kind: "result", result: 0 },
+        { kind: "scratch", bytes: n * elementBytes + 1024 * dtypeInfo(x.dtype).bytes },
+      ],
+    },
+  }];
+}
+
+function checkSortable([x]: readonly ShapedArray[]): void {
+  if (x.shape.length === 0) {
+    throw new ShapeError("lax.sort: a 0-d array has no axis to sort along");
+  }
+}
+
+/** `sort`: each row (last axis) in ascending order. Stable; NaN comes last, and -0 equals 0. */
+export const sortP: Primitive<SortParams> = {
+  name: "sort",
+  partition: partitionRows,
+  abstractEval: (ins) => {
+    checkSortable(ins);
+    return [shapedArray(ins[0].shape, ins[0].dtype)];
+  },
+  // Two sets of keys.
+  lower: (_reads, [x]) => sortLowering("sort", x, 2 * dtypeInfo(x.dtype).bytes),
+  expand: (ins, p) => orderedWidening(sortP, ins, p),
+  withoutKernel: () => ([x]) => [inOrder(x)],
+  jvp: ([x], [t], p) => {
+    if (t instanceof Zero) return zeroJvp(sortP, [x], p);
+    const order = bind1(argsortP, [x], {});
+    const along = (v: NDArray) => takeAlongAxis(v, order, v.ndim - 1);
+    return [[along(x)], [along(instantiate(t))]];
+  },
+  batch: ([x], [dim]) => [[bind1(sortP, [moveAxis(x, dim!, 0)], {})], [0]],
+};
+
+/** The rows of `x`, gathered in their order. */
+function inOrder(x: NDArray): NDArray {
+  return takeAlongAxis(x, bind1(argsortP, [x], {}), x.ndim - 1);
+}
 
 /**
  * `argsort`: int32 positions that put each row (last axis) in ascending order. Stable; NaN comes last, and -0 equals 0. Its tangent
  * is zero.
  */
-export const argsortP: Primitive<ArgsortParams> = {
+export const argsortP: Primitive<SortParams> = {
   name: "argsort",
-  partition: partitionByAxis((axis, { outs: [{ shape }] }) => axis === shape.length - 1),
-  abstractEval: ([x]) => {
-    if (x.shape.length === 0) {
-      throw new ShapeError("lax.sort: a 0-d array has no axis to sort along");
-    }
-    return [shapedArray(x.shape, "int32")];
+  partition: partitionRows,
+  abstractEval: (ins) => {
+    checkSortable(ins);
+    return [shapedArray(ins[0].shape, "int32")];
   },
-  lower: (_reads, [x]) => {
-    const n = x.shape[x.shape.length - 1];
-    const rows = n === 0 ? 0 : x.size / n;
-    const { bytes } = dtypeInfo(x.dtype);
-    return [{
-      kind: "kernel",
-      result: 0,
-      call: {
-        name: `argsort_${x.dtype}`,
-        args: [
-          { kind: "number", value: rows },
-          { kind: "number", value: n },
-          { kind: "operand", operand: 0 },
-          { kind: "result", result: 0 },
-          // Two sets of keys, a set of positions, and 256 counters for each byte of a key.
-          { kind: "scratch", bytes: n * (2 * bytes + 4) + 1024 * bytes },
-        ],
-      },
-    }];
-  },
+  // Two sets of keys and of positions.
+  lower: (_reads, [x]) => sortLowering("argsort", x, 2 * dtypeInfo(x.dtype).bytes + 8),
   expand: (ins, p) => orderedWidening(argsortP, ins, p),
   jvp: (xs, _ts, p) => zeroJvp(argsortP, xs, p),
   batch: ([x], [dim]) => [[bind1(argsortP, [moveAxis(x, dim!, 0)], {})], [0]],
@@ -95,7 +131,8 @@ export function takeAlongAxis(
 /** `x` in ascending order along `axis`. */
 export function sort(x: NDArray, axis: number): NDArray {
   if (x.size === 0) return x; // a gather from nothing has no slice of size 1
-  return takeAlongAxis(x, argsort(x, axis), axis);
+  const last = x.ndim - 1;
+  return moveAxis(bind1(sortP, [moveAxis(x, axis, last)], {}), last, axis);
 }
 
 /** Keys in ascending order along `axis`, and values moved with them. */

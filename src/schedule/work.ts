@@ -155,7 +155,7 @@ function kernelWork(
     const times = name.startsWith("attentiongrad_") ? 2.5 : 1;
     return { bytes, ops: 0, flops: times * attentionFlops(first.values) };
   }
-  if (name.startsWith("argsort_") && first.kind === "number" && second.kind === "number") {
+  if (/^(arg)?sort_/.test(name) && first.kind === "number" && second.kind === "number") {
     const depth = Math.log2(Math.max(2, second.value));
     return { bytes, ops: first.value * second.value * depth * SORT_OPS, flops: 0 };
   }

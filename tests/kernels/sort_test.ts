@@ -56,15 +56,13 @@ function before(x: number | bigint, y: number | bigint): number {
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
+/** Rows and lengths that are sorted. */
+const SORTED = [[0, 3], [3, 0], [2, 1], [5, 2], [7, 13], [3, 48], [3, 49], [2, 300], [1, 20000]];
+
 for (const [dtype, [type, , scale]] of Object.entries(TYPES)) {
-  Deno.test(`argsort_${dtype} is the stable order of each row`, () => {
+  Deno.test(`argsort_${dtype} and sort_${dtype} are the stable order of each row`, () => {
     const size = type.BYTES_PER_ELEMENT;
-    for (
-      const [rows, n] of [[0, 3], [3, 0], [2, 1], [5, 2], [7, 13], [3, 48], [3, 49], [2, 300], [
-        1,
-        20000,
-      ]]
-    ) {
+    for (const [rows, n] of SORTED) {
       // A narrow range makes ties, and keys that agree in most bytes.
       for (const range of [scale, Math.min(scale, 300), 5]) {
         arena.reset();
@@ -72,18 +70,30 @@ for (const [dtype, [type, , scale]] of Object.entries(TYPES)) {
           type,
           sample(dtype, rows! * n!, range, randoms(n! + range)) as number[],
         );
-        const out = arena.place(Int32Array, rows! * n!);
-        const scratch = arena.place(Uint8Array, n! * (2 * size + 4) + 1024 * size);
-        kernels[`argsort_${dtype}`](rows, n, x.at, out.at, scratch.at);
-        arena.checkGuards(`argsort_${dtype} ${rows},${n}`);
+        // NaN of other bits than the usual one.
+        const bits = new Uint8Array(arena.memory.buffer, x.at, rows! * n! * size);
+        for (let i = 0; i < rows! * n!; i++) {
+          if (x.data[i] !== x.data[i]) {
+            bits[i * size] = i & 255;
+            bits[(i + 1) * size - 1]! ^= i % 3 === 0 ? 0x80 : 0;
+          }
+        }
+        const order = arena.place(Int32Array, rows! * n!), out = arena.place(type, rows! * n!);
+        const scratch = arena.place(Uint8Array, n! * (2 * size + 8) + 1024 * size);
+        const keys = arena.place(Uint8Array, n! * 2 * size + 1024 * size);
+        kernels[`argsort_${dtype}`](rows, n, x.at, order.at, scratch.at);
+        kernels[`sort_${dtype}`](rows, n, x.at, out.at, keys.at);
+        arena.checkGuards(`${dtype} ${rows},${n}`);
         for (let r = 0; r < rows!; r++) {
           const row = Array.from({ length: n! }, (_, i) => x.data[r * n! + i]!);
           const expected = row.map((_, i) => i).sort((i, j) => before(row[i]!, row[j]!) || i - j);
-          assertEquals(
-            [...out.data.subarray(r * n!, (r + 1) * n!)],
-            expected,
-            `${dtype} ${rows},${n} range ${range}`,
-          );
+          const where = `${dtype} ${rows},${n} range ${range}`;
+          assertEquals([...order.data.subarray(r * n!, (r + 1) * n!)], expected, where);
+          const found = new Uint8Array(arena.memory.buffer, out.at + r * n! * size, n! * size);
+          const moved = expected.flatMap((i) => [
+            ...bits.subarray((r * n! + i) * size, (r * n! + i + 1) * size),
+          ]);
+          assertEquals(found.every((byte, i) => byte === moved[i]), true, `bits of ${where}`);
         }
       }
     }

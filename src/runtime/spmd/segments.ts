@@ -65,6 +65,7 @@ const movements = new Set([
 
 /** Operations that are not done over again on each device where once is enough. */
 const dear = new Set([
+  "argsort",
   "cholesky",
   "conv_general_dilated",
   "dot_general",
