@@ -6,7 +6,7 @@ import { bitsOf, CHUNK, countAll, COUNTER_BYTES, keyOf, offsets, uniform, writeK
 const SHORT: i32 = 48;
 
 /** Sorts a short row, with keys in `keys`. */
-function insertion<T, U>(n: i32, x: usize, out: usize, keys: usize): void {
+function insertValues<T, U>(n: i32, x: usize, out: usize, keys: usize): void {
   for (let i = 0; i < n; i++) {
     const value = load<U>(x + usize(i) * sizeof<U>()), key = keyOf<T, U>(load<T>(x + usize(i) * sizeof<T>()));
     let k = keys + usize(i) * sizeof<U>(), p = out + usize(i) * sizeof<U>();
@@ -69,7 +69,7 @@ export function restore<T>(n: i32, x: usize, out: usize): void {
   }
 }
 
-function radix<T, U>(n: i32, x: usize, out: usize, scratch: usize): void {
+function sortDigits<T, U>(n: i32, x: usize, out: usize, scratch: usize): void {
   const S = sizeof<U>(), W = i32(S);
   const counts = scratch, bytes = usize(n) * S;
   let from = counts + COUNTER_BYTES * S, to = from + bytes, isLost = false;
@@ -117,9 +117,9 @@ function countBytes(n: i32, x: usize, out: usize, counts: usize): void {
 function sort<T, U>(rows: i32, n: i32, x: usize, out: usize, scratch: usize): void {
   const bytes = usize(n) * sizeof<T>();
   for (; rows > 0; rows--, x += bytes, out += bytes) {
-    if (n <= SHORT) insertion<T, U>(n, x, out, scratch);
+    if (n <= SHORT) insertValues<T, U>(n, x, out, scratch);
     else if (sizeof<T>() == 1) countBytes(n, x, out, scratch);
-    else radix<T, U>(n, x, out, scratch);
+    else sortDigits<T, U>(n, x, out, scratch);
   }
 }
 

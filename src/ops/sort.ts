@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { partitionByAxis } from "../core/partition.ts";
+import { partitionByAxis, type PartitionRule } from "../core/partition.ts";
 import { ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type ShapedArray, shapedArray } from "../core/aval.ts";
@@ -21,7 +21,9 @@ import { orderedWidening } from "./widening.ts";
 export type SortParams = Readonly<Record<never, never>>;
 
 /** Rows are sorted as wholes. */
-const partitionRows = partitionByAxis((axis, { outs: [{ shape }] }) => axis === shape.length - 1);
+const partitionRows: PartitionRule<SortParams> = partitionByAxis((axis, { outs: [{ shape }] }) =>
+  axis === shape.length - 1
+);
 
 /** A call of `<family>_<dtype>`, which has so many bytes of scratch for each element beside 256 counters for each byte of a key. */
 function sortLowering(family: string, x: ShapedArray, elementBytes: number): readonly Lowered[] {
