@@ -35,6 +35,7 @@ import {
   type GraphicsProgram,
   isOnGraphics,
 } from "./graphics.ts";
+import { threadCount } from "./threads.ts";
 
 /** What decided where a call ran. */
 export type ChoiceReason =
@@ -78,6 +79,7 @@ export interface DeviceChoice {
 /** What is known of a program that nobody bound to a device. */
 interface Prospect {
   readonly rates: MachineRates;
+  readonly threads: number;
   readonly cpu: DeviceEstimate;
   /** Where it runs in any case; `null` where that depends on what it is called with. */
   readonly verdict: Platform | null;
@@ -199,7 +201,10 @@ export class DeviceChooser {
   #byEstimate(inputs: readonly NDArray[]): Placement | null {
     const rates = graphics!.rates;
     if (rates === null) return this.#onCpu("unmeasured", null, inputs);
-    if (this.#prospect?.rates !== rates) this.#prospect = this.#assess(rates);
+    const threads = threadCount();
+    if (this.#prospect?.rates !== rates || this.#prospect.threads !== threads) {
+      this.#prospect = this.#assess(rates, threads);
+    }
     const { cpu, verdict } = this.#prospect;
     let traffic = this.#everything;
     let goes = verdict === "webgpu";
@@ -240,8 +245,8 @@ export class DeviceChooser {
     };
   }
 
-  #assess(rates: MachineRates): Prospect {
-    const cpu = estimateCpu(this.#work, rates);
+  #assess(rates: MachineRates, threads: number): Prospect {
+    const cpu = estimateCpu(this.#work, rates, threads);
     const moved = estimateWebGpu(this.#work, rates, this.#everything);
     const there = estimateWebGpu(this.#work, rates, { upload: 0, read: 0 });
     const verdict = moved.seconds < cpu.seconds
@@ -249,7 +254,7 @@ export class DeviceChooser {
       : there.seconds < cpu.seconds
       ? null
       : "cpu";
-    return { rates, cpu, verdict };
+    return { rates, threads, cpu, verdict };
   }
 
   #onWebGpu(
@@ -301,7 +306,7 @@ export class DeviceChooser {
     }
     const rates = graphics!.rates;
     const lacking = this.#lacking();
-    const cpu = rates === null ? null : estimateCpu(this.#work, rates);
+    const cpu = rates === null ? null : estimateCpu(this.#work, rates, threadCount());
     const webgpu = rates === null || lacking !== null
       ? null
       : estimateWebGpu(this.#work, rates, last.traffic);

@@ -2,7 +2,7 @@
  * How long a program would take on the processor, and how long on WebGPU: numbers in, numbers out.
  *
  * Each step takes the longest of what its memory, its operations and its products of matrices take, and a launch. On WebGPU there is
- * also what must go there before, and come back after. The rates are those of the machine, measured (`webgpu/calibration.ts`).
+ * also what must go there before, and come back after; the processor's larger steps are shared among threads. The rates are those of the machine, measured (`webgpu/calibration.ts`).
  *
  * @module
  */
@@ -58,23 +58,45 @@ export interface DeviceEstimate {
   readonly read: number;
 }
 
+/** Seconds from which on a step is shared among threads. */
+const SHARED_FROM = 1e-5;
+/** What each further thread adds to the speed of one, in arithmetic. */
+const THREAD_SHARE = 0.85;
+/** As many threads' worth of memory traffic is all that a processor's memory carries, about. */
+const MEMORY_THREADS = 2;
+
 /** What the steps take, and what beginning them takes. */
 function stepsOn(
   { steps }: ProgramWork,
   rates: ComputeRates,
+  threads = 1,
 ): { readonly compute: number; readonly launch: number } {
+  const faster = 1 + THREAD_SHARE * (threads - 1);
+  const memory = Math.min(faster, MEMORY_THREADS);
   let compute = 0;
   let launches = 0;
   for (const { runs, bytes, ops, flops } of steps) {
-    compute += runs * Math.max(bytes / rates.bytes, ops / rates.ops, flops / rates.flops);
+    const traffic = bytes / rates.bytes;
+    const arithmetic = Math.max(ops / rates.ops, flops / rates.flops);
+    const alone = Math.max(traffic, arithmetic);
+    compute += runs *
+      (alone < SHARED_FROM ? alone : Math.max(traffic / memory, arithmetic / faster));
     launches += runs;
   }
   return { compute, launch: rates.call + launches * rates.launch };
 }
 
-/** What a call takes on the processor. */
-export function estimateCpu(work: ProgramWork, { cpu }: MachineRates): DeviceEstimate {
-  const { compute, launch } = stepsOn(work, cpu);
+/**
+ * What a call takes on the processor.
+ *
+ * @param threads Among how many its larger steps are shared; the rates are those of one.
+ */
+export function estimateCpu(
+  work: ProgramWork,
+  { cpu }: MachineRates,
+  threads = 1,
+): DeviceEstimate {
+  const { compute, launch } = stepsOn(work, cpu, threads);
   return { seconds: compute + launch, compute, launch, upload: 0, read: 0 };
 }
 

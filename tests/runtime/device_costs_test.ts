@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertAlmostEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import type { ProgramWork, StepWork } from "../../src/schedule/work.ts";
 import { estimateCpu, estimateWebGpu } from "../../src/runtime/device_costs.ts";
 import { rates } from "./rates.ts";
@@ -40,6 +40,17 @@ Deno.test("a step takes what is slowest of what it does, and steps add up", () =
   assertAlmostEquals(cpu.compute, 10 * 1e-3);
   assertAlmostEquals(cpu.launch, 1e-6 + 10 * 1e-7);
   assertAlmostEquals(cpu.seconds, cpu.compute + cpu.launch);
+});
+
+Deno.test("threads make long steps faster, memory less than arithmetic, and short ones not", () => {
+  const gain = (work: ProgramWork, threads: number) =>
+    estimateCpu(work, rates).compute / estimateCpu(work, rates, threads).compute;
+  const long = [product(1024), program({ bytes: 1e8 }), program({ ops: 1e9 })] as const;
+  assertEquals(long.map((work) => gain(work, 1)), [1, 1, 1]);
+  for (const work of long) assert(gain(work, 2) > 1.5 && gain(work, 2) < 2);
+  const [matmul, copy, tanh] = long.map((work) => gain(work, 8));
+  assert(matmul > 5 && tanh > 5 && copy <= 2);
+  assertEquals(gain(product(8), 8), 1);
 });
 
 Deno.test("an estimate is the sum of its parts, with a wait for each look at the device", () => {
