@@ -1,79 +1,130 @@
 // The transforms that programs call.
-import { inLines, rowsAtOnce, transformRows } from "./complex";
-import { completed, fromPairs, realParts, toPairs, widened } from "./real";
+import { inLines, rowsAtOnce, transformRows, width } from "./complex";
+import { exchange } from "./moves";
+import { completed, fromPairs, mirror, realParts, toPairs, widened } from "./real";
 
+/** Kinds: complex forwards and backwards, from real ones to half of the frequencies, back, and from real ones to all, forwards and backwards. */
+const BACKWARDS: i32 = 1;
+const TO_HALF: i32 = 2;
+const FROM_HALF: i32 = 3;
+const TO_ALL: i32 = 4;
+
+/** Elements that a row has, of what is given and of what comes out. */
 @inline
-function complexRows<T>(rows: i32, n: i32, flip: bool, scale: T, x: usize, plan: usize, out: usize, scratch: usize): void {
-  const bytes = usize(2 * n) * sizeof<T>(), group = rowsAtOnce<T>(plan);
-  for (; rows > 0; rows -= group, x += usize(group) * bytes, out += usize(group) * bytes) {
-    transformRows<T>(min(rows, group), n, x, bytes, out, bytes, flip, scale, plan, scratch);
-  }
+function elementsGiven(kind: i32, n: i32): i32 {
+  return kind < TO_HALF ? 2 * n : kind == FROM_HALF ? 2 * (n / 2 + 1) : n;
 }
 
 @inline
-function realToComplex<T>(rows: i32, n: i32, scale: T, x: usize, table: usize, out: usize, scratch: usize): void {
+function elementsMade(kind: i32, n: i32): i32 {
+  return kind == FROM_HALF ? n : kind == TO_HALF ? 2 * (n / 2 + 1) : 2 * n;
+}
+
+function complexRows<T>(
+  rows: i32, n: i32, flip: bool, scale: T, x: usize, xApart: usize, plan: usize, out: usize, outApart: usize, scratch: usize,
+): void {
+  const group = rowsAtOnce<T>(plan);
+  for (; rows > 0; rows -= group, x += usize(group) * xApart, out += usize(group) * outApart) {
+    transformRows<T>(min(rows, group), n, x, xApart, out, outApart, flip, scale, plan, scratch);
+  }
+}
+
+/** From real rows; `kind` tells how many of the frequencies. */
+function realToComplex<T>(
+  rows: i32, n: i32, kind: i32, scale: T, x: usize, xApart: usize, table: usize, out: usize, outApart: usize, scratch: usize,
+): void {
   const S = sizeof<T>(), h = n >> 1, isEven = (n & 1) == 0;
   const plan = isEven ? table + usize(inLines(2 * (h / 2 + 1))) * S : table;
-  const group = rowsAtOnce<T>(plan), xBytes = usize(n) * S, outBytes = usize(2 * (h + 1)) * S;
+  const group = rowsAtOnce<T>(plan);
   const bytes = usize(2 * n) * S, room = usize(inLines(2 * n * group)) * S;
   const z = scratch, wide = z + room, rest = isEven ? wide : wide + room;
   for (; rows > 0; rows -= group) {
     const count = min(rows, group);
-    if (isEven) transformRows<T>(count, h, x, xBytes, z, bytes, false, scale * <T> 0.5, plan, rest);
+    if (isEven) transformRows<T>(count, h, x, xApart, z, bytes, false, scale * <T> 0.5, plan, rest);
     else {
-      for (let i = 0; i < count; i++) widened<T>(n, x + usize(i) * xBytes, wide + usize(i) * bytes);
+      for (let i = 0; i < count; i++) widened<T>(n, x + usize(i) * xApart, wide + usize(i) * bytes);
       transformRows<T>(count, n, wide, bytes, z, bytes, false, scale, plan, rest);
     }
-    for (let i = 0; i < count; i++, x += xBytes, out += outBytes) {
+    for (let i = 0; i < count; i++, x += xApart, out += outApart) {
       const from = z + usize(i) * bytes;
       if (isEven) fromPairs<T>(h, from, table, out);
       else {
-        memory.copy(out, from, outBytes);
+        memory.copy(out, from, usize(2 * (h + 1)) * S);
         store<T>(out + S, 0);
       }
+      if (kind >= TO_ALL) mirror<T>(n, kind > TO_ALL, out);
     }
   }
 }
 
-@inline
-function complexToReal<T>(rows: i32, n: i32, scale: T, x: usize, table: usize, out: usize, scratch: usize): void {
+function complexToReal<T>(
+  rows: i32, n: i32, scale: T, x: usize, xApart: usize, table: usize, out: usize, outApart: usize, scratch: usize,
+): void {
   const S = sizeof<T>(), h = n >> 1, isEven = (n & 1) == 0;
   const plan = isEven ? table + usize(inLines(2 * (h / 2 + 1))) * S : table;
-  const group = rowsAtOnce<T>(plan), xBytes = usize(2 * (h + 1)) * S, outBytes = usize(n) * S;
+  const group = rowsAtOnce<T>(plan);
   const bytes = usize(2 * n) * S, room = usize(inLines(2 * n * group)) * S;
   const z = scratch, wide = z + room, rest = isEven ? wide : wide + room;
   for (; rows > 0; rows -= group) {
     const count = min(rows, group);
-    for (let i = 0; i < count; i++, x += xBytes) {
+    for (let i = 0; i < count; i++, x += xApart) {
       const to = z + usize(i) * bytes;
       if (isEven) toPairs<T>(h, x, table, to);
       else completed<T>(n, x, to);
     }
-    if (isEven) transformRows<T>(count, h, z, bytes, out, outBytes, true, scale, plan, rest);
+    if (isEven) transformRows<T>(count, h, z, bytes, out, outApart, true, scale, plan, rest);
     else {
       transformRows<T>(count, n, z, bytes, wide, bytes, true, scale, plan, rest);
-      for (let i = 0; i < count; i++) realParts<T>(n, wide + usize(i) * bytes, out + usize(i) * outBytes);
+      for (let i = 0; i < count; i++) realParts<T>(n, wide + usize(i) * bytes, out + usize(i) * outApart);
     }
-    out += usize(count) * outBytes;
+    out += usize(count) * outApart;
   }
 }
 
 @inline
-function fft<T>(rows: i32, n: i32, kind: i32, scale: T, x: usize, table: usize, out: usize, scratch: usize): void {
-  if (kind < 2) complexRows<T>(rows, n, kind == 1, scale, x, table, out, scratch);
-  else if (kind == 2) realToComplex<T>(rows, n, scale, x, table, out, scratch);
-  else complexToReal<T>(rows, n, scale, x, table, out, scratch);
+function rowsOf<T>(
+  rows: i32, n: i32, kind: i32, scale: T, x: usize, xApart: usize, table: usize, out: usize, outApart: usize, scratch: usize,
+): void {
+  if (kind < TO_HALF) complexRows<T>(rows, n, kind == BACKWARDS, scale, x, xApart, table, out, outApart, scratch);
+  else if (kind == FROM_HALF) complexToReal<T>(rows, n, scale, x, xApart, table, out, outApart, scratch);
+  else realToComplex<T>(rows, n, kind, scale, x, xApart, table, out, outApart, scratch);
+}
+
+@inline
+function fft<T>(
+  outer: i32, n: i32, inner: i32, kind: i32, scale: T, x: usize, table: usize, out: usize, scratch: usize,
+): void {
+  const S = sizeof<T>(), given = elementsGiven(kind, n), made = elementsMade(kind, n);
+  if (inner == 1) return rowsOf<T>(outer, n, kind, scale, x, usize(given) * S, table, out, usize(made) * S, scratch);
+  // Some columns at a time become rows. These are not a power of two apart.
+  const xIs = kind < TO_HALF || kind == FROM_HALF ? 2 * S : S, outIs = kind == FROM_HALF ? S : 2 * S;
+  const xApart = usize(inLines(given) + 16) * S, outApart = usize(inLines(made) + 16) * S;
+  const a = scratch, b = a + usize(width<T>()) * xApart, rest = b + usize(width<T>()) * outApart;
+  const xRows = i32(usize(given) * S / xIs), outRows = i32(usize(made) * S / outIs);
+  for (; outer > 0; outer--, x += usize(given) * S * usize(inner), out += usize(made) * S * usize(inner)) {
+    for (let i = 0; i < inner; i += width<T>()) {
+      const count = min(width<T>(), inner - i);
+      exchange(xRows, count, x + usize(i) * xIs, usize(inner) * xIs, xIs, a, xIs, xApart);
+      rowsOf<T>(count, n, kind, scale, a, xApart, table, b, outApart, rest);
+      exchange(outRows, count, b, outIs, outApart, out + usize(i) * outIs, usize(inner) * outIs, outIs);
+    }
+  }
 }
 
 /**
- * Transforms of rows of n elements (on the real side), times `scale`; kind 0: Σ x[j] exp(-2πi·j·k/n), 1: with the other sign, 2: real rows, frequencies
- * 0 … n/2 alone, 3: the way back. `table` and the size of `scratch` are those of src/loopnest/fourier_plan.ts.
+ * Transforms along the middle axis of [outer, n, inner] (n elements on the real side), times `scale`; kind 0: Σ x[j] exp(-2πi·j·k/n), 1: with the other
+ * sign, 2: of real numbers, frequencies 0 … n/2 alone, 3: the way back, 4 and 5: as 0 and 1, of real numbers. `table` and the size of `scratch` are those
+ * of src/loopnest/fourier_plan.ts.
  */
-export function fft_float32(rows: i32, n: i32, kind: i32, scale: f64, x: usize, table: usize, out: usize, scratch: usize): void {
-  fft<f32>(rows, n, kind, <f32> scale, x, table, out, scratch);
+export function fft_float32(
+  outer: i32, n: i32, inner: i32, kind: i32, scale: f64, x: usize, table: usize, out: usize, scratch: usize,
+): void {
+  fft<f32>(outer, n, inner, kind, <f32> scale, x, table, out, scratch);
 }
 
 /** As fft_float32, in f64. */
-export function fft_float64(rows: i32, n: i32, kind: i32, scale: f64, x: usize, table: usize, out: usize, scratch: usize): void {
-  fft<f64>(rows, n, kind, scale, x, table, out, scratch);
+export function fft_float64(
+  outer: i32, n: i32, inner: i32, kind: i32, scale: f64, x: usize, table: usize, out: usize, scratch: usize,
+): void {
+  fft<f64>(outer, n, inner, kind, scale, x, table, out, scratch);
 }

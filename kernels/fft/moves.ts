@@ -117,3 +117,20 @@ export function turnOver<T>(n: i32, x: usize, row: usize, table: usize, to: usiz
     }
   }
 }
+
+/** Copies `n` times `count` elements, with such steps down and across; the smallest step is their size. */
+export function exchange(
+  n: i32, count: i32, x: usize, xDown: usize, xAcross: usize, to: usize, toDown: usize, toAcross: usize,
+): void {
+  const bytes = min(min(xDown, xAcross), min(toDown, toAcross));
+  for (; n > 0; n--, x += xDown, to += toDown) {
+    let from = x, at = to;
+    if (bytes == 4) {
+      for (let l = 0; l < count; l++, from += xAcross, at += toAcross) store<u32>(at, load<u32>(from));
+    } else if (bytes == 8) {
+      for (let l = 0; l < count; l++, from += xAcross, at += toAcross) store<u64>(at, load<u64>(from));
+    } else {
+      for (let l = 0; l < count; l++, from += xAcross, at += toAcross) v128.store(at, v128.load(from));
+    }
+  }
+}

@@ -97,3 +97,28 @@ export function realParts<T>(n: i32, x: usize, out: usize): void {
   const S = sizeof<T>();
   for (; n > 0; n--, x += 2 * S, out += S) store<T>(out, load<T>(x));
 }
+
+/** The frequencies beyond n/2 of a real row, which are conjugates of those before them; all conjugates of what they are where `backwards`. */
+export function mirror<T>(n: i32, backwards: bool, out: usize): void {
+  const S = sizeof<T>(), C = 2 * S;
+  const lanes = lanesOf<T>();
+  let k = 1;
+  for (; 2 * (k + lanes - 1) < n; k += lanes) {
+    const low = out + usize(k) * C, high = out + usize(n - k - lanes + 1) * C;
+    const a = v128.load(low), b = v128.load(low, 16);
+    const re = reals<T>(a, b), im = imags<T>(a, b), minus = v128.neg<T>(im);
+    const hr = reversed<T>(re), hi = reversed<T>(backwards ? im : minus);
+    v128.store(high, firstPairs<T>(hr, hi));
+    v128.store(high, lastPairs<T>(hr, hi), 16);
+    if (!backwards) continue;
+    v128.store(low, firstPairs<T>(re, minus));
+    v128.store(low, lastPairs<T>(re, minus), 16);
+  }
+  for (; 2 * k < n; k++) {
+    const low = out + usize(k) * C, high = out + usize(n - k) * C;
+    const re = load<T>(low), im = load<T>(low + S);
+    store<T>(high, re);
+    store<T>(high + S, backwards ? im : -im);
+    if (backwards) store<T>(low + S, -im);
+  }
+}

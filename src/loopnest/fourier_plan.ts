@@ -4,11 +4,31 @@
  * @module
  */
 
-/** What a transform takes and gives: complex numbers, forwards and backwards, or real ones on one side. */
+/** Complex numbers, forwards and backwards, or real ones on one side, whose frequencies beyond n/2 are conjugates. */
 export type FourierKind = "fft" | "ifft" | "rfft" | "irfft";
 
+/** What the kernels tell apart: of a real array all frequencies may be wanted. */
+export type FourierWork = FourierKind | "fft of reals" | "ifft of reals";
+
 /** As the kernels number them. */
-export const fourierKinds: readonly FourierKind[] = ["fft", "ifft", "rfft", "irfft"];
+export const fourierWorks: readonly FourierWork[] = [
+  "fft",
+  "ifft",
+  "rfft",
+  "irfft",
+  "fft of reals",
+  "ifft of reals",
+];
+
+/** Elements that a row of n has, of what is given and of what comes out. */
+export function fourierElements(work: FourierWork, n: number): readonly [number, number] {
+  const half = 2 * (Math.floor(n / 2) + 1);
+  const isReal = work === "rfft" || work.endsWith("reals");
+  return [
+    work === "irfft" ? half : isReal ? n : 2 * n,
+    work === "irfft" ? n : work === "rfft" ? half : 2 * n,
+  ];
+}
 
 /** How the transform of one length is computed. */
 interface LengthPlan {
@@ -112,8 +132,8 @@ function planOf(n: number): LengthPlan {
 }
 
 /** The real transform of even length goes by pairs of neighbours. */
-function isByPairs(kind: FourierKind, n: number): boolean {
-  return (kind === "rfft" || kind === "irfft") && n % 2 === 0;
+function isByPairs(work: FourierWork, n: number): boolean {
+  return work !== "fft" && work !== "ifft" && n % 2 === 0;
 }
 
 /** `exp(-2πi · k/n)`, exact to the last digit for any k: of an angle up to an eighth of a turn. */
@@ -253,10 +273,10 @@ function writeChirp(to: TableWriter, n: number, m: number, lanes: number): void 
 }
 
 /** The table of a transform of `n` elements on the real side, for numbers of `size` bytes. */
-export function fourierTable(kind: FourierKind, n: number, size: 4 | 8): Float64Array {
+export function fourierTable(work: FourierWork, n: number, size: 4 | 8): Float64Array {
   const lanes = 16 / size;
-  const to = new TableWriter(fourierTableElements(kind, n, size));
-  const isByPair = isByPairs(kind, n);
+  const to = new TableWriter(fourierTableElements(work, n, size));
+  const isByPair = isByPairs(work, n);
   if (isByPair) {
     for (let k = 0; k <= Math.floor(n / 4); k++) to.root(k, n);
     to.align();
@@ -266,8 +286,8 @@ export function fourierTable(kind: FourierKind, n: number, size: 4 | 8): Float64
 }
 
 /** How many elements it has. */
-export function fourierTableElements(kind: FourierKind, n: number, size: 4 | 8): number {
-  if (!isByPairs(kind, n)) return planElements(planOf(n), 16 / size);
+export function fourierTableElements(work: FourierWork, n: number, size: 4 | 8): number {
+  if (!isByPairs(work, n)) return planElements(planOf(n), 16 / size);
   return inLines(2 * (Math.floor(n / 4) + 1)) + planElements(planOf(n / 2), 16 / size);
 }
 
@@ -281,18 +301,26 @@ function planScratch({ how, n, n1, n2, m }: LengthPlan, size: number): number {
   return 2 * Math.max(wide, n2) * LINE + middle + Math.max(work(n1), work(n2));
 }
 
-/** Bytes of scratch of `fft_<dtype>`. */
-export function fourierScratchBytes(kind: FourierKind, n: number, size: 4 | 8): number {
-  const isByPair = isByPairs(kind, n);
+/** Bytes of scratch of `fft_<dtype>`, where `inner` elements lie between neighbours. */
+export function fourierScratchBytes(
+  work: FourierWork,
+  n: number,
+  inner: number,
+  size: 4 | 8,
+): number {
+  const isByPair = isByPairs(work, n);
   const plan = planOf(isByPair ? n / 2 : n);
-  const group = plan.how === "lanes" ? LINE / (2 * size) : 1;
-  const room = kind === "fft" || kind === "ifft" ? 0 : size * inLines(2 * n * group);
-  return (isByPair ? 1 : 2) * room + planScratch(plan, size);
+  const width = LINE / (2 * size);
+  const group = plan.how === "lanes" ? width : 1;
+  const room = work === "fft" || work === "ifft" ? 0 : size * inLines(2 * n * group);
+  const [given, made] = fourierElements(work, n);
+  const columns = inner === 1 ? 0 : width * size * (inLines(given) + inLines(made) + 32);
+  return columns + (isByPair ? 1 : 2) * room + planScratch(plan, size);
 }
 
 /** Instructions, about, of one row. */
-export function fourierCost(kind: FourierKind, n: number): number {
-  const isByPair = isByPairs(kind, n);
+export function fourierCost(work: FourierWork, n: number): number {
+  const isByPair = isByPairs(work, n);
   const { how, n1, n2, m } = planOf(isByPair ? n / 2 : n);
   const per = how === "lanes" ? n1 * costOf(n1) : how === "two" ? costOfTwo(n1, n2) : 0;
   return how === "chirp" ? 2.2 * bestTwo(m).cost : per + (isByPair ? 4 * n : 0);
@@ -327,35 +355,36 @@ export function transformed(re: Float64Array, im: Float64Array): [Float64Array, 
 
 type Floats = Float32Array | Float64Array;
 
-/** What the kernel computes, plainly: `(rows, n, kind, scale, x, table, out, scratch)`. */
+/** What the kernel computes, plainly: `(outer, n, inner, work, scale, x, table, out, scratch)`. */
 export function runFourier(
-  rows: number,
-  n: number,
-  kind: FourierKind,
+  [outer, n, inner]: readonly number[],
+  work: FourierWork,
   scale: number,
   x: Floats,
   out: Floats,
 ): void {
-  const half = Math.floor(n / 2) + 1;
-  const [ins, outs] = [kind === "irfft" ? half : n, kind === "rfft" ? half : n];
-  const flip = kind === "ifft" || kind === "irfft";
-  for (let row = 0; row < rows; row++) {
-    const [re, im] = [new Float64Array(n), new Float64Array(n)];
-    for (let j = 0; j < ins; j++) {
-      if (kind === "rfft") re[j] = x[row * n + j];
-      else [re[j], im[j]] = [x[2 * (row * ins + j)], x[2 * (row * ins + j) + 1]];
-    }
-    if (kind === "irfft") {
-      im[0] = 0;
-      if (n % 2 === 0) im[n / 2] = 0;
-      for (let j = 1; 2 * j < n; j++) [re[n - j], im[n - j]] = [re[j], -im[j]];
-    }
-    const [yr, yi] = flip ? transformed(im, re).reverse() : transformed(re, im);
-    for (let k = 0; k < outs; k++) {
-      if (kind === "irfft") out[row * n + k] = yr[k] * scale;
-      else {
-        out[2 * (row * outs + k)] = yr[k] * scale;
-        out[2 * (row * outs + k) + 1] = yi[k] * scale;
+  const [given, made] = fourierElements(work, n);
+  const isReal = work === "rfft" || work.endsWith("reals");
+  const [rowsIn, rowsOut] = [isReal ? given : given / 2, work === "irfft" ? made : made / 2];
+  const flip = work.startsWith("i");
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < inner; i++) {
+      const [re, im] = [new Float64Array(n), new Float64Array(n)];
+      for (let j = 0; j < rowsIn; j++) {
+        const at = (o * rowsIn + j) * inner + i;
+        if (isReal) re[j] = x[at];
+        else [re[j], im[j]] = [x[2 * at], x[2 * at + 1]];
+      }
+      if (work === "irfft") {
+        im[0] = 0;
+        if (n % 2 === 0) im[n / 2] = 0;
+        for (let j = 1; 2 * j < n; j++) [re[n - j], im[n - j]] = [re[j], -im[j]];
+      }
+      const [yr, yi] = flip ? transformed(im, re).reverse() : transformed(re, im);
+      for (let k = 0; k < rowsOut; k++) {
+        const at = (o * rowsOut + k) * inner + i;
+        if (work === "irfft") out[at] = yr[k] * scale;
+        else [out[2 * at], out[2 * at + 1]] = [yr[k] * scale, yi[k] * scale];
       }
     }
   }

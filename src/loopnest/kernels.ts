@@ -7,7 +7,7 @@
 import type { DType, TypedArray } from "../core/dtype.ts";
 import { attentionFlops, runAttention, runAttentionGradients } from "./attention_plan.ts";
 import { runConv } from "./conv_plan.ts";
-import { fourierCost, fourierKinds, runFourier } from "./fourier_plan.ts";
+import { fourierCost, fourierWorks, runFourier } from "./fourier_plan.ts";
 import { factorisations } from "./factorisations.ts";
 import { innerPrograms, type Program } from "./ir.ts";
 
@@ -146,14 +146,14 @@ const attentiongrad: KernelSpec = {
   reference: runAttentionGradients,
 };
 
-/** `(rows, n, kind, scale, x, table, out, scratch)`: Fourier transforms of rows. */
+/** `(outer, n, inner, work, scale, x, table, out, scratch)`: Fourier transforms along the middle axis. */
 const fft: KernelSpec = {
-  params: [...Array<"number">(4).fill("number"), "read", "table", "write", "scratch"],
-  rowCost: ([, n, kind]) => fourierCost(fourierKinds[kind], n),
+  params: [...Array<"number">(5).fill("number"), "read", "table", "write", "scratch"],
+  rowCost: ([, n, inner, work]) => inner * fourierCost(fourierWorks[work], n),
   reference: (args) => {
-    const [rows, n, kind, scale] = args as number[];
-    const [x, , out] = args.slice(4) as (Float32Array | Float64Array)[];
-    runFourier(rows, n, fourierKinds[kind], scale, x, out);
+    const [work, scale] = args.slice(3) as number[];
+    const [x, , out] = args.slice(5) as (Float32Array | Float64Array)[];
+    runFourier(args.slice(0, 3) as number[], fourierWorks[work], scale, x, out);
   },
 };
 

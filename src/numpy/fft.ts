@@ -11,7 +11,6 @@ import * as arith from "../ops/arith.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { fft as transform, type FourierKind } from "../ops/fft.ts";
 import { conj } from "../ops/parts.ts";
-import { moveAxis } from "../ops/shape.ts";
 import { pad } from "../ops/slicing.ts";
 import { roll } from "./arranging.ts";
 import { checkInteger, describe, readOptions, sliceAlong } from "./axes.ts";
@@ -89,15 +88,10 @@ function fitted(x: NDArray, axis: number, n: number): NDArray {
 
 /** One transform along one axis. `n` counts elements of the real side. */
 function along(kind: FourierKind, x: NDArray, axis: number, n: number, scale: number): NDArray {
-  const last = x.ndim - 1;
-  const given = moveAxis(
-    fitted(x, axis, kind === "irfft" ? Math.floor(n / 2) + 1 : n),
-    axis,
-    last,
-  );
-  const fits = kind === "rfft" || isComplex(given.dtype);
-  const operand = fits ? given : convertElementType(given, complexOf(given.dtype));
-  return moveAxis(transform(operand, kind, n, scale), last, axis);
+  const given = fitted(x, axis, kind === "irfft" ? Math.floor(n / 2) + 1 : n);
+  const isToConvert = kind === "irfft" && !isComplex(given.dtype);
+  const operand = isToConvert ? convertElementType(given, complexOf(given.dtype)) : given;
+  return transform(operand, kind, n, axis, scale);
 }
 
 function checkLength(n: number, what: string, where: string): number {

@@ -130,7 +130,7 @@ function stepWork(
 /** Operations per element and doubling of a row, in a sort. */
 const SORT_OPS = 8;
 /** Operations per element and doubling of a row, in a Fourier transform. */
-const FOURIER_OPS = 2;
+const FOURIER_OPS = 1;
 /** Operations per element, in running sums and their like. */
 const RUNNING_OPS = 2;
 
@@ -159,9 +159,9 @@ function kernelWork(
     const depth = Math.log2(Math.max(2, second.value));
     return { bytes, ops: first.value * second.value * depth * SORT_OPS, flops: 0 };
   }
-  if (name.startsWith("fft_") && first.kind === "number" && second.kind === "number") {
+  if (name.startsWith("fft_") && second.kind === "number") {
     const doublings = Math.log2(Math.max(2, second.value));
-    return { bytes, ops: first.value * second.value * doublings * FOURIER_OPS, flops: 0 };
+    return { bytes, ops: elements * doublings * FOURIER_OPS, flops: 0 };
   }
   return { bytes, ops: elements * RUNNING_OPS, flops: 0 };
 }
