@@ -44,6 +44,26 @@ export const fourierCases: readonly Case[] = [
     operands: [f([2, 4]), f([2, 4])],
     call: (x, y) => np.sin(np.fft.irfft(lax.complex(x, y), { n: 7 })),
   },
+  {
+    name: "fft, of reals",
+    operands: [f([3, 2, 2])],
+    call: (x) => mixed(np.fft.fftn(x, { axes: [2, 0] })),
+  },
+  {
+    name: "fft, inverse, of reals",
+    operands: [f([2, 5])],
+    call: (x) => mixed(np.fft.ifft(x)),
+  },
+  {
+    name: "fft, real, another axis",
+    operands: [f([6, 3])],
+    call: (x) => mixed(np.fft.rfft(x, { axis: 0 })),
+  },
+  {
+    name: "fft, to real, another axis",
+    operands: [f([4, 2]), f([4, 2])],
+    call: (x, y) => np.sin(np.fft.irfft(lax.complex(x, y), { axis: 0 })),
+  },
   { name: "fft, columns and rows", operands: [f([40])], call: (x) => mixed(np.fft.fft(x)) },
   { name: "fft, a long prime", operands: [f([131])], call: (x) => mixed(np.fft.fft(x)) },
 ];
