@@ -64,6 +64,14 @@ export const fourierCases: readonly Case[] = [
     operands: [f([4, 2]), f([4, 2])],
     call: (x, y) => np.sin(np.fft.irfft(lax.complex(x, y), { axis: 0 })),
   },
-  { name: "fft, columns and rows", operands: [f([40])], call: (x) => mixed(np.fft.fft(x)) },
-  { name: "fft, a long prime", operands: [f([131])], call: (x) => mixed(np.fft.fft(x)) },
+  {
+    name: "fft, columns and rows",
+    operands: [f([40])],
+    call: (x) => mixed(np.fft.fft(x, { norm: "ortho" })),
+  },
+  {
+    name: "fft, a long prime",
+    operands: [f([131])],
+    call: (x) => mixed(np.fft.fft(x, { norm: "ortho" })),
+  },
 ];
