@@ -15,6 +15,11 @@ const M_BLOCK: i32 = 264;
 const N_BLOCK: i32 = 1024;
 /** Panels of B that are packed at once. */
 const PACKED: i32 = 4;
+/** Up to so many rows, B is read where it lies: copying it takes as long as what it saves. Twice as many where its panels stay in the second cache. */
+const FEW_ROWS: i32 = 36;
+/** Cache lines of the second cache that have the same place in its ways, and half of the ways. */
+const SETS: i32 = 2048;
+const WAYS: i32 = 4;
 /** Bytes for one tile at an edge. */
 const TILE_BYTES: usize = 192;
 
@@ -78,6 +83,13 @@ export function kBlock<T>(k: i32): i32 {
   return ((k + parts - 1) / parts + 3) & ~3;
 }
 
+/** Whether `rows` lines that are `stride` bytes apart stay in the second cache together: of powers of two, few do. */
+function stayCached(rows: i32, stride: usize): bool {
+  const lines = i32(stride >> 6);
+  const places = stride & 63 ? SETS : SETS / min(SETS, max(1, lines & -lines));
+  return rows <= WAYS * places;
+}
+
 /** C (+)= A · B for k > 0; all strides in bytes; C of any strides. */
 export function blocked<T>(
   m: i32, n: i32, k: i32, a: usize, ars: usize, acs: usize, b: usize, brs: usize, bcs: usize,
@@ -85,8 +97,8 @@ export function blocked<T>(
 ): void {
   const NR = i32(32 / sizeof<T>());
   const kStep = kBlock<T>(k);
-  // Few rows, or a small B: reading B where it lies beats copying it.
-  const direct = bcs == sizeof<T>() && (m <= 12 || k * n <= 4096);
+  const isFew = m <= FEW_ROWS || k * n <= 4096 || (m <= 2 * FEW_ROWS && stayCached(kStep, brs));
+  const direct = bcs == sizeof<T>() && isFew;
   // Panels of B are packed just before their first use: then they are in the first cache or the second. They are kept if they are used again.
   const jStep = m > M_BLOCK ? N_BLOCK : PACKED * NR;
   const tile = scratch;
