@@ -7,11 +7,12 @@ import { fillRuns, mergeColumns, packKernel, packWindows, runLength } from "./pa
 import { convolveNine } from "./nine";
 import { contractPlain } from "./plain";
 import {
-  AXIS_BYTES, BATCH, CHUNK, COPY_AXES, COPY_AXIS_BYTES, COPY_OFFSET, COPY_RANK, field, fillOffsets, FORM, GROUPS, OUT_BATCH,
+  AXIS_BYTES, BATCH, CHUNK, COPY_AXES, COPY_AXIS_BYTES, COPY_OFFSET, COPY_RANK, field, fillOffsets, FORM, FORM_KIND, GROUPS, NINE, OUT_BATCH,
   OUT_GROUP, OUT_ROW, PARTS, PART_AXES, PART_BATCH, PART_COLUMN_RANK, PART_K_RANK, PART_OUT, PART_W, PART_X, points, ROWS,
   W_GROUP, W_ROW, X_BATCH, X_GROUP,
 } from "./spec";
 import { isThin, thinColumns, thinSteps } from "./thin";
+import { convolveWinograd } from "./winograd";
 
 // The same numbers are in src/loopnest/conv_plan.ts, which computes the scratch space.
 /** Bytes of one row of a block of the kernel, at most. */
@@ -142,7 +143,9 @@ function contract<T>(
 function convolve<T>(spec: usize, x: usize, w: usize, out: usize, scratch: usize): void {
   const S = i32(sizeof<T>());
   if (isFloat<T>() && field(spec, FORM) != 0) {
-    convolveNine<T>(spec, spec + (usize(field(spec, FORM)) << 2), x, w, out, scratch);
+    const form = spec + (usize(field(spec, FORM)) << 2);
+    if (field(form, FORM_KIND) == NINE) convolveNine<T>(spec, form, x, w, out, scratch);
+    else convolveWinograd(spec, form, x, w, out, scratch);
     return;
   }
   const groups = field(spec, GROUPS), m = field(spec, ROWS), batch = field(spec, BATCH), chunk = field(spec, CHUNK);

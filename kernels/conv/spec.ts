@@ -47,25 +47,55 @@ export const AXIS_X: usize = 4;
 export const AXIS_OTHER: usize = 8;
 export const AXIS_BYTES: usize = 12;
 
-/** The form of 3 x 3 windows over one feature, see nine.ts: where the first window begins in the operand, and strides of rows. */
-export const NINE_X: usize = 0;
-export const NINE_X_ROW: usize = 4;
-export const NINE_OUT_ROW: usize = 8;
+/** A form begins with its kind: windows of 3 x 3 over one feature (nine.ts), or over many (winograd.ts). */
+export const FORM_KIND: usize = 0;
+export const NINE: i32 = 1;
+export const WINOGRAD: i32 = 2;
+
+/** Of single features: where the first window begins in the operand, and strides of rows. */
+export const NINE_X: usize = 4;
+export const NINE_X_ROW: usize = 8;
+export const NINE_OUT_ROW: usize = 12;
 /** The kernel's element that the window's first meets, and how far apart those of its rows and columns are. */
-export const NINE_TAP: usize = 12;
-export const NINE_TAP_ROW: usize = 16;
-export const NINE_TAP_COLUMN: usize = 20;
+export const NINE_TAP: usize = 16;
+export const NINE_TAP_ROW: usize = 20;
+export const NINE_TAP_COLUMN: usize = 24;
 /** Rows and columns of the output. */
-export const NINE_HEIGHT: usize = 24;
-export const NINE_COLUMNS: usize = 28;
+export const NINE_HEIGHT: usize = 28;
+export const NINE_COLUMNS: usize = 32;
 /** Whether windows reach beyond each edge, by one. */
-export const NINE_TOP: usize = 32;
-export const NINE_BOTTOM: usize = 36;
-export const NINE_LEFT: usize = 40;
-export const NINE_RIGHT: usize = 44;
+export const NINE_TOP: usize = 36;
+export const NINE_BOTTOM: usize = 40;
+export const NINE_LEFT: usize = 44;
+export const NINE_RIGHT: usize = 48;
 /** The rows of the output that are to be computed. */
-export const NINE_FIRST_ROW: usize = 48;
-export const NINE_ROWS: usize = 52;
+export const NINE_FIRST_ROW: usize = 52;
+export const NINE_ROWS: usize = 56;
+
+/** Of many features: their number, their strides in the operand and the kernel, and those of lines. */
+export const WINOGRAD_FEATURES: usize = 4;
+export const WINOGRAD_X_FEATURE: usize = 8;
+export const WINOGRAD_W_FEATURE: usize = 12;
+export const WINOGRAD_X_LINE: usize = 16;
+export const WINOGRAD_OUT_LINE: usize = 20;
+/** The kernel's element that the window's first meets, and how far apart those of its lines and columns are. */
+export const WINOGRAD_TAP: usize = 24;
+export const WINOGRAD_TAP_ROW: usize = 28;
+export const WINOGRAD_TAP_COLUMN: usize = 32;
+/** Lines and columns of the operand and of the output, and how far the first windows reach beyond. */
+export const WINOGRAD_X_HEIGHT: usize = 36;
+export const WINOGRAD_X_COLUMNS: usize = 40;
+export const WINOGRAD_HEIGHT: usize = 44;
+export const WINOGRAD_COLUMNS: usize = 48;
+export const WINOGRAD_TOP: usize = 52;
+export const WINOGRAD_LEFT: usize = 56;
+/** Lines of tiles that are done at once. */
+export const WINOGRAD_BLOCK: usize = 60;
+/** The output features, and the lines of tiles of all examples one after the other, that are to be computed. */
+export const WINOGRAD_FIRST_ROW: usize = 64;
+export const WINOGRAD_ROWS: usize = 68;
+export const WINOGRAD_FIRST_LINE: usize = 72;
+export const WINOGRAD_LINES: usize = 76;
 
 @inline
 export function field(spec: usize, at: usize): i32 {

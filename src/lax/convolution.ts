@@ -38,7 +38,11 @@ export type ConvDimensions =
 
 /** Options that all convolutions take. */
 export interface ConvPrecision {
-  /** Accepted as in JAX; every product is computed in the dtype's own precision. */
+  /**
+   * As in JAX. Everything is computed in the dtype's own precision; but 3 × 3 windows over many features of float32 save products by Winograd's
+   * algorithm unless this is `"highest"` or `"float32"` (or a pair with one of these): its rounding errors are about those of plain sums, but an
+   * infinity or NaN reaches up to three places more.
+   */
   readonly precision?: unknown;
   /** The dtype to compute in, and of the result; that of the operands unless given. */
   readonly preferredElementType?: DType | null;
@@ -223,10 +227,16 @@ export function convGeneralDilated(
     featureGroupCount: options.featureGroupCount ?? 1,
     batchGroupCount: options.batchGroupCount ?? 1,
     windowReversal: false,
-    precision: null,
+    precision: isHighest(options.precision) ? "highest" : null,
     preferredElementType: options.preferredElementType ?? null,
   };
   return convolve(x, w, params);
+}
+
+/** Whether a precision, or one of a pair, asks for all that there is. */
+function isHighest(precision: unknown): boolean {
+  if (Array.isArray(precision)) return precision.some(isHighest);
+  return typeof precision === "string" && ["highest", "float32"].includes(precision.toLowerCase());
 }
 
 /**

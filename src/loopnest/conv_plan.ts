@@ -12,39 +12,8 @@
  * @module
  */
 
-/** One spatial axis; strides in elements. */
-export interface ConvAxis {
-  /** Elements of the operand, of the window and of the output. */
-  readonly size: number;
-  readonly window: number;
-  readonly count: number;
-  readonly stride: number;
-  /** Padding before the first element. */
-  readonly low: number;
-  readonly baseDilation: number;
-  readonly windowDilation: number;
-  /** Whether the kernel is read backwards. */
-  readonly reversed: boolean;
-  readonly xStride: number;
-  readonly wStride: number;
-  readonly outStride: number;
-}
-
-/** A convolution in one group of features or examples at a time; strides in elements. */
-export interface ConvShape {
-  readonly groups: number;
-  readonly groupStride: { readonly x: number; readonly w: number; readonly out: number };
-  /** Output features of one group: the rows of the product. */
-  readonly rows: number;
-  readonly rowStride: { readonly w: number; readonly out: number };
-  /** Examples of one group. */
-  readonly batch: number;
-  readonly batchStride: { readonly x: number; readonly out: number };
-  /** Input features of one group. */
-  readonly features: number;
-  readonly featureStride: { readonly x: number; readonly w: number };
-  readonly axes: readonly ConvAxis[];
-}
+import { type ConvForm, nineForm, winogradForm, winogradGain } from "./conv_forms.ts";
+import type { ConvAxis, ConvShape } from "./conv_shape.ts";
 
 /** What the kernel gets. */
 export interface ConvPlan {
@@ -137,8 +106,25 @@ function arranged(axes: readonly Axis[]): Axis[] {
   return out;
 }
 
+/**
+ * Which forms of its own the kernel may take (`conv_forms.ts`): none, as for integers; those that add up the same products; or also those that save
+ * products, of float32 only.
+ */
+export type ConvForms = "none" | "exact" | "any";
+
+/** So much faster an algorithm has to be that rounds differently. */
+const LEAST_GAIN = 1.35;
+
+function formOf(shape: ConvShape, bytes: number, forms: ConvForms): ConvForm | null {
+  if (forms === "none") return null;
+  const nine = nineForm(shape, bytes);
+  if (nine !== null || forms === "exact") return nine;
+  const form = winogradForm(shape);
+  return form !== null && winogradGain(shape) >= LEAST_GAIN ? form : null;
+}
+
 /** Describes a convolution of elements of `bytes` bytes; none of its sizes is 0. */
-export function planConv(shape: ConvShape, bytes: number): ConvPlan {
+export function planConv(shape: ConvShape, bytes: number, forms: ConvForms): ConvPlan {
   const { groups, groupStride, rows, rowStride, batch, batchStride, features, featureStride } =
     shape;
   const phases = shape.axes.map(phasesOf);
@@ -210,55 +196,16 @@ export function planConv(shape: ConvShape, bytes: number): ConvPlan {
       ...[...columns, ...k].flatMap(({ size, x, other }) => [size, x, other]),
     );
   }
-  const form = nineForm(shape, bytes);
+  const form = formOf(shape, bytes, forms);
   if (form !== null) {
     list[formAt] = list.length;
-    list.push(...form);
+    list.push(...form.list);
   }
   const panels = rows <= M_BLOCK ? 1 : N_BLOCK * bytes / 32;
   const blocks = TABLES + TILE_BYTES + Math.min(M_BLOCK, rows + 5) * K_BYTES +
     K_BYTES / bytes * 32 * panels;
-  return { list, scratchBytes: Math.ceil(blocks / 16) * 16 + (copy?.bytes ?? 0) };
-}
-
-/**
- * How windows of 3 × 3 that move by one over single features are described, if they reach beyond the operand by one element at most
- * (`kernels/conv/nine.ts`).
- */
-function nineForm(shape: ConvShape, bytes: number): readonly number[] | null {
-  const { features, axes: [down, right] } = shape;
-  const lanes = 16 / bytes;
-  if (shape.axes.length !== 2 || features !== 1 || lanes > 4) return null;
-  if (right.xStride !== 1 || right.outStride !== 1) return null;
-  if (right.size <= lanes || right.count < lanes || down.size < 2) return null;
-  const isPlain = shape.axes.every((a) =>
-    a.window === 3 && a.stride === 1 && a.baseDilation === 1 && a.windowDilation === 1 &&
-    a.low <= 1 && high(a) <= 1
-  );
-  if (!isPlain) return null;
-  const begin = (a: ConvAxis) => a.reversed ? 2 * a.wStride : 0;
-  const tap = (a: ConvAxis) => a.reversed ? -a.wStride : a.wStride;
-  return [
-    -down.low * down.xStride - right.low,
-    down.xStride,
-    down.outStride,
-    begin(down) + begin(right),
-    tap(down),
-    tap(right),
-    down.count,
-    right.count,
-    Number(down.low === 1),
-    Number(high(down) === 1),
-    Number(right.low === 1),
-    Number(high(right) === 1),
-    0,
-    down.count,
-  ];
-}
-
-/** By how many elements the last window reaches beyond the operand, of an axis with a stride of one and no dilation. */
-function high({ count, window, low, size }: ConvAxis): number {
-  return count + window - 1 - low - size;
+  const scratchBytes = Math.ceil(blocks / 16) * 16 + (copy?.bytes ?? 0);
+  return { list, scratchBytes: form?.scratchBytes ?? scratchBytes };
 }
 
 /** Multiplications and additions of a convolution that a list describes. */

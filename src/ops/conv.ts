@@ -63,7 +63,8 @@ export interface ConvParams {
   readonly batchGroupCount: number;
   /** Whether the kernel is read backwards along its spatial axes, as the operand's derivative does. */
   readonly windowReversal: boolean;
-  readonly precision: null;
+  /** `"highest"` keeps every product of float32; others may save some (Winograd's algorithm). */
+  readonly precision: "highest" | null;
   readonly preferredElementType: DType | null;
 }
 

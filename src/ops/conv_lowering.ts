@@ -7,7 +7,7 @@ import { type Shape, type ShapedArray, sizeOf, stridesOf } from "../core/aval.ts
 import { type DType, dtypeInfo, isHalf } from "../core/dtype.ts";
 import type { Access, Lowered } from "../core/lowering.ts";
 import type { Expansion, Primitive } from "../core/primitive.ts";
-import { planConv } from "../loopnest/conv_plan.ts";
+import { type ConvForms, planConv } from "../loopnest/conv_plan.ts";
 import { binary, constant, type Expr, index as indexConst, select } from "../loopnest/expr.ts";
 import type { ConvParams } from "./conv.ts";
 import { widening, wrappingWidening } from "./widening.ts";
@@ -125,29 +125,33 @@ function kernelCall(
   const rows = rhs.shape[rhsSpec[0]] / groups;
   const batch = out.shape[outSpec[0]];
   const groupedX = p.batchGroupCount > 1 ? batch * xs[lhsSpec[0]] : features * xs[lhsSpec[1]];
-  const { list, scratchBytes } = planConv({
-    groups,
-    groupStride: { x: groupedX, w: rows * ws[rhsSpec[0]], out: rows * os[outSpec[1]] },
-    rows,
-    rowStride: { w: ws[rhsSpec[0]], out: os[outSpec[1]] },
-    batch,
-    batchStride: { x: xs[lhsSpec[0]], out: os[outSpec[0]] },
-    features,
-    featureStride: { x: xs[lhsSpec[1]], w: ws[rhsSpec[1]] },
-    axes: windows.map((axis, i) => ({
-      size: axis.size,
-      window: axis.window,
-      count: out.shape[outSpec[i + 2]],
-      stride: axis.stride,
-      low: axis.padding[0],
-      baseDilation: axis.baseDilation,
-      windowDilation: axis.windowDilation,
-      reversed: p.windowReversal,
-      xStride: xs[lhsSpec[i + 2]],
-      wStride: ws[rhsSpec[i + 2]],
-      outStride: os[outSpec[i + 2]],
-    })),
-  }, dtypeInfo(out.dtype).bytes);
+  const { list, scratchBytes } = planConv(
+    {
+      groups,
+      groupStride: { x: groupedX, w: rows * ws[rhsSpec[0]], out: rows * os[outSpec[1]] },
+      rows,
+      rowStride: { w: ws[rhsSpec[0]], out: os[outSpec[1]] },
+      batch,
+      batchStride: { x: xs[lhsSpec[0]], out: os[outSpec[0]] },
+      features,
+      featureStride: { x: xs[lhsSpec[1]], w: ws[rhsSpec[1]] },
+      axes: windows.map((axis, i) => ({
+        size: axis.size,
+        window: axis.window,
+        count: out.shape[outSpec[i + 2]],
+        stride: axis.stride,
+        low: axis.padding[0],
+        baseDilation: axis.baseDilation,
+        windowDilation: axis.windowDilation,
+        reversed: p.windowReversal,
+        xStride: xs[lhsSpec[i + 2]],
+        wStride: ws[rhsSpec[i + 2]],
+        outStride: os[outSpec[i + 2]],
+      })),
+    },
+    dtypeInfo(out.dtype).bytes,
+    formsOf(out.dtype, p),
+  );
   return {
     kind: "kernel",
     result: 0,
@@ -162,4 +166,10 @@ function kernelCall(
       ],
     },
   };
+}
+
+/** Which forms the kernel may take. */
+function formsOf(dtype: DType, { precision }: ConvParams): ConvForms {
+  if (dtype === "float32") return precision === "highest" ? "exact" : "any";
+  return dtype === "float64" ? "exact" : "none";
 }

@@ -4,7 +4,9 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { type ConvAxis, type ConvShape, planConv, runConv } from "../../src/loopnest/conv_plan.ts";
+import { planConv, runConv } from "../../src/loopnest/conv_plan.ts";
+import { winogradForm } from "../../src/loopnest/conv_forms.ts";
+import type { ConvAxis, ConvShape } from "../../src/loopnest/conv_shape.ts";
 import { Arena, type ArrayType, randoms } from "./arena.ts";
 
 const arena = new Arena(1024);
@@ -332,7 +334,7 @@ Deno.test("conv_int32, conv_uint8 and conv_int64 wrap", () => {
     const some = (n: number) => Array.from({ length: n }, () => Math.floor(random() * 2 ** 31));
     const [xs, ws] = [some(sizes[0]), some(sizes[1])];
     const expected = Array<bigint>(sizes[2]).fill(0n);
-    const { list } = planConv(shape, 8);
+    const { list } = planConv(shape, 8, "none");
     const product = (x: bigint, y: bigint, sum: bigint) => sum + x * y;
     runConv<bigint>(list, xs.map(BigInt), ws.map(BigInt), expected, 0n, product);
     const run = <A extends Int32Array | Uint8Array | BigInt64Array>(
@@ -340,7 +342,7 @@ Deno.test("conv_int32, conv_uint8 and conv_int64 wrap", () => {
       type: ArrayType<A>,
       of: (values: number[]) => ArrayLike<number> | ArrayLike<bigint>,
     ): A => {
-      const plan = planConv(shape, type.BYTES_PER_ELEMENT);
+      const plan = planConv(shape, type.BYTES_PER_ELEMENT, "none");
       arena.reset();
       const x = arena.place(type as ArrayType<never>, of(xs));
       const w = arena.place(type as ArrayType<never>, of(ws));
@@ -365,7 +367,7 @@ for (const kind of KINDS) {
     Deno.test(`${kind.name}, ${name}: what its description means`, () => {
       const size = kind.type.BYTES_PER_ELEMENT;
       const { shape, sizes } = shapeOf(setting);
-      const { list, scratchBytes } = planConv(shape, size);
+      const { list, scratchBytes } = planConv(shape, size, "exact");
       const random = randoms(sizes[0] * 7919 + sizes[1]);
       const some = (n: number) => Array.from({ length: n }, random);
       arena.reset();
@@ -398,7 +400,7 @@ Deno.test("3x3 over one feature: infinities and NaN in the kernel, and any share
     rows: 1,
     axes: [{ size: 90, window: 3, padding: [1, 1] }, { size: 130, window: 3, padding: [1, 1] }],
   });
-  const { list, scratchBytes } = planConv(shape, 4);
+  const { list, scratchBytes } = planConv(shape, 4, "exact");
   const form = list[15]!;
   assert(form > 0, "this is to be the form that needs no copy");
   const random = randoms(5);
@@ -416,11 +418,118 @@ Deno.test("3x3 over one feature: infinities and NaN in the kernel, and any share
     [...expected].map((v) => v > 0 || v < 0),
   );
   for (const [from, to] of [[37, 90], [0, 1], [1, 37]]) {
-    spec.data.set([from!, to! - from!], form + 12);
+    spec.data.set([from!, to! - from!], form + 13);
     arena.kernels.conv_float32(spec.at, x.at, w.at, some.at, scratch.at);
   }
   assertEquals(some.data, whole.data);
   arena.checkGuards("shares of rows");
+});
+
+/** Convolutions that Winograd's algorithm can do, whether it pays or not. */
+const TILED: Record<string, Setting> = {
+  "even sizes, whole vectors": {
+    groups: 1,
+    batch: 1,
+    features: 8,
+    rows: 12,
+    axes: [{ size: 8, window: 3, padding: [1, 1] }, { size: 16, window: 3, padding: [1, 1] }],
+  },
+  "odd sizes, no padding": {
+    groups: 1,
+    batch: 2,
+    features: 5,
+    rows: 7,
+    axes: [{ size: 9, window: 3 }, { size: 15, window: 3 }],
+  },
+  "groups, backwards, padded unevenly": {
+    groups: 2,
+    batch: 3,
+    features: 6,
+    rows: 9,
+    axes: [
+      { size: 7, window: 3, padding: [2, 4], reversed: true },
+      { size: 4, window: 3, padding: [0, 2], reversed: true },
+    ],
+  },
+  "cropped, examples within features": {
+    groups: 1,
+    batch: 2,
+    features: 3,
+    rows: 1,
+    axes: [{ size: 10, window: 3, padding: [1, -3] }, { size: 21, window: 3, padding: [2, -4] }],
+    inside: true,
+  },
+  "several blocks": {
+    groups: 1,
+    batch: 2,
+    features: 40,
+    rows: 36,
+    axes: [{ size: 13, window: 3, padding: [1, 1] }, { size: 30, window: 3, padding: [1, 1] }],
+  },
+};
+
+for (const [name, setting] of Object.entries(TILED)) {
+  Deno.test(`conv_float32 by Winograd's algorithm, ${name}: as precise as plain sums, and the same bits of any share`, () => {
+    const { shape, sizes } = shapeOf(setting);
+    const { list } = planConv(shape, 4, "none");
+    const form = winogradForm(shape);
+    assert(form !== null, "this is to be a convolution of that form");
+    const at = list.length;
+    const random = randoms(sizes[0] + sizes[1]);
+    const some = (n: number) => Array.from({ length: n }, random);
+    arena.reset();
+    const x = arena.place(Float32Array, some(sizes[0]));
+    const w = arena.place(Float32Array, some(sizes[1]));
+    const out = arena.place(Float32Array, sizes[2]);
+    const shares = arena.place(Float32Array, sizes[2]);
+    const spec = arena.place(Int32Array, [...list.with(15, at), ...form.list]);
+    const scratch = arena.place(Uint8Array, form.scratchBytes);
+    scratch.data.fill(0xff);
+    const expected = new Float64Array(sizes[2]);
+    runConv<number>(list, x.data, w.data, expected, 0, madd);
+    arena.kernels.conv_float32(spec.at, x.at, w.at, out.at, scratch.at);
+    arena.checkGuards(name);
+    let error = 0, plain = 0;
+    const sums = new Float32Array(sizes[2]);
+    runConv<number>(list, x.data, w.data, sums, 0, (a, b, sum) => Math.fround(sum + a * b));
+    for (let i = 0; i < expected.length; i++) {
+      error += (out.data[i]! - expected[i]!) ** 2;
+      plain += (sums[i]! - expected[i]!) ** 2;
+    }
+    assert(error < 9 * plain, `squares of errors come to ${error}, of plain sums to ${plain}`);
+    const [rows, lines] = form.list.slice(17).filter((_, i) => i !== 1) as [number, number];
+    for (const [from, to] of [[1, rows], [0, 1]]) {
+      for (const [first, last] of [[0, lines - 1], [lines - 1, lines]]) {
+        spec.data.set([from!, to! - from!, first!, last! - first!], at + 16);
+        arena.kernels.conv_float32(spec.at, x.at, w.at, shares.at, scratch.at);
+      }
+    }
+    assertEquals(shares.data, out.data);
+    arena.checkGuards(name);
+  });
+}
+
+Deno.test("Winograd's algorithm is left to float32, and to where it pays", () => {
+  const layer = (features: number, size: number, window = 3, stride = 1) => {
+    const axis = { size, window, stride, padding: [1, 1] } as const;
+    const { shape } = shapeOf({
+      groups: 1,
+      batch: 1,
+      features,
+      rows: features,
+      axes: [axis, axis],
+    });
+    return (forms: "none" | "exact" | "any") => planConv(shape, 4, forms).list[15]! > 0;
+  };
+  assert(layer(64, 56)("any"));
+  assert(layer(128, 28)("any"));
+  assert(layer(256, 14)("any"));
+  assert(!layer(64, 56)("exact"));
+  assert(!layer(64, 56)("none"));
+  assert(!layer(3, 56)("any"));
+  assert(!layer(512, 4)("any"));
+  assert(!layer(64, 56, 5)("any"));
+  assert(!layer(64, 56, 3, 2)("any"));
 });
 
 Deno.test("what a convolution's description means is the convolution, element by element", () => {
@@ -431,7 +540,7 @@ Deno.test("what a convolution's description means is the convolution, element by
     const [x, w] = [some(sizes[0]), some(sizes[1])];
     const [expected, out] = [new Float64Array(sizes[2]), new Float64Array(sizes[2])];
     plainly(shape, x, w, expected);
-    runConv<number>(planConv(shape, 4).list, x, w, out, 0, madd);
+    runConv<number>(planConv(shape, 4, "exact").list, x, w, out, 0, madd);
     for (let i = 0; i < out.length; i++) {
       const gap = Math.abs(out[i]! - expected[i]!);
       assert(gap < 1e-10, `${name}: element ${i} is ${out[i]}, expected ${expected[i]}`);
@@ -449,10 +558,10 @@ Deno.test("a convolution's description means a convolution", () => {
     axes: [{ size: 3, window: 2, padding: [1, 0] }],
   });
   const out = [0, 0, 0];
-  runConv(planConv(shape, 4).list, [1, 2, 3], [1, 10], out, 0, madd);
+  runConv(planConv(shape, 4, "exact").list, [1, 2, 3], [1, 10], out, 0, madd);
   assertEquals(out, [10, 21, 32]);
   const reversed = { ...shape, axes: shape.axes.map((axis) => ({ ...axis, reversed: true })) };
-  runConv(planConv(reversed, 4).list, [1, 2, 3], [1, 10], out, 0, madd);
+  runConv(planConv(reversed, 4, "exact").list, [1, 2, 3], [1, 10], out, 0, madd);
   assertEquals(out, [1, 12, 23]);
 });
 
@@ -470,6 +579,7 @@ Deno.test("scratch does not grow with the number of examples, nor with the windo
         ],
       }).shape,
       4,
+      "exact",
     ).scratchBytes;
   const image = 64 * 56 * 56 * 4;
   assertEquals(scratch(256, 3), scratch(1, 3));

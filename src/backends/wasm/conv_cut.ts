@@ -42,8 +42,11 @@ const [groupsAt, rowsAt, batchAt, copyRankAt, partsAt, formAt, copyAxesAt] = [
   15,
   16,
 ];
-/** In a form that needs no copy: the rows of the output that are to be computed. */
-const [firstRowAt, rowCountAt] = [12, 13];
+/** In a form of single features: the rows of the output that are to be computed. */
+const [firstRowAt, rowCountAt] = [13, 14];
+/** In Winograd's: columns of the output; the output features and lines of tiles that are to be computed. */
+const [winogradKind, columnsAt] = [2, 12];
+const [firstFeatureAt, featureCountAt, firstLineAt, lineCountAt] = [16, 17, 18, 19];
 /** Up to so many rows the kernel looks at the last axis of places. */
 const thinRows = 4;
 
@@ -55,6 +58,8 @@ export function cutConv(list: readonly number[], bytes: number, threads: number)
   const parts = partsOf(list);
   const products = parts.reduce((sum, p) => sum + p.places * p.steps, 0) * batch * rows * groups;
   const cost = products * bytes / 16 * maddCost;
+  const form = list[formAt]!;
+  if (form !== 0 && list[form] === winogradKind) return cutWinograd(list, form, cost / 2, threads);
   const batchIsLast = parts.some((p) => p.batchAxis >= 0 && p.batchAxis === p.axes.length - 1);
   if (batch >= 2 * threads && !batchIsLast) {
     const range = { extent: batch, at: batchAt, starts: [] };
@@ -72,7 +77,6 @@ export function cutConv(list: readonly number[], bytes: number, threads: number)
       cost,
     };
   }
-  const form = list[formAt]!;
   if (form !== 0) {
     const extent = list[form + rowCountAt]!;
     if (extent < 2 * threads) return null;
@@ -103,6 +107,27 @@ export function cutConv(list: readonly number[], bytes: number, threads: number)
   if (ranges.length === 0) return null;
   const isLong = ranges.every(({ extent }) => extent >= 8 * threads);
   return { units: isLong ? 2 * threads : threads, ranges, cost };
+}
+
+/**
+ * Ranges of lines of tiles, for each of which the kernel is transformed again; or where that is more work, of output features, for each of which
+ * the operand is.
+ */
+function cutWinograd(
+  list: readonly number[],
+  form: number,
+  cost: number,
+  threads: number,
+): ConvCut | null {
+  const [features, lines] = [list[form + featureCountAt]!, list[form + lineCountAt]!];
+  const quads = lines * Math.ceil(list[form + columnsAt]! / 8);
+  const byLines = features < 4 * quads && lines >= 2 * threads;
+  const extent = byLines ? lines : features;
+  if (extent < 2 * threads) return null;
+  const at = form + (byLines ? lineCountAt : featureCountAt);
+  const starts = [{ at: form + (byLines ? firstLineAt : firstFeatureAt), initial: 0, stride: 1 }];
+  const isCheap = byLines && features < quads && lines >= 8 * threads;
+  return { units: isCheap ? 2 * threads : threads, ranges: [{ extent, at, starts }], cost };
 }
 
 /** An axis of places, and where it stands in the list. */

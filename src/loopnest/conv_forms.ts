@@ -1,0 +1,117 @@
+/**
+ * Convolutions that the kernel has forms of their own for: windows of 3 × 3 that move by one along neighbours. A form's list follows all else
+ * that describes the convolution (`kernels/conv/spec.ts`), and says the same less generally.
+ *
+ * @module
+ */
+import type { ConvAxis, ConvShape } from "./conv_shape.ts";
+
+/** A form and the scratch space that it needs. */
+export interface ConvForm {
+  readonly list: readonly number[];
+  readonly scratchBytes: number;
+}
+
+/** Whether windows of three move by one along this axis. */
+function isStep({ window, stride, baseDilation, windowDilation }: ConvAxis): boolean {
+  return window === 3 && stride === 1 && baseDilation === 1 && windowDilation === 1;
+}
+
+/** By how many elements the last window reaches beyond the operand, of an axis with a stride of one and no dilation. */
+function high({ count, window, low, size }: ConvAxis): number {
+  return count + window - 1 - low - size;
+}
+
+/** Where along this axis of the kernel the first element of a window is, and how far the next is away. */
+const firstTap = (axis: ConvAxis): number => axis.reversed ? 2 * axis.wStride : 0;
+const tapStep = (axis: ConvAxis): number => axis.reversed ? -axis.wStride : axis.wStride;
+
+/**
+ * How windows of 3 × 3 that move by one over single features are described, if they reach beyond the operand by one element at most
+ * (`kernels/conv/nine.ts`).
+ */
+export function nineForm(shape: ConvShape, bytes: number): ConvForm | null {
+  const { features, axes: [down, right] } = shape;
+  const lanes = 16 / bytes;
+  if (shape.axes.length !== 2 || features !== 1 || lanes > 4) return null;
+  if (right.xStride !== 1 || right.outStride !== 1) return null;
+  if (right.size <= lanes || right.count < lanes || down.size < 2) return null;
+  if (!shape.axes.every((a) => isStep(a) && a.low <= 1 && high(a) <= 1)) return null;
+  const list = [
+    1,
+    -down.low * down.xStride - right.low,
+    down.xStride,
+    down.outStride,
+    firstTap(down) + firstTap(right),
+    tapStep(down),
+    tapStep(right),
+    down.count,
+    right.count,
+    Number(down.low === 1),
+    Number(high(down) === 1),
+    Number(right.low === 1),
+    Number(high(right) === 1),
+    0,
+    down.count,
+  ];
+  return { list, scratchBytes: 256 };
+}
+
+/** Bytes that the packed tiles of a block and their products take, about. */
+const BLOCK_BYTES = 2 ** 20;
+/** Steps of a product that its tiles take at once. */
+const MOST_FEATURES = 1024;
+
+/**
+ * How windows of 3 × 3 over many features are described for Winograd's algorithm (`kernels/conv/winograd.ts`): it takes 16 products for the 36 of
+ * four neighbours, but each element of the operand, the kernel and the output has to be transformed.
+ */
+export function winogradForm(shape: ConvShape): ConvForm | null {
+  const { features, rows, batch, axes: [down, right] } = shape;
+  if (shape.axes.length !== 2 || features > MOST_FEATURES) return null;
+  if (right.xStride !== 1 || right.outStride !== 1) return null;
+  if (right.size < 4 || !shape.axes.every((a) => isStep(a) && a.low >= 0 && a.low <= 2)) {
+    return null;
+  }
+  const lines = batch * Math.ceil(down.count / 2);
+  const quads = Math.ceil(right.count / 8);
+  const perLine = 64 * 4 * quads * (features + rows);
+  const block = Math.max(1, Math.min(lines, Math.floor(BLOCK_BYTES / perLine)));
+  const list = [
+    2,
+    features,
+    shape.featureStride.x,
+    shape.featureStride.w,
+    down.xStride,
+    down.outStride,
+    firstTap(down) + firstTap(right),
+    tapStep(down),
+    tapStep(right),
+    down.size,
+    right.size,
+    down.count,
+    right.count,
+    down.low,
+    right.low,
+    block,
+    0,
+    rows,
+    0,
+    lines,
+  ];
+  const kernelBytes = 64 * (rows + 5) * features;
+  const panels = Math.ceil(block * quads / 2);
+  const lineBytes = 4 * (4 * (8 * quads + 4) + right.size) + 16;
+  const scratchBytes = kernelBytes + 192 + 32 + lineBytes + 16 * 32 * panels * (features + rows);
+  return { list, scratchBytes };
+}
+
+/** By how much that is faster than products of all windows, by a model that is off by a fifth here and there. */
+export function winogradGain({ rows, features, batch, axes: [down, right] }: ConvShape): number {
+  const quads = batch * Math.ceil(down.count / 2) * Math.ceil(right.count / 8);
+  // Cycles of two multiply-adds of vectors. The tiles of the product take 8 steps' time to begin and to end.
+  const direct = 9 / 8 * rows * features * batch * down.count * right.count / 0.89;
+  const products = 16 / 8 * rows * (features + 8) * (4 * quads) / 0.94;
+  const transformations = 28 * rows * features + quads * (100 * features + 50 * rows);
+  return direct / (products + transformations);
+}
