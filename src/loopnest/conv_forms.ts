@@ -61,6 +61,8 @@ export function nineForm(shape: ConvShape, bytes: number): ConvForm | null {
 const BLOCK_BYTES = 2 ** 20;
 /** Steps of a product that its tiles take at once. */
 const MOST_FEATURES = 1024;
+/** Pairs of features in and out, 64 bytes of scratch each. */
+const MOST_PAIRS = 2 ** 19;
 
 /**
  * How windows of 3 × 3 over many features are described for Winograd's algorithm (`kernels/conv/winograd.ts`): it takes 16 products for the 36 of
@@ -69,6 +71,7 @@ const MOST_FEATURES = 1024;
 export function winogradForm(shape: ConvShape): ConvForm | null {
   const { features, rows, batch, axes: [down, right] } = shape;
   if (shape.axes.length !== 2 || features > MOST_FEATURES) return null;
+  if (rows * features > MOST_PAIRS) return null;
   if (right.xStride !== 1 || right.outStride !== 1) return null;
   if (right.size < 4 || !shape.axes.every((a) => isStep(a) && a.low >= 0 && a.low <= 2)) {
     return null;

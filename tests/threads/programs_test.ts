@@ -98,6 +98,18 @@ const samples: Readonly<Record<string, () => Sample>> = {
     ],
     args: [normal(11, [9, 16, 20, 18]), normal(12, [24, 16, 3, 3]), normal(13, [16, 1, 3, 3])],
   }),
+  "convolutions by Winograd's algorithm, of many places and of many features": () => ({
+    f: (x, w, y, v) => [
+      lax.convGeneralDilated(x, w, [1, 1], "SAME"),
+      lax.convGeneralDilated(y, v, [1, 1], "SAME"),
+    ],
+    args: [
+      normal(31, [2, 64, 23, 24]),
+      normal(32, [64, 64, 3, 3]),
+      normal(33, [1, 128, 14, 14]),
+      normal(34, [128, 128, 3, 3]),
+    ],
+  }),
   "gradients of an MLP": () => ({
     f: mlpGradients,
     args: [normal(14, [128, 200]), normal(15, [200, 150]), normal(16, [150, 10])],
