@@ -41,18 +41,17 @@ export interface LocalOperation<P> {
     readonly of?: readonly number[];
   };
   /** What is computed of the parts, where that is not the operation itself. */
-  readonly apply?: (parts: readonly NDArray[]) => readonly NDArray[];
-  /**
-   * What becomes of that when it is put together.
-   *
-   * @param place Gives a device's number among those whose results were put together, int32.
-   */
+  readonly apply?: (parts: readonly NDArray[], place: PlaceAlong) => readonly NDArray[];
+  /** What becomes of that when it is put together. */
   readonly finish?: (
     results: readonly NDArray[],
     parts: readonly NDArray[],
-    place: () => NDArray,
+    place: PlaceAlong,
   ) => readonly NDArray[];
 }
+
+/** A device's number among those along some axes of the mesh, the first the outermost, times a step, which is 1 unless given: int32. */
+export type PlaceAlong = (over: readonly string[], step?: number) => NDArray;
 
 /** What puts together results of several devices. */
 export type Combination = "psum" | "pmax" | "pmin" | "all_gather";

@@ -51,17 +51,18 @@ function partitionRunning(
         const limit = x.shape.map((n, i) => i === axis ? last + 1 : n);
         return [y, slice(y, start, limit)];
       },
-      finish: ([y, lasts], _parts, place) => {
+      finish: ([y, lasts], _parts, placeAlong) => {
+        const place = placeAlong(over);
         const running = bind1(primitive(), [lasts], { axis: 0, reverse });
         const first = literal(reverse ? count - 1 : 0, "int32");
         const before = reverse
-          ? arith.min(arith.add(place(), literal(1, "int32")), first)
-          : arith.max(arith.sub(place(), literal(1, "int32")), first);
+          ? arith.min(arith.add(place, literal(1, "int32")), first)
+          : arith.max(arith.sub(place, literal(1, "int32")), first);
         const zeros = y.shape.map(() => literal(0, "int32"));
         const picked = dynamicSlice(running, [before, ...zeros], [1, ...lasts.shape.slice(1)]);
         const axes = y.shape.map((_, i) => i);
         const so = broadcastInDim(reshape(picked, lasts.shape.slice(1)), y.shape, axes);
-        const isFirst = broadcastInDim(eq(place(), first), y.shape, []);
+        const isFirst = broadcastInDim(eq(place, first), y.shape, []);
         return [select(isFirst, y, join(so, y))];
       },
     };

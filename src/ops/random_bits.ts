@@ -12,13 +12,16 @@ import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, type ShapedArray, shapedArray } from "../core/aval.ts";
 import {
   type LocalOperation,
+  namesAlong,
   type PartitionRequest,
+  partShape,
   splitAs,
   withWhole,
 } from "../core/partition.ts";
 import type { Primitive } from "../core/primitive.ts";
 import { type SplitRule, takeAxes } from "../core/split.ts";
 import { bind, bind1 } from "../core/trace.ts";
+import { add } from "./arith.ts";
 import {
   binary,
   bitcast,
@@ -36,7 +39,7 @@ import {
   noParams,
 } from "./common.ts";
 import { unaryBatch } from "./rules.ts";
-import { axisTools } from "./shape.ts";
+import { axisTools, batchToFront, broadcastInDim } from "./shape.ts";
 import { isBig, isInteger } from "../core/dtype.ts";
 import { convertElementType } from "./convert.ts";
 
@@ -186,11 +189,12 @@ export function randomUnwrap(x: NDArray): NDArray {
   return bind1(randomUnwrapP, [x], noParams);
 }
 
-/** The row-major number of an index, as a pair of words. */
-function counter(i: readonly Expr[], shape: Shape): [Expr, Expr] {
+/** The row-major number of an index, as a pair of words; of one in a part, from where it starts. */
+function counter(i: readonly Expr[], shape: Shape, start: Expr | null = null): [Expr, Expr] {
   let linear: Expr = indexConst(0);
   shape.forEach((n, axis) => linear = binary("add", binary("mul", linear, indexConst(n)), i[axis]));
-  return [u32(0), cast(linear, "uint32")]; // arrays have fewer than 2^32 elements
+  const low = cast(linear, "uint32"); // arrays have fewer than 2^32 elements
+  return [u32(0), start === null ? low : binary("add", low, cast(start, "uint32"))];
 }
 
 /** Parameters of {@linkcode randomSplitP}. */
@@ -263,26 +267,56 @@ export interface BitsParams {
   /** Of an element. */
   readonly bitWidth: 8 | 16 | 32 | 64;
   readonly shape: Shape;
+  /** The shape of which this is a part, where it is one; then a second operand (int32, of the keys' shape) is the number of its first element. */
+  readonly within?: Shape;
+}
+
+/** Each device makes its part: bits are those of the elements' numbers. */
+function partitionBits(
+  { ins: [key], wanted: [wanted], outs: [out], params }: PartitionRequest<BitsParams>,
+): LocalOperation<BitsParams> | null {
+  if (params.within !== undefined) return null;
+  const ndim = key.shape.length;
+  const operands = [splitAs(wanted, key.shape.map((_, axis) => axis), key.shape)];
+  const shape = partShape(out.shape, wanted).slice(ndim);
+  const local = { ...params, shape, within: params.shape };
+  const cut = shape.flatMap((n, axis) => n === params.shape[axis] ? [] : [axis]);
+  if (cut.length === 0) return { operands };
+  return {
+    operands,
+    apply: ([key], place) => {
+      const starts = cut.map((axis) => {
+        const apart = params.shape.slice(axis + 1).reduce((a, b) => a * b, shape[axis]);
+        return place(namesAlong(wanted, ndim + axis), apart);
+      });
+      const start = starts.reduce((a, b) => add(a, b));
+      return [bind1(randomBitsP, [key, broadcastInDim(start, key.shape, [])], local)];
+    },
+  };
 }
 
 /** `random_bits`: uniform bits, of a shape that follows the keys'. */
 export const randomBitsP: Primitive<BitsParams> = {
   name: "random_bits",
   split: splitByKey,
-  partition: partitionByKey,
+  partition: partitionBits,
   abstractEval: ([key], { bitWidth, shape }) => {
     checkKey("bits", key);
     return [shapedArray([...key.shape, ...shape], `uint${bitWidth}`)];
   },
-  expand: (_ins, { bitWidth, shape }) => {
-    if (bitWidth !== 16) return null;
-    return ([key]) => [convertElementType(randomBits(key, 32, shape), "uint16")];
+  expand: (_ins, params) => {
+    if (params.bitWidth !== 16) return null;
+    return (operands) => {
+      const wide = bind1<BitsParams>(randomBitsP, operands, { ...params, bitWidth: 32 });
+      return [convertElementType(wide, "uint16")];
+    };
   },
-  lower: ([read], [key], _outs, { bitWidth, shape }) => [{
+  lower: ([read, start], [key], _outs, { bitWidth, shape, within = shape }) => [{
     kind: "map",
     at: (i) => {
-      const [k0, k1] = words(read(i.slice(0, key.shape.length)));
-      const [c0, c1] = counter(i.slice(key.shape.length), shape);
+      const own = i.slice(0, key.shape.length);
+      const [k0, k1] = words(read(own));
+      const [c0, c1] = counter(i.slice(key.shape.length), within, start?.(own) ?? null);
       const [high, low] = threefryExpr(k0, k1, c0, c1);
       if (bitWidth === 64) {
         return binary(
@@ -295,7 +329,10 @@ export const randomBitsP: Primitive<BitsParams> = {
       return bitWidth === 8 ? cast(mixed, "uint8") : mixed;
     },
   }],
-  batch: ([x], [dim], p) => [[bind1(randomBitsP, [axisToFront(axisTools, x, dim!)], p)], [0]],
+  batch: (xs, dims, p, size) => {
+    const front = xs.map((x, i) => batchToFront(x, dims[i], size));
+    return [[bind1(randomBitsP, front, p)], [0]];
+  },
 };
 
 /** Uniform bits of a shape. */

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { partitionReduced, partShape, splitAs } from "../core/partition.ts";
+import { namesAlong, partitionReduced, partShape, splitAs } from "../core/partition.ts";
 import { ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type Shape, shapedArray, shapesEqual, sizeOf } from "../core/aval.ts";
 import { type Primitive, type Tangent, Zero } from "../core/primitive.ts";
 import { sameSplit, splitReduced, splitReshaped, takeAxes } from "../core/split.ts";
 import { bind1 } from "../core/trace.ts";
-import { cast, type Expr, index as indexConst } from "../loopnest/expr.ts";
+import { binary, cast, type Expr, index as indexConst } from "../loopnest/expr.ts";
 import {
   axisToFront,
   type AxisTools,
@@ -368,14 +368,33 @@ export interface IotaParams {
   readonly dimension: number;
 }
 
-/** `iota`: counts along one axis. */
+/** `iota`: counts along one axis; from where an operand says, int32, if there is one, whose axes then come first. */
 export const iotaP: Primitive<IotaParams> = {
   name: "iota",
-  abstractEval: (_ins, { dtype, shape }) => [shapedArray(shape, dtype)],
-  lower: (_reads, _ins, _outs, { dtype, dimension }) => [{
+  abstractEval: ([start], { dtype, shape }) => [
+    shapedArray([...start?.shape ?? [], ...shape], dtype),
+  ],
+  lower: ([read], [start], _outs, { dtype, dimension }) => [{
     kind: "map",
-    at: (i) => cast(i[dimension], dtype),
+    at: (i) => {
+      if (start === undefined) return cast(i[dimension], dtype);
+      const { length } = start.shape;
+      const place = cast(i[length + dimension], "int32");
+      return cast(binary("add", place, read(i.slice(0, length))), dtype);
+    },
   }],
+  partition: ({ ins, wanted: [wanted], params }) => {
+    if (ins.length > 0) return null;
+    const shape = partShape(params.shape, wanted);
+    const local = { ...params, shape };
+    const names = namesAlong(wanted, params.dimension);
+    if (names.length === 0) return { operands: [], params: local };
+    return {
+      operands: [],
+      apply: (_parts, place) => [bind1(iotaP, [place(names, shape[params.dimension])], local)],
+    };
+  },
+  batch: ([start], [dim], p) => [[bind1(iotaP, [axisToFront(axisTools, start, dim!)], p)], [0]],
 };
 
 /** `0, 1, 2, …` along `dimension` of `shape`. */

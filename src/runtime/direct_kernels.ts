@@ -7,7 +7,7 @@
 import type { ShapedArray } from "../core/aval.ts";
 import type { LoweredKernel, LoweredKernelArg } from "../core/lowering.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
-import { randomBitsP, randomFoldInP, randomSplitP } from "../ops/random_bits.ts";
+import { type BitsParams, randomBitsP, randomFoldInP, randomSplitP } from "../ops/random_bits.ts";
 import { randomNormalP, randomUniformP } from "../ops/random_floats.ts";
 
 function number(value: number): LoweredKernelArg {
@@ -31,7 +31,9 @@ export function directKernel(
   if (keys === 0) return null;
   const each = number(outs[0].size / keys);
   if (primitive === randomBitsP) {
-    const width = number((params as { bitWidth: number }).bitWidth);
+    const { bitWidth, within } = params as BitsParams;
+    if (within !== undefined) return null; // a part, which only programs of several devices make
+    const width = number(bitWidth);
     return { name: "threefry_bits", args: [width, number(keys), operand(0), each, result] };
   }
   if (primitive === randomUniformP || primitive === randomNormalP) {

@@ -1,21 +1,15 @@
 /**
  * The partitioner: from a program over arrays that are split over a mesh to the program that each of its devices runs on its parts.
  *
- * A walk over the jaxpr. How each value is split is what {@linkcode propagateSplits} says of it; each operation's `partition` rule
- * (`core/partition.ts`) says what a device needs for its part of the results, and what is elsewhere is fetched by collectives: this is the only place
- * where they are inserted. After GSPMD (Xu et al. 2021, https://arxiv.org/abs/2105.04663).
+ * A walk over the jaxpr. How each value is split, and what a device needs of operands for its part of the results, is planned before
+ * (`partition_plan.ts`); what is elsewhere is fetched by collectives: this is the only place where they are inserted. After GSPMD (Xu et al. 2021, https://arxiv.org/abs/2105.04663).
  *
  * @module
  */
 import type { NDArray } from "../core/array.ts";
 import { type ShapedArray, shapedArray } from "../core/aval.ts";
-import { type Atom, type ClosedJaxpr, JaxprVar, primitiveOf } from "../core/jaxpr.ts";
-import {
-  type LocalOperation,
-  NotPartitioned,
-  type PartitionRequest,
-  partShape,
-} from "../core/partition.ts";
+import { type Atom, type ClosedJaxpr, JaxprVar } from "../core/jaxpr.ts";
+import { type LocalOperation, type PartitionRequest, partShape } from "../core/partition.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
 import type { Mesh } from "../core/sharding.ts";
 import { type MaybeSplit, sameSplit } from "../core/split.ts";
@@ -32,10 +26,9 @@ import {
 } from "../ops/collective.ts";
 import { literal } from "../ops/common.ts";
 import { dynamicSlice } from "../ops/dynamic.ts";
-import { partitionElementwise } from "../ops/elementwise.ts";
 import { reshape } from "../ops/shape.ts";
+import { isLinear, localOperation, planPartition } from "./partition_plan.ts";
 import { readAtom, stage } from "./stage.ts";
-import { splitsOf } from "./split.ts";
 
 /** The size of one device's part. */
 export function partAval(aval: ShapedArray, split: MaybeSplit): ShapedArray {
@@ -58,7 +51,8 @@ export function partitionJaxpr(
 ): ClosedJaxpr {
   const avals = closed.inAvals.map((aval, i) => partAval(aval, ins[i]));
   return stage((inputs) => {
-    const results = runParts(closed, mesh, inputs.map((x, i) => ({ x, split: ins[i], owed: [] })));
+    const parts = inputs.map((x, i): Part => ({ x, split: ins[i], owed: [] }));
+    const results = runParts(closed, mesh, parts, outs);
     return results.map((part, i) => reshard(settled(part, outs[i]), outs[i], mesh));
   }, avals);
 }
@@ -109,6 +103,7 @@ function runParts(
   { jaxpr, consts }: ClosedJaxpr,
   mesh: Mesh,
   inputs: readonly Part[],
+  outs: readonly MaybeSplit[],
 ): Part[] {
   const env = new Map<JaxprVar, Part>();
   const whole = (x: NDArray): Part => ({ x, split: null, owed: [] });
@@ -116,19 +111,15 @@ function runParts(
   jaxpr.invars.forEach((v, i) => env.set(v, inputs[i]));
   const read = (atom: Atom): Part =>
     atom instanceof JaxprVar ? env.get(atom)! : whole(readAtom(noValues, atom));
-  for (const eqn of jaxpr.eqns) {
-    const primitive = primitiveOf(eqn);
-    const [ins, outs] = [eqn.invars, eqn.outvars].map((list) => list.map((x) => x.aval));
+  const { equations, wantedBy } = planPartition(jaxpr, mesh, inputs.map((x) => x.split), outs);
+  for (const { eqn, primitive, request, op } of equations) {
+    const { ins, outs, wanted } = request;
     let parts = eqn.invars.map(read);
-    const operands = parts.map(({ split }) => split);
-    const wanted = splitsOf(eqn, operands);
-    const request = { mesh, params: eqn.params as unknown, ins, outs, operands, wanted };
-    const op = localOperation(primitive, request);
     if (!staysOwed(primitive, op, parts)) {
       const isConstraint = primitive.sharding !== undefined;
       eqn.invars.forEach((atom, i) => {
         if (!(atom instanceof JaxprVar) || parts[i].owed.length === 0) return;
-        const part = settled(parts[i], isConstraint ? wanted[0] : parts[i].split);
+        const part = settled(parts[i], isConstraint ? wanted[0] : wantedBy(atom) ?? parts[i].split);
         // Whoever reads it next finds the sum.
         if (!isConstraint) env.set(atom, part);
         parts = parts.with(i, part);
@@ -179,30 +170,10 @@ function staysOwed(
   op: LocalOperation<unknown>,
   parts: readonly Part[],
 ): boolean {
-  // What is done with real and imaginary parts each is linear in all operands together.
-  return primitive.onParts === "each" && primitive.sharding === undefined &&
-    op.apply === undefined && op.combine === undefined &&
+  return isLinear(primitive, op) &&
     parts.every(({ split, owed }, i) =>
       String(owed) === String(parts[0].owed) && sameSplit(split, op.operands[i])
     );
-}
-
-/** What each device does of an operation. */
-function localOperation(
-  primitive: AnyPrimitive,
-  request: PartitionRequest<unknown>,
-): LocalOperation<unknown> {
-  const { operands, wanted } = request;
-  if (primitive.effect) {
-    throw new NotPartitioned(`${primitive.name} is done once, for all devices`);
-  }
-  const isWhole = [...operands, ...wanted].every((split) => split === null);
-  const local = primitive.partition !== undefined
-    ? primitive.partition(request)
-    : isWhole
-    ? null
-    : partitionElementwise(primitive, request);
-  return local ?? { operands: operands.map(() => null), outs: wanted.map(() => null) };
 }
 
 /** One device's part of an operation's results, from its parts of the operands. */
@@ -214,7 +185,11 @@ function divided(
 ): Part[] {
   const { combine, outs = wanted } = op;
   const moved = parts.map((part, i) => reshard(part, op.operands[i], mesh));
-  let results = op.apply?.(moved) ?? bind(primitive, moved, op.params ?? params);
+  const place = (over: readonly string[], step = 1) => {
+    const at = placeAlong(over, mesh);
+    return step === 1 ? at : mul(at, int32(step));
+  };
+  let results = op.apply?.(moved, place) ?? bind(primitive, moved, op.params ?? params);
   let owed = parts[0]?.owed ?? [];
   if (combine !== undefined) {
     const over = combine.over.filter((name) => mesh.sizeOf(name) > 1);
@@ -231,7 +206,6 @@ function divided(
       );
     }
   }
-  const place = () => placeAlong(combine?.over ?? [], mesh);
   results = op.finish?.(results, moved, place) ?? results;
   return results.map((x, i): Part => {
     if (sameSplit(outs[i], wanted[i])) return { x, split: wanted[i], owed };
@@ -253,9 +227,10 @@ function gathered(x: NDArray, over: readonly string[], mesh: Mesh): NDArray {
 
 /** A device's number among those along some axes of the mesh, the first the outermost. */
 function placeAlong(over: readonly string[], mesh: Mesh): NDArray {
-  return over.reduce(
+  const [first, ...others] = over;
+  return others.reduce(
     (place, name) => add(mul(place, int32(mesh.sizeOf(name))), axisIndex(name)),
-    int32(0),
+    axisIndex(first),
   );
 }
 

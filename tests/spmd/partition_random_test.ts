@@ -9,6 +9,7 @@ import { shardingOfSplit, splitOf } from "../../src/core/split.ts";
 import { Dice } from "../backends/random_program.ts";
 import { randomProgram } from "../schedule/random_programs.ts";
 import { day, isWhole } from "../share.ts";
+import { evalClosedJaxpr, stage } from "../../src/transform/stage.ts";
 import { compileSpmd } from "../../src/runtime/spmd/compile.ts";
 import {
   assertResults,
@@ -55,7 +56,19 @@ function randomCase(seed: number): Partitioned {
   );
   const mesh = dice.pick(meshes);
   const specs = inputs.map((x) => randomSpec(x.shape, mesh, dice));
-  return partitionedJaxpr(closed, inputs, specs, mesh);
+  if (dice.chance(0.5)) return partitionedJaxpr(closed, inputs, specs, mesh);
+  // Results that are wanted in some way say how they are computed.
+  const wanted = closed.outAvals.map(({ shape }) =>
+    dice.chance(0.7) ? new vn.NamedSharding(mesh, randomSpec(shape, mesh, dice)) : null
+  );
+  const constrained = stage(
+    (xs) =>
+      evalClosedJaxpr(closed, xs).map((y, i) =>
+        wanted[i] === null ? y : vn.filterShard(y, wanted[i])
+      ),
+    closed.inAvals,
+  );
+  return partitionedJaxpr(constrained, inputs, specs, mesh);
 }
 
 function check(seed: number): void {

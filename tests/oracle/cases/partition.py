@@ -3,7 +3,7 @@
 import numpy as onp
 
 from cases.inputs import uniform
-from record import close, lax, nn, np, sharding, vn
+from record import close, lax, nn, np, random, sharding, vn
 
 
 def write(file):
@@ -86,6 +86,8 @@ def write(file):
         add(f"operations/running {name} along the split axis", "mixed", run, [x], [["data", "model"]], [["data", "model"]])
         add(f"operations/running {name}, two mesh axes on one", "mixed", run, [x], [[["model", "data"]]], [[["model", "data"]]])
     add("operations/gradient of running sums", "data", lambda a: [vn.grad(lambda a: np.sum(np.cumsum(a * a, axis=0) ** 2))(a)], [x], [["data"]], [["data"]])
+    drawn = lambda a: [random.normal(random.key(3), (16, 8)) * 0.1 + np.arange(8) * 0.0, a * random.uniform(random.key(4), (16, 8))]
+    add("operations/random numbers where they are wanted", "mixed", drawn, [x], [["data"]], [["model", "data"], ["data"]])
     indices = (onp.arange(16, dtype="int32") * 5) % 8
     add("operations/lookup", "mixed", lambda t, i: [t[i]], [uniform((8, 4)), indices], [["model"], ["data"]], [["data"]])
     add("operations/gradient of a lookup", "mixed", lambda t, i: [vn.grad(lambda t: np.sum(np.sin(t[i])))(t)], [uniform((8, 4)), indices], [[None, "model"], ["data"]], [[None, "model"]])
