@@ -36,11 +36,11 @@ function partitionRunning(
   primitive: () => Primitive<CumulativeParams>,
   join: (before: NDArray, x: NDArray) => NDArray,
 ): PartitionRule<CumulativeParams> {
-  return ({ mesh, wanted: [wanted], params }) => {
+  return ({ mesh, ins: [{ size }], wanted: [wanted], params }) => {
     const { axis, reverse } = params;
     const over = namesAlong(wanted, axis);
     const count = over.reduce((n, name) => n * mesh.sizeOf(name), 1);
-    if (count === 1) return { operands: [wanted] };
+    if (count === 1 || size === 0) return { operands: [wanted] };
     return {
       operands: [wanted],
       combine: { by: "all_gather", over, of: [1] },

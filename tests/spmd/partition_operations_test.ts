@@ -79,6 +79,10 @@ const cases: Record<string, readonly [fn: Program, ...inputs: vn.NDArray[]]> = {
   cumsum: [(x) => np.cumsum(x, 0), some(8, 8)],
   "cumsum, other axis": [(x) => lax.cummax(x, { axis: 1 }), some(8, 8)],
   "running sums from the end": [(x) => lax.cumsum(x, { axis: 0, reverse: true }), some(16, 8)],
+  "running results of nothing": [
+    (x) => [np.cumsum(x, 0), lax.cummax(x, { axis: 0, reverse: true }), np.prod(x, 0)],
+    np.zeros([0, 8]),
+  ],
   "running products": [
     (x) => [np.cumprod(x, 0), lax.cumprod(x, { axis: 1, reverse: true })],
     some(8, 8),
