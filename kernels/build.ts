@@ -176,7 +176,7 @@ function isCallable(f: KernelFunction): boolean {
 }
 
 /** Folders of kernels that programs call in the instantiated library: nobody links their text. */
-const CALLED = ["attention", "conv", "cumulative", "factor", "gemm", "sort", "threads"];
+const CALLED = ["attention", "conv", "cumulative", "factor", "fft", "gemm", "sort", "threads"];
 
 /** Folders of kernels that eager operations call and programs never do. */
 const EAGER = ["eager", "random"];
