@@ -233,31 +233,60 @@ export function threefry_bits(width: i32, keyCount: i32, keys: usize, n: i32, ou
   }
 }
 
-/** `n` floats, uniform between those at `low` and `high`, of the bits that `threefry_bits` gives for the key. */
-export function threefry_uniform_f32(key: usize, low: usize, high: usize, n: i32, out: usize): void {
-  const k0 = load<u32>(key), k1 = load<u32>(key, 4), from = load<f32>(low), to = load<f32>(high);
-  for (let i = 0; i < n; i += CHUNK, out += 4 * CHUNK) {
-    countUniform(k0, k1, i, min(n - i, CHUNK), from, to, out);
+/**
+ * `n` floats for each of `keyCount` keys, uniform between those at `low` and `high`, of the bits that `threefry_bits` gives.
+ */
+export function threefry_uniform_f32(
+  keyCount: i32, keys: usize, low: usize, high: usize, n: i32, out: usize,
+): void {
+  const from = load<f32>(low), to = load<f32>(high);
+  for (; keyCount > 0; keyCount--, keys += 8) {
+    const k0 = load<u32>(keys), k1 = load<u32>(keys, 4);
+    for (let i = 0; i < n; i += CHUNK) {
+      const m = min(n - i, CHUNK);
+      countUniform(k0, k1, i, m, from, to, out);
+      out += 4 * usize(m);
+    }
   }
 }
-export function threefry_uniform_f64(key: usize, low: usize, high: usize, n: i32, out: usize): void {
-  const k0 = load<u32>(key), k1 = load<u32>(key, 4), from = load<f64>(low), to = load<f64>(high);
-  for (let i = 0; i < n; i += CHUNK, out += 8 * CHUNK) {
-    countUniform64(k0, k1, i, min(n - i, CHUNK), from, to, out);
+export function threefry_uniform_f64(
+  keyCount: i32, keys: usize, low: usize, high: usize, n: i32, out: usize,
+): void {
+  const from = load<f64>(low), to = load<f64>(high);
+  for (; keyCount > 0; keyCount--, keys += 8) {
+    const k0 = load<u32>(keys), k1 = load<u32>(keys, 4);
+    for (let i = 0; i < n; i += CHUNK) {
+      const m = min(n - i, CHUNK);
+      countUniform64(k0, k1, i, m, from, to, out);
+      out += 8 * usize(m);
+    }
   }
 }
-
 /** The same, each handed on to √2 · erf⁻¹: normal, where they are between -1 and 1. */
-export function threefry_normal_f32(key: usize, low: usize, high: usize, n: i32, out: usize): void {
-  const k0 = load<u32>(key), k1 = load<u32>(key, 4), from = load<f32>(low), to = load<f32>(high);
-  for (let i = 0; i < n; i += CHUNK, out += 4 * CHUNK) {
-    countNormal(k0, k1, i, min(n - i, CHUNK), from, to, out);
+export function threefry_normal_f32(
+  keyCount: i32, keys: usize, low: usize, high: usize, n: i32, out: usize,
+): void {
+  const from = load<f32>(low), to = load<f32>(high);
+  for (; keyCount > 0; keyCount--, keys += 8) {
+    const k0 = load<u32>(keys), k1 = load<u32>(keys, 4);
+    for (let i = 0; i < n; i += CHUNK) {
+      const m = min(n - i, CHUNK);
+      countNormal(k0, k1, i, m, from, to, out);
+      out += 4 * usize(m);
+    }
   }
 }
-export function threefry_normal_f64(key: usize, low: usize, high: usize, n: i32, out: usize): void {
-  const k0 = load<u32>(key), k1 = load<u32>(key, 4), from = load<f64>(low), to = load<f64>(high);
-  for (let i = 0; i < n; i += CHUNK, out += 8 * CHUNK) {
-    countNormal64(k0, k1, i, min(n - i, CHUNK), from, to, out);
+export function threefry_normal_f64(
+  keyCount: i32, keys: usize, low: usize, high: usize, n: i32, out: usize,
+): void {
+  const from = load<f64>(low), to = load<f64>(high);
+  for (; keyCount > 0; keyCount--, keys += 8) {
+    const k0 = load<u32>(keys), k1 = load<u32>(keys, 4);
+    for (let i = 0; i < n; i += CHUNK) {
+      const m = min(n - i, CHUNK);
+      countNormal64(k0, k1, i, m, from, to, out);
+      out += 8 * usize(m);
+    }
   }
 }
 

@@ -261,12 +261,16 @@ export interface BufferDecl {
   readonly donor: number;
 }
 
-/** All of a compiled function. */
-export interface Program {
+/** What a caller needs to know of a compiled function. */
+export interface ProgramInterface {
   readonly name: string;
-  /** Indexed by id. */
+  /** Inputs and outputs, perhaps among others. */
   readonly buffers: readonly BufferDecl[];
-  readonly steps: readonly Step[];
   /** Bytes that temporaries need together. */
   readonly scratchBytes: number;
+}
+
+/** All of a compiled function; its buffers are indexed by id. */
+export interface Program extends ProgramInterface {
+  readonly steps: readonly Step[];
 }

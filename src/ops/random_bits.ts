@@ -207,12 +207,15 @@ export const splitByKey: SplitRule<ShapeParams> = ([key], [{ shape: keys }], [ou
   takeAxes(key, out.shape.map((_, axis) => axis < keys.length ? axis : null), out.shape),
 ];
 
-/** Each device makes what comes of its keys: all of it, because elements are numbered within that. */
-function partitionByKey<P>(
-  { ins: [key], outs: [out], wanted: [wanted] }: PartitionRequest<P>,
+/** Each device makes what comes of its keys: all of it, because elements are numbered within that. What else is read is whole. */
+export function partitionByKey<P>(
+  { ins: [key, ...rest], outs: [out], wanted: [wanted] }: PartitionRequest<P>,
 ): LocalOperation<P> {
   return {
-    operands: [splitAs(wanted, key.shape.map((_, axis) => axis), key.shape)],
+    operands: [
+      splitAs(wanted, key.shape.map((_, axis) => axis), key.shape),
+      ...rest.map(({ shape }) => splitAs(wanted, shape.map(() => null), shape)),
+    ],
     outs: [withWhole(wanted, (axis) => axis >= key.shape.length, out.shape)],
   };
 }

@@ -1,20 +1,21 @@
 /**
- * Uniform and normal floats as one operation each: what drawing them comes to where nothing is traced.
+ * Uniform and normal floats between fixed bounds, as one operation each.
  *
- * Traced, a draw is a row of elementwise operations, which transformations know and compiled programs fuse; at once, each of them
- * would pass over the memory. The bits are the same.
+ * As a row of elementwise operations on random bits, each of them would pass over the memory where nothing is compiled; compiled, they
+ * are fused with what reads them either way. The bits are JAX's.
  *
  * @module
  */
 import type { NDArray } from "../core/array.ts";
 import { type Shape, shapedArray } from "../core/aval.ts";
 import type { DType } from "../core/dtype.ts";
-import type { LoweringRule } from "../core/lowering.ts";
 import type { Primitive } from "../core/primitive.ts";
-import { bind1, isEager } from "../core/trace.ts";
+import { bind1, Tracer } from "../core/trace.ts";
 import { InternalError } from "../errors.ts";
 import { binary, bitcast, constant, type Expr, unary } from "../loopnest/expr.ts";
-import { checkKey, randomBitsP, splitByKey } from "./random_bits.ts";
+import { axisToFront } from "./common.ts";
+import { checkKey, partitionByKey, randomBitsP, splitByKey } from "./random_bits.ts";
+import { axisTools } from "./shape.ts";
 
 /** Parameters of {@linkcode randomUniformP} and {@linkcode randomNormalP}. */
 export interface FloatsParams {
@@ -33,36 +34,38 @@ function uniformExpr(bits: Expr, low: Expr, high: Expr, dtype: FloatsParams["dty
   return binary("max", low, binary("add", binary("mul", u, binary("sub", high, low)), low));
 }
 
-/** The lowering of a draw, whose last step is `shape`. */
-function drawn(shaped: (u: Expr, dtype: DType) => Expr): LoweringRule<FloatsParams> {
-  return ([key, low, high], [keyAval], [out], { dtype, shape }) => {
-    const bitWidth = dtype === "float64" ? 64 : 32;
-    const bitsAval = shapedArray(shape, `uint${bitWidth}`);
-    const [bits] = randomBitsP.lower!([key], [keyAval], [bitsAval], { bitWidth, shape });
-    if (bits.kind !== "map") throw new InternalError("random_bits is no map");
-    return [{
-      kind: "map",
-      at: (i) => shaped(uniformExpr(bits.at(i), low([]), high([]), dtype), out.dtype),
-    }];
-  };
-}
-
+/** A primitive that draws floats and hands each on to `shaped`. */
 function floatsPrimitive(
   name: string,
   shaped: (u: Expr, dtype: DType) => Expr,
 ): Primitive<FloatsParams> {
-  return {
+  const self: Primitive<FloatsParams> = {
     name,
     split: splitByKey,
+    partition: partitionByKey,
     abstractEval: ([key], { dtype, shape }) => {
       checkKey("uniform", key);
-      return [shapedArray(shape, dtype)];
+      return [shapedArray([...key.shape, ...shape], dtype)];
     },
-    lower: drawn(shaped),
+    lower: ([key, low, high], [keys], [out], { dtype, shape }) => {
+      const bitWidth = dtype === "float64" ? 64 : 32;
+      const drawn = shapedArray(out.shape, `uint${bitWidth}`);
+      const [bits] = randomBitsP.lower!([key], [keys], [drawn], { bitWidth, shape });
+      if (bits.kind !== "map") throw new InternalError("random_bits is no map");
+      return [{
+        kind: "map",
+        at: (i) => shaped(uniformExpr(bits.at(i), low([]), high([]), dtype), dtype),
+      }];
+    },
+    batch: ([key, ...bounds], [dim], p) => [
+      [bind1(self, [axisToFront(axisTools, key, dim!), ...bounds], p)],
+      [0],
+    ],
   };
+  return self;
 }
 
-/** `random_uniform`: floats of a key, between two scalars. */
+/** `random_uniform`: floats of a key, between two scalars. Their shape follows the keys'. */
 export const randomUniformP: Primitive<FloatsParams> = floatsPrimitive("random_uniform", (u) => u);
 
 /** `random_normal`: the same, each handed on to `√2 · erfInv`. */
@@ -72,12 +75,13 @@ export const randomNormalP: Primitive<FloatsParams> = floatsPrimitive(
 );
 
 /**
- * Floats drawn at once, or `null` where something is traced, or where the draw is of another kind: of many keys, between arrays, of 16 bits.
+ * Floats drawn by one operation, or `null` where the draw is of another kind: of 16 bits, or between bounds that are arrays or traced (and may have
+ * derivatives).
  *
  * @param low The least value, a scalar of the dtype.
  * @param high The bound above.
  */
-export function drawAtOnce(
+export function drawFloats(
   primitive: typeof randomUniformP,
   key: NDArray,
   shape: Shape,
@@ -85,7 +89,7 @@ export function drawAtOnce(
   low: NDArray,
   high: NDArray,
 ): NDArray | null {
-  if (!isEager() || (dtype !== "float32" && dtype !== "float64")) return null;
-  if (key.ndim + low.ndim + high.ndim > 0) return null;
+  if (dtype !== "float32" && dtype !== "float64") return null;
+  if ([low, high].some((x) => x.ndim > 0 || x instanceof Tracer)) return null;
   return bind1(primitive, [key, low, high], { dtype, shape });
 }

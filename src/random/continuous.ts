@@ -13,7 +13,7 @@ import { bitcastConvertType, convertElementType, stopGradient } from "../ops/con
 import * as el from "../ops/elementary.ts";
 import * as logic from "../ops/logic.ts";
 import { randomBits } from "../ops/random_bits.ts";
-import { drawAtOnce, randomNormalP, randomUniformP } from "../ops/random_floats.ts";
+import { drawFloats, randomNormalP, randomUniformP } from "../ops/random_floats.ts";
 import { fullLike } from "../ops/shape.ts";
 import { checkShape } from "../numpy/creation.ts";
 import { finfo } from "../numpy/dtype_queries.ts";
@@ -35,7 +35,7 @@ export function uniformBetween(
   low: NDArray,
   high: NDArray,
 ): NDArray {
-  return drawAtOnce(randomUniformP, k, shape, dtype, low, high) ??
+  return drawFloats(randomUniformP, k, shape, dtype, low, high) ??
     uniformBySteps(k, shape, dtype, low, high);
 }
 
@@ -100,8 +100,8 @@ export function normal(k: NDArray, shape: Shape = [], options: FloatOptions = {}
   const dtype = floatDType(options, where);
   const [low, high] = [literal(aboveMinusOne(dtype), dtype), literal(1, dtype)];
   const [single, sizes] = [singleKey(k, where), checkShape(shape, where)];
-  const atOnce = drawAtOnce(randomNormalP, single, sizes, dtype, low, high);
-  if (atOnce !== null) return atOnce;
+  const drawn = drawFloats(randomNormalP, single, sizes, dtype, low, high);
+  if (drawn !== null) return drawn;
   const u = uniformBySteps(single, sizes, dtype, low, high);
   return arith.mul(literal(Math.SQRT2, dtype), el.erfInv(u));
 }

@@ -39,7 +39,7 @@ export function directKernel(
   if (primitive === randomUniformP || primitive === randomNormalP) {
     const kind = primitive === randomUniformP ? "uniform" : "normal";
     const width = outs[0].dtype === "float64" ? 64 : 32;
-    const args = [operand(0), operand(1), operand(2), number(outs[0].size), result];
+    const args = [number(keys), operand(0), operand(1), operand(2), each, result];
     return { name: `threefry_${kind}_f${width}`, args };
   }
   if (primitive === randomSplitP) {

@@ -19,7 +19,7 @@ import type { HostCallback } from "../core/lowering.ts";
 import type { TypedArray } from "../core/dtype.ts";
 import { endSpan, isWatched, timed } from "../core/spans.ts";
 import { ArgumentError, InternalError } from "../errors.ts";
-import type { Program, Step } from "../loopnest/ir.ts";
+import type { Program, ProgramInterface, Step } from "../loopnest/ir.ts";
 import type { Block } from "./allocator.ts";
 import { callFromInterpreter, callFromModule } from "./callbacks.ts";
 import { readCells, writeCells } from "./cells.ts";
@@ -49,8 +49,8 @@ import { existingThreadPool, threadPool } from "./threads.ts";
 
 /** What can be called with arrays. */
 export interface Callable {
-  /** What it computes. */
-  readonly program: Program;
+  /** What it takes and gives. */
+  readonly program: ProgramInterface;
   /**
    * Runs the program.
    *
@@ -65,9 +65,12 @@ export interface Callable {
   ): ConcreteArray[];
 }
 
+/** What is known of a program: its steps only where it was scheduled in this process. */
+type ProgramWithSteps = ProgramInterface & Partial<Pick<Program, "steps">>;
+
 /** A program as a WebAssembly module. */
 export class Executable implements Callable {
-  readonly program: Program;
+  readonly program: ProgramWithSteps;
   readonly #run: (table: number) => void;
   readonly #outAvals: readonly ShapedArray[];
   readonly #donors: readonly number[];
@@ -92,7 +95,7 @@ export class Executable implements Callable {
    * @param sharing What it asks of the thread pool, if it was compiled for several threads.
    */
   constructor(
-    program: Program,
+    program: ProgramWithSteps,
     module: WebAssembly.Module,
     outAvals: readonly ShapedArray[],
     callbacks: readonly HostCallback[] = [],
@@ -130,7 +133,7 @@ export class Executable implements Callable {
     const before = existingThreadPool()?.helped ?? 0;
     return timed("run", name, () => this.#call(inputs, donated), () => ({
       details: {
-        steps: steps.length,
+        ...(steps !== undefined && { steps: steps.length }),
         ...(this.#isShared && { helpedByThreads: existingThreadPool()!.helped - before }),
       },
     }));
@@ -140,7 +143,7 @@ export class Executable implements Callable {
   #passed(step: number): void {
     if (step >= 0) {
       const { name, steps } = this.program;
-      endSpan("kernel", `${name}: ${step} ${stepName(steps[step])}`, this.#stepStart);
+      endSpan("kernel", `${name}: ${step} ${stepName(steps![step])}`, this.#stepStart);
     }
     this.#stepStart = performance.now();
   }
@@ -373,7 +376,7 @@ interface FrameLayout {
   readonly outputSlots: readonly number[];
 }
 
-function layOut(program: Program): FrameLayout {
+function layOut(program: ProgramInterface): FrameLayout {
   const inputs = program.buffers.filter((b) => b.role === "input");
   const outputs = program.buffers.filter((b) => b.role === "output");
   let bytes = 4 * (inputs.length + outputs.length + 1);
@@ -390,7 +393,7 @@ function layOut(program: Program): FrameLayout {
   return { bytes, inputSlots, outputSlots };
 }
 
-function donorsOf(program: Program, outAvals: readonly ShapedArray[]): number[] {
+function donorsOf(program: ProgramInterface, outAvals: readonly ShapedArray[]): number[] {
   const donors = new Array<number>(outAvals.length).fill(-1);
   let outputs = 0;
   for (const buffer of program.buffers) {
@@ -425,7 +428,7 @@ function markShared(inputs: readonly ConcreteArray[], call: number): void {
   for (const x of inputs) x.storage!.mark = x.storage!.mark === 0 ? call : -1;
 }
 
-function wrongCount(program: Program, got: number): ArgumentError {
+function wrongCount(program: ProgramInterface, got: number): ArgumentError {
   const expected = program.buffers.filter((b) => b.role === "input").length;
   return new ArgumentError(`${program.name}: takes ${expected} arrays, got ${got}`);
 }

@@ -19,11 +19,10 @@ import type { NDArray } from "../core/array.ts";
 import { dtypeInfo } from "../core/dtype.ts";
 import { areStepsWatched, isWatched, type SpanDetails, timed } from "../core/spans.ts";
 import { type ClosedJaxpr, JaxprVar } from "../core/jaxpr.ts";
-import { closedJaxprKey } from "../core/jaxpr_key.ts";
+import { closedJaxprKey, portableJaxprKey } from "../core/jaxpr_key.ts";
 import type { ShapedArray } from "../core/aval.ts";
-import type { HostCallback } from "../core/lowering.ts";
 import { printProgram } from "../loopnest/print.ts";
-import type { Program } from "../loopnest/ir.ts";
+import type { ProgramInterface } from "../loopnest/ir.ts";
 import { usesProcessorKernels } from "../loopnest/kernels.ts";
 import {
   type Compilation,
@@ -33,7 +32,14 @@ import {
   simplifyJaxpr,
 } from "../compile/pipeline.ts";
 import { type ProgramWork, workOf } from "../schedule/work.ts";
-import { compileProgram, disassemble, prepareCompiler } from "../backends/wasm/compiler.ts";
+import {
+  type CompiledModule,
+  compileProgram,
+  disassemble,
+  findProgram,
+  prepareCompiler,
+} from "../backends/wasm/compiler.ts";
+import { currentChecks } from "../core/checks.ts";
 import type { ConcreteArray } from "./concrete.ts";
 import { logCompilations } from "./debug_log.ts";
 import { isOnHost, type Located, type Placement } from "../core/placement.ts";
@@ -58,7 +64,7 @@ function usedInputs(closed: ClosedJaxpr): boolean[] {
 }
 
 /** Which inputs an output of the program takes the memory of. */
-function takenOverInputs(program: Program, count: number): boolean[] {
+function takenOverInputs(program: ProgramInterface, count: number): boolean[] {
   const taken = Array<boolean>(count).fill(false);
   for (const buffer of program.buffers) {
     if (buffer.role === "output" && buffer.donor >= 0) taken[buffer.donor] = true;
@@ -83,7 +89,7 @@ function atInput(error: unknown, inputs: readonly NDArray[], how: RunOptions): u
 }
 
 /** What a call takes. */
-function memoryOf(program: Program, tempBytes: number, codeBytes: number): ProgramMemory {
+function memoryOf(program: ProgramInterface, tempBytes: number, codeBytes: number): ProgramMemory {
   let [inputs, outputs, aliases] = [0, 0, 0];
   for (const { role, size, dtype, donor } of program.buffers) {
     const bytes = size * dtypeInfo(dtype).bytes;
@@ -122,6 +128,12 @@ function programKey(simplified: ClosedJaxpr, closed: ClosedJaxpr, options: Compi
   }|${closedJaxprKey(simplified)}`;
 }
 
+/** What a program is made from, as a text that is the same in every process, or `null` where there is none. */
+function sourceOf(simplified: ClosedJaxpr, { name, donated = [] }: CompileOptions): string | null {
+  const key = portableJaxprKey(simplified);
+  return key === null ? null : `${JSON.stringify(name)} ${donated.map(Number).join("")}|${key}`;
+}
+
 /** What a program is on the processor. */
 interface CpuCode {
   /** Among how many threads it shares its work. */
@@ -141,11 +153,13 @@ class Code implements ProgramFacts {
   /** The same, or `null` where there are none. */
   readonly donated: readonly boolean[] | null;
   readonly used: readonly boolean[];
-  readonly #program: Program;
-  readonly #callbacks: readonly HostCallback[];
+  readonly #interface: ProgramInterface;
   readonly #outAvals: readonly ShapedArray[];
-  /** Schedules it for devices that lack some of the program's kernels; `null` where it has none of those. */
-  readonly #portable: (() => Compilation) | null;
+  readonly #source: string | null;
+  readonly #simplified: Simplified;
+  readonly #options: CompileOptions;
+  /** The schedule, where it was asked for: a program that is on disk does without. */
+  #made: Compilation | null = null;
   #work: ProgramWork | null = null;
   #cpu: CpuCode | null = null;
   /** The same, telling of its steps; for those who watch them. */
@@ -153,18 +167,25 @@ class Code implements ProgramFacts {
   #graphics: GraphicsProgram | null = null;
 
   constructor(simplified: Simplified, closed: ClosedJaxpr, options: CompileOptions) {
-    const { program, callbacks } = scheduleJaxpr(simplified, options);
-    this.#program = program;
-    this.#callbacks = callbacks;
+    this.#simplified = simplified;
+    this.#options = options;
     this.#outAvals = closed.outAvals;
-    this.#portable = usesProcessorKernels(program)
-      ? () => portableOf(simplified.closed, { ...options, donated: this.takenOver })
-      : null;
-    this.takenOver = takenOverInputs(program, closed.inAvals.length);
+    this.#source = sourceOf(simplified.closed, options);
+    // Whether the schedule is needed in any case.
+    const isNeeded = isGraphicsInUse() || areStepsWatched() || currentChecks().verify;
+    const found = this.#source === null || isNeeded
+      ? null
+      : findProgram(this.#source, sharingOptions());
+    this.#interface = found?.program ?? this.#schedule.program;
+    this.takenOver = takenOverInputs(this.#interface, closed.inAvals.length);
     this.donated = this.takenOver.includes(true) ? this.takenOver : null;
     this.used = usedInputs(simplified.closed);
     // Where there is one platform only, what is wrong with a program shows at once.
-    if (!isGraphicsInUse()) this.#compile(threadCount());
+    if (!isGraphicsInUse()) this.#compile(found?.compiled ?? null);
+  }
+
+  get #schedule(): Compilation {
+    return this.#made ??= scheduleJaxpr(this.#simplified, this.#options);
   }
 
   get memory(): ProgramMemory {
@@ -172,7 +193,7 @@ class Code implements ProgramFacts {
   }
 
   get work(): ProgramWork {
-    return this.#work ??= workOf(this.#program);
+    return this.#work ??= workOf(this.#schedule.program);
   }
 
   cpu(): CpuCode {
@@ -181,8 +202,8 @@ class Code implements ProgramFacts {
     if (known?.threads === threads) return known;
     return timed(
       "compile",
-      `${this.#program.name}, for the processor`,
-      () => this.#compile(threads),
+      `${this.#interface.name}, for the processor`,
+      () => this.#compile(),
       ({ about }) => about!,
     );
   }
@@ -191,21 +212,26 @@ class Code implements ProgramFacts {
     return areStepsWatched() ? this.#told : this.#cpu;
   }
 
-  #compile(threads: number): CpuCode {
+  /** @param found What was on disk. */
+  #compile(found: CompiledModule | null = null): CpuCode {
+    const threads = threadCount();
     compilations++;
     const options = sharingOptions();
     const tellsSteps = areStepsWatched();
-    const compiled = compileProgram(
-      this.#program,
+    const callbacks = found === null ? this.#schedule.callbacks : [];
+    const compiled = found ?? compileProgram(
+      this.#schedule.program,
       tellsSteps ? { ...options, tellsSteps } : options,
+      // Functions of the host are only in the schedule, and so are the steps' names.
+      callbacks.length === 0 && !tellsSteps ? this.#source : null,
     );
     const { module, bytes, scratchBytes, sharing, origin } = compiled;
     // Kernels need scratch of their own, so that the compiled program may want more than the program says.
-    const program = { ...this.#program, scratchBytes };
+    const program = { ...this.#made?.program ?? this.#interface, scratchBytes };
     const executable = timed(
       "instantiate",
       "WebAssembly.Instance",
-      () => new Executable(program, module, this.#outAvals, this.#callbacks, sharing),
+      () => new Executable(program, module, this.#outAvals, callbacks, sharing),
     );
     const about = isWatched
       ? { details: { from: origin, bytes: bytes.length }, texts: { wat: () => disassemble(bytes) } }
@@ -222,7 +248,7 @@ class Code implements ProgramFacts {
       details: details ?? { from: "the schedule: compiled when it is known where it runs" },
       texts: {
         jaxpr: () => String(simplified),
-        nests: () => printProgram(this.#program),
+        nests: () => printProgram(this.#schedule.program),
         ...texts,
       },
     };
@@ -231,12 +257,14 @@ class Code implements ProgramFacts {
   graphics(): GraphicsProgram {
     if (this.#graphics !== null) return this.#graphics;
     compilations++;
-    const { program: make, shaders } = loadedGraphics(this.#program.name);
-    const { program, callbacks } = this.#portable?.() ??
-      { program: this.#program, callbacks: this.#callbacks };
+    const { name } = this.#interface;
+    const { program: make, shaders } = loadedGraphics(name);
+    const { program, callbacks } = usesProcessorKernels(this.#schedule.program)
+      ? portableOf(this.#simplified.closed, { ...this.#options, donated: this.takenOver })
+      : this.#schedule;
     return this.#graphics = timed(
       "compile",
-      `${this.#program.name}, for WebGPU`,
+      `${name}, for WebGPU`,
       () => make(program, this.#outAvals, callbacks),
       () => ({ details: { from: "compiler" }, texts: { wgsl: () => shaders(program) } }),
     );

@@ -16,8 +16,6 @@ const unseen: Readonly<Record<string, string>> = {
   custom_lin: "lives between linearisation and transposition only: the case of custom_vjp_call",
   nonbatchable: "refuses to be mapped: tests/equinox/nontraceable_test.ts",
   nontraceable: "refuses to be transformed: tests/equinox/nontraceable_test.ts",
-  random_normal: "what a draw comes to where nothing is traced: tests/random/at_once_test.ts",
-  random_uniform: "as random_normal",
   unvmap_any: "reduces over mapped axes, outer ones too: tests/equinox/misc_test.ts",
   unvmap_all: "as unvmap_any",
   unvmap_max: "as unvmap_any",

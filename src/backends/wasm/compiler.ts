@@ -6,7 +6,7 @@
  */
 import { endSpan, isWatched, reportSpan, timed } from "../../core/spans.ts";
 import { CompileError } from "../../errors.ts";
-import { innerPrograms, type Program } from "../../loopnest/ir.ts";
+import { innerPrograms, type Program, type ProgramInterface } from "../../loopnest/ir.ts";
 import type { EmitOptions, Emitted } from "./emit.ts";
 import type { Sharing } from "./jobs.ts";
 import { openProgramStore, type ProgramStore } from "./program_store.ts";
@@ -167,17 +167,44 @@ function ask(question: Question, meanwhile?: () => void): Reply {
  * Compiles a program, or finds it on disk. The first compilation may wait for the compiler to load, 0.2 s unless `startCompiler` was
  * called in time.
  *
+ * @param source What the program is made from, as a text that is the same in every process: {@linkcode findProgram} finds the program by it.
  * @throws {CompileError} Where there is no compiler, or the program is not one it can compile.
  */
-export function compileProgram(program: Program, options: EmitOptions = {}): CompiledModule {
+export function compileProgram(
+  program: Program,
+  options: EmitOptions = {},
+  source: string | null = null,
+): CompiledModule {
   const programs = programStore();
   if (programs === null) return compileAnew(program, options);
   const key = timed("store", "key", () => programs.keyOf(program, options));
-  const found = findModule(programs, key);
-  if (found !== null) return found;
-  const compiled = compileAnew(program, options);
-  timed("store", "keep", () => programs.store(key, compiled));
+  let compiled = findModule(programs, key);
+  if (compiled === null) {
+    const anew = compiled = compileAnew(program, options);
+    timed("store", "keep", () => programs.store(key, anew));
+  }
+  if (source !== null) {
+    programs.storeSource(programs.sourceKeyOf(source, options), { key, program });
+  }
   return compiled;
+}
+
+/** A program that need not be made anew. */
+export interface FoundProgram {
+  readonly program: ProgramInterface;
+  readonly compiled: CompiledModule;
+}
+
+/** The program that was made of the same source before, by this process or another; `null` where it is not on disk. */
+export function findProgram(source: string, options: EmitOptions = {}): FoundProgram | null {
+  const programs = programStore();
+  if (programs === null) return null;
+  const known = timed("store", "source", () => {
+    return programs.findSource(programs.sourceKeyOf(source, options));
+  });
+  if (known === null) return null;
+  const compiled = findModule(programs, known.key);
+  return compiled && { program: known.program, compiled };
 }
 
 /** A program as it was stored. */

@@ -5,13 +5,15 @@
  * sixteen folders, written under another name and then renamed: who reads finds all of it or nothing. A file is checked when it is
  * read, and one that is damaged is removed. Whatever goes wrong with the disk, programs are compiled as if there were no store.
  *
+ * What a program is made from has a text, too: where a file of that text's name tells which program it came to, nothing need be scheduled.
+ *
  * Only under Deno, and only where reading and writing are permitted already.
  *
  * @module
  */
 import { cacheFolder } from "../../core/cache_folder.ts";
 import { canonicalText } from "../../loopnest/canonical.ts";
-import type { Program } from "../../loopnest/ir.ts";
+import type { Program, ProgramInterface } from "../../loopnest/ir.ts";
 import type { EmitOptions } from "./emit.ts";
 import { bytesHash, textHash } from "./hash.ts";
 import type { Sharing } from "./jobs.ts";
@@ -23,8 +25,17 @@ export interface StoredProgram {
   readonly sharing: Sharing | null;
 }
 
+/** A program that was found by what it is made from. */
+export interface StoredSource {
+  /** What the program is stored under. */
+  readonly key: string;
+  readonly program: ProgramInterface;
+}
+
 /** "VNL" and the version of the files' form. */
 const magic = 0x564e4c02;
+/** The same, of files that name a program: the magic, the hash of all that follows, JSON. */
+const sourceMagic = 0x564e4c12;
 /**
  * Bytes before the module: the magic, the hash of all that follows, the scratch's bytes, and of what is shared among threads the jobs, their
  * cost and each thread's bytes.
@@ -86,17 +97,46 @@ export class ProgramStore {
 
   /** Keeps a program. */
   store(key: string, program: StoredProgram): void {
+    this.#write(key, encode(program));
+  }
+
+  #write(key: string, file: Uint8Array): void {
     const path = this.#pathOf(key);
     const shard = path.slice(0, path.lastIndexOf("/"));
     const unfinished = `${path}.${crypto.randomUUID()}`;
     try {
       this.#files.mkdirSync(shard, { recursive: true, mode: 0o700 });
-      this.#files.writeFileSync(unfinished, encode(program), { mode: 0o600 });
+      this.#files.writeFileSync(unfinished, file, { mode: 0o600 });
       this.#files.renameSync(unfinished, path);
       this.#prune(shard);
     } catch {
       this.#tryToRemove(unfinished); // a full disk, or one that may not be written: nothing is kept
     }
+  }
+
+  /** What is found under a text from which programs are made. */
+  sourceKeyOf(source: string, options: EmitOptions): string {
+    return textHash(`${this.#compiler}\n${JSON.stringify(options)}\nsource\n${source}`);
+  }
+
+  /** Which program a source came to, or `null`. */
+  findSource(key: string): StoredSource | null {
+    const path = this.#pathOf(key);
+    let file: Uint8Array<ArrayBuffer>;
+    try {
+      file = this.#files.readFileSync(path);
+    } catch {
+      return null;
+    }
+    const found = decodeSource(file);
+    if (found === null) this.remove(key);
+    else this.#touch(path);
+    return found;
+  }
+
+  /** Remembers which program a source came to. */
+  storeSource(key: string, source: StoredSource): void {
+    this.#write(key, encodeSource(source));
   }
 
   /** Forgets a program, as one that is damaged. */
@@ -202,6 +242,30 @@ function decode(file: Uint8Array<ArrayBuffer>): StoredProgram | null {
   return { bytes: file.subarray(headerBytes), scratchBytes, sharing };
 }
 
+function encodeSource({ key, program }: StoredSource): Uint8Array {
+  const { name, buffers, scratchBytes } = program;
+  const shown = buffers.filter((b) => b.role !== "temp");
+  const text = new TextEncoder().encode(
+    JSON.stringify({ key, program: { name, buffers: shown, scratchBytes } }),
+  );
+  const file = new Uint8Array(8 + text.length);
+  const header = new DataView(file.buffer);
+  file.set(text, 8);
+  header.setUint32(4, bytesHash(text), true);
+  header.setUint32(0, sourceMagic, true);
+  return file;
+}
+
+/** `null` for what is no such file, or not all of it. */
+function decodeSource(file: Uint8Array<ArrayBuffer>): StoredSource | null {
+  if (file.length < 8) return null;
+  const header = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const text = file.subarray(8);
+  if (header.getUint32(0, true) !== sourceMagic) return null;
+  if (header.getUint32(4, true) !== bytesHash(text)) return null;
+  return JSON.parse(new TextDecoder().decode(text)) as StoredSource;
+}
+
 /** The store of this process; `null` where nothing may be kept. */
 export function openProgramStore(): ProgramStore | null {
   try {
@@ -220,14 +284,17 @@ function compilerVersion({ build, version, readDirSync, statSync }: typeof Deno)
   const parts = [build.target, version.v8, import.meta.url];
   if (import.meta.url.startsWith("file:")) {
     // A bundle lies in one folder.
-    const folders = import.meta.url.endsWith(".ts")
-      ? [".", "../../loopnest", "../../core", "../../../kernels/build"]
-      : ["."];
-    for (const folder of folders) {
-      const url = new URL(`${folder}/`, import.meta.url);
-      const names = [...readDirSync(url)].map((entry) => entry.name).sort();
-      for (const name of names) {
-        const { size, mtime } = statSync(new URL(name, url));
+    const isBundle = !import.meta.url.endsWith(".ts");
+    const folders = (isBundle ? ["./"] : ["../../", "../../../kernels/build/"])
+      .map((folder) => new URL(folder, import.meta.url).href);
+    for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+      const entries = [...readDirSync(new URL(folder))].sort((a, b) => a.name < b.name ? -1 : 1);
+      for (const { name, isDirectory } of entries) {
+        if (isDirectory) {
+          folders.push(`${folder}${name}/`);
+          continue;
+        }
+        const { size, mtime } = statSync(new URL(folder + name));
         parts.push(`${name} ${size} ${mtime?.getTime()}`);
       }
     }

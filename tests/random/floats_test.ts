@@ -1,10 +1,10 @@
 /**
- * Draws that are computed at once, by one kernel: the same numbers as those of the traced operations.
+ * Floats drawn by one operation: the same numbers at once, mapped and compiled.
  *
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { filterJit, type NDArray, numpy as np, profile, random } from "@vernal/vernal";
+import { filterJit, filterVmap, type NDArray, numpy as np, profile, random } from "@vernal/vernal";
 
 const shapes = [[], [1], [3], [6], [1021], [1024], [1025], [3, 700], [0]];
 
@@ -35,6 +35,8 @@ for (const dtype of ["float32", "float64"] as const) {
         assertEquals(atOnce.aval, compiled.aval);
         assertEquals(bitsOf(atOnce), bitsOf(compiled), `${name} ${dtype} [${shape}]`);
         assertEquals(events.filter((e) => e.kind === "operation").length, 1);
+        const mapped = filterVmap((key: NDArray) => draw(key, shape))(np.stack([key, key]));
+        assertEquals(bitsOf(mapped), [...bitsOf(atOnce), ...bitsOf(atOnce)]);
       }
     });
   }
