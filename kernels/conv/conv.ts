@@ -5,9 +5,10 @@ import { packA, sixes } from "../gemm/pack";
 import { copyOperand } from "./copy";
 import { fillRuns, mergeColumns, packKernel, packWindows, runLength } from "./panels";
 import { convolveNine } from "./nine";
+import { convolveDots } from "./nine_dots";
 import { contractPlain } from "./plain";
 import {
-  AXIS_BYTES, BATCH, CHUNK, COPY_AXES, COPY_AXIS_BYTES, COPY_OFFSET, COPY_RANK, field, fillOffsets, FORM, FORM_KIND, GROUPS, NINE, OUT_BATCH,
+  AXIS_BYTES, BATCH, CHUNK, COPY_AXES, COPY_AXIS_BYTES, COPY_OFFSET, COPY_RANK, DOTS, field, fillOffsets, FORM, FORM_KIND, GROUPS, NINE, OUT_BATCH,
   OUT_GROUP, OUT_ROW, PARTS, PART_AXES, PART_BATCH, PART_COLUMN_RANK, PART_K_RANK, PART_OUT, PART_W, PART_X, points, ROWS,
   W_GROUP, W_ROW, X_BATCH, X_GROUP,
 } from "./spec";
@@ -144,7 +145,9 @@ function convolve<T>(spec: usize, x: usize, w: usize, out: usize, scratch: usize
   const S = i32(sizeof<T>());
   if (isFloat<T>() && field(spec, FORM) != 0) {
     const form = spec + (usize(field(spec, FORM)) << 2);
-    if (field(form, FORM_KIND) == NINE) convolveNine<T>(spec, form, x, w, out, scratch);
+    const kind = field(form, FORM_KIND);
+    if (kind == NINE) convolveNine<T>(spec, form, x, w, out, scratch);
+    else if (kind == DOTS) convolveDots<T>(spec, form, x, w, out, scratch);
     else convolveWinograd(spec, form, x, w, out, scratch);
     return;
   }

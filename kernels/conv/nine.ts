@@ -19,7 +19,7 @@ function splat<T>(at: usize): v128 {
 
 /** The first elements under the window: `x` is where the first would be, which is missing at the left edge (-1). */
 @inline
-function first<T>(edge: i32, x: usize): v128 {
+export function first<T>(edge: i32, x: usize): v128 {
   if (edge != -1) return v128.load(x);
   const next = v128.load(x, sizeof<T>()), zero = i32x4.splat(0);
   return sizeof<T>() == 4 ? v128.shuffle<i32>(zero, next, 0, 4, 5, 6) : v128.shuffle<i64>(zero, next, 0, 2);
@@ -27,7 +27,7 @@ function first<T>(edge: i32, x: usize): v128 {
 
 /** The third ones; the last is missing at the right edge (1). */
 @inline
-function third<T>(edge: i32, x: usize): v128 {
+export function third<T>(edge: i32, x: usize): v128 {
   if (edge != 1) return v128.load(x, 2 * sizeof<T>());
   const before = v128.load(x, sizeof<T>()), zero = i32x4.splat(0);
   return sizeof<T>() == 4 ? v128.shuffle<i32>(before, zero, 1, 2, 3, 4) : v128.shuffle<i64>(before, zero, 1, 2);
@@ -35,7 +35,7 @@ function third<T>(edge: i32, x: usize): v128 {
 
 /** The second ones, from the first and the third. */
 @inline
-function second<T>(p: v128, r: v128): v128 {
+export function second<T>(p: v128, r: v128): v128 {
   return sizeof<T>() == 4 ? v128.shuffle<i32>(p, r, 1, 2, 5, 6) : v128.shuffle<i64>(p, r, 1, 2);
 }
 

@@ -47,10 +47,14 @@ export const AXIS_X: usize = 4;
 export const AXIS_OTHER: usize = 8;
 export const AXIS_BYTES: usize = 12;
 
-/** A form begins with its kind: windows of 3 x 3 over one feature (nine.ts), or over many (winograd.ts). */
+/**
+ * A form begins with its kind: windows of 3 x 3 over one feature (nine.ts) or over many (winograd.ts), or nine places of
+ * windows over one feature (nine_dots.ts).
+ */
 export const FORM_KIND: usize = 0;
 export const NINE: i32 = 1;
 export const WINOGRAD: i32 = 2;
+export const DOTS: i32 = 3;
 
 /** Of single features: where the first window begins in the operand, and strides of rows. */
 export const NINE_X: usize = 4;
@@ -96,6 +100,22 @@ export const WINOGRAD_FIRST_ROW: usize = 64;
 export const WINOGRAD_ROWS: usize = 68;
 export const WINOGRAD_FIRST_LINE: usize = 72;
 export const WINOGRAD_LINES: usize = 76;
+
+/** Of nine places: as above; the window has lines and columns. */
+export const DOTS_FEATURES: usize = 4;
+export const DOTS_X_FEATURE: usize = 8;
+export const DOTS_W_FEATURE: usize = 12;
+export const DOTS_X: usize = 16;
+export const DOTS_X_LINE: usize = 20;
+export const DOTS_W_LINE: usize = 24;
+export const DOTS_OUT_LINE: usize = 28;
+export const DOTS_OUT_COLUMN: usize = 32;
+export const DOTS_HEIGHT: usize = 36;
+export const DOTS_COLUMNS: usize = 40;
+export const DOTS_TOP: usize = 44;
+export const DOTS_BOTTOM: usize = 48;
+export const DOTS_LEFT: usize = 52;
+export const DOTS_RIGHT: usize = 56;
 
 @inline
 export function field(spec: usize, at: usize): i32 {

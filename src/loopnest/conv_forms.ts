@@ -57,6 +57,44 @@ export function nineForm(shape: ConvShape, bytes: number): ConvForm | null {
   return { list, scratchBytes: 256 };
 }
 
+/** Of more output features the products of matrices take less time. */
+const MOST_ROWS = 4;
+
+/**
+ * How nine places of windows over single features are described, which the gradient of such a kernel is, where they reach beyond the operand by
+ * one element at most (`kernels/conv/nine_dots.ts`).
+ */
+export function dotsForm(shape: ConvShape, bytes: number): ConvForm | null {
+  const { features, rows, batch, axes: [down, right] } = shape;
+  const lanes = 16 / bytes;
+  if (shape.axes.length !== 2 || batch !== 1 || rows > MOST_ROWS || lanes > 4) return null;
+  if (right.xStride !== 1 || right.wStride !== 1) return null;
+  if (right.size <= lanes || right.window < lanes || down.window < 2) return null;
+  const isNine = shape.axes.every((a) =>
+    a.count === 3 && a.stride === 1 && a.baseDilation === 1 && a.windowDilation === 1 &&
+    !a.reversed && a.low <= 1 && high(a) <= 1
+  );
+  if (!isNine) return null;
+  const list = [
+    3,
+    features,
+    shape.featureStride.x,
+    shape.featureStride.w,
+    -down.low * down.xStride - right.low,
+    down.xStride,
+    down.wStride,
+    down.outStride,
+    right.outStride,
+    down.window,
+    right.window,
+    Number(down.low === 1),
+    Number(high(down) === 1),
+    Number(right.low === 1),
+    Number(high(right) === 1),
+  ];
+  return { list, scratchBytes: 256 };
+}
+
 /** Bytes that the packed tiles of a block and their products take, about. */
 const BLOCK_BYTES = 2 ** 20;
 /** Steps of a product that its tiles take at once. */

@@ -98,6 +98,16 @@ const samples: Readonly<Record<string, () => Sample>> = {
     ],
     args: [normal(11, [9, 16, 20, 18]), normal(12, [24, 16, 3, 3]), normal(13, [16, 1, 3, 3])],
   }),
+  "gradients of a depthwise convolution": () => ({
+    f: (x, d) => {
+      const sum = (xs: readonly NDArray[]) =>
+        np.sum(np.sin(
+          lax.convGeneralDilated(xs[0]!, xs[1]!, [1, 1], "SAME", { featureGroupCount: 16 }),
+        ));
+      return [...filterGrad(sum)([x, d]) as unknown as NDArray[]];
+    },
+    args: [normal(35, [9, 16, 40, 38]), normal(36, [16, 1, 3, 3])],
+  }),
   "convolutions by Winograd's algorithm, of many places and of many features": () => ({
     f: (x, w, y, v) => [
       lax.convGeneralDilated(x, w, [1, 1], "SAME"),

@@ -42,10 +42,12 @@ const [groupsAt, rowsAt, batchAt, copyRankAt, partsAt, formAt, copyAxesAt] = [
   15,
   16,
 ];
+/** The kinds of forms. */
+const [nineKind, winogradKind] = [1, 2];
 /** In a form of single features: the rows of the output that are to be computed. */
 const [firstRowAt, rowCountAt] = [13, 14];
 /** In Winograd's: columns of the output; the output features and lines of tiles that are to be computed. */
-const [winogradKind, columnsAt] = [2, 12];
+const columnsAt = 12;
 const [firstFeatureAt, featureCountAt, firstLineAt, lineCountAt] = [16, 17, 18, 19];
 /** Up to so many rows the kernel looks at the last axis of places. */
 const thinRows = 4;
@@ -78,6 +80,7 @@ export function cutConv(list: readonly number[], bytes: number, threads: number)
     };
   }
   if (form !== 0) {
+    if (list[form] !== nineKind) return null;
     const extent = list[form + rowCountAt]!;
     if (extent < 2 * threads) return null;
     const starts = [{ at: form + firstRowAt, initial: 0, stride: 1 }];
