@@ -11,6 +11,7 @@ import type { NDArray } from "../core/array.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import { dtypeInfo, isInexact } from "../core/dtype.ts";
 import type { ClosedJaxpr } from "../core/jaxpr.ts";
+import { onlyWhole } from "../core/partition.ts";
 import { isOnHost } from "../core/placement.ts";
 import { type Primitive, UndefinedPrimal, Zero } from "../core/primitive.ts";
 import { bind } from "../core/trace.ts";
@@ -118,6 +119,12 @@ const errorCallbackP: Primitive<ErrorIfParams> = {
       return [];
     };
     return callLowering("error_callback", reads.length, ins, outs, errorIf, true);
+  },
+  partition: ({ operands, params }) => {
+    // In a loop each device would stop.
+    if (params.onError !== "raise") onlyWhole("a breakpoint stops once, for all devices")();
+    // The predicate is gathered; what all devices have alike is looked at once.
+    return { operands: operands.map(() => null) };
   },
   effect: true,
 };

@@ -36,7 +36,7 @@ export function localOperation(
   request: PartitionRequest<unknown>,
 ): LocalOperation<unknown> {
   const { operands, wanted } = request;
-  if (primitive.effect) {
+  if (primitive.effect && primitive.partition === undefined) {
     throw new NotPartitioned(`${primitive.name} is done once, for all devices`);
   }
   const isWhole = [...operands, ...wanted].every((split) => split === null);

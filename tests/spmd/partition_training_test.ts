@@ -326,13 +326,11 @@ Deno.test("why a program runs as one is said", () => {
   assert(reasonOf(double, np.ones([8, 4])).includes("no argument"));
   assert(reasonOf(double, put(np.ones([8, 4]), mesh)).includes("no argument"));
   assert(reasonOf((x) => vn.filterShard(x, other), arg).includes("several meshes"));
-  const checked = (x: vn.NDArray) => vn.errorIf(x, np.any(np.less(x, 0)), "negative");
-  assert(reasonOf(checked, arg).includes("once"));
-  assertThrows(
-    () => vn.filterJit(checked)(put(np.ones([8, 4]).mul(-1), mesh, "data")),
-    Error,
-    "negative",
-  );
+  const shown = (x: vn.NDArray) => {
+    vn.debug.print("x = {}", x);
+    return x.mul(2);
+  };
+  assert(reasonOf(shown, arg).includes("once"));
 });
 
 Deno.test("complex arrays and keys are split as others are", () => {

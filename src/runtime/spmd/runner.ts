@@ -100,7 +100,8 @@ export class Runner {
         else pool.grow(plan.sharedCost, () => execute(plan.nodes, bases));
       } catch (error) {
         for (const out of outs) out?.delete();
-        this.#release(inputs, donated);
+        // Half of their elements may be the new ones.
+        if (!plan.callsHost) this.#release(inputs, donated);
         throw error;
       }
       const from = block.address;
