@@ -95,6 +95,8 @@ export interface LoweredText {
   wat(): string;
   /** The shaders for a WebGPU device. */
   wgsl(): string;
+  /** What it is on the devices of a mesh. */
+  partitioned(): Partitioned;
 }
 
 /** A collective that a partitioned program runs: data that devices exchange. */
@@ -134,9 +136,13 @@ export interface Partitioned {
 /** What compiles jaxprs (without constants). Set by `compile/`. */
 export interface JitBackend {
   compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram;
-  lower(closed: ClosedJaxpr, options: CompileOptions): LoweredText;
-  /** What becomes of it where its inputs are somewhere. */
-  partition(closed: ClosedJaxpr, inputs: readonly Located[], options: RunOptions): Partitioned;
+  /** What becomes of a program where its inputs are somewhere. */
+  lower(
+    closed: ClosedJaxpr,
+    options: CompileOptions,
+    inputs: readonly Located[],
+    how: RunOptions,
+  ): LoweredText;
   /** Starts loading the compiler, in the background. */
   prepare(): void;
   /** Forgets compiled programs; those in use live on. */

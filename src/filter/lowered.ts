@@ -51,11 +51,11 @@ export interface CompileOptions {
 export interface Lowered<F = (...args: unknown[]) => unknown> {
   /** The traced function. */
   jaxpr(): string;
-  /** The jaxpr after inlining, folding and the removal of what is not used. */
+  /** The jaxpr after inlining, folding and the removal of what is not used; of several devices' programs, that of one. */
   simplified(): string;
-  /** The scheduled loop nests. */
+  /** The scheduled loop nests; of several devices' programs, those of each step. */
   nests(): string;
-  /** The compiled module, disassembled. */
+  /** The compiled module, disassembled; of several devices' programs, that of each step. */
   wat(): string;
   /**
    * The shaders that the WebGPU device would run, or where none was found, one that has what all have.
@@ -111,14 +111,19 @@ export function lower(fun: unknown, args: readonly unknown[], how: Compilation):
   const inputs = locatedInputs(entry, fun, args);
   let text: LoweredText | null = null;
   const stages = () =>
-    text ??= jitBackend().lower(entry.jaxpr, { name, donated: donatedInputs(entry, donate) });
+    text ??= jitBackend().lower(
+      entry.jaxpr,
+      { name, donated: donatedInputs(entry, donate) },
+      inputs,
+      runOptions(entry, how),
+    );
   return {
     jaxpr: () => String(entry.jaxpr),
     simplified: () => stages().simplified(),
     nests: () => stages().nests(),
     wat: () => stages().wat(),
     wgsl: () => stages().wgsl(),
-    partitioned: () => jitBackend().partition(entry.jaxpr, inputs, runOptions(entry, how)),
+    partitioned: () => stages().partitioned(),
     compile: (options = {}) => {
       checkOptions(`${label}.lower(...).compile`, options, ["compilerOptions"]);
       for (const key of Object.keys(options.compilerOptions ?? {})) {

@@ -10,7 +10,6 @@ import {
   installJitBackend,
   type JitBackend,
   type LoweredText,
-  type Partitioned,
   type ProgramFacts,
   type ProgramMemory,
   type RunOptions,
@@ -21,6 +20,8 @@ import { areStepsWatched, isWatched, type SpanDetails, timed } from "../core/spa
 import { type ClosedJaxpr, JaxprVar } from "../core/jaxpr.ts";
 import { closedJaxprKey, portableJaxprKey } from "../core/jaxpr_key.ts";
 import type { ShapedArray } from "../core/aval.ts";
+import { NotPartitioned } from "../core/partition.ts";
+import type { SpmdProgram } from "../core/spmd.ts";
 import { printProgram } from "../loopnest/print.ts";
 import type { ProgramInterface } from "../loopnest/ir.ts";
 import { usesProcessorKernels } from "../loopnest/kernels.ts";
@@ -46,10 +47,11 @@ import { isOnHost, type Located, type Placement } from "../core/placement.ts";
 import { type DeviceChoice, DeviceChooser } from "./device_choice.ts";
 import { Executable } from "./executable.ts";
 import { type GraphicsProgram, isGraphicsInUse, loadedGraphics } from "./graphics.ts";
-import { PartitionedPrograms, partitionedText } from "./partitioned.ts";
+import { divide, PartitionedPrograms, partitionedText, runsWhole } from "./partitioned.ts";
 import { NOT_SPLIT, ProgramPlacer } from "./placing.ts";
 import type { SpmdExecutable } from "./spmd/compile.ts";
-import { canRunByDevices, compileForDevices } from "./spmd/jitted.ts";
+import { canRunByDevices, compileForDevices, deviceProgramOf } from "./spmd/jitted.ts";
+import { stepsText } from "./spmd/text.ts";
 import { ProgramCache } from "./program_cache.ts";
 import { sharingOptions, threadCount } from "./threads.ts";
 
@@ -403,6 +405,49 @@ class DeviceProgram implements CompiledProgram {
   }
 }
 
+/** The program for several devices that runs on inputs that are there; why it is one, where it is. */
+function locate(
+  closed: ClosedJaxpr,
+  inputs: readonly Located[],
+  how: RunOptions,
+): SpmdProgram | string {
+  const mapped = deviceProgramOf(closed);
+  if (mapped !== null && inputs.every(isOnHost)) return mapped;
+  const places = new ProgramPlacer(closed).places(inputs, how);
+  if (!places?.layout) return places?.reason ?? NOT_SPLIT;
+  try {
+    return divide(closed, places.layout);
+  } catch (error) {
+    if (error instanceof NotPartitioned) return error.message;
+    throw error;
+  }
+}
+
+/** The stages of a program that runs as one. */
+function wholeText(
+  closed: ClosedJaxpr,
+  options: CompileOptions,
+): Omit<LoweredText, "partitioned"> {
+  const compiled = lazily(() => compileToProgram(closed, options));
+  return {
+    simplified: () => String(compiled().simplified),
+    nests: () => printProgram(compiled().program),
+    wat: () => disassemble(compileProgram(compiled().program, sharingOptions()).bytes),
+    wgsl: () => {
+      const { shaders } = loadedGraphics("lower(...).wgsl");
+      const { program, simplified } = compiled();
+      const isCommon = !usesProcessorKernels(program);
+      return shaders(isCommon ? program : portableOf(simplified, options).program);
+    },
+  };
+}
+
+/** A value that is made when it is first asked for. */
+function lazily<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => (made ??= { value: make() }).value;
+}
+
 /** Compiles programs, and runs each where its inputs are. */
 export const jitCompiler: JitBackend = {
   compile(closed: ClosedJaxpr, options: CompileOptions): CompiledProgram {
@@ -411,22 +456,25 @@ export const jitCompiler: JitBackend = {
     const byDevices = compileForDevices(closed, options);
     return byDevices === null ? located : new DeviceProgram(byDevices, located);
   },
-  lower(closed: ClosedJaxpr, options: CompileOptions): LoweredText {
-    const { simplified, program } = compileToProgram(closed, options);
+  lower(
+    closed: ClosedJaxpr,
+    options: CompileOptions,
+    inputs: readonly Located[],
+    how: RunOptions,
+  ): LoweredText {
+    const whole = wholeText(closed, options);
+    const located = locate(closed, inputs, how);
+    if (typeof located === "string") {
+      return { ...whole, partitioned: () => runsWhole(closed, located) };
+    }
+    const steps = lazily(() => stepsText(located, options));
     return {
-      simplified: () => String(simplified),
-      nests: () => printProgram(program),
-      wat: () => disassemble(compileProgram(program, sharingOptions()).bytes),
-      wgsl: () => {
-        const { shaders } = loadedGraphics("lower(...).wgsl");
-        const isCommon = !usesProcessorKernels(program);
-        return shaders(isCommon ? program : portableOf(simplified, options).program);
-      },
+      simplified: () => String(simplifyJaxpr(located.closed).closed),
+      nests: () => steps()?.nests() ?? whole.nests(),
+      wat: () => steps()?.wat() ?? whole.wat(),
+      wgsl: whole.wgsl,
+      partitioned: () => partitionedText(located),
     };
-  },
-  partition(closed, inputs, options): Partitioned {
-    const places = new ProgramPlacer(closed).places(inputs, options);
-    return partitionedText(closed, places?.layout ?? places?.reason ?? NOT_SPLIT);
   },
   prepare: () => {
     logCompilations();

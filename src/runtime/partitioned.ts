@@ -36,7 +36,7 @@ function keyOf({ mesh, ins }: Layout): string {
  *
  * @throws {NotPartitioned} Where the program can only run as one.
  */
-function divide(closed: ClosedJaxpr, { mesh, ins, outs }: Layout): SpmdProgram {
+export function divide(closed: ClosedJaxpr, { mesh, ins, outs }: Layout): SpmdProgram {
   const { closed: simplified } = simplifyJaxpr(closed);
   const divided = partitionJaxpr(simplified, mesh, ins, outs);
   const specOf = (split: MaybeSplit) => shardingOfSplit(split, mesh).spec;
@@ -131,24 +131,20 @@ function collectivesIn(jaxpr: Jaxpr, mesh: Mesh, times: number | null): Inserted
   return found;
 }
 
-/** What a program becomes where its inputs lie so, as text; where they do not, `layout` is why. */
-export function partitionedText(closed: ClosedJaxpr, layout: Layout | string): Partitioned {
-  const whole = (reason: string): Partitioned => ({
+/** What is told of a program that runs as one. */
+export function runsWhole(closed: ClosedJaxpr, reason: string): Partitioned {
+  return {
     mesh: null,
     reason,
     collectives: [],
     jaxpr: () => String(closed),
     toString: () => `runs as one program: ${reason}`,
-  });
-  if (typeof layout === "string") return whole(layout);
-  let program: SpmdProgram;
-  try {
-    program = divide(closed, layout);
-  } catch (error) {
-    if (error instanceof NotPartitioned) return whole(error.message);
-    throw error;
-  }
-  const { mesh } = layout;
+  };
+}
+
+/** What is told of a program for several devices. */
+export function partitionedText(program: SpmdProgram): Partitioned {
+  const { mesh } = program;
   const simplified = simplifyJaxpr(program.closed).closed;
   const collectives = collectivesIn(simplified.jaxpr, mesh, 1);
   const line = (c: InsertedCollective): string => {

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import * as vn from "../../mod.ts";
 
-const { numpy: np, P } = vn;
+const { numpy: np, lax, P } = vn;
 await vn.init("cpu", { devices: 4 });
 
 const mesh = vn.makeMesh([4], ["data"]);
@@ -88,4 +88,46 @@ Deno.test("structs of different devices are refused when a function is lowered",
     vn.DeviceError,
   );
   assert(error.message.includes("args[0]") && error.message.includes("args[1]"), error.message);
+});
+
+Deno.test("filterPmap: what is lowered is the program of one device, and its steps", () => {
+  const share = vn.filterPmap(
+    (x: vn.NDArray, w: vn.NDArray) => {
+      const y = np.tanh(x.matmul(w));
+      return y.div(lax.psum(np.sum(y), "i"));
+    },
+    { axisName: "i", inAxes: [0, null] },
+  );
+  const lowered = share.lower(np.ones([4, 8]), np.ones([8, 8]));
+  const partition = lowered.partitioned();
+  assertEquals(partition.reason, null);
+  assertEquals(partition.collectives.map((c) => [c.kind, c.axis, c.devices]), [["psum", "i", 4]]);
+  assert(String(partition).includes('in: P("i"), P()'), String(partition));
+  assert(lowered.simplified().includes("psum"), lowered.simplified());
+  assert(!/\[4,8\]/.test(lowered.simplified()), lowered.simplified());
+  const nests = lowered.nests();
+  assertEquals(nests.match(/;; for each of 4/g)!.length, 2, nests);
+  assert(nests.includes(";; once"), nests);
+  assert(lowered.wat().includes("(module"));
+  // From structs the same.
+  const structs = share.lower(struct([4, 8]), struct([8, 8]));
+  assertEquals(String(structs.partitioned()), String(partition));
+  assertEquals(structs.nests(), nests);
+});
+
+Deno.test("over a mesh the stages are those of the devices' steps, loops and checks too; elsewhere of the whole", () => {
+  const g = vn.filterJit((x: vn.NDArray) => {
+    const y = lax.foriLoop(0, 3, (_: vn.NDArray, c: vn.NDArray) => c.div(np.sum(c)), x);
+    return vn.errorIf(y, np.any(np.less(y, 0)), "negative");
+  });
+  const split = g.lower(struct([8, 4], rows));
+  assert(split.nests().includes(";; for each of 4"), split.nests());
+  assert(
+    split.nests().includes(";; 3 times {") || split.nests().includes(";; while {"),
+    split.nests(),
+  );
+  assert(split.simplified().includes("f32[2,4]"), split.simplified());
+  const whole = g.lower(struct([8, 4]));
+  assert(!whole.nests().includes(";; for each of"));
+  assert(!whole.simplified().includes("f32[2,4]"));
 });

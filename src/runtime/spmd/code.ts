@@ -7,7 +7,7 @@
 import { compileProgram } from "../../backends/wasm/compiler.ts";
 import { instantiateProgram } from "../../backends/wasm/instantiate.ts";
 import { threadStride } from "../../backends/wasm/thread_stride.ts";
-import { compileToProgram } from "../../compile/pipeline.ts";
+import { type Compilation, compileToProgram } from "../../compile/pipeline.ts";
 import { type ClosedJaxpr, hoistConsts } from "../../core/jaxpr.ts";
 import { closedJaxprKey } from "../../core/jaxpr_key.ts";
 import type { NDArray } from "../../core/array.ts";
@@ -48,51 +48,62 @@ export function clearSteps(): void {
   cache.clear();
 }
 
-/**
- * Compiles a step, or finds it.
- *
- * @param units For how many devices one call is; 1 shares its work among threads as other programs do.
- * @param donated For each input the output that may be written over it.
- */
-export function stepCode(
-  closed: ClosedJaxpr,
-  name: string,
-  units: number,
-  donated: readonly (number | false)[] = [],
-): StepCode {
-  const threads = deviceThreadCount();
+/** What a step computes. */
+export interface Step {
+  readonly closed: ClosedJaxpr;
+  readonly name: string;
+  /** For how many devices one call is; 1 shares its work among threads as other programs do. */
+  readonly units: number;
+  /** For each input the output that may be written over it, or `false`. */
+  readonly donated: readonly (number | false)[];
+}
+
+/** Compiles a step, or finds it. */
+export function stepCode(step: Step): StepCode {
+  const { closed, units, donated } = step;
   const isDonated = donated.some((to) => to !== false);
-  const key = `${units}|${threads}|${isDonated ? donated.join() : ""}|${
+  const key = `${units}|${deviceThreadCount()}|${isDonated ? donated.join() : ""}|${
     closed.outAvals.map((a) => a.id).join()
   }|${closedJaxprKey(closed)}`;
-  return cache.get(key, () => compileStep(closed, name, units, threads, donated));
+  return cache.get(key, () => compileStep(step));
 }
 
 /** Instructions, about, for an operation, a byte and a multiplication and addition, where vectors are computed with. */
 const [perOp, perByte, perFlop] = [1 / 4, 1 / 16, 1 / 8];
 
-function compileStep(
-  closed: ClosedJaxpr,
-  name: string,
+/** A step scheduled. */
+export function scheduleStep({ closed, name, donated }: Step): Compilation {
+  return compileToProgram(hoistConsts(closed), {
+    name,
+    donated: [...closed.consts.map(() => false), ...donated],
+  });
+}
+
+/** A scheduled step as a module. */
+export function assembleStep(
+  { program, callbacks }: Compilation,
   units: number,
-  threads: number,
-  given: readonly (number | false)[],
-): StepCode {
-  const consts = closed.consts.length;
-  const donated = [...closed.consts.map(() => false), ...given];
-  const { program, callbacks } = compileToProgram(hoistConsts(closed), { name, donated });
-  const callsHost = callbacks.length > 0;
+): ReturnType<typeof compileProgram> {
   let cost = 0;
-  if (!callsHost) {
+  // The host can be called from its own thread only: devices that do take turns there.
+  if (callbacks.length === 0) {
     for (const { runs, ops, bytes, flops } of workOf(program).steps) {
       cost += runs * (ops * perOp + bytes * perByte + flops * perFlop);
     }
   }
-  const shared = { ...sharingOptions(), threads };
-  // The host can be called from its own thread only: devices that do take turns there.
+  const shared = { ...sharingOptions(), threads: deviceThreadCount() };
   const devices = { count: units, cost: Math.round(cost) };
-  const options = units === 1 ? shared : { ...shared, devices };
-  const { module, bytes, scratchBytes, sharing } = compileProgram(program, options);
+  return compileProgram(program, units === 1 ? shared : { ...shared, devices });
+}
+
+function compileStep(step: Step): StepCode {
+  const { closed, units } = step;
+  const consts = closed.consts.length;
+  const threads = deviceThreadCount();
+  const scheduled = scheduleStep(step);
+  const { program, callbacks } = scheduled;
+  const callsHost = callbacks.length > 0;
+  const { module, bytes, scratchBytes, sharing } = assembleStep(scheduled, units);
   const pool = sharing === null ? null : devicePool();
   if (sharing !== null) pool!.reserve(sharing.privateBytes);
   const link = pool?.register(module);

@@ -81,10 +81,10 @@ export function compileByDevices(
 }
 
 /** The inputs that are given up, and have the type of an output each: how either is split does not matter in one memory. */
-function takenOverBy(
+export function takenOverBy(
   { closed, mesh, inSpecs, outSpecs }: SpmdProgram,
-  given: readonly boolean[],
-) {
+  given: readonly boolean[] = closed.inAvals.map(() => false),
+): boolean[] {
   const outs = closed.outAvals.map((aval, i) => String(globalAval(aval, outSpecs[i], mesh).id));
   return closed.inAvals.map((aval, i) => {
     const at = given[i] ? outs.indexOf(String(globalAval(aval, inSpecs[i], mesh).id)) : -1;
@@ -108,7 +108,7 @@ class DeviceExecutable implements SpmdExecutable {
   constructor(readonly program: SpmdProgram, { name, donated }: SpmdOptions) {
     this.#name = name;
     this.used = usedInputs(program.closed, program.outSpecs.map(() => true));
-    this.takenOver = takenOverBy(program, donated ?? program.inSpecs.map(() => false));
+    this.takenOver = takenOverBy(program, donated);
     this.#placements = placementsOf(program);
     for (const x of program.closed.consts) getEvaluator().keepAlive(x);
     this.#ready = this.#prepare();

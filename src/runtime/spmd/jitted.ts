@@ -15,7 +15,7 @@ import { evalClosedJaxpr, stage } from "../../transform/stage.ts";
 import { compileByDevices, type SpmdExecutable } from "./compile.ts";
 
 /** A jaxpr, without constants, as a program for several devices; `null` where it is none. */
-function deviceProgramOf(closed: ClosedJaxpr): SpmdProgram | null {
+export function deviceProgramOf(closed: ClosedJaxpr): SpmdProgram | null {
   const { invars, outvars, eqns } = closed.jaxpr;
   const [eqn] = eqns;
   if (eqns.length !== 1 || eqn.primitive !== jitP) return null;

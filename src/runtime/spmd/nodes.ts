@@ -8,7 +8,7 @@
  */
 import type { NDArray } from "../../core/array.ts";
 import type { ShapedArray } from "../../core/aval.ts";
-import type { StepCode } from "./code.ts";
+import type { Step, StepCode } from "./code.ts";
 
 /** Where a value is. */
 export interface Place {
@@ -26,6 +26,8 @@ export interface PlacedValue extends Place {
 export interface RunNode {
   readonly kind: "run";
   readonly code: StepCode;
+  /** What it computes, and whose results are written over whose operands. */
+  readonly step: Step;
   readonly units: number;
   /** Words of a unit's table: for each the region, and the offset in it. */
   readonly regions: Int32Array;

@@ -21,7 +21,7 @@ import { simplifyJaxpr } from "../../compile/pipeline.ts";
 import { getEvaluator } from "../../core/trace.ts";
 import { arrayFromTypedArray, MAX_CELLS } from "../concrete.ts";
 import type { PpermuteParams } from "../../ops/collective.ts";
-import { type StepCode, stepCode } from "./code.ts";
+import { type Step, type StepCode, stepCode } from "./code.ts";
 import { cuttingProgram, exchangeProgram, isEach, joiningProgram } from "./exchange.ts";
 import { donateSpent, lastReadsOf, type Overwritable, pairDonations } from "./donation.ts";
 import { packRegions, touchesOf } from "./lifetimes.ts";
@@ -238,7 +238,8 @@ class Planner {
     donated: readonly (number | false)[] = [],
   ): RunNode {
     const units = tables.length;
-    const code = stepCode(closed, this.#name, units, donated);
+    const step: Step = { closed, name: this.#name, units, donated };
+    const code = stepCode(step);
     this.#codes.add(code);
     this.#callsHost ||= code.callsHost;
     this.#scratchBytes = Math.max(this.#scratchBytes, code.scratchBytes);
@@ -247,6 +248,7 @@ class Planner {
     const node: RunNode = {
       kind: "run",
       code,
+      step,
       units,
       regions: Int32Array.from(words, (w) => w.region),
       offsets: Float64Array.from(words, (w) => w.at),
