@@ -1,6 +1,6 @@
 // Transforms of complex rows, by a plan: a table that src/loopnest/fourier_plan.ts writes, of one length, in the numbers' own type. A plan begins
 // with HEADER elements: how (below), n1, n2, how many radices n1 has, how many n2, Bluestein's length; from 8 on the radices of n1, from 36 on those of n2.
-import { timesIm, timesRe } from "./blocks";
+import { BLOCK, firstPairs, imags, lastPairs, reals, timesIm, timesRe } from "./blocks";
 import { gatherLanes, gatherRows, lanesOf, scatterLanes, scatterRows, turnOver } from "./moves";
 import { passElements, transformLanes } from "./passes";
 
@@ -88,7 +88,17 @@ function byTwo<T>(x: usize, out: usize, flip: bool, scale: T, plan: usize, scrat
 
 /** out = x · y · scale, of complex numbers as they lie in arrays, with the parts of x exchanged where `flipX`, of the results where `flip`. */
 function products<T>(n: i32, x: usize, flipX: bool, y: usize, flip: bool, scale: T, out: usize): void {
-  const S = sizeof<T>(), xr: usize = flipX ? S : 0, re: usize = flip ? S : 0;
+  const S = sizeof<T>(), lanes = lanesOf<T>(), by = v128.splat<T>(scale);
+  for (; n >= lanes; n -= lanes, x += BLOCK, y += BLOCK, out += BLOCK) {
+    const a = v128.load(x), b = v128.load(x, 16), c = v128.load(y), d = v128.load(y, 16);
+    const p = reals<T>(a, b), q = imags<T>(a, b), wr = reals<T>(c, d), wi = imags<T>(c, d);
+    const xr = flipX ? q : p, xi = flipX ? p : q;
+    const re = v128.mul<T>(timesRe<T>(xr, xi, wr, wi), by), im = v128.mul<T>(timesIm<T>(xr, xi, wr, wi), by);
+    const first = flip ? im : re, second = flip ? re : im;
+    v128.store(out, firstPairs<T>(first, second));
+    v128.store(out, lastPairs<T>(first, second), 16);
+  }
+  const xr: usize = flipX ? S : 0, re: usize = flip ? S : 0;
   for (; n > 0; n--, x += 2 * S, y += 2 * S, out += 2 * S) {
     const ar = load<T>(x + xr), ai = load<T>(x + (S - xr)), br = load<T>(y), bi = load<T>(y, sizeof<T>());
     store<T>(out + re, (ar * br - ai * bi) * scale);

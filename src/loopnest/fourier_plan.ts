@@ -115,13 +115,13 @@ function planOf(n: number): LengthPlan {
   let plan = plans.get(n);
   if (plan !== undefined) return plan;
   const whole = { n, n1: n, n2: 1, m: 0 };
-  const two = bestTwo(n);
   // Where only some of the rows' lanes are used, it is worth twice as much on average.
   const inLanes = 2 * n * (costOf(n) + 4);
   if (n <= LONGEST_LANES) plan = { ...whole, how: "lanes" };
   else {
-    const m = chirpLength(n);
-    const byChirp = 2.2 * bestTwo(m).cost + 12 * m;
+    const two = bestTwo(n);
+    const m = Math.max(...radicesOf(n)) > 16 ? chirpLength(n) : 0;
+    const byChirp = m === 0 ? Infinity : 2.2 * bestTwo(m).cost + 12 * m;
     if (byChirp < Math.min(two.cost, inLanes)) plan = { ...whole, how: "chirp", m };
     else if (two.cost <= inLanes) plan = { n, n1: two.n1, n2: n / two.n1, m: 0, how: "two" };
     else plan = { ...whole, how: "lanes" };
@@ -166,12 +166,10 @@ class TableWriter {
     this.data[this.at++] = x;
   }
 
-  /** A root of unity, its imaginary part after so many elements. */
-  root(k: number, n: number, after = 1): void {
+  root(k: number, n: number): void {
     const [re, im] = rootOfUnity(k, n);
-    this.data[this.at] = re;
-    this.data[this.at + after] = im;
-    this.at += after === 1 ? 2 : 1;
+    this.number(re);
+    this.number(im);
   }
 
   /** Goes on where a line begins. */
@@ -241,12 +239,18 @@ function writePlan(to: TableWriter, plan: LengthPlan, lanes: number): void {
   to.align();
   // As they are read: for some columns, row by row, blocks of a vector's real and of its imaginary parts.
   const width = 2 * lanes;
+  const [re, im] = rootsOfUnity(n);
   for (let c = 0; c < n2; c += width) {
     const count = padded(Math.min(width, n2 - c), lanes);
     for (let k = 0; k < padded(n1, lanes); k++) {
       for (let block = 0; block < count; block += lanes) {
-        for (let l = 0; l < lanes; l++) to.root((c + block + l) * k, n, lanes);
-        to.at += lanes;
+        for (let l = 0; l < lanes; l++) {
+          // Rows and columns beyond the last are filled up.
+          const at = ((c + block + l) * k) % n;
+          to.data[to.at + l] = re[at];
+          to.data[to.at + lanes + l] = im[at];
+        }
+        to.at += 2 * lanes;
       }
     }
   }
@@ -255,18 +259,27 @@ function writePlan(to: TableWriter, plan: LengthPlan, lanes: number): void {
 
 function writeChirp(to: TableWriter, n: number, m: number, lanes: number): void {
   // Since j·k = (j² + k² - (k - j)²)/2.
+  const [rootsRe, rootsIm] = rootsOfUnity(2 * n);
   const [re, im] = [new Float64Array(m), new Float64Array(m)];
   // j² modulo 2n, from one to the next: squares of large numbers are not exact.
-  for (let j = 0, square = 0; j < n; square = (square + 2 * j + 1) % (2 * n), j++) {
-    to.root(square, 2 * n);
-    const [c, s] = rootOfUnity(square, 2 * n);
-    for (const at of j === 0 ? [0] : [j, m - j]) [re[at], im[at]] = [c / m, -s / m];
+  for (let j = 0, square = 0; j < n; j++) {
+    const c = rootsRe[square];
+    const s = rootsIm[square];
+    to.number(c);
+    to.number(s);
+    re[j] = c / m;
+    im[j] = -s / m;
+    if (j > 0) {
+      re[m - j] = re[j];
+      im[m - j] = im[j];
+    }
+    square = (square + 2 * j + 1) % (2 * n);
   }
   to.align();
-  const [fr, fi] = transformed(re, im);
+  const [filterRe, filterIm] = transformed(re, im);
   for (let k = 0; k < m; k++) {
-    to.number(fr[k]);
-    to.number(fi[k]);
+    to.number(filterRe[k]);
+    to.number(filterIm[k]);
   }
   to.align();
   writePlan(to, twoOf(m), lanes);
@@ -326,26 +339,73 @@ export function fourierCost(work: FourierWork, n: number): number {
   return how === "chirp" ? 2.2 * bestTwo(m).cost : per + (isByPair ? 4 * n : 0);
 }
 
+/** All roots of unity of n, as two lists: eight by one where they lie in eighths. */
+function rootsOfUnity(n: number): [re: Float64Array, im: Float64Array] {
+  const [re, im] = [new Float64Array(n), new Float64Array(n)];
+  if (n % 8 !== 0) {
+    for (let k = 0; k < n; k++) [re[k], im[k]] = rootOfUnity(k, n);
+    return [re, im];
+  }
+  const [quarter, half] = [n / 4, n / 2];
+  for (let k = 0; k <= n / 8; k++) {
+    const angle = (Math.PI / 4) * (8 * k / n);
+    const c = Math.cos(angle);
+    const s = Math.sin(angle);
+    // Further ones are written later, so that those on the axes have zeros of one sign.
+    re[quarter - k] = s;
+    im[quarter - k] = -c;
+    re[quarter + k] = -s;
+    im[quarter + k] = -c;
+    re[half - k] = -c;
+    im[half - k] = -s;
+    re[half + k] = -c;
+    im[half + k] = s;
+    re[half + quarter - k] = -s;
+    im[half + quarter - k] = c;
+    re[half + quarter + k] = s;
+    im[half + quarter + k] = c;
+    if (k > 0) {
+      re[n - k] = c;
+      im[n - k] = s;
+    }
+    re[k] = c;
+    im[k] = -s;
+  }
+  return [re, im];
+}
+
 /** The transform of complex numbers in float64, plainly: by factors, and a sum for a prime. */
 export function transformed(re: Float64Array, im: Float64Array): [Float64Array, Float64Array] {
   const n = re.length;
-  const [wr, wi] = [new Float64Array(n), new Float64Array(n)];
-  for (let k = 0; k < n; k++) [wr[k], wi[k]] = rootOfUnity(k, n);
+  const [wr, wi] = rootsOfUnity(n);
   /** Of the `size` elements from `start` on, `n / size` apart. */
   const of = (start: number, size: number): [Float64Array, Float64Array] => {
     const step = n / size;
-    if (size === 1) return [re.slice(start, start + 1), im.slice(start, start + 1)];
-    let r = 2;
-    while (size % r !== 0) r++;
-    const parts = Array.from({ length: r }, (_, j) => of(start + j * step, size / r));
     const [yr, yi] = [new Float64Array(size), new Float64Array(size)];
-    for (let k = 0; k < size; k++) {
-      for (let j = 0; j < r; j++) {
-        const at = ((j * k) % size) * step;
-        const [pr, pi] = parts[j];
-        const from = k % (size / r);
+    let r = 2;
+    while (size % r !== 0 && r < size) r++;
+    const m = size <= 16 ? 1 : size / r;
+    if (m === 1) {
+      // Few, or a prime: a sum for each.
+      for (let j = 0, i = start; j < size; j++, i += step) {
+        for (let k = 0, at = 0; k < size; k++) {
+          yr[k] += re[i] * wr[at] - im[i] * wi[at];
+          yi[k] += re[i] * wi[at] + im[i] * wr[at];
+          at += j * step;
+          if (at >= n) at -= n;
+        }
+      }
+      return [yr, yi];
+    }
+    for (let j = 0; j < r; j++) {
+      const [pr, pi] = of(start + j * step, m);
+      // Element k of the part takes part in k, k + m, …, turned by j·k.
+      for (let k = 0, from = 0, at = 0; k < size; k++) {
         yr[k] += pr[from] * wr[at] - pi[from] * wi[at];
         yi[k] += pr[from] * wi[at] + pi[from] * wr[at];
+        if (++from === m) from = 0;
+        at += j * step;
+        if (at >= n) at -= n;
       }
     }
     return [yr, yi];
