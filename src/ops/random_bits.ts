@@ -14,6 +14,7 @@ import {
   type LocalOperation,
   namesAlong,
   type PartitionRequest,
+  type PartitionRule,
   partShape,
   splitAs,
   withWhole,
@@ -208,7 +209,7 @@ export const splitByKey: SplitRule<ShapeParams> = ([key], [{ shape: keys }], [ou
 ];
 
 /** Each device makes what comes of its keys: all of it, because elements are numbered within that. What else is read is whole. */
-export function partitionByKey<P>(
+function partitionByKey<P>(
   { ins: [key, ...rest], outs: [out], wanted: [wanted] }: PartitionRequest<P>,
 ): LocalOperation<P> {
   return {
@@ -266,35 +267,44 @@ export function randomFoldIn(key: NDArray, data: NDArray): NDArray {
 }
 
 /** Parameters of {@linkcode randomBitsP}. */
-export interface BitsParams {
+export interface BitsParams extends DrawParams {
   /** Of an element. */
   readonly bitWidth: 8 | 16 | 32 | 64;
+}
+
+/** What is drawn for the elements of an array by their numbers: of a key, and perhaps of scalars. */
+export interface DrawParams {
   readonly shape: Shape;
-  /** The shape of which this is a part, where it is one; then a second operand (int32, of the keys' shape) is the number of its first element. */
+  /** The shape of which this is a part, where it is one; then a last operand (int32, of the keys' shape) is the number of its first element. */
   readonly within?: Shape;
 }
 
-/** Each device makes its part: bits are those of the elements' numbers. */
-function partitionBits(
-  { ins: [key], wanted: [wanted], outs: [out], params }: PartitionRequest<BitsParams>,
-): LocalOperation<BitsParams> | null {
-  if (params.within !== undefined) return null;
-  const ndim = key.shape.length;
-  const operands = [splitAs(wanted, key.shape.map((_, axis) => axis), key.shape)];
-  const shape = partShape(out.shape, wanted).slice(ndim);
-  const local = { ...params, shape, within: params.shape };
-  const cut = shape.flatMap((n, axis) => n === params.shape[axis] ? [] : [axis]);
-  if (cut.length === 0) return { operands };
-  return {
-    operands,
-    apply: ([key], place) => {
-      const starts = cut.map((axis) => {
-        const apart = params.shape.slice(axis + 1).reduce((a, b) => a * b, shape[axis]);
-        return place(namesAlong(wanted, ndim + axis), apart);
-      });
-      const start = starts.reduce((a, b) => add(a, b));
-      return [bind1(randomBitsP, [key, broadcastInDim(start, key.shape, [])], local)];
-    },
+/** The division of draws: each device makes its part, for what is drawn is that of the elements' numbers. */
+export function partitionDraw<P extends DrawParams>(
+  primitive: () => Primitive<P>,
+): PartitionRule<P> {
+  return ({ ins: [key, ...scalars], wanted: [wanted], outs: [out], params }) => {
+    if (params.within !== undefined) return null;
+    const ndim = key.shape.length;
+    const operands = [
+      splitAs(wanted, key.shape.map((_, axis) => axis), key.shape),
+      ...scalars.map(() => null),
+    ];
+    const shape = partShape(out.shape, wanted).slice(ndim);
+    const cut = shape.flatMap((n, axis) => n === params.shape[axis] ? [] : [axis]);
+    if (cut.length === 0) return { operands };
+    const local = { ...params, shape, within: params.shape };
+    return {
+      operands,
+      apply: ([key, ...scalars], place) => {
+        const starts = cut.map((axis) => {
+          const apart = params.shape.slice(axis + 1).reduce((a, b) => a * b, shape[axis]);
+          return place(namesAlong(wanted, ndim + axis), apart);
+        });
+        const start = starts.reduce((a, b) => add(a, b));
+        return [bind1(primitive(), [key, ...scalars, broadcastInDim(start, key.shape, [])], local)];
+      },
+    };
   };
 }
 
@@ -302,7 +312,7 @@ function partitionBits(
 export const randomBitsP: Primitive<BitsParams> = {
   name: "random_bits",
   split: splitByKey,
-  partition: partitionBits,
+  partition: partitionDraw(() => randomBitsP),
   abstractEval: ([key], { bitWidth, shape }) => {
     checkKey("bits", key);
     return [shapedArray([...key.shape, ...shape], `uint${bitWidth}`)];

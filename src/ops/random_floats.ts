@@ -13,14 +13,18 @@ import type { Primitive } from "../core/primitive.ts";
 import { bind1, Tracer } from "../core/trace.ts";
 import { InternalError } from "../errors.ts";
 import { binary, bitcast, constant, type Expr, unary } from "../loopnest/expr.ts";
-import { axisToFront } from "./common.ts";
-import { checkKey, partitionByKey, randomBitsP, splitByKey } from "./random_bits.ts";
-import { axisTools } from "./shape.ts";
+import {
+  checkKey,
+  type DrawParams,
+  partitionDraw,
+  randomBitsP,
+  splitByKey,
+} from "./random_bits.ts";
+import { batchToFront } from "./shape.ts";
 
 /** Parameters of {@linkcode randomUniformP} and {@linkcode randomNormalP}. */
-export interface FloatsParams {
+export interface FloatsParams extends DrawParams {
   readonly dtype: "float32" | "float64";
-  readonly shape: Shape;
 }
 
 /** A float in `[low, high)` of as many random bits: mantissas under the exponent of 1 are in [1, 2). */
@@ -42,25 +46,26 @@ function floatsPrimitive(
   const self: Primitive<FloatsParams> = {
     name,
     split: splitByKey,
-    partition: partitionByKey,
+    partition: partitionDraw(() => self),
     abstractEval: ([key], { dtype, shape }) => {
       checkKey("uniform", key);
       return [shapedArray([...key.shape, ...shape], dtype)];
     },
-    lower: ([key, low, high], [keys], [out], { dtype, shape }) => {
+    lower: ([key, low, high, ...start], [keys], [out], { dtype, ...draw }) => {
       const bitWidth = dtype === "float64" ? 64 : 32;
       const drawn = shapedArray(out.shape, `uint${bitWidth}`);
-      const [bits] = randomBitsP.lower!([key], [keys], [drawn], { bitWidth, shape });
+      const [bits] = randomBitsP.lower!([key, ...start], [keys], [drawn], { ...draw, bitWidth });
       if (bits.kind !== "map") throw new InternalError("random_bits is no map");
       return [{
         kind: "map",
         at: (i) => shaped(uniformExpr(bits.at(i), low([]), high([]), dtype), dtype),
       }];
     },
-    batch: ([key, ...bounds], [dim], p) => [
-      [bind1(self, [axisToFront(axisTools, key, dim!), ...bounds], p)],
-      [0],
-    ],
+    batch: ([key, low, high, ...start], [dim, , , ...startDim], p, size) => {
+      const front = batchToFront(key, dim, size);
+      const starts = start.map((x, i) => batchToFront(x, startDim[i], size));
+      return [[bind1(self, [front, low, high, ...starts], p)], [0]];
+    },
   };
   return self;
 }

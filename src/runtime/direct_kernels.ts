@@ -7,7 +7,13 @@
 import type { ShapedArray } from "../core/aval.ts";
 import type { LoweredKernel, LoweredKernelArg } from "../core/lowering.ts";
 import type { AnyPrimitive } from "../core/primitive.ts";
-import { type BitsParams, randomBitsP, randomFoldInP, randomSplitP } from "../ops/random_bits.ts";
+import {
+  type BitsParams,
+  type DrawParams,
+  randomBitsP,
+  randomFoldInP,
+  randomSplitP,
+} from "../ops/random_bits.ts";
 import { randomNormalP, randomUniformP } from "../ops/random_floats.ts";
 
 function number(value: number): LoweredKernelArg {
@@ -29,11 +35,11 @@ export function directKernel(
 ): LoweredKernel | null {
   const keys = ins[0]?.size ?? 0;
   if (keys === 0) return null;
+  // A part of a draw, which only programs of several devices make.
+  if ((params as Partial<DrawParams>).within !== undefined) return null;
   const each = number(outs[0].size / keys);
   if (primitive === randomBitsP) {
-    const { bitWidth, within } = params as BitsParams;
-    if (within !== undefined) return null; // a part, which only programs of several devices make
-    const width = number(bitWidth);
+    const width = number((params as BitsParams).bitWidth);
     return { name: "threefry_bits", args: [width, number(keys), operand(0), each, result] };
   }
   if (primitive === randomUniformP || primitive === randomNormalP) {

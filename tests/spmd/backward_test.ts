@@ -110,8 +110,8 @@ Deno.test("what is wanted in several ways, or whole, is made once", () => {
   };
   const { text, kinds } = program(f, key);
   assertEquals(kinds, []);
-  assertEquals(text.match(/random_bits/g)!.length, 1);
-  assert(text.includes("random_bits[bit_width=32 shape=(16, 32)]"), text);
+  assertEquals(text.match(/random_normal/g)!.length, 1);
+  assert(text.includes("random_normal[dtype=float32 shape=(16, 32)]"), text);
 });
 
 Deno.test("a gradient that ends in parts is dealt out as it is summed, whatever is done with it before", () => {
