@@ -1,2 +1,3 @@
 export * from "./argsort";
+export * from "./rounds";
 export * from "./values";

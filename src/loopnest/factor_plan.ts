@@ -1,14 +1,15 @@
 /**
- * Scratch space of the factorisation kernels, `kernels/factor/`.
+ * Scratch space of the factorisation kernels, `kernels/factor/`, and how threads share one matrix.
  *
  * @module
  */
 import { gemmScratchBytes } from "./gemm_plan.ts";
+import type { Rounds } from "./kernels.ts";
 
 /** Rows or columns that one step of a blocked factorisation takes. */
 const BLOCK = 48;
-/** Columns that one product of the Cholesky factorisation updates. */
-const COLUMNS = 96;
+/** Rows or columns of a unit: `PART` in `kernels/factor/`. */
+const PART = 96;
 
 /** The most that products of up to [m, k] · [k, n] need, however few rows are left. */
 function productBytes(m: number, n: number, k: number, size: 4 | 8): number {
@@ -16,12 +17,20 @@ function productBytes(m: number, n: number, k: number, size: 4 | 8): number {
   return Math.max(...[1, 15, m].map((rows) => gemmScratchBytes(Math.min(m, rows), n, k, size)));
 }
 
+/** The most that products with up to a part's columns need. */
+function partBytes(m: number, size: 4 | 8): number {
+  return Math.max(...[1, 15, BLOCK, PART].map((columns) => productBytes(m, columns, BLOCK, size)));
+}
+
 /** Bytes of scratch of `cholesky_<dtype>`. */
 export function choleskyScratchBytes(n: number, size: 4 | 8): number {
-  const products = Math.max(
-    ...[1, 15, BLOCK, COLUMNS].map((columns) => productBytes(n, columns, BLOCK, size)),
-  );
-  return size * BLOCK * (BLOCK + n) + products;
+  return 16 + size * BLOCK * (BLOCK + n) + partBytes(n, size);
+}
+
+/** The rounds of one matrix: two for each block. */
+export function choleskyRounds([, n]: readonly number[], size: 4 | 8): Rounds {
+  const [count, units] = [2 * Math.ceil(n / BLOCK) + 1, Math.ceil((n - BLOCK) / PART)];
+  return { count, units, ownBytes: partBytes(n, size) };
 }
 
 /** Bytes of scratch of `triangularSolve_<dtype>` with `m` right-hand sides. */
@@ -30,9 +39,14 @@ export function triangularScratchBytes(n: number, m: number, size: 4 | 8): numbe
 }
 
 /** Bytes of scratch of `lu_<dtype>`. */
-export function luScratchBytes(m: number, n: number, size: 4 | 8): number {
-  const products = Math.max(...[1, 15, n].map((columns) => productBytes(m, columns, BLOCK, size)));
-  return size * BLOCK * m + products;
+export function luScratchBytes(m: number, size: 4 | 8): number {
+  return 2 * size * BLOCK * m + partBytes(m, size);
+}
+
+/** The rounds of one matrix: one for each block. */
+export function luRounds([, m, n]: readonly number[], size: 4 | 8): Rounds {
+  const count = Math.ceil(Math.min(m, n) / BLOCK);
+  return { count, units: Math.ceil((n - BLOCK) / PART), ownBytes: partBytes(m, size) };
 }
 
 /** Bytes of scratch of `qr_<dtype>`. */

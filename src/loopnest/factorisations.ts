@@ -4,8 +4,9 @@
  *
  * @module
  */
-import type { KernelSpec } from "./kernels.ts";
 import type { TypedArray } from "../core/dtype.ts";
+import { choleskyRounds, luRounds } from "./factor_plan.ts";
+import type { KernelSpec } from "./kernels.ts";
 
 type Floats = Float32Array | Float64Array;
 type Arg = TypedArray | number | readonly number[];
@@ -41,6 +42,7 @@ function put(stack: Floats, b: number, values: ArrayLike<number>): void {
 const cholesky: KernelSpec = {
   params: ["number", "number", "read", "write", "scratch"],
   rowCost: ([, n]) => 10 * n * n + n ** 3 / 8,
+  rounds: choleskyRounds,
   reference: (args: readonly Arg[]) => {
     const [batch, n, x, out] = args as [number, number, Floats, Floats];
     for (let b = 0; b < batch; b++) {
@@ -92,6 +94,7 @@ const triangularSolve: KernelSpec = {
 const lu: KernelSpec = {
   params: ["number", "number", "number", "read", "write", "write", "write", "scratch"],
   rowCost: ([, m, n]) => 10 * m * n + m * n * Math.min(m, n) / 4,
+  rounds: luRounds,
   reference: (args: readonly Arg[]) => {
     const [batch, m, n] = args as number[];
     const [x, out] = args.slice(3) as Floats[];

@@ -10,9 +10,19 @@ import { runConv } from "./conv_plan.ts";
 import { fourierCost, fourierWorks, runFourier } from "./fourier_plan.ts";
 import { factorisations } from "./factorisations.ts";
 import { innerPrograms, type Program } from "./ir.ts";
+import { sortRounds } from "./sort_plan.ts";
 
 /** What a kernel does with an argument; a table is read as a whole, whatever part of the other arguments is worked on. */
 export type KernelParam = "read" | "table" | "write" | "update" | "scratch" | "number" | "list";
+
+/** How a kernel goes in rounds, between which one thread goes on alone. */
+export interface Rounds {
+  readonly count: number;
+  /** Of each round. */
+  readonly units: number;
+  /** Bytes that each thread needs of its own. */
+  readonly ownBytes: number;
+}
 
 /** A kernel as the loop-nest language sees it. */
 export interface KernelSpec {
@@ -28,6 +38,12 @@ export interface KernelSpec {
    * many instructions, about, those take, by the list. Units may be divided among threads.
    */
   unitsCost?(list: readonly number[]): number;
+  /**
+   * For a kernel with a `rowCost` whose work on one row may be divided, too, by its numbers and the bytes of an element: before each round
+   * `<family>_lead_<dtype>(round, …arguments)` is called, then for each unit `<family>_share_<dtype>(round, unit, …arguments, own)`; `null` where it is
+   * not worth it. Dtypes without these functions are not divided.
+   */
+  rounds?(numbers: readonly number[], bytes: 4 | 8): Rounds | null;
   /** What the kernel does, plainly. */
   reference(args: readonly (TypedArray | number | readonly number[])[]): void;
 }
@@ -60,6 +76,7 @@ const argsort: KernelSpec = {
 const sort: KernelSpec = {
   params: argsort.params,
   rowCost: ([, n]) => 20 * n,
+  rounds: sortRounds,
   reference: (args) => {
     const [rows, n, x, out] = args as [number, number, TypedArray, TypedArray];
     for (let start = 0; start < rows * n; start += n) {

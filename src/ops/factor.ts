@@ -66,7 +66,7 @@ export const luP: Primitive<NoParams> = {
   },
   lower: (_reads, [x]) => {
     const { stack, m, n } = checkMatrices("lu", x);
-    const scratch = luScratchBytes(m, n, dtypeInfo(x.dtype).bytes as 4 | 8);
+    const scratch = luScratchBytes(m, dtypeInfo(x.dtype).bytes as 4 | 8);
     return factorLowering("lu", x.dtype, [sizeOf(stack), m, n], 1, 3, scratch);
   },
   expand: (ins, p) => widening(luP, ins, p),

@@ -8,10 +8,10 @@ import { partitionByAxis, type PartitionRule } from "../core/partition.ts";
 import { ShapeError } from "../errors.ts";
 import type { NDArray } from "../core/array.ts";
 import { formatShape, type ShapedArray, shapedArray } from "../core/aval.ts";
-import { dtypeInfo } from "../core/dtype.ts";
 import type { Lowered } from "../core/lowering.ts";
 import { type Primitive, Zero } from "../core/primitive.ts";
 import { bind1 } from "../core/trace.ts";
+import { argsortScratchBytes, sortScratchBytes } from "../loopnest/sort_plan.ts";
 import { gather } from "./gather.ts";
 import { zeroJvp } from "./rules.ts";
 import { instantiate, moveAxis, reshape } from "./shape.ts";
@@ -25,8 +25,8 @@ const partitionRows: PartitionRule<SortParams> = partitionByAxis((axis, { outs: 
   axis === shape.length - 1
 );
 
-/** A call of `<family>_<dtype>`, which has so many bytes of scratch for each element beside 256 counters for each byte of a key. */
-function sortLowering(family: string, x: ShapedArray, elementBytes: number): readonly Lowered[] {
+/** A call of `<family>_<dtype>`. */
+function sortLowering(family: string, x: ShapedArray, scratchBytes: number): readonly Lowered[] {
   const n = x.shape[x.shape.length - 1];
   return [{
     kind: "kernel",
@@ -38,7 +38,7 @@ function sortLowering(family: string, x: ShapedArray, elementBytes: number): rea
         { kind: "number", value: n },
         { kind: "operand", operand: 0 },
         { kind: "result", result: 0 },
-        { kind: "scratch", bytes: n * elementBytes + 1024 * dtypeInfo(x.dtype).bytes },
+        { kind: "scratch", bytes: scratchBytes },
       ],
     },
   }];
@@ -58,8 +58,7 @@ export const sortP: Primitive<SortParams> = {
     checkSortable(ins);
     return [shapedArray(ins[0].shape, ins[0].dtype)];
   },
-  // Two sets of keys.
-  lower: (_reads, [x]) => sortLowering("sort", x, 2 * dtypeInfo(x.dtype).bytes),
+  lower: (_reads, [x]) => sortLowering("sort", x, sortScratchBytes(x.shape.at(-1)!, x.dtype)),
   expand: (ins, p) => orderedWidening(sortP, ins, p),
   withoutKernel: () => ([x]) => [inOrder(x)],
   jvp: ([x], [t], p) => {
@@ -87,8 +86,7 @@ export const argsortP: Primitive<SortParams> = {
     checkSortable(ins);
     return [shapedArray(ins[0].shape, "int32")];
   },
-  // Two sets of keys and of positions.
-  lower: (_reads, [x]) => sortLowering("argsort", x, 2 * dtypeInfo(x.dtype).bytes + 8),
+  lower: (_reads, [x]) => sortLowering("argsort", x, argsortScratchBytes(x.shape.at(-1)!, x.dtype)),
   expand: (ins, p) => orderedWidening(argsortP, ins, p),
   jvp: (xs, _ts, p) => zeroJvp(argsortP, xs, p),
   batch: ([x], [dim]) => [[bind1(argsortP, [moveAxis(x, dim!, 0)], {})], [0]],

@@ -171,7 +171,7 @@ for (const { dtype, Type, size, eps } of dtypes) {
         arena.place(Int32Array, batch * k),
         arena.place(Int32Array, batch * m),
       ];
-      const scratch = bytes(luScratchBytes(m, n, size));
+      const scratch = bytes(luScratchBytes(m, size));
       kernels[`lu_${dtype}`](batch, m, n, x.at, out.at, pivots.at, order.at, scratch.at);
       arena.checkGuards(`lu ${m},${n}`);
       const [lu, given] = [entry(out.data, m, n), entry(x.data, m, n)];

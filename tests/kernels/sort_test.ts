@@ -5,6 +5,8 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import type { DType } from "../../src/core/dtype.ts";
+import { argsortScratchBytes, sortScratchBytes } from "../../src/loopnest/sort_plan.ts";
 import { Arena, type ArrayType, randoms } from "./arena.ts";
 
 interface AnyArray {
@@ -79,8 +81,8 @@ for (const [dtype, [type, , scale]] of Object.entries(TYPES)) {
           }
         }
         const order = arena.place(Int32Array, rows! * n!), out = arena.place(type, rows! * n!);
-        const scratch = arena.place(Uint8Array, n! * (2 * size + 8) + 1024 * size);
-        const keys = arena.place(Uint8Array, n! * 2 * size + 1024 * size);
+        const scratch = arena.place(Uint8Array, argsortScratchBytes(n!, dtype as DType));
+        const keys = arena.place(Uint8Array, sortScratchBytes(n!, dtype as DType));
         kernels[`argsort_${dtype}`](rows, n, x.at, order.at, scratch.at);
         kernels[`sort_${dtype}`](rows, n, x.at, out.at, keys.at);
         arena.checkGuards(`${dtype} ${rows},${n}`);

@@ -12,6 +12,7 @@ import { partOf, type StepHost } from "./dot_step.ts";
 import { FunctionBuilder, type Value } from "./function.ts";
 import { kernelSignature } from "./kernel_text.ts";
 import { shareLine } from "./line_step.ts";
+import { shareRounds } from "./rounds_step.ts";
 import { fitPrivately } from "./splitting.ts";
 
 /** What surrounds such a step. */
@@ -23,7 +24,7 @@ export interface KernelHost extends StepHost {
 export function emitKernel(host: KernelHost, call: KernelCall, name: string): void {
   const fn = new FunctionBuilder(host.asm, name, ["i32"], [], 0);
   const isShared = shareConv(host, call, fn) || shareRows(host, call, fn) ||
-    shareUnits(host, call, fn) || shareLine(host, call, fn);
+    shareUnits(host, call, fn) || shareLine(host, call, fn) || shareRounds(host, call, fn);
   if (!isShared) {
     let listBytes = 0;
     const args = call.args.map((arg, i) => {

@@ -1,0 +1,35 @@
+/**
+ * Scratch space of the sorting kernels, `kernels/sort/`, and how threads share a long row.
+ *
+ * @module
+ */
+import { type DType, dtypeInfo } from "../core/dtype.ts";
+import type { Rounds } from "./kernels.ts";
+
+/** Elements from which on a row is shared. */
+const longRow = 1 << 16;
+/** Units of a round: `UNITS` in `kernels/sort/rounds.ts`. */
+const units = 16;
+/** Bytes of what rounds tell each other: `HEAD` there. */
+const headBytes = 128;
+/** Bytes of the counters of a pass. */
+const counterBytes = 1024;
+
+/** Bytes of scratch of `argsort_<dtype>`: two sets of keys and of positions, and counters. */
+export function argsortScratchBytes(n: number, dtype: DType): number {
+  const { bytes } = dtypeInfo(dtype);
+  return n * (2 * bytes + 8) + counterBytes * bytes;
+}
+
+/** Bytes of scratch of `sort_<dtype>`: two sets of keys, and counters, of a long row for each unit. */
+export function sortScratchBytes(n: number, dtype: DType): number {
+  const { bytes } = dtypeInfo(dtype);
+  const counters = n < longRow ? counterBytes * bytes : headBytes + units * counterBytes * bytes;
+  return 2 * n * bytes + counters;
+}
+
+/** The rounds of one row. */
+export function sortRounds([rows, n]: readonly number[], bytes: number): Rounds | null {
+  if (rows !== 1 || n < longRow) return null;
+  return { count: 2 * bytes + 2, units, ownBytes: 0 };
+}
