@@ -141,6 +141,24 @@ const samples: Readonly<Record<string, () => Sample>> = {
     ],
     args: [normal(23, [200_003]), normal(24, [16 * 4096], "float64")],
   }),
+  "long rows sorted, also where keys agree or are not what they seem": () => ({
+    f: (x, y, z) => [np.sort(x), np.sort(y), np.sort(z), np.sort(np.round(x)), np.sort(z.mul(0))],
+    args: [
+      np.where(normal(25, [100_003]).mul(9).sub(5).less(-3), NaN, normal(26, [100_003])),
+      normal(27, [70_001], "float64"),
+      normal(28, [65_537]).mul(1000).astype("int32"),
+    ],
+  }),
+  "factorisations of one matrix, definite or not, of any shape": () => ({
+    f: (x, y, z) => {
+      const square = np.matmul(x, x.T).add(np.eye(301).mul(9));
+      const lu = (x: NDArray) => lax.linalg.lu(x) as readonly NDArray[];
+      const { cholesky } = lax.linalg;
+      const wide = square.astype("float64");
+      return [cholesky(square), cholesky(wide), cholesky(x), ...lu(x), ...lu(y), ...lu(z)];
+    },
+    args: [normal(29, [301, 301]), normal(30, [500, 230], "float64"), normal(31, [190, 411])],
+  }),
   "factorisations of many matrices": () => ({
     f: (x) => {
       const square = np.matmul(x, np.swapaxes(x, 1, 2)).add(np.eye(24));
