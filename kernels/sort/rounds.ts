@@ -1,65 +1,83 @@
 // A long row sorted by several threads, in rounds: before each the leader does what needs all of the round before, then threads share the
-// units, ranges of elements. There is one stable order, so it does not matter who moves what. Round 0 makes keys; then two rounds for each byte
-// of a key count and move; the last one has no units.
-import { CHUNK, countAll, COUNTER_BYTES, DIGITS, writeKeys } from "./keys";
-import { moveLast, movePass, restore } from "./values";
+// units, ranges of elements. There is one stable order, so it does not matter who moves what. Round 0 makes keys, round 1 counts the first digit
+// in which they differ, and each further round moves them by a digit and counts the next, for the unit that will find them there; the
+// last one has no units.
+import { CHUNK, COUNTER_BYTES, DIGITS, keyOf, writeKeys } from "./keys";
+import { moveLast, restore } from "./values";
 
 /** Units of a round; src/loopnest/sort_plan.ts knows it too. */
-const UNITS: i32 = 16;
-/** Bytes of what the rounds tell each other: which digits differ, the first and last of them, passes done, a word for each unit. */
-const HEAD: usize = 128;
-const DIFFER: usize = 0;
-const FIRST: usize = 4;
-const LAST: usize = 8;
-const DONE: usize = 12;
-const LOST: usize = 16;
+const UNITS: i32 = 8;
+/** Where a unit notes that it met NaN or -0, and in which bits its keys differ from the first of all. */
+const LOST: usize = 0;
+const DIFFER: usize = 64;
+/** Which digits differ, the one at hand and the next (-1: none), and passes done. */
+const MASK: usize = 128;
+const DIGIT: usize = 132;
+const NEXT: usize = 136;
+const DONE: usize = 140;
+/** Bytes of all this; src/loopnest/sort_plan.ts knows it too. */
+const HEAD: usize = 192;
+
+/** Elements of a unit: the next power of two, so that places tell units by a shift. */
+@inline
+function unitShift(n: i32): i32 {
+  return 32 - clz<i32>((n + UNITS - 1) / UNITS - 1);
+}
 
 /** Where a unit begins. */
 @inline
 function startOf(unit: i32, n: i32): i32 {
-  const length = ((n + UNITS - 1) / UNITS + 15) & ~15;
-  return min(unit * length, n);
+  return i32(min<i64>(i64(unit) << unitShift(n), n));
 }
 
-/** The counters of a unit for digit `b`. */
+/** The places of a unit's next elements by digit. */
 @inline
-function countsOf<U>(scratch: usize, unit: i32, b: i32): usize {
-  return scratch + HEAD + COUNTER_BYTES * (usize(unit) * sizeof<U>() + usize(b));
+function placesOf(scratch: usize, unit: i32): usize {
+  return scratch + HEAD + COUNTER_BYTES * usize(unit);
+}
+
+/** What a unit counted, for each unit that will find it. */
+@inline
+function countsOf(scratch: usize, unit: i32): usize {
+  return scratch + HEAD + COUNTER_BYTES * usize(UNITS + UNITS * unit);
 }
 
 /** Where the keys are after so many passes. */
 @inline
 function keysAfter<U>(passes: i32, n: i32, scratch: usize): usize {
-  const first = scratch + HEAD + COUNTER_BYTES * sizeof<U>() * UNITS;
+  const first = scratch + HEAD + COUNTER_BYTES * (UNITS + UNITS * UNITS);
   return passes & 1 ? first + usize(n) * sizeof<U>() : first;
 }
 
+/** The first digit from `b` on in which keys differ, or -1. */
+function digitFrom(b: i32, scratch: usize): i32 {
+  const mask = load<i32>(scratch + MASK) >> b;
+  return mask == 0 ? -1 : b + ctz<i32>(mask);
+}
+
 /** Finds in which digits the keys differ. */
-function compareDigits<U>(n: i32, scratch: usize): void {
-  let differ = 0, first = -1, last = -1;
+function compareDigits<U>(scratch: usize): void {
+  let differ: u64 = 0, mask = 0;
+  for (let unit = 0; unit < UNITS; unit++) differ |= load<u64>(scratch + DIFFER + 8 * usize(unit));
   for (let b = 0; b < i32(sizeof<U>()); b++) {
-    const digit = 4 * usize(u8(load<U>(keysAfter<U>(0, n, scratch)) >> <U> (8 * b)));
-    let count = 0;
-    for (let unit = 0; unit < UNITS; unit++) count += load<i32>(countsOf<U>(scratch, unit, b) + digit);
-    if (count == n) continue;
-    differ |= 1 << b;
-    if (first < 0) first = b;
-    last = b;
+    if (u8(differ >> u64(8 * b))) mask |= 1 << b;
   }
-  store<i32>(scratch + DIFFER, differ);
-  store<i32>(scratch + FIRST, first);
-  store<i32>(scratch + LAST, last);
+  store<i32>(scratch + MASK, mask);
+  store<i32>(scratch + DIGIT, digitFrom(0, scratch));
   store<i32>(scratch + DONE, 0);
 }
 
-/** Turns counts into addresses: each digit's elements in the order of units. */
-function place<U>(b: i32, to: usize, scratch: usize): void {
+/** Turns what was counted into places: each digit's elements in the order of units. */
+function place<U>(to: usize, scratch: usize): void {
   for (let digit = 0; digit < DIGITS; digit++) {
+    const at = 4 * usize(digit);
     for (let unit = 0; unit < UNITS; unit++) {
-      const at = countsOf<U>(scratch, unit, b) + 4 * usize(digit);
-      const count = usize(load<i32>(at));
-      store<i32>(at, i32(to));
-      to += count * sizeof<U>();
+      store<i32>(placesOf(scratch, unit) + at, i32(to));
+      let count = 0;
+      for (let from = 0; from < UNITS; from++) {
+        count += load<i32>(countsOf(scratch, from) + COUNTER_BYTES * usize(unit) + at);
+      }
+      to += usize(count) * sizeof<U>();
     }
   }
 }
@@ -71,55 +89,78 @@ function countDigit<U>(n: i32, keys: usize, shift: i32, counts: usize): void {
   }
 }
 
+/** The bits in which keys differ from `first`. */
+function bitsApart<U>(n: i32, keys: usize, first: U): U {
+  let bits: U = 0;
+  for (; n > 0; n--, keys += sizeof<U>()) bits |= load<U>(keys) ^ first;
+  return bits;
+}
+
+/** A pass that counts the next digit; from places to units it is `unit` bits, from the address `base` on. */
+function moveAndCount<U>(
+  n: i32, keys: usize, shift: i32, places: usize, nextShift: i32, counts: usize, base: usize, unit: i32,
+): void {
+  for (; n > 0; n--, keys += sizeof<U>()) {
+    const key = load<U>(keys);
+    const slot = places + (usize(u8(key >> <U> shift)) << 2);
+    const at = usize(load<u32>(slot));
+    store<u32>(slot, u32(at + sizeof<U>()));
+    store<U>(at, key);
+    const counter = counts + (((at - base) >> unit) << 10) + (usize(u8(key >> <U> nextShift)) << 2);
+    store<i32>(counter, load<i32>(counter) + 1);
+  }
+}
+
 @inline
 function lead<T, U>(round: i32, n: i32, x: usize, out: usize, scratch: usize): void {
-  const W = i32(sizeof<U>()), b = (round - 1) >> 1;
   if (round == 0) return;
-  if (round == 1) compareDigits<U>(n, scratch);
-  // What the round before moved.
-  if ((round & 1) && round > 1 && (load<i32>(scratch + DIFFER) >> (b - 1)) & 1) {
+  if (round == 1) return compareDigits<U>(scratch);
+  if (round > 2 && load<i32>(scratch + DIGIT) >= 0) {
+    store<i32>(scratch + DIGIT, load<i32>(scratch + NEXT));
     store<i32>(scratch + DONE, load<i32>(scratch + DONE) + 1);
   }
-  if (round == 2 * W + 1) {
-    if (load<i32>(scratch + DIFFER) == 0) {
-      memory.copy(out, x, usize(n) * sizeof<T>());
-    } else if (isFloat<T>()) {
-      let isLost = 0;
-      for (let unit = 0; unit < UNITS; unit++) isLost |= load<i32>(scratch + LOST + 4 * usize(unit));
-      if (isLost) restore<T>(n, x, out);
-    }
-  } else if (!(round & 1) && (load<i32>(scratch + DIFFER) >> b) & 1) {
-    const done = load<i32>(scratch + DONE);
-    place<U>(b, b == load<i32>(scratch + LAST) ? out : keysAfter<U>(done + 1, n, scratch), scratch);
+  const digit = load<i32>(scratch + DIGIT);
+  if (digit >= 0) {
+    const next = digitFrom(digit + 1, scratch);
+    store<i32>(scratch + NEXT, next);
+    place<U>(next < 0 ? out : keysAfter<U>(load<i32>(scratch + DONE) + 1, n, scratch), scratch);
+  }
+  if (round < i32(sizeof<U>()) + 2) return;
+  if (load<i32>(scratch + MASK) == 0) {
+    memory.copy(out, x, usize(n) * sizeof<T>());
+  } else if (isFloat<T>()) {
+    let isLost = 0;
+    for (let unit = 0; unit < UNITS; unit++) isLost |= load<i32>(scratch + LOST + 4 * usize(unit));
+    if (isLost) restore<T>(n, x, out);
   }
 }
 
 @inline
 function share<T, U>(round: i32, unit: i32, n: i32, x: usize, scratch: usize): void {
-  const S = sizeof<U>(), b = (round - 1) >> 1;
-  const from = startOf(unit, n), to = startOf(unit + 1, n);
+  const S = sizeof<U>(), from = startOf(unit, n), to = startOf(unit + 1, n);
   if (round == 0) {
-    const counts = countsOf<U>(scratch, unit, 0), keys = keysAfter<U>(0, n, scratch);
-    let isLost = false;
-    memory.fill(counts, 0, COUNTER_BYTES * S);
+    const keys = keysAfter<U>(0, n, scratch), first = keyOf<T, U>(load<T>(x));
+    let isLost = false, differ: U = 0;
     for (let i = from; i < to; i += CHUNK) {
-      const size = min(CHUNK, to - i);
-      if (writeKeys<T, U>(size, x + usize(i) * S, keys + usize(i) * S)) isLost = true;
-      countAll<U>(size, keys + usize(i) * S, counts);
+      const size = min(CHUNK, to - i), at = keys + usize(i) * S;
+      if (writeKeys<T, U>(size, x + usize(i) * S, at)) isLost = true;
+      differ |= bitsApart<U>(size, at, first);
     }
     store<i32>(scratch + LOST + 4 * usize(unit), i32(isLost));
+    store<u64>(scratch + DIFFER + 8 * usize(unit), u64(differ));
     return;
   }
-  if (round > 2 * i32(S) || !((load<i32>(scratch + DIFFER) >> b) & 1)) return;
-  const counts = countsOf<U>(scratch, unit, b), keys = keysAfter<U>(load<i32>(scratch + DONE), n, scratch);
-  const isCounted = b == load<i32>(scratch + FIRST), isLast = b == load<i32>(scratch + LAST);
-  if ((round & 1) && isCounted) return;
-  if (round & 1) memory.fill(counts, 0, COUNTER_BYTES);
+  const digit = load<i32>(scratch + DIGIT), next = load<i32>(scratch + NEXT);
+  if (digit < 0) return;
+  const done = load<i32>(scratch + DONE), keys = keysAfter<U>(done, n, scratch);
+  const places = placesOf(scratch, unit), counts = countsOf(scratch, unit);
+  if (round == 1 || next >= 0) memory.fill(counts, 0, COUNTER_BYTES * UNITS);
+  const base = keysAfter<U>(done + 1, n, scratch), shift = unitShift(n) + (S == 8 ? 3 : 2);
   for (let i = from; i < to; i += CHUNK) {
     const size = min(CHUNK, to - i), at = keys + usize(i) * S;
-    if (round & 1) countDigit<U>(size, at, 8 * b, counts);
-    else if (isLast) moveLast<T, U>(size, at, 8 * b, counts);
-    else movePass<U>(size, at, 8 * b, counts);
+    if (round == 1) countDigit<U>(size, at, 8 * digit, counts + COUNTER_BYTES * usize(unit));
+    else if (next < 0) moveLast<T, U>(size, at, 8 * digit, places);
+    else moveAndCount<U>(size, at, 8 * digit, places, 8 * next, counts, base, shift);
   }
 }
 

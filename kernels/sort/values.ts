@@ -22,7 +22,7 @@ function insertValues<T, U>(n: i32, x: usize, out: usize, keys: usize): void {
 }
 
 /** A pass: each key to where its digit's next one belongs. */
-export function movePass<U>(n: i32, keys: usize, shift: i32, places: usize): void {
+function movePass<U>(n: i32, keys: usize, shift: i32, places: usize): void {
   for (; n > 0; n--, keys += sizeof<U>()) {
     const key = load<U>(keys);
     const slot = places + (usize(u8(key >> <U> shift)) << 2);

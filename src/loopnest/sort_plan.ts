@@ -9,9 +9,9 @@ import type { Rounds } from "./kernels.ts";
 /** Elements from which on a row is shared. */
 const longRow = 1 << 16;
 /** Units of a round: `UNITS` in `kernels/sort/rounds.ts`. */
-const units = 16;
+const units = 8;
 /** Bytes of what rounds tell each other: `HEAD` there. */
-const headBytes = 128;
+const headBytes = 192;
 /** Bytes of the counters of a pass. */
 const counterBytes = 1024;
 
@@ -24,12 +24,14 @@ export function argsortScratchBytes(n: number, dtype: DType): number {
 /** Bytes of scratch of `sort_<dtype>`: two sets of keys, and counters, of a long row for each unit. */
 export function sortScratchBytes(n: number, dtype: DType): number {
   const { bytes } = dtypeInfo(dtype);
-  const counters = n < longRow ? counterBytes * bytes : headBytes + units * counterBytes * bytes;
+  // Of a unit: places, and counts for each unit.
+  const shared = headBytes + counterBytes * units * (1 + units);
+  const counters = n < longRow ? counterBytes * bytes : Math.max(counterBytes * bytes, shared);
   return 2 * n * bytes + counters;
 }
 
 /** The rounds of one row. */
 export function sortRounds([rows, n]: readonly number[], bytes: number): Rounds | null {
   if (rows !== 1 || n < longRow) return null;
-  return { count: 2 * bytes + 2, units, ownBytes: 0 };
+  return { count: bytes + 3, units, ownBytes: 0 };
 }
