@@ -13,6 +13,7 @@ import { readiness } from "./ground.ts";
 
 // Not those of devices and of text.
 const files = [
+  "attention",
   "checkpoint",
   "complex",
   "complex_layers",
@@ -32,6 +33,7 @@ const files = [
   "optim",
   "random",
   "reductions",
+  "segment",
   "shaping",
   "spatial",
   "transforms",

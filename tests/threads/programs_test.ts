@@ -57,6 +57,14 @@ const samples: Readonly<Record<string, () => Sample>> = {
     f: (x) => np.transpose(x).add(1),
     args: [normal(7, [400, 300])],
   }),
+  "a large embedding's gradient, with indices that repeat": () => {
+    const ids = random.randint(random.key(3), [3000], 0, 1500).mul(11);
+    const loss = (table: NDArray, weights: NDArray) => np.sum(table.get(ids).mul(weights));
+    return {
+      f: (table, weights) => filterGrad((t: NDArray) => loss(t, weights))(table) as NDArray,
+      args: [np.zeros([16_500, 128]), normal(41, [3000, 128])],
+    };
+  },
   "products of all kinds": () => ({
     f: (x, y, z) => [
       np.matmul(x, y),

@@ -18,6 +18,7 @@ import { Jobs, type Sharing } from "./jobs.ts";
 import { emitKernel, type KernelHost } from "./kernel_step.ts";
 import { Linker } from "./linker.ts";
 import { emitNest, type ModuleState } from "./nest.ts";
+import { byOwners, lookCost } from "./owners.ts";
 import { type LoopChoices, type NestPlan, planNest } from "./plan.ts";
 import { threadStride } from "./thread_stride.ts";
 
@@ -51,6 +52,9 @@ const usualChunkCost = 8192;
 
 /** Some 10 µs: fork and join take 1 µs among threads that are awake. */
 const usualShareCost = 32768;
+
+/** A scatter is shared where that of each thread is at most so much of the whole. */
+const worthwhile = 0.8;
 
 /** Turns along each side of a tile of a transposition. */
 const usualTile = 16;
@@ -289,7 +293,17 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost, KernelHost {
   }
 
   #plan(nest: Nest): NestPlan {
-    return planNest(nest, (b) => this.#memoryOf[b]!, this.#shared.loops);
+    const { jobs, loops } = this.#shared;
+    const memoryOf = (b: number) => this.#memoryOf[b]!;
+    const plan = planNest(nest, memoryOf, loops);
+    if (!jobs.areShared || plan.cost < jobs.leastCost) return plan;
+    const owners = byOwners(nest, this.buffers, memoryOf, jobs.threads, loops.leastOwned);
+    if (owners === null) return plan;
+    const all = plan.cost + owners.count * lookCost(plan.body);
+    const share = all / Math.min(jobs.threads, owners.count);
+    return share < worthwhile * plan.cost
+      ? planNest(owners.nest, memoryOf, loops, owners.owner)
+      : plan;
   }
 
   inner(program: Program, prefix: string, turns: number): InnerProgram {

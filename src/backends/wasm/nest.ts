@@ -73,6 +73,22 @@ function i32(value: number): Value {
 
 let labels = 0;
 
+/** The guard that all statements have; `null` where there is more than stores behind one guard. */
+function guardOf(body: readonly Planned[]): Node | null {
+  let common: Node | null = null;
+  for (const stmt of body) {
+    if (stmt.kind === "force") continue;
+    const guard = stmt.kind === "for"
+      ? guardOf(stmt.body)
+      : stmt.kind === "store"
+      ? stmt.guard
+      : null;
+    if (guard === null || (common !== null && guard !== common)) return null;
+    common = guard;
+  }
+  return common;
+}
+
 /** Emits into one function. */
 class NestEmitter {
   readonly #module: ModuleState;
@@ -84,6 +100,8 @@ class NestEmitter {
   #chunks = 0;
   /** Whether the loop around is one that threads share, or would. */
   #isShared = false;
+  /** A guard that is known to hold here. */
+  #met: Node | null = null;
 
   /** @param nest The statements of the whole nest. */
   constructor(module: ModuleState, cx: NestContext, nest: readonly Planned[]) {
@@ -145,13 +163,16 @@ class NestEmitter {
     const cx = this.#cx;
     switch (stmt.kind) {
       case "for":
-        return this.#for(stmt);
+        return this.#guardedFor(stmt);
       case "force":
         this.#forced.add(stmt.node);
         if (!cx.varies(stmt.node)) cx.kept(stmt.node);
         else for (let u = 0; u < cx.block!.count; u++) cx.keptVector(stmt.node, u);
         return;
       case "store": {
+        if (stmt.guard !== null && stmt.guard === this.#met) {
+          return this.#stmt({ ...stmt, guard: null });
+        }
         const { index, value, guard, combine } = stmt;
         const varies = cx.varies(index) || cx.varies(value) || (guard !== null && cx.varies(guard));
         if (cx.block === null || (!varies && combine === null)) return storeScalar(cx, stmt);
@@ -198,6 +219,23 @@ class NestEmitter {
         return never;
       }
     }
+  }
+
+  /** A loop; where all that it does is behind one guard that does not change in it, the loop itself is. */
+  #guardedFor(loop: LoopPlan): void {
+    const cx = this.#cx;
+    const guard = this.#met === null ? guardOf(loop.body) : null;
+    if (guard === null || guard.level >= loop.level || cx.varies(guard)) return this.#for(loop);
+    const { fn } = cx;
+    const holds = cx.kept(guard);
+    const parent = fn.current;
+    const piece = new Scope(loop.level - 0.75, parent, parent.repeated);
+    fn.current = piece;
+    this.#met = guard;
+    this.#for(loop);
+    this.#met = null;
+    fn.current = parent;
+    fn.push(fn.asm.module.if(fn.get(holds), fn.asm.sequence(piece.code)));
   }
 
   #for(loop: LoopPlan): void {
@@ -427,6 +465,7 @@ class NestEmitter {
     for (const set of bind) set(innerContext, (i) => inner.param(i));
     const emitter = new NestEmitter(this.#module, innerContext, this.#nest);
     emitter.#isShared = this.#isShared;
+    emitter.#met = this.#met;
     const fed = [...this.#states].filter(([plan]) => loop.feeds.has(plan));
     const pairs = fed.map(([plan, outer]) => {
       const state = plan.kind === "accumulator"

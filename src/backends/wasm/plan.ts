@@ -7,7 +7,7 @@
  */
 import { dtypeInfo } from "../../core/dtype.ts";
 import { InternalError } from "../../errors.ts";
-import type { Expr } from "../../loopnest/expr.ts";
+import type { Expr, Var } from "../../loopnest/expr.ts";
 import type { For, Nest, ReduceOp, Stmt } from "../../loopnest/ir.ts";
 import { isStraight } from "./linker.ts";
 import { costOf, dearCost, Graph, isWide, type Node } from "./nodes.ts";
@@ -51,6 +51,8 @@ export interface LoopPlan {
   readonly innermost: boolean;
   /** Whether its iterations may run in any order, but for reductions that are declared outside. */
   readonly independent: boolean;
+  /** Whether each of its iterations stores in places of its own by what guards its stores, though indices do not tell (`owners.ts`). */
+  readonly isOfOwners: boolean;
   /**
    * Whether what the loop inside strides over, this loop walks along: a transposition. Both are then run in tiles, so
    * that cache lines are used up before they are lost.
@@ -114,15 +116,23 @@ export interface LoopChoices {
   readonly unroll?: number;
   /** Turns along each side of a tile of a transposition. */
   readonly tile?: number;
+  /** The fewest bytes of an array whose rows threads own in a scatter. */
+  readonly leastOwned?: number;
 }
 
-/** Plans a nest. `memoryOf` maps buffers that share memory to one number. */
+/**
+ * Plans a nest.
+ *
+ * @param memoryOf Maps buffers that share memory to one number.
+ * @param owner What counts the owners of a scatter's rows, where it has some.
+ */
 export function planNest(
   nest: Nest,
   memoryOf: (buffer: number) => number,
   choices: LoopChoices = {},
+  owner: Var | null = null,
 ): NestPlan {
-  return new Planner(memoryOf, choices).plan(nest);
+  return new Planner(memoryOf, choices, owner).plan(nest);
 }
 
 /** Visits all stores inside. */
@@ -167,7 +177,11 @@ class Planner {
   readonly #costed = new Set<number>();
   #vectorLevel = 0;
 
-  constructor(memoryOf: (buffer: number) => number, choices: LoopChoices) {
+  constructor(
+    memoryOf: (buffer: number) => number,
+    choices: LoopChoices,
+    readonly owner: Var | null,
+  ) {
     this.#graph = new Graph(memoryOf);
     this.#choices = choices;
   }
@@ -380,6 +394,7 @@ class Planner {
       unroll,
       innermost: open.loops === 0,
       independent: stmt.mode !== "serial",
+      isOfOwners: stmt.v === this.owner,
       tiled: lanes === 1 && cost > 256 && this.#isTransposition(v, body),
       bodyCost: open.cost + 2,
       cost,

@@ -31,6 +31,7 @@ export function buffersOfIteration(
   graph: Graph,
   buffers: readonly BufferDecl[],
 ): readonly number[] | null {
+  if (loop.isOfOwners) return [];
   const inside = accessesOf(loop.body, null);
   if (!loop.independent) {
     // Terms may be combined in any grouping, and nothing else leaves an iteration.
