@@ -439,11 +439,11 @@ function chooseUnroll(loop: Open): number {
   if (loop.loops === 0) {
     // A short body: to hide the latency of one addition and the cost of the loop itself. A long one: because the
     // processor does not see the next turn while it waits in a chain of dependent instructions, which is what
-    // an elementary function is. One that branches cannot be computed side by side.
+    // an elementary function is. One that branches cannot be computed side by side; but where there are several, the others can, or what surrounds them.
     const plain = loop.ownCost - dearCost * (loop.dear + loop.branching);
     if (loop.ownCost <= 8) unroll = 4;
+    else if (loop.dear + loop.branching > 1) unroll = 4;
     else if (loop.branching > 0 && plain < 60) unroll = 1;
-    else if (loop.dear + loop.branching > 1) unroll = loop.dear + loop.branching <= 3 ? 2 : 1;
     else unroll = plain >= 60 || loop.dear === 1 ? 4 : 2;
   } else {
     // A loop of columns with a loop of rows inside: as many columns as registers allow, so that
