@@ -441,7 +441,8 @@ function chooseUnroll(loop: Open): number {
     // processor does not see the next turn while it waits in a chain of dependent instructions, which is what
     // an elementary function is. One that branches cannot be computed side by side; but where there are several, the others can, or what surrounds them.
     const plain = loop.ownCost - dearCost * (loop.dear + loop.branching);
-    if (loop.ownCost <= 8) unroll = 4;
+    if (loop.ownCost <= 6 && loop.sums === 0) unroll = 8;
+    else if (loop.ownCost <= 8) unroll = 4;
     else if (loop.dear + loop.branching > 1) unroll = 4;
     else if (loop.branching > 0 && plain < 60) unroll = 1;
     else unroll = plain >= 60 || loop.dear === 1 ? 4 : 2;
