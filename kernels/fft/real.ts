@@ -3,7 +3,7 @@
 import { firstPairs, imags, lastPairs, reals, reversed, timesIm, timesRe } from "./blocks";
 import { lanesOf } from "./moves";
 
-/** Frequencies k and h - k, from and to `count` pairs; `forwards`: from half the transform of pairs, else to the transform whose inverse is the pairs. */
+/** All frequencies k and h - k but the first and last; `forwards`: from half the transform of the pairs, else to the transform whose inverse they are. */
 @inline
 function mirrored<T>(forwards: bool, h: i32, z: usize, roots: usize, out: usize): void {
   const S = sizeof<T>(), C = 2 * S, lanes = lanesOf<T>();

@@ -1,10 +1,11 @@
 /**
- * Discrete Fourier transforms over the last axis, as products with small matrices of roots of unity.
+ * Discrete Fourier transforms over the last axis, as products with small matrices of roots of unity: what devices compute that lack the kernels
+ * of `fft.ts`.
  *
  * A length that is a product goes by the step of Cooley and Tukey ("An algorithm for the machine calculation of complex Fourier
  * series", 1965): transforms of one factor, turned by roots of unity, then transforms of the other. Lengths of few elements are
- * one product with a matrix, and long primes a convolution of a length with small factors (Bluestein, 1970). Roots of unity are
- * computed in float64. All is made of products, sums and permutations: derivatives, batches and devices are theirs.
+ * one product with a matrix, and long primes a convolution of a length with small factors (Bluestein, 1970). The roots are computed on the
+ * device, from whole numbers: a program that is lowered takes no constants up.
  *
  * @module
  */
