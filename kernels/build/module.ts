@@ -6,7 +6,7 @@
  * @module
  */
 /** SHA-256 of the kernel sources this was built from. */
-export const SOURCE_HASH: string = "d37fceb5a1aab549cf1da494b31d74a4b2a5ba3a4fb054611ad75b394ed1cf0b";
+export const SOURCE_HASH: string = "7efc608c42497228a5e6a00288fb0106e1b95d527d4a40d71043d7ef90ee0f03";
 
 /** The module in base64; it imports `env.memory`, shared, and nothing else. */
 export const KERNELS_BASE64: string =
