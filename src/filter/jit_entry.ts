@@ -34,6 +34,8 @@ export interface Signature {
 
 /** A function traced for one structure of arguments, one set of avals, and one set of static leaves. */
 export interface JitEntry extends Signature {
+  /** What each leaf must be as an array; `null` for static leaves. Beside `specs`, because a call asks this of each. */
+  readonly avals: readonly (ShapedArray | null)[];
   /** The traced function: inputs are the consts, then the dynamic leaves in order. */
   readonly jaxpr: ClosedJaxpr;
   /** What the function closed over. */
@@ -56,32 +58,33 @@ export function staticEqual(a: unknown, b: unknown): boolean {
 /** The arrays of a call, in order, if an entry serves it; else `null`. The list is all that is allocated. */
 export function matches(entry: JitEntry, call: unknown): NDArray[] | null {
   if (entry.axisEnv !== axisEnvKey()) return null;
-  const { specs } = entry;
-  const leaves = new Array<unknown>(specs.length);
+  const { avals } = entry;
+  const leaves = new Array<unknown>(avals.length);
   if (!flattenInto(entry.treedef, call, leaves)) return null;
   // The arrays move up in the list, so that no other one is needed.
   let count = 0;
-  for (let i = 0; i < specs.length; i++) {
-    const spec = specs[i];
+  for (let i = 0; i < avals.length; i++) {
+    const aval = avals[i];
     const leaf = leaves[i];
-    if (spec.kind === "array") {
-      if (leaf instanceof NDArray) {
-        if (leaf.aval !== spec.aval) return null;
-        leaves[count++] = leaf;
-      } else {
-        if (!isTypedArray(leaf)) return null;
-        const array = toNDArray(leaf, "filterJit");
-        if (array.aval !== spec.aval) return null;
-        leaves[count++] = array;
-      }
-    } else if (
-      !Object.is(leaf, spec.value) && (isArrayLeaf(leaf) || !staticEqual(spec.value, leaf))
-    ) {
-      return null;
+    if (aval === null) {
+      if (!isSameStatic(entry.specs[i], leaf)) return null;
+    } else if (leaf instanceof NDArray) {
+      if (leaf.aval !== aval) return null;
+      leaves[count++] = leaf;
+    } else {
+      if (!isTypedArray(leaf)) return null;
+      const array = toNDArray(leaf, "filterJit");
+      if (array.aval !== aval) return null;
+      leaves[count++] = array;
     }
   }
   leaves.length = count;
   return leaves as NDArray[];
+}
+
+function isSameStatic(spec: LeafSpec, leaf: unknown): boolean {
+  const { value } = spec as { readonly value: unknown };
+  return Object.is(leaf, value) || (!isArrayLeaf(leaf) && staticEqual(value, leaf));
 }
 
 /** The path of a leaf of `[fun, args]`, as messages write it: `args[0].weight`, `fun.weight`. */
@@ -176,6 +179,7 @@ export function traceEntry(
   for (const x of closed.consts) getEvaluator().keepAlive(x);
   return {
     ...signature,
+    avals: signature.specs.map((spec) => spec.kind === "array" ? spec.aval : null),
     jaxpr: hoistConsts(closed),
     consts: closed.consts,
     outDef: outDef!,

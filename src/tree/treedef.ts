@@ -28,6 +28,13 @@ export interface NodeData {
   readonly childNames: readonly (string | number)[] | null;
 }
 
+/** A key of a dictionary: the number of its child, and of that one's first leaf. */
+export interface DictEntry {
+  readonly key: string;
+  readonly child: number;
+  readonly leaf: number;
+}
+
 /** The name under which Deno and Node ask an object how to print it. */
 export const inspectKey: unique symbol = Symbol.for("nodejs.util.inspect.custom") as never;
 
@@ -67,6 +74,12 @@ export class TreeDef {
   readonly numNodes: number;
   /** A number that no other definition has. */
   readonly id: number;
+  /**
+   * Of a dictionary: its keys in the order in which the object had them that was taken apart last.
+   *
+   * @internal
+   */
+  readonly order: { entries: readonly DictEntry[] } = { entries: [] };
   /**
    * Whether it holds objects (classes, closures) that must stay collectable.
    *

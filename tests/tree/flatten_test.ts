@@ -198,3 +198,29 @@ Deno.test("walking up to a structure takes what stands at its leaves whole", () 
   assertEquals(found, [null, { x: 1 }]);
   assert(!flattenUpToInto(structure([0, null]), [1, 2], []));
 });
+
+Deno.test("flattenInto takes plain objects with their keys in any order, and no others", () => {
+  const tree = (order: string[]) => {
+    const parts: Record<string, unknown> = { a: 1, b: [2, { y: 3, x: 4 }], c: null, d: { e: 5 } };
+    return Object.fromEntries(order.map((key) => [key, parts[key] ?? null]));
+  };
+  const [leaves, def] = flatten(tree(["a", "b", "c", "d"]));
+  assertEquals(leaves, [1, 2, 4, 3, 5]);
+  const into = (x: unknown): unknown[] | null => {
+    const out = new Array(def.numLeaves);
+    return flattenInto(def, x, out) ? out : null;
+  };
+  const orders = [["a", "b", "c", "d"], ["d", "c", "b", "a"], ["b", "d", "a", "c"]];
+  for (const order of [...orders, ...orders]) assertEquals(into(tree(order)), leaves);
+  assertEquals(into({ f: 1, ...tree(["a", "b", "c"]) }), null);
+  assertEquals(into(tree(["a", "b", "c"])), null);
+  assertEquals(into({ ...tree(["a", "b", "c", "d"]), f: 1 }), null);
+  assertEquals(into({ ...tree(["a", "b", "c", "d"]), d: 5 }), null);
+  assertEquals(into({}), null);
+  assertEquals(into(Object.assign(Object.create({ a: 1 }), tree(["b", "c", "d"]))), null);
+  assertEquals(into(tree(["d", "a", "c", "b"])), leaves, "after others");
+  const numbered = { 2: 1, 1: 2, z: 3 };
+  const [, numberedDef] = flatten(numbered);
+  const out = new Array(3);
+  assertEquals([flattenInto(numberedDef, { z: 3, 1: 2, 2: 1 }, out), out], [true, [2, 1, 3]]);
+});
