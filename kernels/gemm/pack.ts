@@ -1,6 +1,7 @@
 // Packing: copies a block of A or B into panels that the tiles read in order. Any strides (in bytes),
 // so transposed operands cost nothing more; the two common layouts have vector paths. What a panel has
 // beyond the matrix is zero; the tiles' results there are never stored, so that 0 * Inf does no harm.
+import { touch } from "./touch";
 
 /** Copies 4 rows x kc (rows `rs` apart, elements contiguous) into steps of `ds` bytes, k after k. */
 @inline
@@ -213,10 +214,15 @@ export function packColumns<T>(kc: i32, src: usize, ks: usize, cs: usize, nr: i3
   }
 }
 
+/** Bytes from one column of B to the next up to which all are fetched before they are packed. */
+const NEAR: usize = 2048;
+
 /** Packs `nc` columns of B in panels of 32 bytes. */
 export function packB<T>(kc: i32, nc: i32, src: usize, ks: usize, cs: usize, dst: usize): void {
   const NR = i32(32 / sizeof<T>());
   let j = 0;
+  // Long rows are fetched well enough as they are. The sum is written where the panels begin, and so overwritten.
+  if (ks == sizeof<T>() && cs <= NEAR) store<i32>(dst, touch(nc, usize(kc) * sizeof<T>(), src, cs));
   if (cs == sizeof<T>()) {
     // Four panels at once take pairs of cache lines, which the processor fetches together.
     for (; j + 4 * NR <= nc; j += 4 * NR) {
