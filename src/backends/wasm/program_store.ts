@@ -82,6 +82,16 @@ export class ProgramStore {
 
   /** A program that was stored, or `null`. */
   find(key: string): StoredProgram | null {
+    return this.#read(key, decode);
+  }
+
+  /** Keeps a program. */
+  store(key: string, program: StoredProgram): void {
+    this.#write(key, encode(program));
+  }
+
+  /** What a file holds; `null` where there is none, or a damaged one, which is removed. */
+  #read<T>(key: string, decoded: (file: Uint8Array<ArrayBuffer>) => T | null): T | null {
     const path = this.#pathOf(key);
     let file: Uint8Array<ArrayBuffer>;
     try {
@@ -89,15 +99,10 @@ export class ProgramStore {
     } catch {
       return null;
     }
-    const found = decode(file);
+    const found = decoded(file);
     if (found === null) this.remove(key);
     else this.#touch(path);
     return found;
-  }
-
-  /** Keeps a program. */
-  store(key: string, program: StoredProgram): void {
-    this.#write(key, encode(program));
   }
 
   #write(key: string, file: Uint8Array): void {
@@ -121,17 +126,7 @@ export class ProgramStore {
 
   /** Which program a source came to, or `null`. */
   findSource(key: string): StoredSource | null {
-    const path = this.#pathOf(key);
-    let file: Uint8Array<ArrayBuffer>;
-    try {
-      file = this.#files.readFileSync(path);
-    } catch {
-      return null;
-    }
-    const found = decodeSource(file);
-    if (found === null) this.remove(key);
-    else this.#touch(path);
-    return found;
+    return this.#read(key, decodeSource);
   }
 
   /** Remembers which program a source came to. */
