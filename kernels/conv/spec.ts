@@ -75,6 +75,8 @@ export const NINE_RIGHT: usize = 48;
 /** The rows of the output that are to be computed. */
 export const NINE_FIRST_ROW: usize = 52;
 export const NINE_ROWS: usize = 56;
+/** How far windows move, 1 or 2. */
+export const NINE_STRIDE: usize = 60;
 
 /** Of many features: their number, their strides in the operand and the kernel, and those of lines. */
 export const WINOGRAD_FEATURES: usize = 4;

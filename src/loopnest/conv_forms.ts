@@ -12,14 +12,14 @@ export interface ConvForm {
   readonly scratchBytes: number;
 }
 
-/** Whether windows of three move by one along this axis. */
-function isStep({ window, stride, baseDilation, windowDilation }: ConvAxis): boolean {
-  return window === 3 && stride === 1 && baseDilation === 1 && windowDilation === 1;
+/** Whether windows of three move by `step` along this axis. */
+function isStep({ window, stride, baseDilation, windowDilation }: ConvAxis, step: number): boolean {
+  return window === 3 && stride === step && baseDilation === 1 && windowDilation === 1;
 }
 
-/** By how many elements the last window reaches beyond the operand, of an axis with a stride of one and no dilation. */
-function high({ count, window, low, size }: ConvAxis): number {
-  return count + window - 1 - low - size;
+/** By how many elements the last window reaches beyond the operand, of an axis without dilation. */
+function high({ count, window, stride, low, size }: ConvAxis): number {
+  return (count - 1) * stride + window - low - size;
 }
 
 /** Where along this axis of the kernel the first element of a window is, and how far the next is away. */
@@ -27,7 +27,7 @@ const firstTap = (axis: ConvAxis): number => axis.reversed ? 2 * axis.wStride : 
 const tapStep = (axis: ConvAxis): number => axis.reversed ? -axis.wStride : axis.wStride;
 
 /**
- * How windows of 3 × 3 that move by one over single features are described, if they reach beyond the operand by one element at most
+ * How windows of 3 × 3 that move by one or two over single features are described, if they reach beyond the operand by one element at most
  * (`kernels/conv/nine.ts`).
  */
 export function nineForm(shape: ConvShape, bytes: number): ConvForm | null {
@@ -36,7 +36,11 @@ export function nineForm(shape: ConvShape, bytes: number): ConvForm | null {
   if (shape.axes.length !== 2 || features !== 1 || lanes > 4) return null;
   if (right.xStride !== 1 || right.outStride !== 1) return null;
   if (right.size <= lanes || right.count < lanes || down.size < 2) return null;
-  if (!shape.axes.every((a) => isStep(a) && a.low <= 1 && high(a) <= 1)) return null;
+  const step = right.stride;
+  if (step > 2) return null;
+  if (!shape.axes.every((a) => isStep(a, step) && a.low <= 1 && high(a) <= 1)) return null;
+  // A strip is at one edge only.
+  if (right.count === lanes && right.low === 1 && high(right) === 1) return null;
   const list = [
     1,
     -down.low * down.xStride - right.low,
@@ -53,6 +57,7 @@ export function nineForm(shape: ConvShape, bytes: number): ConvForm | null {
     Number(high(right) === 1),
     0,
     down.count,
+    step,
   ];
   return { list, scratchBytes: 256 };
 }
@@ -111,7 +116,7 @@ export function winogradForm(shape: ConvShape): ConvForm | null {
   if (shape.axes.length !== 2 || features > MOST_FEATURES) return null;
   if (rows * features > MOST_PAIRS) return null;
   if (right.xStride !== 1 || right.outStride !== 1) return null;
-  if (right.size < 4 || !shape.axes.every((a) => isStep(a) && a.low >= 0 && a.low <= 2)) {
+  if (right.size < 4 || !shape.axes.every((a) => isStep(a, 1) && a.low >= 0 && a.low <= 2)) {
     return null;
   }
   const lines = batch * Math.ceil(down.count / 2);

@@ -92,18 +92,19 @@ function nineSettings(): Record<string, Setting> {
     columns: readonly [number, number],
     others: Partial<Setting> = {},
     reversed = false,
+    stride = 1,
   ): [string, Setting] => [
     `3x3 over one feature, ${height}x${width}, padded by ${rows} and ${columns}${
       reversed ? ", backwards" : ""
-    }, ${JSON.stringify(others)}`,
+    }, by ${stride}, ${JSON.stringify(others)}`,
     {
       groups: 2,
       batch: 2,
       features: 1,
       rows: 1,
       axes: [
-        { size: height, window: 3, padding: rows, reversed },
-        { size: width, window: 3, padding: columns, reversed },
+        { size: height, window: 3, padding: rows, reversed, stride },
+        { size: width, window: 3, padding: columns, reversed, stride },
       ],
       ...others,
     },
@@ -115,6 +116,12 @@ function nineSettings(): Record<string, Setting> {
     of([7, 9], [0, 0], [0, 1], {}, true),
     of([6, 13], [-1, 1], [1, -2], { rows: 3, batch: 3 }),
     of([11, 12], [1, 1], [1, 1], { rows: 2, inside: true }, true),
+    of([9, 19], [1, 1], [1, 1], {}, false, 2),
+    of([8, 16], [0, 1], [0, 1], { rows: 2 }, true, 2),
+    of([8, 16], [1, 0], [1, 0], {}, false, 2),
+    of([7, 9], [1, 1], [0, 0], {}, false, 2),
+    of([90, 141], [1, 1], [1, 1], { groups: 1, batch: 1 }, false, 2),
+    of([5, 7], [1, 1], [1, 1], {}, false, 2),
     // Rows in several blocks.
     of([90, 130], [1, 1], [1, 1], { groups: 1, batch: 1 }),
   ]);
