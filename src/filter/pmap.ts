@@ -48,17 +48,13 @@ export type Pmapped<F> = F & {
   ): Lowered<F>;
 };
 
+/** Whether a mapped function is being traced: the devices are taken then. */
 let isTracing = false;
 
 /** The mapped function that is compiled: `filterVmap`, its results put where they belong. Its last option is the mesh. */
 const bodyT: Transformation = {
   name: caller,
   call: (fun, options, args) => {
-    if (isTracing) {
-      throw new ArgumentError(
-        `${caller}: was called inside of a function that is mapped by ${caller}: the devices are taken. Use filterVmap for the inner one`,
-      );
-    }
     const mesh = options[options.length - 1] as Mesh;
     isTracing = true;
     try {
@@ -124,6 +120,7 @@ function withArrays(args: unknown[]): unknown[] {
 const pmapT: Transformation = {
   name: caller,
   call: (fun, options, args, self) => {
+    if (isTracing) return callMapped(fun, args, requestOf(caller, options));
     const { body, how } = mappingFor(fun, options, args, self);
     return callCompiled(body, args, body, how);
   },
@@ -175,8 +172,8 @@ function readOptions(options: object): readonly unknown[] {
  *
  * Of `n` examples the first `n` devices are used; every array of the result is committed to them, split along its mapped axis
  * (whole on each where `outAxes` is `null`). Arguments are moved there. Devices compute at the same time, as far as the machine has processors, and
- * collectives exchange values among them; loops that hold some take as many turns on each. Inside of other compiled or transformed functions it is `filterVmap` of the
- * function. `filterJit` with shardings (`filterShard`) says more, and is what to use where a mesh has several axes. Written after Equinox's `filter_pmap`.
+ * collectives exchange values among them; loops that hold some take as many turns on each. Inside of other compiled or transformed functions, one that it maps itself too, it is
+ * `filterVmap` of the function. `filterJit` with shardings (`filterShard`) says more, and is what to use where a mesh has several axes. Written after Equinox's `filter_pmap`.
  *
  * @param fun A function, class, or Module with `call`, of single examples.
  * @param options See {@linkcode PmapOptions}.

@@ -481,11 +481,11 @@ export class Fusion {
       const loops = isReduction
         ? node.loops.filter((t) => (t.mask & node.inner) === 0)
         : node.loops;
+      // Of a nest without passes some loops may have become inner ones since.
+      if (loops.length !== v.shape.filter((n) => n !== 1).length) continue;
       let next = 0;
       const tuple = v.shape.map((n) => n === 1 ? this.terms.zero : loops[next++]);
-      if (isReduction && !this.fitsReduction(v, node, tuple, 0)) {
-        continue;
-      }
+      if (isReduction && !this.fitsReduction(v, node, tuple, 0)) continue;
       for (const s of v.sources) node.sources.add(s);
       return { node, tuple, askMask: 0 };
     }

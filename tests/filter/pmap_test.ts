@@ -86,20 +86,22 @@ Deno.test("filterPmap: a donated array is given up, and others are not", () => {
 });
 
 Deno.test("filterPmap: inside of a compiled function, of a gradient, and with one inside", () => {
-  const f = vn.filterPmap((x: vn.NDArray) => x.div(lax.psum(x, "i")), { axisName: "i" });
+  const share = (x: vn.NDArray) => x.div(lax.psum(x, "i"));
+  const f = vn.filterPmap(share, { axisName: "i" });
   const x = np.array([1, 2, 5]);
   const compiled = vn.filterJit((x: vn.NDArray) => f(x.add(0)))(x);
   assertEquals([compiled.tolist(), names(compiled)], [[0.125, 0.25, 0.625], "cpu:0 cpu:1 cpu:2"]);
   const gradient = (g: (x: vn.NDArray) => vn.NDArray) => vn.grad((x) => g(x).get(0))(x).tolist();
-  const plain = vn.filterVmap((x: vn.NDArray) => x.div(lax.psum(x, "i")), { axisName: "i" });
+  const plain = vn.filterVmap(share, { axisName: "i" });
   assertEquals(gradient(f), gradient(plain));
   const stacked = np.stack([x, x.mul(3)]);
   assertEquals(vn.filterVmap(f)(stacked).tolist(), vn.filterVmap(plain)(stacked).tolist());
-  assertThrows(
-    () => vn.filterPmap((x: vn.NDArray) => f(x))(np.ones([2, 2])),
-    vn.ArgumentError,
-    "inside of a function that is mapped by filterPmap",
-  );
+  // The devices are taken: the inner one is mapped on each, whether it was called before or not.
+  for (const inner of [f, vn.filterPmap(share, { axisName: "i" })]) {
+    const nested = vn.filterPmap((x: vn.NDArray) => inner(x))(stacked);
+    assertEquals(nested.tolist(), [[0.125, 0.25, 0.625], [0.125, 0.25, 0.625]]);
+    assertEquals(names(nested), "cpu:0 cpu:1");
+  }
   assertEquals(f(x).tolist(), [0.125, 0.25, 0.625]);
 });
 

@@ -94,6 +94,22 @@ Deno.test("a reduction of a chain is one pass without temporaries", () => {
   assertEquals(loops(program).map((l) => l.extent), [700]);
 });
 
+Deno.test("a nest whose loops became inner ones takes no reduction that has them as outer ones", () => {
+  for (const shape of [[1, 3], [1, 300]]) {
+    const program = check(jaxprOf(
+      (x, y) => {
+        const total = np.sum(y);
+        const scaled = x.mul(total);
+        const along = (z: NDArray) => np.sum(z, { axis: 0 });
+        return [np.max(scaled, { axis: 0 }), along(scaled.mul(y)), along(x.mul(y))];
+      },
+      f32(...shape),
+      f32(...shape),
+    ));
+    assertEquals(program.buffers.filter((b) => b.role === "output").length, 3);
+  }
+});
+
 Deno.test("several reductions of one array are one pass", () => {
   const program = check(jaxprOf(
     (x) => [np.sum(x), np.sum(x.mul(x)), np.max(x)],
