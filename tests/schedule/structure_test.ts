@@ -98,10 +98,10 @@ Deno.test("a nest whose loops became inner ones takes no reduction that has them
   for (const shape of [[1, 3], [1, 300]]) {
     const program = check(jaxprOf(
       (x, y) => {
-        const total = np.sum(y);
-        const scaled = x.mul(total);
         const along = (z: NDArray) => np.sum(z, { axis: 0 });
-        return [np.max(scaled, { axis: 0 }), along(scaled.mul(y)), along(x.mul(y))];
+        const first = along(x.mul(y));
+        const scaled = x.mul(np.sum(y));
+        return [np.max(scaled, { axis: 0 }), along(scaled.mul(y)), first];
       },
       f32(...shape),
       f32(...shape),
