@@ -60,6 +60,7 @@ export function gemm_streamed_f32(
     w = v128.shuffle<i32>(w3, w3, 0, 0, 0, 0);
     c3 = madd<f32>(w, x, c3);
     d3 = madd<f32>(w, y, d3);
+    // Conditions that always hold, as in thin_f32.ts: they keep these multiply-adds apart from the next.
     if (b) {
       x = v128.load(a, 32);
       y = v128.load(a, 48);

@@ -195,17 +195,11 @@ function countKeys(k0: u32, k1: u32, start: u64, n: i32, p: usize): void {
   count(KEYS, k0, k1, start, n, p, p);
 }
 
-function countUniform(k0: u32, k1: u32, start: u64, n: i32, low: f32, high: f32, p: usize): void {
-  count(UNIFORM, k0, k1, start, n, p, p, f32x4.splat(low), f32x4.splat(high - low));
+function countUniform<T>(k0: u32, k1: u32, start: u64, n: i32, low: T, high: T, p: usize): void {
+  count(sizeof<T>() == 4 ? UNIFORM : UNIFORM64, k0, k1, start, n, p, p, v128.splat<T>(low), v128.splat<T>(high - low));
 }
-function countNormal(k0: u32, k1: u32, start: u64, n: i32, low: f32, high: f32, p: usize): void {
-  count(NORMAL, k0, k1, start, n, p, p, f32x4.splat(low), f32x4.splat(high - low));
-}
-function countUniform64(k0: u32, k1: u32, start: u64, n: i32, low: f64, high: f64, p: usize): void {
-  count(UNIFORM64, k0, k1, start, n, p, p, f64x2.splat(low), f64x2.splat(high - low));
-}
-function countNormal64(k0: u32, k1: u32, start: u64, n: i32, low: f64, high: f64, p: usize): void {
-  count(NORMAL64, k0, k1, start, n, p, p, f64x2.splat(low), f64x2.splat(high - low));
+function countNormal<T>(k0: u32, k1: u32, start: u64, n: i32, low: T, high: T, p: usize): void {
+  count(sizeof<T>() == 4 ? NORMAL : NORMAL64, k0, k1, start, n, p, p, v128.splat<T>(low), v128.splat<T>(high - low));
 }
 
 /** Both words of the hashes of start, start + 1, … under the key (k0, k1), as u32 in two arrays. */
@@ -233,61 +227,44 @@ export function threefry_bits(width: i32, keyCount: i32, keys: usize, n: i32, ou
   }
 }
 
+/** `n` floats for each key, between those at `low` and `high`. */
+@inline
+function floats<T>(isNormal: bool, keyCount: i32, keys: usize, low: usize, high: usize, n: i32, out: usize): void {
+  const from = load<T>(low), to = load<T>(high);
+  for (; keyCount > 0; keyCount--, keys += 8) {
+    const k0 = load<u32>(keys), k1 = load<u32>(keys, 4);
+    for (let i = 0; i < n; i += CHUNK) {
+      const m = min(n - i, CHUNK);
+      if (isNormal) countNormal<T>(k0, k1, i, m, from, to, out);
+      else countUniform<T>(k0, k1, i, m, from, to, out);
+      out += sizeof<T>() * usize(m);
+    }
+  }
+}
+
 /**
  * `n` floats for each of `keyCount` keys, uniform between those at `low` and `high`, of the bits that `threefry_bits` gives.
  */
 export function threefry_uniform_f32(
   keyCount: i32, keys: usize, low: usize, high: usize, n: i32, out: usize,
 ): void {
-  const from = load<f32>(low), to = load<f32>(high);
-  for (; keyCount > 0; keyCount--, keys += 8) {
-    const k0 = load<u32>(keys), k1 = load<u32>(keys, 4);
-    for (let i = 0; i < n; i += CHUNK) {
-      const m = min(n - i, CHUNK);
-      countUniform(k0, k1, i, m, from, to, out);
-      out += 4 * usize(m);
-    }
-  }
+  floats<f32>(false, keyCount, keys, low, high, n, out);
 }
 export function threefry_uniform_f64(
   keyCount: i32, keys: usize, low: usize, high: usize, n: i32, out: usize,
 ): void {
-  const from = load<f64>(low), to = load<f64>(high);
-  for (; keyCount > 0; keyCount--, keys += 8) {
-    const k0 = load<u32>(keys), k1 = load<u32>(keys, 4);
-    for (let i = 0; i < n; i += CHUNK) {
-      const m = min(n - i, CHUNK);
-      countUniform64(k0, k1, i, m, from, to, out);
-      out += 8 * usize(m);
-    }
-  }
+  floats<f64>(false, keyCount, keys, low, high, n, out);
 }
 /** The same, each handed on to √2 · erf⁻¹: normal, where they are between -1 and 1. */
 export function threefry_normal_f32(
   keyCount: i32, keys: usize, low: usize, high: usize, n: i32, out: usize,
 ): void {
-  const from = load<f32>(low), to = load<f32>(high);
-  for (; keyCount > 0; keyCount--, keys += 8) {
-    const k0 = load<u32>(keys), k1 = load<u32>(keys, 4);
-    for (let i = 0; i < n; i += CHUNK) {
-      const m = min(n - i, CHUNK);
-      countNormal(k0, k1, i, m, from, to, out);
-      out += 4 * usize(m);
-    }
-  }
+  floats<f32>(true, keyCount, keys, low, high, n, out);
 }
 export function threefry_normal_f64(
   keyCount: i32, keys: usize, low: usize, high: usize, n: i32, out: usize,
 ): void {
-  const from = load<f64>(low), to = load<f64>(high);
-  for (; keyCount > 0; keyCount--, keys += 8) {
-    const k0 = load<u32>(keys), k1 = load<u32>(keys, 4);
-    for (let i = 0; i < n; i += CHUNK) {
-      const m = min(n - i, CHUNK);
-      countNormal64(k0, k1, i, m, from, to, out);
-      out += 8 * usize(m);
-    }
-  }
+  floats<f64>(true, keyCount, keys, low, high, n, out);
 }
 
 /** `n` new keys for each of `keyCount` keys. */

@@ -1,10 +1,7 @@
 // The order of contiguous rows by radix: 8 bits at a time, the least significant first, on keys (keys.ts). Passes in which all keys
 // agree are skipped, so that small integers cost little. Keys of 4 bytes move together with their positions, in one word of 8. Short rows are
 // sorted by insertion.
-import { CHUNK, COUNTER_BYTES, keyOf, offsets, uniform } from "./keys";
-
-/** Rows up to this length are sorted by insertion. */
-const SHORT: i32 = 48;
+import { CHUNK, countAll, COUNTER_BYTES, keyOf, nextPlace, offsets, SHORT, slotOf, uniform } from "./keys";
 
 /** Sorts a short row, with keys in `keys` and positions in `out`. */
 function insertion<T, U>(n: i32, x: usize, out: usize, keys: usize): void {
@@ -22,36 +19,11 @@ function insertion<T, U>(n: i32, x: usize, out: usize, keys: usize): void {
   }
 }
 
-/** Counts the digits of all passes at once, of elements. */
-function countChunk<T, U>(n: i32, x: usize, counts: usize): void {
-  for (; n > 0; n--, x += sizeof<T>()) {
-    let key = keyOf<T, U>(load<T>(x));
-    for (let c = counts, b = 0; b < i32(sizeof<U>()); b++, c += COUNTER_BYTES) {
-      const at = c + (usize(u8(key)) << 2);
-      store<i32>(at, load<i32>(at) + 1);
-      if (sizeof<U>() > 1) key = <U> (key >> 8);
-    }
-  }
-}
-
-/** The place of the next element whose digit has its counter at `slot`; what follows lies `bytes` later. */
-@inline
-function next(slot: usize, bytes: usize): usize {
-  const at = usize(load<u32>(slot));
-  store<u32>(slot, u32(at + bytes));
-  return at;
-}
-
-@inline
-function slotOf<U>(key: U, shift: i32, places: usize): usize {
-  return places + (usize(u8(key >> <U> shift)) << 2);
-}
-
 /** The only pass: from elements to positions. */
 function passOnly<T, U>(n: i32, from: i32, x: usize, shift: i32, places: usize): void {
   x += usize(from) * sizeof<T>();
   for (let i = from; i < from + n; i++, x += sizeof<T>()) {
-    store<i32>(next(slotOf<U>(keyOf<T, U>(load<T>(x)), shift, places), 4), i);
+    store<i32>(nextPlace(slotOf<U>(keyOf<T, U>(load<T>(x)), shift, places), 4), i);
   }
 }
 
@@ -61,21 +33,21 @@ function pairsFirst<T>(n: i32, from: i32, x: usize, shift: i32, places: usize): 
   x += usize(from) * sizeof<T>();
   for (let i = from; i < from + n; i++, x += sizeof<T>()) {
     const key = keyOf<T, u32>(load<T>(x));
-    store<u64>(next(slotOf<u32>(key, shift, places), 8), (u64(key) << 32) | u64(i));
+    store<u64>(nextPlace(slotOf<u32>(key, shift, places), 8), (u64(key) << 32) | u64(i));
   }
 }
 
 function pairsMiddle(n: i32, pairs: usize, shift: i32, places: usize): void {
   for (; n > 0; n--, pairs += 8) {
     const pair = load<u64>(pairs);
-    store<u64>(next(slotOf<u64>(pair, 32 + shift, places), 8), pair);
+    store<u64>(nextPlace(slotOf<u64>(pair, 32 + shift, places), 8), pair);
   }
 }
 
 function pairsLast(n: i32, pairs: usize, shift: i32, places: usize): void {
   for (; n > 0; n--, pairs += 8) {
     const pair = load<u64>(pairs);
-    store<u32>(next(slotOf<u64>(pair, 32 + shift, places), 4), u32(pair));
+    store<u32>(nextPlace(slotOf<u64>(pair, 32 + shift, places), 4), u32(pair));
   }
 }
 
@@ -84,7 +56,7 @@ function pairsLast(n: i32, pairs: usize, shift: i32, places: usize): void {
 function wideFirst<T>(n: i32, from: i32, x: usize, shift: i32, places: usize, keysTo: usize, orderTo: usize): void {
   x += usize(from) * sizeof<T>();
   for (let i = from; i < from + n; i++, x += sizeof<T>()) {
-    const key = keyOf<T, u64>(load<T>(x)), at = next(slotOf<u64>(key, shift, places), 1);
+    const key = keyOf<T, u64>(load<T>(x)), at = nextPlace(slotOf<u64>(key, shift, places), 1);
     store<u64>(keysTo + 8 * at, key);
     store<i32>(orderTo + 4 * at, i);
   }
@@ -94,7 +66,7 @@ function wideMiddle(
   n: i32, keys: usize, order: usize, shift: i32, places: usize, keysTo: usize, orderTo: usize,
 ): void {
   for (; n > 0; n--, keys += 8, order += 4) {
-    const key = load<u64>(keys), at = next(slotOf<u64>(key, shift, places), 1);
+    const key = load<u64>(keys), at = nextPlace(slotOf<u64>(key, shift, places), 1);
     store<u64>(keysTo + 8 * at, key);
     store<i32>(orderTo + 4 * at, load<i32>(order));
   }
@@ -102,7 +74,7 @@ function wideMiddle(
 
 function wideLast(n: i32, keys: usize, order: usize, shift: i32, places: usize): void {
   for (; n > 0; n--, keys += 8, order += 4) {
-    store<i32>(next(slotOf<u64>(load<u64>(keys), shift, places), 4), load<i32>(order));
+    store<i32>(nextPlace(slotOf<u64>(load<u64>(keys), shift, places), 4), load<i32>(order));
   }
 }
 
@@ -113,7 +85,7 @@ function radix<T, U>(n: i32, x: usize, out: usize, scratch: usize): void {
   let from = counts + COUNTER_BYTES * S, to = from + usize(n) * (isWide ? 12 : 8);
   memory.fill(counts, 0, COUNTER_BYTES * S);
   for (let i = 0; i < n; i += CHUNK) {
-    countChunk<T, U>(min(CHUNK, n - i), x + usize(i) * sizeof<T>(), counts);
+    countAll<T, U>(min(CHUNK, n - i), x + usize(i) * sizeof<T>(), counts);
   }
   const first = keyOf<T, U>(load<T>(x));
   let last = W - 1;

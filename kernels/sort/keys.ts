@@ -6,6 +6,8 @@ export const DIGITS: i32 = 256;
 export const COUNTER_BYTES: usize = 4 * 256;
 /** Elements for one call of a loop. */
 export const CHUNK: i32 = 8192;
+/** Rows up to this length are sorted by insertion. */
+export const SHORT: i32 = 48;
 
 /** The key of an element: ascending is the order of the elements. */
 @inline
@@ -70,10 +72,10 @@ export function writeKeys<T, U>(n: i32, x: usize, keys: usize): bool {
   return isLost;
 }
 
-/** Counts the digits of all passes at once; `counts` is [bytes of a key, 256] of i32. */
-export function countAll<U>(n: i32, keys: usize, counts: usize): void {
-  for (; n > 0; n--, keys += sizeof<U>()) {
-    let key = load<U>(keys);
+/** Counts the digits of all passes at once, of elements, or of keys as elements; `counts` is [bytes of a key, 256] of i32. */
+export function countAll<T, U>(n: i32, x: usize, counts: usize): void {
+  for (; n > 0; n--, x += sizeof<T>()) {
+    let key = keyOf<T, U>(load<T>(x));
     for (let c = counts, b = 0; b < i32(sizeof<U>()); b++, c += COUNTER_BYTES) {
       const at = c + (usize(u8(key)) << 2);
       store<i32>(at, load<i32>(at) + 1);
@@ -89,6 +91,20 @@ export function offsets(counts: usize, to: usize, bytes: usize): void {
     store<i32>(counts, i32(to));
     to += usize(count) * bytes;
   }
+}
+
+/** Where the place stands of the next key with the same digit. */
+@inline
+export function slotOf<U>(key: U, shift: i32, places: usize): usize {
+  return places + (usize(u8(key >> <U> shift)) << 2);
+}
+
+/** The place of the next element whose digit has its counter at `slot`; what follows lies `bytes` later. */
+@inline
+export function nextPlace(slot: usize, bytes: usize): usize {
+  const at = usize(load<u32>(slot));
+  store<u32>(slot, u32(at + bytes));
+  return at;
 }
 
 /** Whether all keys have the same byte `b` as the first; counts of passes not yet made are whole. */

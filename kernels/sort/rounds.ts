@@ -2,7 +2,7 @@
 // units, ranges of elements. There is one stable order, so it does not matter who moves what. Round 0 makes keys, round 1 counts the first digit
 // in which they differ, and each further round moves them by a digit and counts the next, for the unit that will find them there; the
 // last one has no units.
-import { CHUNK, COUNTER_BYTES, DIGITS, keyOf, writeKeys } from "./keys";
+import { CHUNK, COUNTER_BYTES, DIGITS, keyOf, nextPlace, slotOf, writeKeys } from "./keys";
 import { moveLast, restore } from "./values";
 
 /** Units of a round; src/loopnest/sort_plan.ts knows it too. */
@@ -102,9 +102,7 @@ function moveAndCount<U>(
 ): void {
   for (; n > 0; n--, keys += sizeof<U>()) {
     const key = load<U>(keys);
-    const slot = places + (usize(u8(key >> <U> shift)) << 2);
-    const at = usize(load<u32>(slot));
-    store<u32>(slot, u32(at + sizeof<U>()));
+    const at = nextPlace(slotOf<U>(key, shift, places), sizeof<U>());
     store<U>(at, key);
     const counter = counts + (((at - base) >> unit) << 10) + (usize(u8(key >> <U> nextShift)) << 2);
     store<i32>(counter, load<i32>(counter) + 1);

@@ -1,9 +1,6 @@
 // Sorting of contiguous rows by radix: 8 bits at a time, the least significant first, on keys (keys.ts). Passes in which all keys agree are
 // skipped. Equals stay in order, which shows where bits tell equals apart: -0 and 0, and one NaN and another. These are put back afterwards.
-import { bitsOf, CHUNK, countAll, COUNTER_BYTES, keyOf, offsets, uniform, writeKeys } from "./keys";
-
-/** Rows up to this length are sorted by insertion. */
-const SHORT: i32 = 48;
+import { bitsOf, CHUNK, countAll, COUNTER_BYTES, keyOf, nextPlace, offsets, SHORT, slotOf, uniform, writeKeys } from "./keys";
 
 /** Sorts a short row, with keys in `keys`. */
 function insertValues<T, U>(n: i32, x: usize, out: usize, keys: usize): void {
@@ -25,10 +22,7 @@ function insertValues<T, U>(n: i32, x: usize, out: usize, keys: usize): void {
 function movePass<U>(n: i32, keys: usize, shift: i32, places: usize): void {
   for (; n > 0; n--, keys += sizeof<U>()) {
     const key = load<U>(keys);
-    const slot = places + (usize(u8(key >> <U> shift)) << 2);
-    const at = usize(load<u32>(slot));
-    store<u32>(slot, u32(at + sizeof<U>()));
-    store<U>(at, key);
+    store<U>(nextPlace(slotOf<U>(key, shift, places), sizeof<U>()), key);
   }
 }
 
@@ -36,10 +30,7 @@ function movePass<U>(n: i32, keys: usize, shift: i32, places: usize): void {
 export function moveLast<T, U>(n: i32, keys: usize, shift: i32, places: usize): void {
   for (; n > 0; n--, keys += sizeof<U>()) {
     const key = load<U>(keys);
-    const slot = places + (usize(u8(key >> <U> shift)) << 2);
-    const at = usize(load<u32>(slot));
-    store<u32>(slot, u32(at + sizeof<U>()));
-    store<U>(at, bitsOf<T, U>(key));
+    store<U>(nextPlace(slotOf<U>(key, shift, places), sizeof<U>()), bitsOf<T, U>(key));
   }
 }
 
@@ -77,7 +68,7 @@ function sortDigits<T, U>(n: i32, x: usize, out: usize, scratch: usize): void {
   for (let i = 0; i < n; i += CHUNK) {
     const size = min(CHUNK, n - i), keys = from + usize(i) * S;
     if (writeKeys<T, U>(size, x + usize(i) * S, keys)) isLost = true;
-    countAll<U>(size, keys, counts);
+    countAll<U, U>(size, keys, counts);
   }
   const first = load<U>(from);
   let last = W - 1;
@@ -105,7 +96,7 @@ function sortDigits<T, U>(n: i32, x: usize, out: usize, scratch: usize): void {
 /** Bytes are counted, and written so many times. */
 function countBytes(n: i32, x: usize, out: usize, counts: usize): void {
   memory.fill(counts, 0, COUNTER_BYTES);
-  for (let i = 0; i < n; i += CHUNK) countAll<u8>(min(CHUNK, n - i), x + usize(i), counts);
+  for (let i = 0; i < n; i += CHUNK) countAll<u8, u8>(min(CHUNK, n - i), x + usize(i), counts);
   for (let digit = 0; digit < 256; digit++, counts += 4) {
     const count = usize(load<i32>(counts));
     memory.fill(out, u8(digit), count);

@@ -14,32 +14,16 @@ import {
   load,
   makeVar,
 } from "../../src/loopnest/expr.ts";
-import type { BufferDecl, For, Nest, Program, Stmt, Store } from "../../src/loopnest/ir.ts";
+import type { For, Program, Stmt, Store } from "../../src/loopnest/ir.ts";
 import { Compiled } from "./run.ts";
+import { add, ids, mul, ones, out, rowOf, scatterBuffers, values } from "./scatters.ts";
 
 const binaryen = await loadBinaryen();
 const [count, rows, columns] = [70, 9, 43];
-const [out, ids, values] = [0, 1, 2];
-
-const buffer = (id: number, dtype: BufferDecl["dtype"], size: number): BufferDecl => ({
-  id,
-  dtype,
-  size,
-  role: id === out ? "output" : "input",
-  position: id === out ? 0 : id - 1,
-  offset: 0,
-  donor: -1,
-});
-const buffers = [
-  buffer(out, "float32", 2 * rows * columns),
-  buffer(ids, "int32", count),
-  buffer(values, "float32", count * columns),
-];
+const buffers = scatterBuffers(2 * rows * columns, count, columns);
 
 const [i, j, k] = [makeVar("i"), makeVar("j"), makeVar("k")];
-const add = (x: Expr, y: Expr) => binary("add", x, y);
-const mul = (x: Expr, y: Expr) => binary("mul", x, y);
-const row = binary("min", binary("max", load(ids, "int32", i), number(0)), number(rows - 1));
+const row = rowOf(i, rows);
 const isIn = binary("ge", load(ids, "int32", i), number(0));
 const isSmall = binary("lt", load(ids, "int32", i), number(4));
 const isLeft = binary("lt", j, number(17));
@@ -75,13 +59,6 @@ for (const [name, body] of Object.entries(bodies)) {
       Int32Array.from({ length: count }, (_, n) => (n * n) % (rows + 3) - 2),
       Float32Array.from({ length: count * columns }, (_, n) => Math.sin(n)),
     ];
-    const ones: Nest = {
-      kind: "nest",
-      name: "ones",
-      body: [loop(i, 2 * rows * columns, "vector", [
-        { kind: "store", buffer: out, index: i, value: constant(1, "float32") },
-      ])],
-    };
     const inLanes = loop(j, columns, "vector", body);
     const nests = [
       [loop(i, count, "serial", [inLanes])],
@@ -90,7 +67,10 @@ for (const [name, body] of Object.entries(bodies)) {
       [loop(i, count, "serial", [loop(j, columns, "serial", body)])],
     ];
     for (const nest of nests) {
-      const steps = [ones, { kind: "nest", name: "scatter", body: nest } as const];
+      const steps = [
+        ones(2 * rows * columns),
+        { kind: "nest", name: "scatter", body: nest } as const,
+      ];
       const program: Program = { name: "test", buffers, steps, scratchBytes: 0 };
       const expected = interpret(program, inputs);
       assert(expected[0]!.some((x) => x !== 1));

@@ -6,43 +6,18 @@
 import { assert, assertEquals } from "@std/assert";
 import { byOwners } from "../../src/backends/wasm/owners.ts";
 import { loadBinaryen } from "../../src/backends/wasm/binaryen.ts";
-import {
-  binary,
-  constant,
-  type Expr,
-  index as number,
-  load,
-  makeVar,
-} from "../../src/loopnest/expr.ts";
-import type { BufferDecl, For, Nest, Program, Store } from "../../src/loopnest/ir.ts";
+import { binary, index as number, load, makeVar } from "../../src/loopnest/expr.ts";
+import type { For, Nest, Program, Store } from "../../src/loopnest/ir.ts";
 import { interpret } from "../../src/backends/interp/mod.ts";
 import { makeGround } from "../threads/ground.ts";
 import { Compiled } from "./run.ts";
+import { add, ids, mul, ones, out, rowOf, scatterBuffers, values } from "./scatters.ts";
 
 const [count, rows, columns] = [300, 40, 96];
-const [out, ids, values] = [0, 1, 2];
+const buffers = scatterBuffers(rows * columns, count, columns);
 
-const buffer = (id: number, dtype: BufferDecl["dtype"], size: number): BufferDecl => ({
-  id,
-  dtype,
-  size,
-  role: id === out ? "output" : "input",
-  position: id === out ? 0 : id - 1,
-  offset: 0,
-  donor: -1,
-});
-const buffers = [
-  buffer(out, "float32", rows * columns),
-  buffer(ids, "int32", count),
-  buffer(values, "float32", count * columns),
-];
-
-const [add, mul] = [
-  (x: Expr, y: Expr) => binary("add", x, y),
-  (x: Expr, y: Expr) => binary("mul", x, y),
-];
 const [i, j] = [makeVar("i"), makeVar("j")];
-const row = binary("min", binary("max", load(ids, "int32", i), number(0)), number(rows - 1));
+const row = rowOf(i, rows);
 const term = load(values, "float32", add(mul(i, number(columns)), j));
 
 /** A scatter of rows, something about it another way. */
@@ -83,7 +58,7 @@ Deno.test("rows that are not apart in memory have no owners", () => {
     null,
   );
   // The row differs from column to column.
-  const other = binary("min", binary("max", load(ids, "int32", j), number(0)), number(rows - 1));
+  const other = rowOf(j, rows);
   assertEquals(owners(scatter({ index: add(mul(other, number(columns)), j) })), null);
 });
 
@@ -101,26 +76,10 @@ Deno.test("owners store what one thread would, in its order", async () => {
   ];
   const guard = binary("ge", load(ids, "int32", i), number(0));
   for (const given of [{}, { guard }, { combine: "max" }, { guard, combine: "mul" }] as const) {
-    const ones: Nest = {
-      kind: "nest",
-      name: "ones",
-      body: [{
-        kind: "for",
-        v: i,
-        extent: rows * columns,
-        mode: "vector",
-        body: [{
-          kind: "store",
-          buffer: out,
-          index: i,
-          value: constant(1, "float32"),
-        }],
-      }],
-    };
     const program: Program = {
       name: "test",
       buffers,
-      steps: [ones, scatter(given)],
+      steps: [ones(rows * columns), scatter(given)],
       scratchBytes: 0,
     };
     const expected = interpret(program, inputs);
