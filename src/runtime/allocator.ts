@@ -25,6 +25,10 @@ export class Block {
   units = 0;
   /** Whether nobody uses it. */
   isFree = false;
+  /** Whom it is held for, so that it is not handed out again though it be freed; whether it was. */
+  holds = 0;
+  /** See {@linkcode holds}. */
+  isDoomed = false;
   /** The blocks before and after it in memory. */
   before: Block | null = null;
   /** See {@linkcode before}. */

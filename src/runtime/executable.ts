@@ -32,6 +32,7 @@ import {
   MAX_CELLS,
   type Removal,
 } from "./concrete.ts";
+import { holdForThreads } from "./hold.ts";
 import { heap } from "./memory.ts";
 import {
   beginCall,
@@ -168,14 +169,14 @@ export class Executable implements Callable {
       this.#writeTable(inputs, outs, frame, scratch);
       if (this.#callsHost) pinned = pin(inputs);
       if (!this.#callsHost && !this.#isShared) this.#run(frame.address);
-      else this.#runWithCare(frame.address, inputs, outs, donated);
+      else this.#runWithCare(frame, scratch, inputs, outs, donated);
       return this.#collect(inputs, outs, donated, frame);
     } finally {
       endCall();
       for (const storage of pinned) unpin(storage);
       state.owner = previousOwner;
       if (scratch !== null) giveScratch(scratch);
-      if (frame !== null) this.#frames.push(frame);
+      if (frame !== null) this.#keepFrame(frame);
     }
   }
 
@@ -187,21 +188,30 @@ export class Executable implements Callable {
 
   /** Runs a program that the host may end, or threads that fail: what it was to give is freed then. */
   #runWithCare(
-    table: number,
+    frame: Block,
+    scratch: Block | null,
     inputs: readonly ConcreteArray[],
     outs: readonly (ConcreteArray | null)[],
     donated: readonly boolean[] | null,
   ): void {
     try {
       const pool = this.#isShared ? threadPool() : null;
+      const table = frame.address;
       if (pool === null || pool.isComplete) this.#run(table);
       else pool.grow(this.#sharedWork, () => this.#run(table));
     } catch (error) {
+      holdForThreads([frame, scratch], [...inputs, ...outs]);
       for (const out of outs) out?.delete();
       // Half of their elements may be the new ones.
       if (!this.#callsHost) this.#release(inputs, donated);
       throw error;
     }
+  }
+
+  /** Keeps a frame for the next call, unless a thread that was given up may still use it. */
+  #keepFrame(frame: Block): void {
+    if (frame.holds > 0) giveScratch(frame);
+    else this.#frames.push(frame);
   }
 
   #release(inputs: readonly ConcreteArray[], donated: readonly boolean[] | null): void {

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { InternalError } from "../errors.ts";
 import { Allocator, type Block, UNIT, unitsFor } from "./allocator.ts";
 
 const PAGE = 65536;
@@ -47,6 +48,8 @@ export class Heap {
   i64!: BigInt64Array;
   /** See {@linkcode u8}. */
   u64!: BigUint64Array;
+  /** Bytes of blocks that were freed and are held. */
+  heldBytes = 0;
   /** Bytes that the memory may grow to. */
   ceiling: number = MAX_PAGES * PAGE;
 
@@ -76,8 +79,24 @@ export class Heap {
       : null;
   }
 
-  /** Gives a block back. */
+  /** Gives a block back; nobody gets it before those have let it go for whom it is held. */
   free(block: Block): void {
+    if (block.holds === 0) return this.allocator.free(block);
+    if (block.isDoomed) throw new InternalError("a block was freed twice");
+    block.isDoomed = true;
+    this.heldBytes += block.bytes;
+  }
+
+  /** Keeps a block that is in use from being handed out again before {@linkcode letGo}. */
+  hold(block: Block): void {
+    block.holds++;
+  }
+
+  /** Ends what {@linkcode hold} began. */
+  letGo(block: Block): void {
+    if (--block.holds > 0 || !block.isDoomed) return;
+    block.isDoomed = false;
+    this.heldBytes -= block.bytes;
     this.allocator.free(block);
   }
 

@@ -17,6 +17,11 @@ export interface MemoryReport {
   readonly peakBytes: number;
   /** What of `liveBytes` was moved out of the shared memory, to make room. May be dead already: it is counted down in large lots. */
   readonly spilledBytes: number;
+  /**
+   * What was freed and is nobody's yet, because threads that were given up in the middle of a call may still write there. Does not
+   * count as alive.
+   */
+  readonly heldBytes: number;
   /** What the shared memory has grown to. */
   readonly reservedBytes: number;
   /** Above this many bytes in the shared memory, arrays that were not used for long are moved out. */
@@ -55,6 +60,7 @@ export function memory(): MemoryReport {
     liveBuffers: state.residentBuffers + state.spilledBuffers,
     peakBytes: state.peakBytes,
     spilledBytes: state.spilledBytes,
+    heldBytes: existingHeap()?.heldBytes ?? 0,
     reservedBytes: existingHeap()?.reservedBytes ?? 0,
     limit: state.limits.limit,
     byOwner,

@@ -9,8 +9,15 @@ import type { Ground } from "../backends/run.ts";
 /** Where programs begin; what is below is the pool's. */
 const start = 1 << 22;
 
-/** Makes 32 MiB with so many threads, the caller's included, and waits until they are there. */
-export async function makeGround(threads: number): Promise<Ground> {
+/**
+ * Makes 32 MiB with so many threads, the caller's included, and waits until they are there.
+ *
+ * @param free Told what the pool gives back.
+ */
+export async function makeGround(
+  threads: number,
+  free: (block: { readonly address: number }) => void = () => {},
+): Promise<Ground> {
   const memory = new WebAssembly.Memory({ initial: 512, maximum: 65536, shared: true });
   let top = 1024;
   const allocate = (bytes: number) => {
@@ -19,7 +26,7 @@ export async function makeGround(threads: number): Promise<Ground> {
     if (top > start) throw new Error("the ground is too small for the pool");
     return { address };
   };
-  const pool = new ThreadPool({ memory, allocate, free: () => {} }, threads);
+  const pool = new ThreadPool({ memory, allocate, free }, threads);
   pool.isJudged = false;
   pool.start();
   await readiness(pool, threads - 1);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { HELPED } from "../../kernels/threads/layout.ts";
 import { instantiateProgram } from "../../src/backends/wasm/instantiate.ts";
 import { loadBinaryen } from "../../src/backends/wasm/binaryen.ts";
@@ -16,13 +16,22 @@ import { makeGround, readiness } from "./ground.ts";
 
 const binaryen = await loadBinaryen();
 
+function assemble(wat: string): WebAssembly.Module {
+  const module = binaryen.parseText(wat);
+  module.setFeatures(binaryen.Features.Atomics | binaryen.Features.MutableGlobals);
+  const compiled = new WebAssembly.Module(module.emitBinary() as Uint8Array<ArrayBuffer>);
+  module.dispose();
+  return compiled;
+}
+
 /** Calls a program, whose job the leader leaves to another thread, until one has come and done `work`. */
 async function runElsewhere({ memory, pool }: Ground, work: string): Promise<void> {
   const wat = `(module
     (import "env" "memory" (memory 1 65536 shared))
-    (import "env" "pool" (global $pool i32))
+    (import "env" "pool" (global $pool (mut i32)))
     (import "env" "program" (global $program i32))
     (import "env" "told" (func $told (param i32)))
+    (import "kernels" "pool_claim" (func $claim (param i32 i32) (result i32)))
     (import "kernels" "pool_open" (func $open (param i32 i32 i32 i32 i32 i32) (result i32)))
     (import "kernels" "pool_close" (func $close (param i32) (result i32)))
     (func (export "share") (param $thread i32) ${work})
@@ -38,10 +47,7 @@ async function runElsewhere({ memory, pool }: Ground, work: string): Promise<voi
         (local.set $status (call $close (global.get $pool)))
         (if (local.get $status)
           (then (call $told (local.get $status)) (br $again))))))`;
-  const module = binaryen.parseText(wat);
-  module.setFeatures(binaryen.Features.Atomics);
-  const compiled = new WebAssembly.Module(module.emitBinary() as Uint8Array<ArrayBuffer>);
-  module.dispose();
+  const compiled = assemble(wat);
   const run = instantiateProgram(compiled, memory, { link: pool.register(compiled) });
   const before = pool.helped;
   for (let turns = 0; pool.helped === before; turns++) {
@@ -103,6 +109,75 @@ Deno.test("a thread that never comes back makes the call throw, and is replaced"
     );
     assertWorks(ground);
     await assertThreadsHelp(ground);
+  }));
+
+Deno.test("a thread that was given up and goes on takes nothing of later calls, and its memory is its own until it is gone", async () => {
+  const freed: number[] = [];
+  const ground = await makeGround(2, ({ address }) => freed.push(address));
+  const { memory, pool } = ground;
+  try {
+    pool.patience = 0.1;
+    pool.reserve(1000);
+    // It hangs until the word at 16 says that it may go on; then it claims what there is, again and again, until the word is 2.
+    const hang = `
+      (loop $hang (br_if $hang (i32.eqz (i32.atomic.load (i32.const 16)))))
+      (loop $steal
+        (drop (call $claim (global.get $pool) (i32.const 1)))
+        (br_if $steal (i32.eq (i32.const 1) (i32.atomic.load (i32.const 16)))))`;
+    await assertRejects(() => runElsewhere(ground, hang), DeviceError, "in the middle of its work");
+    const gone = pool.settle();
+    assert(gone !== null);
+    assertEquals(pool.settle(), null);
+    const word = new Int32Array(memory.buffer, 16, 1);
+    Atomics.store(word, 0, 1);
+    pool.patience = 20;
+    for (let turns = 0; turns < 20; turns++) assertWorks(ground);
+    assertEquals(freed, []);
+    Atomics.store(word, 0, 2);
+    // Nothing that waits for a thread keeps the process alive, hence the clock.
+    let isGone = false;
+    void gone.then(() => isGone = true);
+    while (!isGone) await new Promise((resolve) => setTimeout(resolve, 1));
+    assertEquals(freed.length, 1);
+    await assertThreadsHelp(ground);
+  } finally {
+    pool.stop();
+  }
+});
+
+Deno.test("a leader that fails in the middle of a job leaves no thread at work", () =>
+  withGround(2, async (ground) => {
+    const { memory, pool } = ground;
+    // The leader fails when a thread has come inside, which stays there for a while.
+    const wat = `(module
+      (import "env" "memory" (memory 1 65536 shared))
+      (import "env" "pool" (global $pool (mut i32)))
+      (import "env" "program" (global $program i32))
+      (import "env" "told" (func $told (param i32)))
+      (import "kernels" "pool_open" (func $open (param i32 i32 i32 i32 i32 i32) (result i32)))
+      (func (export "share") (param $thread i32) (local $i i32)
+        (i32.atomic.store (i32.const 16) (i32.const 1))
+        (loop $more (br_if $more (i32.lt_u
+          (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 30000000))))
+        (i32.atomic.store (i32.const 20) (i32.const 1)))
+      (func (export "run") (param i32) (local $spins i32)
+        (drop (call $open (global.get $pool) (global.get $program)
+          (i32.const 0) (i32.const 0) (i32.const 4) (i32.const 1)))
+        (loop $nobody
+          (local.set $spins (i32.add (local.get $spins) (i32.const 1)))
+          (br_if $nobody (i32.and (i32.lt_u (local.get $spins) (i32.const 1000000))
+            (i32.eqz (i32.atomic.load (i32.const 16))))))
+        (unreachable)))`;
+    const run = instantiateProgram(assemble(wat), memory, { link: pool.register(assemble(wat)) });
+    const [came, went] = [16, 20].map((at) => new Int32Array(memory.buffer, at, 1));
+    for (let turns = 0; came![0] === 0; turns++) {
+      assert(turns < 1000, "no thread comes");
+      assertThrows(() => run(0), WebAssembly.RuntimeError, "unreachable");
+      assertEquals(pool.settle(), null);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    assertEquals(went![0], 1);
+    assertWorks(ground);
   }));
 
 Deno.test("a thread that takes long is waited for", () =>
@@ -173,7 +248,7 @@ Deno.test("each thread has memory of its own", () =>
     pool.reserve(1000);
     pool.reserve(10); // less than there is
     const { pool: address } = pool.register(new WebAssembly.Module(emptyModule()));
-    const place = ownMemory(memory, address);
+    const place = ownMemory(memory, address.value as number);
     const places = [0, 1, 2, 3].map(place).sort((x, y) => x - y);
     for (let i = 1; i < 4; i++) assert(places[i]! - places[i - 1]! >= 1000);
     return Promise.resolve();
@@ -188,10 +263,7 @@ function ownMemory(memory: WebAssembly.Memory, pool: number): (thread: number) =
     (import "kernels" "pool_private" (func $own (param i32 i32) (result i32)))
     (func (export "run") (param $thread i32) (result i32)
       (call $own (i32.const ${pool}) (local.get $thread))))`;
-  const module = binaryen.parseText(wat);
-  const compiled = new WebAssembly.Module(module.emitBinary() as Uint8Array<ArrayBuffer>);
-  module.dispose();
-  return instantiateProgram(compiled, memory) as unknown as (thread: number) => number;
+  return instantiateProgram(assemble(wat), memory) as unknown as (thread: number) => number;
 }
 
 /** Calls of each number of threads. */

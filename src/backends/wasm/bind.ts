@@ -14,8 +14,8 @@ export interface ProgramEnvironment {
   readonly callback?: (id: number, table: number) => void;
   /** Told that a step of the program has ended, by its number, where the module tells. */
   readonly passed?: (step: number) => void;
-  /** The control block of the thread pool, where the program shares work. */
-  readonly pool?: number;
+  /** The address of the control block of the thread pool, where the program shares work. */
+  readonly pool?: WebAssembly.Global;
   /** The program's number there. */
   readonly program?: number;
   /** Told when threads take long to finish a job, or one has failed; it may throw. */

@@ -140,7 +140,8 @@ export class Jobs {
     const asm = this.#asm;
     const { module } = asm;
     const i32 = asm.type("i32");
-    module.addGlobalImport("pool", "env", "pool", i32, false);
+    // May be another after a thread was given up.
+    module.addGlobalImport("pool", "env", "pool", i32, true);
     module.addGlobalImport("program", "env", "program", i32, false);
     module.addFunctionImport("told", "env", "told", asm.types(["i32"]), asm.none);
     module.addGlobal(

@@ -16,6 +16,7 @@ const { port, memory, kernels: module, pool, thread, epoch } = workerData as Thr
   MessagePort
 >;
 const words = new Int32Array(memory.buffer, pool, 128);
+const control = new WebAssembly.Global({ value: "i32", mutable: true }, pool);
 const imports = new WebAssembly.Instance(module, { env: { memory } }).exports;
 const kernels = imports as unknown as KernelExports;
 const programs = new Map<number, (thread: number) => void>();
@@ -30,7 +31,7 @@ function readMessages(): void {
       const leaderOnly = () => {};
       const environment = {
         memory,
-        pool,
+        pool: control,
         program,
         callback: leaderOnly,
         passed: leaderOnly,

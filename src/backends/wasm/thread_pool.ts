@@ -20,6 +20,7 @@ import {
   LEFT_OUT,
   MOST_THREADS,
   NUMBER_SHIFT,
+  OPEN,
   OPENED,
   PRIVATE,
   PROGRAM,
@@ -84,6 +85,19 @@ const INSTRUCTION = 3e-7;
 interface Helper {
   readonly worker: WorkerThread;
   readonly port: Port;
+  /** Kept when our end of the channel is closed. */
+  readonly closed: Promise<void>;
+}
+
+/**
+ * Ends a thread that is in the middle of something, and is kept when it is gone. Deno says at once that a thread has ended, also of one that goes on
+ * for minutes; but the thread's end of the channel goes with it.
+ */
+function departure({ worker, port, closed }: Helper): Promise<void> {
+  port.on("message", () => {}); // it is listened to only then
+  port.unref?.();
+  void worker.terminate();
+  return closed;
 }
 
 /**
@@ -103,14 +117,17 @@ function threadUrl(): URL {
 
 /** Threads, and what they share. */
 export class ThreadPool {
-  /** The address of the control block. */
-  readonly address: number;
+  /**
+   * The address of the control block, which programs import. Another one after a thread was given up: that one may still claim units,
+   * and count itself out, where it came in.
+   */
+  readonly #control: WebAssembly.Global;
   /** How many seconds the leader waits for a thread that does not finish. Tests choose it small. */
   patience: number = PATIENCE;
   /** Whether threads are left out while they hinder. Tests, which ask whether they do the right thing, want them in. */
   isJudged = true;
   readonly #memory: PoolMemory;
-  readonly #words: Int32Array;
+  #words: Int32Array;
   readonly #modules = new Map<number, WebAssembly.Module>();
   readonly #helpers = new Map<number, Helper>();
   #threads: number;
@@ -124,6 +141,8 @@ export class ThreadPool {
   #judge = new HelpJudge();
   #privateBytes = 0;
   #privates: { readonly address: number } | null = null;
+  /** Kept when the threads are gone that were given up in the call that is failing. */
+  #departure: Promise<void> | null = null;
 
   /**
    * @param memory Shared, and big enough for the control block.
@@ -132,10 +151,16 @@ export class ThreadPool {
   constructor(memory: PoolMemory, threads: number) {
     this.#memory = memory;
     this.#threads = Math.min(threads, MOST_THREADS);
-    this.address = memory.allocate(CONTROL_BYTES, "the thread pool").address;
+    this.#control = new WebAssembly.Global({ value: "i32", mutable: true }, 0);
+    this.#words = this.#placeControl();
+  }
+
+  /** Memory for a control block, all zeros; programs see it from here on. */
+  #placeControl(): Int32Array {
+    const { address } = this.#memory.allocate(CONTROL_BYTES, "the thread pool");
+    this.#control.value = address;
     // A view of a shared memory stays good when the memory grows.
-    this.#words = new Int32Array(memory.memory.buffer, this.address, CONTROL_BYTES / 4);
-    this.#words.fill(0);
+    return new Int32Array(this.#memory.memory.buffer, address, CONTROL_BYTES / 4).fill(0);
   }
 
   /** How many threads may compute, the caller's included. */
@@ -224,7 +249,7 @@ export class ThreadPool {
     const program = this.#nextProgram++;
     this.#modules.set(program, module);
     this.#tell({ program, module });
-    return { pool: this.address, program, told: (status) => this.#told(status) };
+    return { pool: this.#control, program, told: (status) => this.#told(status) };
   }
 
   /** Lets go of a program that nobody can run any more. */
@@ -252,12 +277,14 @@ export class ThreadPool {
     const data: Omit<ThreadData<Port>, "port"> = {
       memory: this.#memory.memory,
       kernels: kernelModule(),
-      pool: this.address,
+      pool: this.#control.value as number,
       thread,
       epoch,
     };
-    const helper = startWorker(threadUrl(), { ...data });
-    if (helper === null) return;
+    const started = startWorker(threadUrl(), { ...data });
+    if (started === null) return;
+    const closed = new Promise<void>((resolve) => started.port.on("close", resolve));
+    const helper: Helper = { ...started, closed };
     this.#helpers.set(thread, helper);
     for (const [program, module] of this.#modules) helper.port.postMessage({ program, module });
     const replace = (): void => {
@@ -323,16 +350,48 @@ export class ThreadPool {
     return true;
   }
 
+  /**
+   * To be called when a call has thrown: sees to it that no thread works for it any more. Where some may, because they were given up, gives a
+   * promise that is kept when they are gone; until then they may write to whatever the call wrote to. A thread that hangs for ever is
+   * never gone: hosts say that they have ended it, and let it go on.
+   */
+  settle(): Promise<void> | null {
+    // The leader itself may have failed in the middle of a job, for want of stack.
+    const gate = Atomics.and(this.#words, GATE >> 2, ~OPEN);
+    if ((gate & (OPEN | INSIDE)) !== 0) {
+      if (this.#sleep()) this.#words[FAILED >> 2] = 0;
+      else {
+        this.#giveUp();
+        this.#restart();
+      }
+    }
+    const departure = this.#departure;
+    this.#departure = null;
+    return departure;
+  }
+
+  /** Stops the threads, one of which does not come out of a job. What it may write to is nobody else's until it is gone. */
+  #giveUp(): void {
+    const helpers = [...this.#helpers.values()];
+    this.#helpers.clear();
+    this.stop();
+    const gone = Promise.all(helpers.map(departure)).then(() => {});
+    this.#departure = gone;
+    // Never freed, because threads of earlier generations may look at it when they wake: there are few of these blocks.
+    this.#words = this.#placeControl();
+    const privates = this.#privates;
+    this.#privates = null;
+    if (privates === null) return;
+    void gone.then(() => this.#memory.free(privates));
+    this.#placePrivates();
+  }
+
   #fail(): never {
     const reason = this.#reason();
     const stillInside = this.#isInside();
-    this.stop();
-    // Who is still inside may write there yet, hence it is nobody's any more.
-    if (stillInside && this.#privates !== null) {
-      this.#privates = null;
-      this.#placePrivates();
-    }
-    if (++this.#failures <= MOST_FAILURES) this.start();
+    if (stillInside) this.#giveUp();
+    else this.stop();
+    this.#restart();
     throw new DeviceError(
       stillInside
         ? "cpu: a thread of the pool ended, or hangs, in the middle of its work; the call has no result, and what was " +
@@ -340,6 +399,10 @@ export class ThreadPool {
         : `cpu: a thread of the pool failed (${reason}); the call has no result, and what was donated to it is lost. ` +
           "The pool has been started anew: call again",
     );
+  }
+
+  #restart(): void {
+    if (++this.#failures <= MOST_FAILURES) this.start();
   }
 
   /** What a thread said when it failed. */

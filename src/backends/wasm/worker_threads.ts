@@ -24,6 +24,7 @@ export interface WorkerThread {
 /** One end of a channel. */
 export interface Port {
   postMessage(message: unknown): void;
+  on(event: string, listener: () => void): void;
   unref?(): void;
   close(): void;
 }

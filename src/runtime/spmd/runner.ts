@@ -26,6 +26,7 @@ import {
   takeScratch,
   touch,
 } from "../storage.ts";
+import { holdForThreads } from "../hold.ts";
 import { devicePool } from "../threads.ts";
 import { type Carry, type Node, type Place, type Plan, SCRATCH, TABLES } from "./nodes.ts";
 
@@ -99,6 +100,8 @@ export class Runner {
         if (pool === null || pool.isComplete) execute(plan.nodes, bases);
         else pool.grow(plan.sharedCost, () => execute(plan.nodes, bases));
       } catch (error) {
+        const arrays = [...inputs, ...outs, ...plan.consts as readonly ConcreteArray[]];
+        holdForThreads([block], arrays);
         for (const out of outs) out?.delete();
         // Half of their elements may be the new ones.
         if (!plan.callsHost) this.#release(inputs, donated);
