@@ -44,7 +44,8 @@ function pairsMiddle(n: i32, pairs: usize, shift: i32, places: usize): void {
   }
 }
 
-function pairsLast(n: i32, pairs: usize, shift: i32, places: usize): void {
+/** The last pass, from pairs to positions. */
+export function pairsLast(n: i32, pairs: usize, shift: i32, places: usize): void {
   for (; n > 0; n--, pairs += 8) {
     const pair = load<u64>(pairs);
     store<u32>(nextPlace(slotOf<u64>(pair, 32 + shift, places), 4), u32(pair));

@@ -1,8 +1,12 @@
-// A long row sorted by several threads, in rounds: before each the leader does what needs all of the round before, then threads share the
+// A long row sorted, or put in order, by several threads, in rounds: before each the leader does what needs all of the round before, then threads share the
 // units, ranges of elements. There is one stable order, so it does not matter who moves what. Round 0 makes keys, round 1 counts the first digit
 // in which they differ, and each further round moves them by a digit and counts the next, for the unit that will find them there; the
-// last one has no units.
+// last one has no units. What moves are keys, or, where positions are wanted, words of 8 bytes with the position in the lower half and the
+// key in the upper one.
+//
+// In what follows `T` is an element, `U` its key, and `P` what moves.
 import { CHUNK, COUNTER_BYTES, DIGITS, keyOf, nextPlace, slotOf, writeKeys } from "./keys";
+import { pairsLast } from "./argsort";
 import { moveLast, restore } from "./values";
 
 /** Units of a round; src/loopnest/sort_plan.ts knows it too. */
@@ -42,11 +46,17 @@ function countsOf(scratch: usize, unit: i32): usize {
   return scratch + HEAD + COUNTER_BYTES * usize(UNITS + UNITS * unit);
 }
 
+/** The lowest bit of a key in what moves. */
+@inline
+function keyShift<U, P>(): i32 {
+  return 8 * i32(sizeof<P>() - sizeof<U>());
+}
+
 /** Where the keys are after so many passes. */
 @inline
-function keysAfter<U>(passes: i32, n: i32, scratch: usize): usize {
+function keysAfter<P>(passes: i32, n: i32, scratch: usize): usize {
   const first = scratch + HEAD + COUNTER_BYTES * (UNITS + UNITS * UNITS);
-  return passes & 1 ? first + usize(n) * sizeof<U>() : first;
+  return passes & 1 ? first + usize(n) * sizeof<P>() : first;
 }
 
 /** The first digit from `b` on in which keys differ, or -1. */
@@ -67,8 +77,8 @@ function compareDigits<U>(scratch: usize): void {
   store<i32>(scratch + DONE, 0);
 }
 
-/** Turns what was counted into places: each digit's elements in the order of units. */
-function place<U>(to: usize, scratch: usize): void {
+/** Turns what was counted into places, `bytes` apart: each digit's elements in the order of units. */
+function place(to: usize, bytes: usize, scratch: usize): void {
   for (let digit = 0; digit < DIGITS; digit++) {
     const at = 4 * usize(digit);
     for (let unit = 0; unit < UNITS; unit++) {
@@ -77,7 +87,7 @@ function place<U>(to: usize, scratch: usize): void {
       for (let from = 0; from < UNITS; from++) {
         count += load<i32>(countsOf(scratch, from) + COUNTER_BYTES * usize(unit) + at);
       }
-      to += usize(count) * sizeof<U>();
+      to += usize(count) * bytes;
     }
   }
 }
@@ -109,8 +119,18 @@ function moveAndCount<U>(
   }
 }
 
+/** What there is to do where all keys agree. */
 @inline
-function lead<T, U>(round: i32, n: i32, x: usize, out: usize, scratch: usize): void {
+function keepOrder<T, U, P>(n: i32, x: usize, out: usize): void {
+  if (sizeof<P>() == sizeof<U>()) {
+    memory.copy(out, x, usize(n) * sizeof<T>());
+  } else {
+    for (let i = 0; i < n; i++, out += 4) store<i32>(out, i);
+  }
+}
+
+@inline
+function lead<T, U, P>(round: i32, n: i32, x: usize, out: usize, scratch: usize): void {
   if (round == 0) return;
   if (round == 1) return compareDigits<U>(scratch);
   if (round > 2 && load<i32>(scratch + DIGIT) >= 0) {
@@ -121,79 +141,141 @@ function lead<T, U>(round: i32, n: i32, x: usize, out: usize, scratch: usize): v
   if (digit >= 0) {
     const next = digitFrom(digit + 1, scratch);
     store<i32>(scratch + NEXT, next);
-    place<U>(next < 0 ? out : keysAfter<U>(load<i32>(scratch + DONE) + 1, n, scratch), scratch);
+    if (next < 0) place(out, sizeof<U>(), scratch); // positions are as wide as keys
+    else place(keysAfter<P>(load<i32>(scratch + DONE) + 1, n, scratch), sizeof<P>(), scratch);
   }
   if (round < i32(sizeof<U>()) + 2) return;
   if (load<i32>(scratch + MASK) == 0) {
-    memory.copy(out, x, usize(n) * sizeof<T>());
-  } else if (isFloat<T>()) {
+    keepOrder<T, U, P>(n, x, out);
+  } else if (isFloat<T>() && sizeof<P>() == sizeof<U>()) {
     let isLost = 0;
     for (let unit = 0; unit < UNITS; unit++) isLost |= load<i32>(scratch + LOST + 4 * usize(unit));
     if (isLost) restore<T>(n, x, out);
   }
 }
 
+/** Writes keys; gives the bits in which they differ from `first`, and notes whether elements are not what their keys say. */
 @inline
-function share<T, U>(round: i32, unit: i32, n: i32, x: usize, scratch: usize): void {
-  const S = sizeof<U>(), from = startOf(unit, n), to = startOf(unit + 1, n);
+function makeKeys<T, U>(from: i32, to: i32, x: usize, keys: usize, first: U, lost: usize): u64 {
+  let isLost = false, differ: U = 0;
+  for (let i = from; i < to; i += CHUNK) {
+    const size = min(CHUNK, to - i), at = keys + usize(i) * sizeof<U>();
+    if (writeKeys<T, U>(size, x + usize(i) * sizeof<T>(), at)) isLost = true;
+    differ |= bitsApart<U>(size, at, first);
+  }
+  store<i32>(lost, i32(isLost));
+  return u64(differ);
+}
+
+/** Writes keys with their positions; gives the bits in which keys differ from `first`. */
+function makePairs<T>(from: i32, to: i32, x: usize, pairs: usize, first: u32): u64 {
+  let differ: u32 = 0;
+  x += usize(from) * sizeof<T>();
+  pairs += 8 * usize(from);
+  for (let i = from; i < to; i++, x += sizeof<T>(), pairs += 8) {
+    const key = keyOf<T, u32>(load<T>(x));
+    differ |= key ^ first;
+    store<u64>(pairs, (u64(key) << 32) | u64(i));
+  }
+  return u64(differ);
+}
+
+@inline
+function share<T, U, P>(round: i32, unit: i32, n: i32, x: usize, scratch: usize): void {
+  const S = sizeof<P>(), low = keyShift<U, P>(), from = startOf(unit, n), to = startOf(unit + 1, n);
   if (round == 0) {
-    const keys = keysAfter<U>(0, n, scratch), first = keyOf<T, U>(load<T>(x));
-    let isLost = false, differ: U = 0;
-    for (let i = from; i < to; i += CHUNK) {
-      const size = min(CHUNK, to - i), at = keys + usize(i) * S;
-      if (writeKeys<T, U>(size, x + usize(i) * S, at)) isLost = true;
-      differ |= bitsApart<U>(size, at, first);
-    }
-    store<i32>(scratch + LOST + 4 * usize(unit), i32(isLost));
-    store<u64>(scratch + DIFFER + 8 * usize(unit), u64(differ));
+    const keys = keysAfter<P>(0, n, scratch), first = keyOf<T, U>(load<T>(x));
+    const lost = scratch + LOST + 4 * usize(unit);
+    const differ = sizeof<P>() == sizeof<U>()
+      ? makeKeys<T, U>(from, to, x, keys, first, lost)
+      : makePairs<T>(from, to, x, keys, u32(first));
+    store<u64>(scratch + DIFFER + 8 * usize(unit), differ);
     return;
   }
   const digit = load<i32>(scratch + DIGIT), next = load<i32>(scratch + NEXT);
   if (digit < 0) return;
-  const done = load<i32>(scratch + DONE), keys = keysAfter<U>(done, n, scratch);
+  const done = load<i32>(scratch + DONE), keys = keysAfter<P>(done, n, scratch);
   const places = placesOf(scratch, unit), counts = countsOf(scratch, unit);
   if (round == 1 || next >= 0) memory.fill(counts, 0, COUNTER_BYTES * UNITS);
-  const base = keysAfter<U>(done + 1, n, scratch), shift = unitShift(n) + (S == 8 ? 3 : 2);
+  const base = keysAfter<P>(done + 1, n, scratch), shift = unitShift(n) + (S == 8 ? 3 : 2);
+  const now = low + 8 * digit, then = low + 8 * next;
   for (let i = from; i < to; i += CHUNK) {
     const size = min(CHUNK, to - i), at = keys + usize(i) * S;
-    if (round == 1) countDigit<U>(size, at, 8 * digit, counts + COUNTER_BYTES * usize(unit));
-    else if (next < 0) moveLast<T, U>(size, at, 8 * digit, places);
-    else moveAndCount<U>(size, at, 8 * digit, places, 8 * next, counts, base, shift);
+    if (round == 1) countDigit<P>(size, at, now, counts + COUNTER_BYTES * usize(unit));
+    else if (next >= 0) moveAndCount<P>(size, at, now, places, then, counts, base, shift);
+    else if (sizeof<P>() == sizeof<U>()) moveLast<T, U>(size, at, now, places);
+    else pairsLast(size, at, 8 * digit, places);
   }
 }
 
 /** What the leader does before a round of sort_float32 on one row; `scratch` as `sort_plan.ts` says. */
 export function sort_lead_float32(round: i32, rows: i32, n: i32, x: usize, out: usize, scratch: usize): void {
-  lead<f32, u32>(round, n, x, out, scratch);
+  lead<f32, u32, u32>(round, n, x, out, scratch);
 }
 
 /** A unit of a round; `own`, a thread's own memory, is not used. */
 export function sort_share_float32(
   round: i32, unit: i32, rows: i32, n: i32, x: usize, out: usize, scratch: usize, own: usize,
 ): void {
-  share<f32, u32>(round, unit, n, x, scratch);
+  share<f32, u32, u32>(round, unit, n, x, scratch);
 }
 
 /** As sort_lead_float32. */
 export function sort_lead_float64(round: i32, rows: i32, n: i32, x: usize, out: usize, scratch: usize): void {
-  lead<f64, u64>(round, n, x, out, scratch);
+  lead<f64, u64, u64>(round, n, x, out, scratch);
 }
 
 /** As sort_share_float32. */
 export function sort_share_float64(
   round: i32, unit: i32, rows: i32, n: i32, x: usize, out: usize, scratch: usize, own: usize,
 ): void {
-  share<f64, u64>(round, unit, n, x, scratch);
+  share<f64, u64, u64>(round, unit, n, x, scratch);
 }
 
 /** As sort_lead_float32. */
 export function sort_lead_int32(round: i32, rows: i32, n: i32, x: usize, out: usize, scratch: usize): void {
-  lead<i32, u32>(round, n, x, out, scratch);
+  lead<i32, u32, u32>(round, n, x, out, scratch);
 }
 
 /** As sort_share_float32. */
 export function sort_share_int32(
   round: i32, unit: i32, rows: i32, n: i32, x: usize, out: usize, scratch: usize, own: usize,
 ): void {
-  share<i32, u32>(round, unit, n, x, scratch);
+  share<i32, u32, u32>(round, unit, n, x, scratch);
+}
+
+/** As sort_lead_float32, of argsort_float32. */
+export function argsort_lead_float32(round: i32, rows: i32, n: i32, x: usize, out: usize, scratch: usize): void {
+  lead<f32, u32, u64>(round, n, x, out, scratch);
+}
+
+/** As sort_share_float32, of argsort_float32. */
+export function argsort_share_float32(
+  round: i32, unit: i32, rows: i32, n: i32, x: usize, out: usize, scratch: usize, own: usize,
+): void {
+  share<f32, u32, u64>(round, unit, n, x, scratch);
+}
+
+/** As argsort_lead_float32. */
+export function argsort_lead_int32(round: i32, rows: i32, n: i32, x: usize, out: usize, scratch: usize): void {
+  lead<i32, u32, u64>(round, n, x, out, scratch);
+}
+
+/** As argsort_share_float32. */
+export function argsort_share_int32(
+  round: i32, unit: i32, rows: i32, n: i32, x: usize, out: usize, scratch: usize, own: usize,
+): void {
+  share<i32, u32, u64>(round, unit, n, x, scratch);
+}
+
+/** As argsort_lead_float32. */
+export function argsort_lead_uint32(round: i32, rows: i32, n: i32, x: usize, out: usize, scratch: usize): void {
+  lead<u32, u32, u64>(round, n, x, out, scratch);
+}
+
+/** As argsort_share_float32. */
+export function argsort_share_uint32(
+  round: i32, unit: i32, rows: i32, n: i32, x: usize, out: usize, scratch: usize, own: usize,
+): void {
+  share<u32, u32, u64>(round, unit, n, x, scratch);
 }

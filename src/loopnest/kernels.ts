@@ -62,6 +62,7 @@ function order(x: Element, y: Element): number {
 const argsort: KernelSpec = {
   params: ["number", "number", "read", "write", "scratch"],
   rowCost: ([, n]) => 30 * n,
+  rounds: sortRounds,
   reference: (args) => {
     const [rows, n, x, out] = args as [number, number, TypedArray, TypedArray];
     for (let start = 0; start < rows * n; start += n) {

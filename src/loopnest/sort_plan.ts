@@ -15,19 +15,23 @@ const headBytes = 192;
 /** Bytes of the counters of a pass. */
 const counterBytes = 1024;
 
+/** Bytes of the counters of a row, of a long one for each unit. */
+function countersOf(n: number, bytes: number): number {
+  // Of a unit: places, and counts for each unit.
+  const shared = headBytes + counterBytes * units * (1 + units);
+  return n < longRow ? counterBytes * bytes : Math.max(counterBytes * bytes, shared);
+}
+
 /** Bytes of scratch of `argsort_<dtype>`: two sets of keys and of positions, and counters. */
 export function argsortScratchBytes(n: number, dtype: DType): number {
   const { bytes } = dtypeInfo(dtype);
-  return n * (2 * bytes + 8) + counterBytes * bytes;
+  return n * (2 * bytes + 8) + countersOf(n, bytes);
 }
 
-/** Bytes of scratch of `sort_<dtype>`: two sets of keys, and counters, of a long row for each unit. */
+/** Bytes of scratch of `sort_<dtype>`: two sets of keys, and counters. */
 export function sortScratchBytes(n: number, dtype: DType): number {
   const { bytes } = dtypeInfo(dtype);
-  // Of a unit: places, and counts for each unit.
-  const shared = headBytes + counterBytes * units * (1 + units);
-  const counters = n < longRow ? counterBytes * bytes : Math.max(counterBytes * bytes, shared);
-  return 2 * n * bytes + counters;
+  return 2 * n * bytes + countersOf(n, bytes);
 }
 
 /** The rounds of one row. */

@@ -157,6 +157,22 @@ const samples: Readonly<Record<string, () => Sample>> = {
       normal(28, [65_537]).mul(1000).astype("int32"),
     ],
   }),
+  "the order of long rows, also where keys agree or are not what they seem": () => ({
+    f: (x, y, z) => [
+      np.argsort(x),
+      np.argsort(np.round(x)),
+      np.argsort(x.mul(0)),
+      np.argsort(y),
+      np.argsort(z),
+      np.argsort(z.astype("uint32")),
+      np.argsort(z.greater(0)),
+    ],
+    args: [
+      np.where(normal(25, [100_003]).mul(9).sub(5).less(-3), NaN, normal(26, [100_003])),
+      normal(27, [70_001], "float64"),
+      normal(28, [65_537]).mul(1000).astype("int32"),
+    ],
+  }),
   "factorisations of one matrix, definite or not, of any shape": () => ({
     f: (x, y, z) => {
       const square = np.matmul(x, x.T).add(np.eye(301).mul(9));
