@@ -54,36 +54,73 @@ function byLanes<T>(
   scatterLanes<T>(n, rows, y, row, flip, scale, out, outApart);
 }
 
-/**
- * One row of n1 · n2 (J. Cooley, J. Tukey, "An algorithm for the machine calculation of complex Fourier series", 1965, in the steps of D. Bailey, "FFTs in
- * external or hierarchical memory", 1990): element j1·n2 + j2 and frequency k1 + n1·k2. A line of the cache's columns at a time: over j1, turned by
- * j2·k1, turned over; then rows k1 side by side, over j2.
- */
-function byTwo<T>(x: usize, out: usize, flip: bool, scale: T, plan: usize, scratch: usize): void {
+/** Of a row of n1 · n2: how far apart the rows of what stands between columns and rows are. Not a power of two: those fall into few sets of the cache. */
+@inline
+function middleApart<T>(plan: usize): usize {
+  return usize(rounded<T>(entry<T>(plan, 1))) * 2 * sizeof<T>() + ROW;
+}
+
+/** Bytes of all of it. */
+@inline
+export function middleBytes<T>(plan: usize): usize {
+  return usize(rounded<T>(entry<T>(plan, 2))) * middleApart<T>(plan);
+}
+
+/** Bytes of each of the two places in which columns, or rows, are transformed. */
+@inline
+function placeBytes<T>(n1: i32, n2: i32): usize {
+  return usize(max(rounded<T>(n1), n2)) * ROW;
+}
+
+/** Lines of the cache's columns that a row of n1 · n2 has; of rows, where it is the other way round. */
+@inline
+export function linesOf<T>(plan: usize, isRows: bool): i32 {
+  return (entry<T>(plan, isRows ? 1 : 2) + width<T>() - 1) / width<T>();
+}
+
+/** The first half of `byTwo`: columns, lines `from` to `to` of them, into `middle`; `own` is scratch. */
+export function columns<T>(from: i32, to: i32, x: usize, flip: bool, plan: usize, middle: usize, own: usize): void {
   const S = sizeof<T>(), C = 2 * S;
   const n1 = entry<T>(plan, 1), n2 = entry<T>(plan, 2), count1 = entry<T>(plan, 3), count2 = entry<T>(plan, 4);
-  const wide1 = rounded<T>(n1), wide2 = rounded<T>(n2);
+  const wide1 = rounded<T>(n1);
   const first = plan + usize(HEADER) * S;
   const second = first + usize(inLines(passElements<T>(n1, count1, plan + 8 * S))) * S;
-  let between = second + usize(inLines(passElements<T>(n2, count2, plan + 36 * S))) * S;
-  const bytes = usize(max(wide1, n2)) * ROW;
-  // Not a power of two apart: those fall into few sets of the cache.
-  const apart = usize(wide1) * C + ROW;
-  const a = scratch, b = a + bytes, middle = b + bytes, work = middle + usize(wide2) * apart;
-  for (let c = 0; c < n2; c += width<T>()) {
+  const between = second + usize(inLines(passElements<T>(n2, count2, plan + 36 * S))) * S;
+  const apart = middleApart<T>(plan), bytes = placeBytes<T>(n1, n2), a = own, b = a + bytes, work = b + bytes;
+  for (let c = from * width<T>(); c < min(to * width<T>(), n2); c += width<T>()) {
     const count = min(width<T>(), n2 - c), row = usize(rounded<T>(count)) * C;
     gatherRows<T>(n1, count, x + usize(c) * C, usize(n2) * C, flip, b, row);
     const y = transformLanes<T>(n1, count1, plan + 8 * S, first, row, row, b, a, b, work);
-    turnOver<T>(wide1, y, row, between, middle + usize(c) * apart, apart);
-    between += usize(wide1) * row;
+    turnOver<T>(wide1, y, row, between + usize(wide1) * usize(c) * C, middle + usize(c) * apart, apart);
   }
-  for (let q = 0; q < n1; q += width<T>()) {
+}
+
+/** The second half of `byTwo`: lines `from` to `to` of rows, from `middle`; `own` is scratch. */
+export function rows<T>(
+  from: i32, to: i32, middle: usize, out: usize, flip: bool, scale: T, plan: usize, own: usize,
+): void {
+  const S = sizeof<T>(), C = 2 * S;
+  const n1 = entry<T>(plan, 1), n2 = entry<T>(plan, 2), count1 = entry<T>(plan, 3), count2 = entry<T>(plan, 4);
+  const second = plan + usize(HEADER) * S + usize(inLines(passElements<T>(n1, count1, plan + 8 * S))) * S;
+  const apart = middleApart<T>(plan), bytes = placeBytes<T>(n1, n2), a = own, b = a + bytes, work = b + bytes;
+  for (let q = from * width<T>(); q < min(to * width<T>(), n1); q += width<T>()) {
     const count = min(width<T>(), n1 - q), row = usize(rounded<T>(count)) * C;
     const y = transformLanes<T>(
       n2, count2, plan + 36 * S, second, row, apart, middle + usize(q) * C, a, b, work,
     );
     scatterRows<T>(n2, count, y, row, flip, scale, out + usize(q) * C, usize(n1) * C);
   }
+}
+
+/**
+ * One row of n1 · n2 (J. Cooley, J. Tukey, "An algorithm for the machine calculation of complex Fourier series", 1965, in the steps of D. Bailey, "FFTs in
+ * external or hierarchical memory", 1990): element j1·n2 + j2 and frequency k1 + n1·k2. A line of the cache's columns at a time: over j1, turned by
+ * j2·k1, turned over; then rows k1 side by side, over j2.
+ */
+function byTwo<T>(x: usize, out: usize, flip: bool, scale: T, plan: usize, scratch: usize): void {
+  const own = scratch + middleBytes<T>(plan);
+  columns<T>(0, linesOf<T>(plan, false), x, flip, plan, scratch, own);
+  rows<T>(0, linesOf<T>(plan, true), scratch, out, flip, scale, plan, own);
 }
 
 /** out = x · y · scale, of complex numbers as they lie in arrays, with the parts of x exchanged where `flipX`, of the results where `flip`. */

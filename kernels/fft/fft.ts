@@ -1,13 +1,8 @@
 // The transforms that programs call.
 import { inLines, rowsAtOnce, transformRows, width } from "./complex";
+import { BACKWARDS, FROM_HALF, TO_ALL, TO_HALF } from "./kinds";
 import { exchange } from "./moves";
 import { completed, fromPairs, mirror, realParts, toPairs, widened } from "./real";
-
-/** Kinds: complex forwards and backwards, from real ones to half of the frequencies, back, and from real ones to all, forwards and backwards. */
-const BACKWARDS: i32 = 1;
-const TO_HALF: i32 = 2;
-const FROM_HALF: i32 = 3;
-const TO_ALL: i32 = 4;
 
 /** Elements that a row has, of what is given and of what comes out. */
 @inline
@@ -90,24 +85,32 @@ function rowsOf<T>(
   else realToComplex<T>(rows, n, kind, scale, x, xApart, table, out, outApart, scratch);
 }
 
-@inline
-function fft<T>(
-  outer: i32, n: i32, inner: i32, kind: i32, scale: T, x: usize, table: usize, out: usize, scratch: usize,
+/** Of one of `outer`: inner elements from `first` to `last`, at a multiple of the width; some at a time become rows. */
+export function between<T>(
+  n: i32, inner: i32, first: i32, last: i32, kind: i32, scale: T, x: usize, table: usize, out: usize, scratch: usize,
 ): void {
   const S = sizeof<T>(), given = elementsGiven(kind, n), made = elementsMade(kind, n);
-  if (inner == 1) return rowsOf<T>(outer, n, kind, scale, x, usize(given) * S, table, out, usize(made) * S, scratch);
-  // Some columns at a time become rows. These are not a power of two apart.
+  // These are not a power of two apart.
   const xIs = kind < TO_HALF || kind == FROM_HALF ? 2 * S : S, outIs = kind == FROM_HALF ? S : 2 * S;
   const xApart = usize(inLines(given) + 16) * S, outApart = usize(inLines(made) + 16) * S;
   const a = scratch, b = a + usize(width<T>()) * xApart, rest = b + usize(width<T>()) * outApart;
   const xRows = i32(usize(given) * S / xIs), outRows = i32(usize(made) * S / outIs);
-  for (; outer > 0; outer--, x += usize(given) * S * usize(inner), out += usize(made) * S * usize(inner)) {
-    for (let i = 0; i < inner; i += width<T>()) {
-      const count = min(width<T>(), inner - i);
-      exchange(xRows, count, x + usize(i) * xIs, usize(inner) * xIs, xIs, a, xIs, xApart);
-      rowsOf<T>(count, n, kind, scale, a, xApart, table, b, outApart, rest);
-      exchange(outRows, count, b, outIs, outApart, out + usize(i) * outIs, usize(inner) * outIs, outIs);
-    }
+  for (let i = first; i < last; i += width<T>()) {
+    const count = min(width<T>(), last - i);
+    exchange(xRows, count, x + usize(i) * xIs, usize(inner) * xIs, xIs, a, xIs, xApart);
+    rowsOf<T>(count, n, kind, scale, a, xApart, table, b, outApart, rest);
+    exchange(outRows, count, b, outIs, outApart, out + usize(i) * outIs, usize(inner) * outIs, outIs);
+  }
+}
+
+@inline
+function fft<T>(
+  outer: i32, n: i32, inner: i32, kind: i32, scale: T, x: usize, table: usize, out: usize, scratch: usize,
+): void {
+  const given = usize(elementsGiven(kind, n)) * sizeof<T>(), made = usize(elementsMade(kind, n)) * sizeof<T>();
+  if (inner == 1) return rowsOf<T>(outer, n, kind, scale, x, given, table, out, made, scratch);
+  for (; outer > 0; outer--, x += given * usize(inner), out += made * usize(inner)) {
+    between<T>(n, inner, 0, inner, kind, scale, x, table, out, scratch);
   }
 }
 

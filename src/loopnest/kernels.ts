@@ -7,7 +7,7 @@
 import type { DType, TypedArray } from "../core/dtype.ts";
 import { attentionFlops, runAttention, runAttentionGradients } from "./attention_plan.ts";
 import { runConv } from "./conv_plan.ts";
-import { fourierCost, fourierWorks, runFourier } from "./fourier_plan.ts";
+import { fourierCost, fourierRounds, fourierWorks, runFourier } from "./fourier_plan.ts";
 import { factorisations } from "./factorisations.ts";
 import { innerPrograms, type Program } from "./ir.ts";
 import { sortRounds } from "./sort_plan.ts";
@@ -168,6 +168,7 @@ const attentiongrad: KernelSpec = {
 const fft: KernelSpec = {
   params: [...Array<"number">(5).fill("number"), "read", "table", "write", "scratch"],
   rowCost: ([, n, inner, work]) => inner * fourierCost(fourierWorks[work], n),
+  rounds: fourierRounds,
   reference: (args) => {
     const [work, scale] = args.slice(3) as number[];
     const [x, , out] = args.slice(5) as (Float32Array | Float64Array)[];

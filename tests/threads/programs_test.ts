@@ -211,6 +211,27 @@ const samples: Readonly<Record<string, () => Sample>> = {
     },
     args: [normal(25, [67, 240]), normal(26, [31, 131], "float64")],
   }),
+  "one Fourier transform of a long row, or of many columns": () => ({
+    f: (x, y, z) => {
+      const { fft, ifft, rfft, irfft } = np.fft;
+      return [
+        ...[fft(lax.complex(x, np.flip(x))), ifft(x), fft(x), rfft(x)].flatMap((v) => [
+          lax.real(v),
+          lax.imag(v),
+        ]),
+        irfft(rfft(x)),
+        lax.imag(fft(lax.complex(y, y))), // of odd length
+        lax.real(rfft(y)),
+        lax.imag(fft(z, { axis: 0 })),
+        irfft(rfft(z, { axis: 0 }), { axis: 0 }),
+      ];
+    },
+    args: [
+      normal(36, [1 << 20]),
+      normal(37, [531_441], "float64"),
+      normal(38, [320, 131]),
+    ],
+  }),
   "random bits": () => ({
     f: (x) => random.normal(random.key(17), [100_000]).mul(x),
     args: [normal(17, [100_000])],

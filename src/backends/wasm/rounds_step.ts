@@ -1,5 +1,5 @@
 /**
- * Kernels on one row that go in rounds: a long sort, the factorisation of a large matrix. Before each round the leader does what needs all of
+ * Kernels on one row that go in rounds: a long sort, a long Fourier transform, the factorisation of a large matrix. Before each round the leader does what needs all of
  * the one before; then threads share its units.
  *
  * One thread alone does the same units in the same order (or, of sorts, something else with the only result there is).
@@ -25,17 +25,20 @@ export function shareRounds(host: StepHost, call: KernelCall, fn: FunctionBuilde
   const spec = findKernel(call.name);
   const numbers = call.args.flatMap((arg) => arg.kind === "number" ? [arg.value] : []);
   if (!jobs.areShared || spec?.rounds === undefined || numbers[0] !== 1) return false;
-  if (kernelSignature(`${family}_lead_${dtype}`) === undefined) return false;
+  const leader = kernelSignature(`${family}_lead_${dtype}`);
+  if (leader === undefined) return false;
   const rounds = spec.rounds(numbers, dtypeInfo(dtype).bytes as 4 | 8);
   if (rounds === null || rounds.units < 2 || !fitPrivately(rounds.ownBytes)) return false;
   const cost = spec.rowCost!(numbers);
   if (cost < worthARound * rounds.count * jobs.leastCost) return false;
-  const argument = (from: FunctionBuilder, arg: KernelCall["args"][number]): Ref =>
-    arg.kind === "number"
-      ? asm.i32(arg.value)
-      : host.address(from, arg.kind === "buffer" ? arg.buffer : -1);
   const argumentsOf = (from: FunctionBuilder): readonly Value[] =>
-    call.args.map((arg) => from.keep("i32", argument(from, arg)));
+    call.args.map((arg, i) => {
+      if (arg.kind === "number") {
+        const type = leader.params[i + 1] as "i32" | "f64"; // after the round
+        return from.keep(type, asm.constant(type, arg.value));
+      }
+      return from.keep("i32", host.address(from, arg.kind === "buffer" ? arg.buffer : -1));
+    });
   const round = fn.local("i32");
   // Where threads read which round it is.
   const place = fn.keep("i32", host.scratchOf(fn, 4));
