@@ -34,7 +34,7 @@ import {
   vectorShift,
   vectorUnary,
 } from "./vector_ops.ts";
-import { roundedToHalf } from "./stored.ts";
+import { vectorCastOfHalf } from "./halves.ts";
 import { vectorDivision } from "./vector_division.ts";
 
 /** A turn of a loop that runs in lanes: several vectors side by side, of which the last may be incomplete. */
@@ -369,8 +369,8 @@ export class NestContext implements Target {
       case "select":
         return vectorSelect(this, node.dtype, lanes, arg(0), fn.get(arg(1)), fn.get(arg(2)));
       case "cast": {
-        const single = roundedSingle(node);
-        if (single !== null) return roundedToHalf(fn, this.vector(single, u));
+        const special = vectorCastOfHalf(this, node, u);
+        if (special !== null) return special;
         return vectorCast(this, from, node.dtype, lanes, arg(0));
       }
       case "bitcast":
@@ -427,11 +427,4 @@ export class NestContext implements Target {
       this.vector(y, u),
     );
   }
-}
-
-/** The float32 that a node is, rounded to float16 on the way and needed as that nowhere else; `null` where it is something else. */
-function roundedSingle(node: Node): Node | null {
-  const [half] = node.args as [Node];
-  if (node.dtype !== "float32" || half.dtype !== "float16" || half.kind !== "cast") return null;
-  return half.uses > 1 ? null : half.args[0]!;
 }

@@ -10,6 +10,7 @@ import type { Ref } from "./assembler.ts";
 import type { NestContext } from "./context.ts";
 import type { Value } from "./function.ts";
 import type { Node } from "./nodes.ts";
+import { eightHalves } from "./halves.ts";
 import { isSigned } from "./scalar_ops.ts";
 
 /** Bytes of a small element. */
@@ -145,7 +146,8 @@ export function storeSeveral(cx: NestContext, store: StorePlan, u: number): numb
   });
   const where = pattern(cx, store.buffer, store.index, bytes, u);
   if (n === undefined || where.kind !== "strided" || where.stride !== bytes) return 0;
-  const whole = moved(cx, value, n, u) ?? fn.keep("v128", together(cx, value, n, u));
+  const whole = moved(cx, value, n, u) ??
+    fn.keep("v128", eightHalves(cx, value, u) ?? together(cx, value, n, u));
   const [address, offset] = at(cx, where.place, 0);
   fn.push(
     n * bytes === 4
