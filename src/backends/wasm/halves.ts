@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { type DType, isFloating, isStored } from "../../core/dtype.ts";
+import { type DType, isFloating, isStored, roundTo } from "../../core/dtype.ts";
 import { at, pattern } from "./addresses.ts";
 import type { Ref } from "./assembler.ts";
 import type { NestContext } from "./context.ts";
 import type { Node } from "./nodes.ts";
-import { narrowEight, roundedSingle, widenEight } from "./stored.ts";
+import { narrowEight, roundedSingles, widenEight } from "./stored.ts";
 
 /** Whether a dtype is a float of 16 bits. */
 function isHalf(dtype: DType): boolean {
@@ -24,9 +24,24 @@ export function vectorCastOfHalf(cx: NestContext, node: Node, u: number): Ref | 
   if (half.kind !== "cast") return null;
   const [single] = half.args as [Node];
   if (single.dtype !== "float32") return null;
-  const value = cx.vector(single, u);
-  if (isExact(single, half.dtype)) return cx.fn.get(value);
-  return roundedSingle(cx.fn, half.dtype, value, isTame(single));
+  if (isExact(single, half.dtype)) return cx.fn.get(cx.vector(single, u));
+  return rounded(cx, node, single, u);
+}
+
+/** Vector `u` of a float32 rounded on the way, and its neighbour, if there is one, beside it. */
+function rounded(cx: NestContext, node: Node, single: Node, u: number): Ref {
+  const { fn } = cx;
+  const { names } = fn.current;
+  const key = (u: number) => `round${node.id} ${u}`;
+  const known = names.get(key(u));
+  if (known !== undefined) return fn.get(known);
+  const { dtype } = node.args[0]!;
+  const isPair = u % 2 === 0 && u + 1 < cx.block!.count;
+  const us = isPair ? [u, u + 1] : [u];
+  const values = us.map((u) => fn.reuse(cx.vector(single, u)));
+  const results = roundedSingles(fn, dtype, values, isTame(single));
+  us.forEach((u, i) => names.set(key(u), results[i]!));
+  return fn.get(results[0]!);
 }
 
 /** The elements of vector `u`, read together with its neighbour's and widened; `null` where not all of both are wanted, or they do not follow one another. */
@@ -72,7 +87,7 @@ function isExact(node: Node, dtype: DType, left = depth): boolean {
   if (left === 0) return false;
   switch (node.kind) {
     case "const":
-      return dtype === "float16" && Math.f16round(Number(node.value)) === node.value;
+      return roundTo(Number(node.value), dtype) === node.value;
     case "cast":
       return node.args[0]!.dtype === dtype;
     case "unary":

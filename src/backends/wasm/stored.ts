@@ -50,7 +50,7 @@ export function widenVector(fn: FunctionBuilder, dtype: DType, x: Value): Ref {
 
 /** A value of the wider dtype as a stored one: wrapped, or rounded to nearest even. */
 export function narrowVector(fn: FunctionBuilder, dtype: DType, x: Value): Ref {
-  if (dtype === "bfloat16") return bfloat16OfSingle(fn, x, false);
+  if (dtype === "bfloat16") return bfloat16OfSingle(fn, x);
   return dtype === "float16" ? halfOfSingle(fn, x) : wrapVector(fn, dtype, fn.get(x));
 }
 
@@ -109,7 +109,7 @@ export function widenEight(fn: FunctionBuilder, dtype: DType, value: Value): [Re
   const splat = (n: number) => fn.splat("i32", n << 16 | n);
   // The bits as in `singleOfHalf`, in two parts of 16 that are put together at the end.
   const moved = asm.op2("i16x8.shr_s", fn.get(x), asm.i32(16 - lostBits));
-  const signed = asm.op2("v128.and", moved, splat(0x8fff));
+  const signed = asm.op2("v128.andnot", moved, splat(0x7000));
   // What is infinite or NaN gets its exponent here, for all eight: no product changes it.
   const size = asm.op2("v128.and", fn.get(x), splat(0x7fff));
   const isSpecial = asm.op2("i16x8.gt_s", size, splat(0x7bff));
@@ -136,16 +136,27 @@ export function narrowEight(
   isTame: boolean,
 ): Ref {
   const { asm } = fn;
-  if (dtype === "bfloat16") {
-    const [x, y] = values.map((value) => bfloat16OfSingle(fn, value, isTame));
-    return asm.op2("i16x8.narrow_i32x4_u", x!, y!);
-  }
-  const [x, y] = values.map((value) => fn.reuse(value)) as [Value, Value];
+  const kept = values.map((value) => fn.reuse(value));
   // Narrowing saturates, and hence keeps signs.
-  const narrow = (x: Ref, y: Ref) => asm.op2("i16x8.narrow_i32x4_s", x, y);
-  const sizes = narrow(sizeOfHalf(fn, x), sizeOfHalf(fn, y));
-  const signs = asm.op2("v128.and", narrow(fn.get(x), fn.get(y)), fn.splat("i32", 0x80008000 | 0));
+  const narrow = (sign: "s" | "u", [x, y]: readonly Value[]) => {
+    return asm.op2(`i16x8.narrow_i32x4_${sign}`, fn.get(x!), fn.get(y!));
+  };
+  if (dtype === "bfloat16") return narrow("u", bfloat16OfSingles(fn, kept, isTame));
+  const sizes = narrow("s", sizesOfHalves(fn, kept));
+  const signs = asm.op2("v128.andnot", narrow("s", kept), fn.splat("i32", 0x7fff7fff));
   return asm.op2("v128.or", sizes, signs);
+}
+
+/**
+ * Does one instruction for each of several vectors, then the next: the chains of instructions are long, and the processor does not see
+ * far enough ahead to find the next one's beginning.
+ */
+function each(
+  fn: FunctionBuilder,
+  values: readonly Value[],
+  make: (x: Ref, i: number) => Ref,
+): Value[] {
+  return values.map((x, i) => fn.keep("v128", make(fn.get(x), i)));
 }
 
 function halfOfSingle(fn: FunctionBuilder, value: Value): Ref {
@@ -153,81 +164,105 @@ function halfOfSingle(fn: FunctionBuilder, value: Value): Ref {
   const x = fn.reuse(value);
   const sign = asm.op2("i32x4.shr_u", fn.get(x), asm.i32(16));
   const signBit = asm.op2("v128.and", sign, fn.splat("i32", 0x8000));
-  return asm.op2("v128.or", sizeOfHalf(fn, x), signBit);
-}
-
-/** The bits of the float16 nearest to each float32's absolute value. */
-function sizeOfHalf(fn: FunctionBuilder, x: Value): Ref {
-  const { asm } = fn;
-  const splat = (n: number) => fn.splat("i32", n);
-  const abs = asm.op2("v128.and", fn.get(x), splat(0x7fffffff));
-  // From 2^16 on infinity. Each operation gives its first operand if there is a NaN, so that in the end NaN
-  // is 1.5 * 2^16, whose bits will be a quiet NaN's.
-  const most = asm.op2("f32x4.pmin", abs, fn.splat("f32", 2 ** 16));
-  const size = fn.keep("v128", asm.op2("f32x4.pmin", fn.splat("f32", 1.5 * 2 ** 16), most));
-  const power = powerOfHalf(fn, fn.get(size));
-  // Rounding happens in a sum whose last place is the one wanted: below are digits, above the exponent, each
-  // in 16 bits of its own. The product of powers of two is exact, fused or not.
-  const sum = asm.madd("f32x4", power, fn.splat("f32", 2 ** lostBits), fn.get(size));
-  const parts = asm.op2("i32x4.dot_i16x8_s", sum, splat(8 << 16 | 1));
-  // The digits count the first one, which is not stored: the exponent begins one lower.
-  return asm.op2("i32x4.sub", parts, splat((127 - 14 + lostBits) << 10));
-}
-
-/** The power of two below, or that of the smallest normal float16. */
-function powerOfHalf(fn: FunctionBuilder, x: Ref): Ref {
-  const exponent = fn.asm.op2("v128.and", x, fn.splat("i32", 0x7f800000));
-  return fn.asm.op2("i32x4.max_s", exponent, fn.splat("i32", 0x38800000));
+  const [size] = sizesOfHalves(fn, [x]);
+  return asm.op2("v128.or", fn.get(size!), signBit);
 }
 
 /**
- * Lanes of float32 rounded to a float of 16 bits, still as float32: what narrowing and widening them gives.
+ * Times a power of two: what a number that lies between it and the next one is added to, of either sign, so that the sum's last place is
+ * the last of a float16.
+ */
+const raising = 1.5 * 2 ** lostBits;
+
+/** More than any float16, with the digits of a quiet NaN. */
+const beyondHalf = 1.5 * 2 ** 16;
+
+/** The bits of the float16 nearest to each float32's absolute value. */
+function sizesOfHalves(fn: FunctionBuilder, values: readonly Value[]): Value[] {
+  const { asm } = fn;
+  const splat = (n: number) => fn.splat("i32", n);
+  const abs = each(fn, values, (x) => asm.op2("v128.and", x, splat(0x7fffffff)));
+  // From 2^16 on infinity. Each operation gives its first operand if there is a NaN, so that in the end NaN
+  // is 1.5 * 2^16, whose bits will be a quiet NaN's.
+  const most = each(fn, abs, (x) => asm.op2("f32x4.pmin", x, fn.splat("f32", 2 ** 16)));
+  const size = each(fn, most, (x) => asm.op2("f32x4.pmin", fn.splat("f32", beyondHalf), x));
+  const exponent = each(fn, size, (x) => asm.op2("v128.and", x, splat(0x7f800000)));
+  const power = each(fn, exponent, (x) => asm.op2("i32x4.max_s", x, splat(leastPower)));
+  // Rounding happens in a sum whose last place is the one wanted: below are digits, above the exponent, each
+  // in 16 bits of its own. The product with a power of two is exact, fused or not.
+  const raise = () => fn.splat("f32", raising);
+  const sum = each(fn, power, (x, i) => asm.madd("f32x4", x, raise(), fn.get(size[i]!)));
+  const parts = each(fn, sum, (x) => asm.op2("i32x4.dot_i16x8_s", x, splat(8 << 16 | 1)));
+  // The digits count the first one, which is not stored: the exponent begins one lower. One half is the factor's.
+  const bias = (127 - 14 + lostBits) << 10 | 1 << 9;
+  return each(fn, parts, (x) => asm.op2("i32x4.sub", x, splat(bias)));
+}
+
+/** The bits of the smallest normal float16 as float32. */
+const leastPower = 0x38800000;
+
+/**
+ * Vectors of float32 rounded to a float of 16 bits, still as float32: what narrowing and widening them gives.
  *
  * @param isTame Whether no NaN has digits below the sixteenth bit.
  */
-export function roundedSingle(
+export function roundedSingles(
   fn: FunctionBuilder,
   dtype: DType,
-  value: Value,
+  values: readonly Value[],
   isTame: boolean,
-): Ref {
+): Value[] {
   const { asm } = fn;
+  const splat = (n: number) => fn.splat("i32", n);
+  const kept = values.map((value) => fn.reuse(value));
   if (dtype === "bfloat16") {
-    return asm.op2("v128.and", nudged(fn, value, isTame), fn.splat("i32", 0xffff0000 | 0));
+    const near = nudged(fn, kept, isTame);
+    return each(fn, near, (x) => asm.op2("v128.and", x, splat(0xffff0000 | 0)));
   }
-  const x = fn.reuse(value);
-  const exponent = asm.op2("v128.and", fn.get(x), fn.splat("i32", 0x7f800000));
-  const most = asm.op2("i32x4.min_s", exponent, fn.splat("i32", 0x48000000));
-  const power = fn.keep("v128", asm.op2("i32x4.max_s", most, fn.splat("i32", 0x38800000)));
-  // One and a half times the power of two that the sum is to lie at, so that it does for either sign.
-  const raise = () => fn.splat("f32", 1.5 * 2 ** lostBits);
-  const sum = asm.madd("f32x4", fn.get(power), raise(), fn.get(x));
-  const rounded = asm.nmadd("f32x4", fn.get(power), raise(), sum);
+  const exponent = each(fn, kept, (x) => asm.op2("v128.and", x, splat(0x7f800000)));
+  const most = each(fn, exponent, (x) => {
+    return asm.op2("i32x4.min_s", x, fn.splat("f32", beyondHalf));
+  });
+  const power = each(fn, most, (x) => asm.op2("i32x4.max_s", x, splat(leastPower)));
+  const raise = () => fn.splat("f32", raising);
+  const sum = each(fn, power, (x, i) => asm.madd("f32x4", x, raise(), fn.get(kept[i]!)));
+  const rounded = each(fn, sum, (x, i) => asm.nmadd("f32x4", fn.get(power[i]!), raise(), x));
   // From 2^16 on infinity: the largest float32 is below 2^128.
-  const scaled = asm.op2("f32x4.mul", rounded, fn.splat("f32", 2 ** 112));
-  const finite = asm.op2("f32x4.mul", scaled, fn.splat("f32", 2 ** -112));
+  const scaled = each(fn, rounded, (x) => asm.op2("f32x4.mul", x, fn.splat("f32", 2 ** 112)));
+  const finite = each(fn, scaled, (x) => asm.op2("f32x4.mul", x, fn.splat("f32", 2 ** -112)));
   // The sum has lost the sign of what became zero.
-  return asm.op2("v128.or", finite, asm.op2("v128.and", fn.get(x), fn.splat("f32", -0)));
+  const sign = each(fn, kept, (x) => asm.op2("v128.andnot", x, splat(0x7fffffff)));
+  return each(fn, finite, (x, i) => asm.op2("v128.or", x, fn.get(sign[i]!)));
 }
 
-function bfloat16OfSingle(fn: FunctionBuilder, value: Value, isTame: boolean): Ref {
-  return fn.asm.op2("i32x4.shr_u", nudged(fn, value, isTame), fn.asm.i32(16));
+function bfloat16OfSingle(fn: FunctionBuilder, value: Value): Ref {
+  return fn.get(bfloat16OfSingles(fn, [fn.reuse(value)], false)[0]!);
+}
+
+function bfloat16OfSingles(
+  fn: FunctionBuilder,
+  values: readonly Value[],
+  isTame: boolean,
+): Value[] {
+  const { asm } = fn;
+  return each(fn, nudged(fn, values, isTame), (x) => asm.op2("i32x4.shr_u", x, asm.i32(16)));
 }
 
 /** What, cut off after 16 bits, is the nearest bfloat16. */
-function nudged(fn: FunctionBuilder, value: Value, isTame: boolean): Ref {
+function nudged(fn: FunctionBuilder, values: readonly Value[], isTame: boolean): Value[] {
   const { asm } = fn;
-  const x = fn.reuse(value);
   const splat = (n: number) => fn.splat("i32", n);
-  const upper = asm.op2("i32x4.shr_u", fn.get(x), asm.i32(16));
-  const isOdd = asm.op2("v128.and", upper, splat(1));
-  const half = asm.op2("i32x4.add", fn.get(x), splat(0x7fff));
-  const near = asm.op2("i32x4.add", half, isOdd);
+  const upper = each(fn, values, (x) => asm.op2("i32x4.shr_u", x, asm.i32(16)));
+  const isOdd = each(fn, upper, (x) => asm.op2("v128.and", x, splat(1)));
+  const half = each(fn, values, (x) => asm.op2("i32x4.add", x, splat(0x7fff)));
+  const near = each(fn, half, (x, i) => asm.op2("i32x4.add", x, fn.get(isOdd[i]!)));
   if (isTame) return near;
   // A NaN might be carried into what is none, or have all of its digits cut off.
-  const quiet = asm.op2("v128.or", fn.get(x), splat(0x400000));
-  const isNaN = asm.op2("f32x4.ne", fn.get(x), fn.get(x));
-  return asm.laneselect("i32x4", quiet, near, isNaN);
+  const quiet = each(fn, values, (x) => asm.op2("v128.or", x, splat(0x400000)));
+  const isNaN = each(fn, values, (x, i) => asm.op2("f32x4.ne", x, fn.get(values[i]!)));
+  return each(fn, quiet, (x, i) => {
+    return asm.laneselect("i32x4", x, fn.get(near[i]!), fn.get(isNaN[i]!));
+  });
 }
 
 /** The bits of an i32, or of lanes of 4 bytes, read as another stored dtype or uint8 of the same width; `null` where they are what they are. */
