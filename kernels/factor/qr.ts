@@ -1,77 +1,79 @@
-// The QR factorisation by Householder's reflections (Golub and Van Loan, Matrix Computations, 5.2), with LAPACK's signs.
-import { addScaled } from "./rows";
+// The QR factorisation by Householder's reflections (Golub and Van Loan, Matrix Computations, 5.2), with LAPACK's signs: a block of columns
+// is laid out in rows and factored there, and its reflections are applied together to what is right of it.
+import { applyBlock, BLOCK, blockFactor, formProduct, isSmall, reflect, reflection } from "./reflections";
+import { addScaled, gather, inner } from "./rows";
 
-/**
- * The reflection that turns a column (n elements, `stride` bytes apart) into a multiple of the first unit vector: I - tau · v · vᵀ with
- * v[0] = 1. The multiple replaces the first element, the rest of v the others; gives tau.
- */
-export function reflection<T>(n: i32, x: usize, stride: usize): f64 {
-  let largest: f64 = 0;
-  for (let i = 1; i < n; i++) largest = max<f64>(largest, abs<f64>(load<T>(x + usize(i) * stride)));
-  const first: f64 = load<T>(x);
-  if (largest == 0) return 0;
-  const scale = max<f64>(largest, abs<f64>(first));
-  let sum: f64 = 0;
-  for (let i = 0; i < n; i++) {
-    const v = f64(load<T>(x + usize(i) * stride)) / scale;
-    sum += v * v;
+/** Factors columns that lie in k rows of m elements, `row` bytes apart; reflections' vectors and R's elements share the place. */
+function factorPanel<T>(k: i32, m: i32, panel: usize, row: usize, taus: usize): void {
+  const S = sizeof<T>();
+  for (let j = 0; j < k; j++) {
+    if (j >= m) break;
+    const v = panel + usize(j) * (row + S), tau = reflection<T>(m - j, v);
+    store<f64>(taus + 8 * usize(j), tau);
+    if (tau == 0) continue;
+    const kept = load<T>(v);
+    store<T>(v, <T> 1);
+    for (let i = j + 1; i < k; i++) {
+      const other = panel + usize(i) * row + usize(j) * S;
+      addScaled<T>(m - j, <T> (-tau * inner<T>(m - j, v, other)), v, other);
+    }
+    store<T>(v, kept);
   }
-  const norm = scale * sqrt<f64>(sum), beta = first < 0 || 1 / first < 0 ? norm : -norm;
-  for (let i = 1; i < n; i++) {
-    const at = x + usize(i) * stride;
-    store<T>(at, <T> (f64(load<T>(at)) / (first - beta)));
-  }
-  store<T>(x, <T> beta);
-  return (beta - first) / beta;
 }
 
-/**
- * Applies I - tau · v · vᵀ from the left to a [m, n] block with rows `row` bytes apart. v[0] = 1, the others are `stride` bytes apart
- * from `v` on. `work` holds n elements.
- */
-export function reflect<T>(
-  m: i32, n: i32, tau: f64, v: usize, stride: usize, a: usize, row: usize, work: usize,
+/** One matrix `a`, [m, n], which is overwritten: Q of `columns` columns, R of `rRows` rows. */
+export function factorQr<T>(
+  m: i32, n: i32, columns: i32, a: usize, q: usize, r: usize, rRows: i32, scratch: usize,
 ): void {
-  if (tau == 0 || n == 0) return;
-  memory.copy(work, a, usize(n) * sizeof<T>());
-  for (let i = 1; i < m; i++) {
-    addScaled<T>(n, load<T>(v + usize(i) * stride), a + usize(i) * row, work);
+  const S = sizeof<T>(), steps = min(m, n), row = usize(n) * S, vRow = usize(m) * S;
+  const taus = scratch, v = taus + 8 * usize(steps), t = v + usize(steps) * vRow;
+  const work = t + usize(BLOCK * BLOCK) * S, small = isSmall(m, n);
+  for (let k = 0; k < steps; k += BLOCK) {
+    const size = min(BLOCK, steps - k), panel = v + usize(k) * (vRow + S), left = n - k - size;
+    const corner = a + usize(k) * (row + S), right = corner + usize(size) * S;
+    for (let j = 0; j < size; j++) {
+      memory.fill(v + usize(k + j) * vRow, 0, usize(k) * S);
+      gather<T>(1, m - k, <T> 1, corner + usize(j) * S, 0, row, panel + usize(j) * vRow);
+    }
+    factorPanel<T>(size, m - k, panel, vRow, taus + 8 * usize(k));
+    for (let j = 0; j < size; j++) {
+      const vj = panel + usize(j) * vRow;
+      for (let i = 0; i <= j; i++) {
+        store<T>(corner + usize(i) * row + usize(j) * S, load<T>(vj + usize(i) * S));
+        store<T>(vj + usize(i) * S, i == j ? <T> 1 : <T> 0);
+      }
+    }
+    if (left == 0) continue;
+    if (small) {
+      for (let j = 0; j < size; j++) {
+        reflect<T>(
+          m - k - j, left, load<f64>(taus + 8 * usize(k + j)), panel + usize(j) * (vRow + S), S, right + usize(j) * row,
+          row, work,
+        );
+      }
+    } else {
+      blockFactor<T>(size, m - k, panel, m, taus + 8 * usize(k), t, work);
+      applyBlock<T>(m - k, left, size, panel, m, t, true, right, n, work);
+    }
   }
-  addScaled<T>(n, <T> -tau, work, a);
-  for (let i = 1; i < m; i++) {
-    addScaled<T>(n, <T> (-tau * load<T>(v + usize(i) * stride)), work, a + usize(i) * row);
+  // R is what is on and above the diagonal.
+  for (let i = 0; i < rRows; i++) {
+    const at = r + usize(i) * row, zeros = usize(min(i, n)) * S;
+    memory.fill(at, 0, zeros);
+    memory.copy(at + zeros, a + usize(i) * row + zeros, row - zeros);
   }
+  formProduct<T>(m, columns, steps, 0, v, m, taus, q, t, work);
 }
 
 @inline
 function qr<T>(batch: i32, m: i32, n: i32, full: i32, x: usize, q: usize, r: usize, scratch: usize): void {
-  const S = sizeof<T>(), steps = min(m, n), columns = full ? m : steps;
-  const row = usize(n) * S, qRow = usize(columns) * S;
-  const taus = scratch, a = taus + 8 * usize(steps), work = a + usize(m) * row;
+  const S = sizeof<T>(), columns = full ? m : min(m, n), bytes = usize(m * n) * S;
   for (; batch > 0; batch--) {
-    memory.copy(a, x, usize(m) * row);
-    for (let k = 0; k < steps; k++) {
-      const corner = a + usize(k) * (row + S), tau = reflection<T>(m - k, corner, row);
-      store<f64>(taus + 8 * usize(k), tau);
-      reflect<T>(m - k, n - k - 1, tau, corner, row, corner + S, row, work);
-    }
-    // R is what is on and above the diagonal, in as many rows as Q has columns.
-    for (let i = 0; i < columns; i++) {
-      const at = r + usize(i) * row, zeros = usize(min(i, n)) * S;
-      memory.fill(at, 0, zeros);
-      memory.copy(at + zeros, a + usize(i) * row + zeros, row - zeros);
-    }
-    memory.fill(q, 0, usize(m) * qRow);
-    for (let i = 0; i < columns; i++) store<T>(q + usize(i) * (qRow + S), <T> 1);
-    for (let k = steps - 1; k >= 0; k--) {
-      reflect<T>(
-        m - k, columns - k, load<f64>(taus + 8 * usize(k)), a + usize(k) * (row + S), row,
-        q + usize(k) * (qRow + S), qRow, work,
-      );
-    }
-    x += usize(m) * row;
-    q += usize(m) * qRow;
-    r += usize(columns) * row;
+    memory.copy(scratch, x, bytes);
+    factorQr<T>(m, n, columns, scratch, q, r, columns, (scratch + bytes + 7) & ~7);
+    x += bytes;
+    q += usize(m * columns) * S;
+    r += usize(columns * n) * S;
   }
 }
 

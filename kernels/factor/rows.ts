@@ -80,6 +80,25 @@ export function gather<T>(
   }
 }
 
+/** The largest size of the elements of [m, n], of the lower half alone if `half`; NaN where one is. */
+export function largestSize<T>(m: i32, n: i32, x: usize, half: bool): f64 {
+  let largest: f64 = 0;
+  for (let i = 0; i < m; i++, x += usize(n) * sizeof<T>()) {
+    const end = half ? i + 1 : n;
+    // max hands on NaN.
+    for (let j = 0; j < end; j++) largest = max<f64>(largest, abs<f64>(load<T>(x + usize(j) * sizeof<T>())));
+  }
+  return largest;
+}
+
+/** The power of two that brings `largest` to about 1; 1 for what is zero or no number. */
+export function scaleOf(largest: f64): f64 {
+  if (!(largest > 0 && largest < Infinity)) return 1;
+  const exponent = i64(reinterpret<u64>(largest) >> 52) - 1023;
+  // The scale is a number itself, and not less than one over it.
+  return reinterpret<f64>(u64(1023 - min<i64>(1000, max<i64>(-1000, exponent))) << 52);
+}
+
 /** Fills with NaN: what has no answer. */
 export function fillNaN<T>(n: i32, x: usize): void {
   for (const end = x + usize(n) * sizeof<T>(); x < end; x += sizeof<T>()) store<T>(x, <T> NaN);
@@ -91,12 +110,21 @@ export function identity<T>(n: i32, x: usize): void {
   for (let i = 0; i < n; i++, x += usize(n + 1) * sizeof<T>()) store<T>(x, <T> 1);
 }
 
+/** C (+)= A · B of any strides, in elements, by the matrix product. */
+@inline
+export function product<T>(
+  m: i32, n: i32, k: i32, a: usize, aRow: i32, aColumn: i32, b: usize, bRow: i32, bColumn: i32, c: usize, cRow: i32,
+  scratch: usize, accumulate: i32,
+): void {
+  if (sizeof<T>() == 4) gemm_f32(m, n, k, a, aRow, aColumn, b, bRow, bColumn, c, cRow, scratch, accumulate);
+  else gemm_f64(m, n, k, a, aRow, aColumn, b, bRow, bColumn, c, cRow, scratch, accumulate);
+}
+
 /** C += A · B by the matrix product, where rows of A and B follow each other in `k` and `bRow` elements. */
 @inline
 export function addProduct<T>(
   m: i32, n: i32, k: i32, a: usize, b: usize, bRow: i32, bColumn: i32, c: usize, cRow: i32,
   scratch: usize, accumulate: i32,
 ): void {
-  if (sizeof<T>() == 4) gemm_f32(m, n, k, a, k, 1, b, bRow, bColumn, c, cRow, scratch, accumulate);
-  else gemm_f64(m, n, k, a, k, 1, b, bRow, bColumn, c, cRow, scratch, accumulate);
+  product<T>(m, n, k, a, k, 1, b, bRow, bColumn, c, cRow, scratch, accumulate);
 }

@@ -1,131 +1,218 @@
-// Singular values by Hestenes' one-sided Jacobi method (Golub and Van Loan, Matrix Computations, 8.6): columns are turned in pairs
-// until all are orthogonal. Small singular values come out as precise as large ones.
-import { addScaled, exchange, fillNaN, identity, inner, rotate, scaleTo } from "./rows";
+// Singular values: of matrices with more rows than columns the QR factorisation first (T. Chan, "An improved algorithm for computing the
+// singular value decomposition", 1982), to bidiagonal form (bidiagonal.ts), then the implicit QR algorithm of Golub and Kahan, with shifts of 0 where a
+// diagonal element vanishes (J. Demmel and W. Kahan, "Accurate singular values of bidiagonal matrices", 1990). Its rotations are collected and
+// applied to the products of reflections in panels. The bidiagonal matrix is in f64 whatever T is.
+import { bidiagonalise } from "./bidiagonal";
+import { factorQr } from "./qr";
+import { BLOCK, formProduct } from "./reflections";
+import {
+  bringBack, bringBackRows, clearSweeps, keepRotation, layOut, length, nextSweep, panelBytes, panelCount, turnPanels,
+} from "./rotations";
+import { fillNaN, largestSize, product, scaleOf } from "./rows";
 
-/** Sweeps over all pairs; six to ten are usual. */
-const SWEEPS: i32 = 60;
+/** Turns of the QR algorithm per singular value; one or two are usual. */
+const TURNS: i32 = 60;
 
-/** Turns pairs of the n rows of w, m long, until they are orthogonal; the rows of v, n long, are turned alike. */
-function orthogonalise<T>(m: i32, n: i32, w: usize, v: usize, squares: usize): void {
-  const wRow = usize(m) * sizeof<T>(), vRow = usize(n) * sizeof<T>();
-  const tolerance = (sizeof<T>() == 4 ? 1.1920929e-7 : 2.220446049250313e-16) * max<f64>(2, sqrt<f64>(m));
-  for (let sweep = 0, turned = true; turned && sweep < SWEEPS; sweep++) {
-    turned = false;
-    for (let j = 0; j < n; j++) {
-      const x = w + usize(j) * wRow;
-      store<f64>(squares + 8 * usize(j), f64(inner<T>(m, x, x)));
+/** The square of the shift: the eigenvalue of the last two rows of Bᵀ · B that is nearest to its last element. */
+function shiftOf(l: i32, m: i32, d: usize, e: usize): f64 {
+  const at = 8 * usize(m), y = load<f64>(d + at), x = load<f64>(d + at - 8), g = load<f64>(e + at - 8);
+  const h = m - 1 > l ? load<f64>(e + at - 16) : 0;
+  const last = y * y + g * g, off = x * g, half = 0.5 * (x * x + h * h - last), root = length(half, off);
+  return last - off / (half + (half < 0 ? -root : root)) * off;
+}
+
+/** A step of the QR algorithm with a shift on rows l to m; rotations from the left and from the right are kept. */
+function stepShifted<T>(l: i32, m: i32, d: usize, e: usize, left: usize, right: usize): void {
+  let at = 8 * usize(l), p = load<f64>(d + at), b = load<f64>(e + at);
+  let f = p * p - shiftOf(l, m, d, e), g = p * b;
+  for (let i = l; i < m; i++, at += 8) {
+    let r = length(f, g), c: f64 = 1, s: f64 = 0;
+    if (r != 0) {
+      const inverse = 1 / r;
+      c = f * inverse;
+      s = g * inverse;
     }
-    for (let p = 0; p < n - 1; p++) {
-      for (let q = p + 1; q < n; q++) {
-        const x = w + usize(p) * wRow, y = w + usize(q) * wRow;
-        const a = load<f64>(squares + 8 * usize(p)), b = load<f64>(squares + 8 * usize(q));
-        const g: f64 = inner<T>(m, x, y);
-        // Written so that NaN ends it.
-        if (!(abs<f64>(g) > tolerance * sqrt<f64>(a) * sqrt<f64>(b)) || g == 0) continue;
-        turned = true;
-        const zeta = (b - a) / (2 * g), size = abs<f64>(zeta) + sqrt<f64>(1 + zeta * zeta);
-        const t = zeta < 0 ? -1 / size : 1 / size, c = 1 / sqrt<f64>(1 + t * t);
-        rotate<T>(m, <T> c, <T> (c * t), x, y);
-        rotate<T>(n, <T> c, <T> (c * t), v + usize(p) * vRow, v + usize(q) * vRow);
-        store<f64>(squares + 8 * usize(p), max<f64>(0, a - t * g));
-        store<f64>(squares + 8 * usize(q), b + t * g);
+    keepRotation<T>(right, i, c, s);
+    if (i > l) store<f64>(e + at - 8, r);
+    let q = load<f64>(d + at, 8);
+    f = c * p + s * b;
+    b = c * b - s * p;
+    g = s * q;
+    q *= c;
+    r = length(f, g);
+    c = 1;
+    s = 0;
+    if (r != 0) {
+      const inverse = 1 / r;
+      c = f * inverse;
+      s = g * inverse;
+    }
+    keepRotation<T>(left, i, c, s);
+    store<f64>(d + at, r);
+    f = c * b + s * q;
+    p = c * q - s * b;
+    if (i + 1 < m) {
+      const next = load<f64>(e + at, 8);
+      g = s * next;
+      b = c * next;
+    }
+  }
+  store<f64>(e + at - 8, f);
+  store<f64>(d + at, p);
+}
+
+/** The same without a shift: a diagonal element of 0 comes to the end, and the element above it becomes 0. */
+function stepFromZero<T>(l: i32, m: i32, d: usize, e: usize, left: usize, right: usize): void {
+  let c: f64 = 1, oldC: f64 = 1, oldS: f64 = 0, at = 8 * usize(l), p = load<f64>(d + at);
+  for (let i = l; i < m; i++, at += 8) {
+    const x = p * c, z = load<f64>(e + at);
+    let r = length(x, z), s: f64 = 0;
+    c = 1;
+    if (r != 0) {
+      c = x / r;
+      s = z / r;
+    }
+    if (i > l) store<f64>(e + at - 8, oldS * r);
+    keepRotation<T>(right, i, c, s);
+    const y = oldC * r;
+    p = load<f64>(d + at, 8);
+    const g = p * s;
+    r = length(y, g);
+    oldC = 1;
+    oldS = 0;
+    if (r != 0) {
+      oldC = y / r;
+      oldS = g / r;
+    }
+    keepRotation<T>(left, i, oldC, oldS);
+    store<f64>(d + at, r);
+  }
+  store<f64>(e + at - 8, p * c * oldS);
+  store<f64>(d + at, p * c * oldC);
+}
+
+/** Diagonalises a bidiagonal matrix; what lies in the panels is turned alike. False where it does not come to an end. */
+function diagonaliseBidiagonal<T>(n: i32, d: usize, e: usize, us: usize, vs: usize, lefts: usize, rights: usize): bool {
+  const count = panelCount<T>(n), small = sizeof<T>() == 4 ? 4.656612873077393e-10 : 2.220446049250313e-16;
+  // What is less is nothing to the matrix.
+  let least: f64 = 0;
+  for (let i = 0; i < n; i++) {
+    least = max<f64>(least, max<f64>(abs<f64>(load<f64>(d + 8 * usize(i))), i + 1 < n ? abs<f64>(load<f64>(e + 8 * usize(i))) : 0));
+  }
+  least *= 1.1102230246251565e-16;
+  clearSweeps(lefts);
+  clearSweeps(rights);
+  for (let m = n - 1, turn = 0; m > 0;) {
+    let l = m, smallest = abs<f64>(load<f64>(d + 8 * usize(m)));
+    for (; l > 0; l--) {
+      const at = 8 * usize(l - 1), x = abs<f64>(load<f64>(d + at));
+      if (abs<f64>(load<f64>(e + at)) <= small * max<f64>(x + abs<f64>(load<f64>(d + at, 8)), least)) break;
+      smallest = min<f64>(smallest, x);
+    }
+    if (l == m) {
+      m--;
+      turn = 0;
+      continue;
+    }
+    if (turn++ == TURNS) return false;
+    let left = nextSweep<T>(lefts, n, l, m), right = nextSweep<T>(rights, n, l, m);
+    if (left == 0) {
+      turnPanels<T>(lefts, n, count, us);
+      turnPanels<T>(rights, n, count, vs);
+      left = nextSweep<T>(lefts, n, l, m);
+      right = nextSweep<T>(rights, n, l, m);
+    }
+    if (smallest <= least) {
+      for (let i = l; i <= m; i++) {
+        const at = d + 8 * usize(i);
+        if (abs<f64>(load<f64>(at)) <= least) store<f64>(at, 0);
       }
+      stepFromZero<T>(l, m, d, e, left, right);
+    } else stepShifted<T>(l, m, d, e, left, right);
+  }
+  turnPanels<T>(lefts, n, count, us);
+  turnPanels<T>(rights, n, count, vs);
+  return true;
+}
+
+/** The places of n numbers by their sizes, descending, to `order`. */
+function descending(n: i32, d: usize, order: usize): void {
+  for (let k = 0; k < n; k++) {
+    const size = abs<f64>(load<f64>(d + 8 * usize(k)));
+    let i = k;
+    for (; i > 0; i--) {
+      const before = load<i32>(order + 4 * usize(i - 1));
+      if (abs<f64>(load<f64>(d + 8 * usize(before))) >= size) break;
+      store<i32>(order + 4 * usize(i), before);
     }
+    store<i32>(order + 4 * usize(i), k);
   }
 }
 
-/** Makes row `k` of w a unit vector that is orthogonal to the rows before it. */
-function complete<T>(m: i32, k: i32, w: usize): void {
-  const S = sizeof<T>(), row = usize(m) * S, x = w + usize(k) * row;
-  // Of all axes, the one that those rows cover least.
-  let axis = 0, least: f64 = Infinity;
-  for (let i = 0; i < m; i++) {
-    let covered: f64 = 0;
-    for (let j = 0; j < k; j++) {
-      const part: f64 = load<T>(w + usize(j) * row + usize(i) * S);
-      covered += part * part;
-    }
-    if (covered < least) {
-      least = covered;
-      axis = i;
-    }
+/** Copies [m, n], times `scale`, to rows of `width` elements. */
+function copyScaled<T>(m: i32, n: i32, x: usize, scale: f64, to: usize, width: i32): void {
+  const S = sizeof<T>();
+  for (; m > 0; m--, x += usize(n) * S, to += usize(width) * S) {
+    for (let j: usize = 0; j < usize(n) * S; j += S) store<T>(to + j, <T> (scale * load<T>(x + j)));
   }
-  memory.fill(x, 0, row);
-  store<T>(x + usize(axis) * S, <T> 1);
-  for (let again = 0; again < 2; again++) {
-    for (let j = 0; j < k; j++) {
-      const y = w + usize(j) * row;
-      addScaled<T>(m, -inner<T>(m, x, y), y, x);
-    }
-  }
-  scaleTo<T>(m, <T> (1 / sqrt<f64>(inner<T>(m, x, x))), x, x);
 }
 
+/** A square matrix at `a`, in rows of `width` elements, padded with zeros; false where it has no answer. */
 function decompose<T>(
-  m: i32, n: i32, columns: i32, x: usize, u: usize, s: usize, v: usize, w: usize, squares: usize,
-): void {
-  const S = sizeof<T>(), row = usize(m) * S, vRow = usize(n) * S;
-  let largest: f64 = 0;
-  for (let i = 0; i < m * n; i++) {
-    largest = max<f64>(largest, abs<f64>(load<T>(x + usize(i) * S)));
-  }
-  if (!(largest < Infinity)) {
-    fillNaN<T>(m * columns, u);
-    fillNaN<T>(n, s);
-    fillNaN<T>(n * n, v);
-    return;
-  }
-  // Scaled, so that squares neither overflow nor vanish.
-  const scale: f64 = largest == 0 ? 1 : largest;
-  for (let i = 0; i < m; i++) {
-    for (let j = 0; j < n; j++) {
-      store<T>(w + usize(j) * row + usize(i) * S, <T> (f64(load<T>(x + usize(i) * vRow + usize(j) * S)) / scale));
-    }
-  }
-  identity<T>(n, v);
-  orthogonalise<T>(m, n, w, v, squares);
+  n: i32, width: i32, a: usize, scale: f64, u: usize, s: usize, v: usize, scratch: usize,
+): bool {
+  const S = sizeof<T>(), row = usize(width) * S, panels = usize(panelCount<T>(n)) * panelBytes(n);
+  const d = scratch, e = d + 8 * usize(n), tausV = e + 8 * usize(n), tausU = tausV + 8 * usize(n);
+  const order = tausU + 8 * usize(n), vRows = order + 8 * usize(n), uRows = vRows + max(usize(n) * row, panels);
+  const t = uRows + max(usize(n) * row, panels), lefts = t + usize(BLOCK * BLOCK) * S;
+  const rights = lefts + 80 + usize((n + 3) * 64) * S, work = rights + 80 + usize((n + 3) * 64) * S;
+  bidiagonalise<T>(n, width, a, vRows, uRows, d, e, tausV, tausU, work);
+  formProduct<T>(n, n, n, 0, vRows, width, tausV, u, t, work);
+  formProduct<T>(n, n, n - 1, 1, uRows, width, tausU, v, t, work);
+  layOut<T>(n, u, vRows);
+  layOut<T>(n, v, uRows);
+  if (!diagonaliseBidiagonal<T>(n, d, e, vRows, uRows, lefts, rights)) return false;
+  descending(n, d, order);
   for (let k = 0; k < n; k++) {
-    const wk = w + usize(k) * row;
-    store<f64>(squares + 8 * usize(k), f64(inner<T>(m, wk, wk)));
+    const value = load<f64>(d + 8 * usize(load<i32>(order + 4 * usize(k))));
+    store<T>(s + usize(k) * S, <T> (abs<f64>(value) / scale));
   }
-  for (let k = 0; k < n; k++) {
-    let most = k;
-    for (let i = k + 1; i < n; i++) {
-      if (load<f64>(squares + 8 * usize(i)) > load<f64>(squares + 8 * usize(most))) most = i;
-    }
-    const wk = w + usize(k) * row;
-    if (most != k) {
-      exchange<T>(m, wk, w + usize(most) * row);
-      exchange<T>(n, v + usize(k) * vRow, v + usize(most) * vRow);
-      exchange<f64>(1, squares + 8 * usize(k), squares + 8 * usize(most));
-    }
-    const square = load<f64>(squares + 8 * usize(k)), length = sqrt<f64>(square);
-    // Squares of what is smaller are no longer numbers of full precision.
-    if (square > (sizeof<T>() == 4 ? 1e-30 : 1e-290)) {
-      store<T>(s + usize(k) * S, <T> (length * scale));
-      scaleTo<T>(m, <T> (1 / length), wk, wk);
-    } else {
-      store<T>(s + usize(k) * S, <T> 0);
-      complete<T>(m, k, w);
-    }
-  }
-  for (let k = n; k < columns; k++) complete<T>(m, k, w);
-  for (let i = 0; i < m; i++) {
-    for (let k = 0; k < columns; k++, u += S) store<T>(u, load<T>(w + usize(k) * row + usize(i) * S));
-  }
+  bringBack<T>(n, vRows, order, u);
+  bringBackRows<T>(n, uRows, order, d, v);
+  return true;
 }
 
 @inline
 function svd<T>(
   batch: i32, m: i32, n: i32, full: i32, x: usize, u: usize, s: usize, v: usize, scratch: usize,
 ): void {
-  const S = sizeof<T>(), columns = full ? m : n;
-  for (; batch > 0; batch--) {
-    decompose<T>(m, n, columns, x, u, s, v, scratch + 8 * usize(n), scratch);
-    x += usize(m) * usize(n) * S;
-    u += usize(m) * usize(columns) * S;
-    s += usize(n) * S;
-    v += usize(n) * usize(n) * S;
+  const S = sizeof<T>(), columns = full ? m : n, width = (n + 7) & ~7, square = usize(width * width) * S;
+  // Of a matrix with more rows than columns: a copy, Q and R, and the singular vectors of R.
+  const a = scratch, rest = a + square, copy = rest, q = copy + usize(m * n) * S, inside = q + usize(m * columns) * S;
+  const more = m > n ? inside + usize(n * n) * S : rest;
+  for (; batch > 0; batch--, x += usize(m * n) * S, u += usize(m * columns) * S, s += usize(n) * S, v += usize(n * n) * S) {
+    const largest = largestSize<T>(m, n, x, false), scale = scaleOf(largest);
+    let isDone = largest < Infinity;
+    if (isDone) {
+      memory.fill(a, 0, square);
+      if (m == n) {
+        copyScaled<T>(n, n, x, scale, a, width);
+        isDone = decompose<T>(n, width, a, scale, u, s, v, (more + 7) & ~7);
+      } else {
+        copyScaled<T>(m, n, x, scale, copy, n);
+        factorQr<T>(m, n, columns, copy, q, inside, n, (more + 7) & ~7);
+        copyScaled<T>(n, n, inside, 1, a, width);
+        isDone = decompose<T>(n, width, a, scale, inside, s, v, (more + 7) & ~7);
+        if (isDone) {
+          memory.copy(u, q, usize(m * columns) * S);
+          product<T>(m, n, n, q, columns, 1, inside, n, 1, u, columns, more, 0);
+        }
+      }
+    }
+    if (isDone) continue;
+    fillNaN<T>(m * columns, u);
+    fillNaN<T>(n, s);
+    fillNaN<T>(n * n, v);
   }
 }
 

@@ -118,7 +118,7 @@ export function qr(x: NDArray, options: FullMatricesOptions = {}): [q: NDArray, 
 }
 
 /**
- * Eigenvalues and eigenvectors of symmetric matrices, by reflections and the implicit QL algorithm.
+ * Eigenvalues and eigenvectors of symmetric matrices, by reflections and the implicit QR algorithm.
  *
  * The signs of eigenvectors, and the basis that belongs to equal eigenvalues, are any; derivatives of eigenvectors need eigenvalues that
  * differ.
@@ -145,8 +145,9 @@ export function eigh(
 }
 
 /**
- * The singular value decomposition x = U · diag(s) · Vᵀ, by Jacobi's one-sided method: small singular values are as precise as
- * large ones.
+ * The singular value decomposition x = U · diag(s) · Vᵀ, by reflections to bidiagonal form and the implicit QR algorithm (Golub and Kahan).
+ *
+ * Singular values are right to about n · ε times the largest.
  *
  * The signs of singular vectors are any. Derivatives need `fullMatrices: false` (unless square), those of the vectors singular values that differ and are
  * not 0.

@@ -10,6 +10,8 @@ import type { Rounds } from "./kernels.ts";
 const BLOCK = 48;
 /** Rows or columns of a unit: `PART` in `kernels/factor/`. */
 const PART = 96;
+/** Reflections that are applied together: `BLOCK` in `kernels/factor/reflections.ts`. */
+const REFLECTIONS = 32;
 
 /** The most that products of up to [m, k] · [k, n] need, however few rows are left. */
 function productBytes(m: number, n: number, k: number, size: 4 | 8): number {
@@ -49,17 +51,62 @@ export function luRounds([, m, n]: readonly number[], size: 4 | 8): Rounds {
   return { count, units: Math.ceil((n - BLOCK) / PART), ownBytes: partBytes(m, size) };
 }
 
+/** The most that products of any matrices with axes of up to `n` need. */
+function anyProductBytes(n: number, size: 4 | 8): number {
+  // A block of the longest axis there is (`K_BYTES` of gemm_plan.ts), up to which the space grows, and the axis itself.
+  const longest = (2048 + 512) / size;
+  const lengths = [1, 15, 16, Math.min(n, 48), Math.min(n, longest), n].filter((k) => k <= n);
+  return Math.max(
+    0,
+    ...lengths.flatMap((m) => lengths.map((k) => productBytes(n, m, k, size))),
+  ) + 32 * size * Math.min(n, longest);
+}
+
+/** Rows and columns of a matrix in factorisations that pad it. */
+function padded(n: number): number {
+  return Math.ceil(n / 8) * 8;
+}
+
+/** Bytes of the rotations that `kernels/factor/rotations.ts` collects. */
+function rotationBytes(n: number, size: 4 | 8): number {
+  return 80 + 64 * size * (n + 3);
+}
+
+/** Bytes of a square matrix, padded, or in panels. */
+function panelBytes(n: number, size: 4 | 8): number {
+  return size * padded(n) * (padded(n) + 6);
+}
+
+/** Bytes of `factorQr` of `kernels/factor/qr.ts`. */
+function qrWorkBytes(m: number, n: number, size: 4 | 8): number {
+  const most = Math.max(m, n);
+  const reflections = 8 * Math.min(m, n) + size * (Math.min(m, n) * m + REFLECTIONS ** 2);
+  return 8 + reflections + 2 * size * REFLECTIONS * most + anyProductBytes(most, size);
+}
+
 /** Bytes of scratch of `qr_<dtype>`. */
 export function qrScratchBytes(m: number, n: number, size: 4 | 8): number {
-  return 8 * Math.min(m, n) + size * (m * n + Math.max(m, n));
+  return size * m * n + qrWorkBytes(m, n, size);
+}
+
+/** Bytes of what products need, and of what a reduction to few diagonals keeps meanwhile. */
+function reductionBytes(n: number, size: 4 | 8): number {
+  const rows = (4 * REFLECTIONS + 2) * padded(n);
+  return size * (REFLECTIONS ** 2 + rows) + anyProductBytes(padded(n), size);
 }
 
 /** Bytes of scratch of `eigh_<dtype>`. */
 export function eighScratchBytes(n: number, size: 4 | 8): number {
-  return 24 * n + size * (2 * n * n + n);
+  return 40 * n + size * n * padded(n) + panelBytes(n, size) + rotationBytes(n, size) +
+    reductionBytes(n, size);
 }
 
 /** Bytes of scratch of `svd_<dtype>`; `columns` are those of u. */
 export function svdScratchBytes(m: number, n: number, columns: number, size: 4 | 8): number {
-  return 8 * n + size * columns * m;
+  const square = 8 + 40 * n + 2 * panelBytes(n, size) + 2 * rotationBytes(n, size) +
+    reductionBytes(n, size);
+  const first = size * padded(n) ** 2;
+  if (m === n) return first + square;
+  const tall = size * (m * n + m * columns + n * n);
+  return first + tall + Math.max(square, qrWorkBytes(m, n, size), anyProductBytes(m, size));
 }

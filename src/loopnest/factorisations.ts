@@ -143,7 +143,7 @@ function reflect(a: Matrix, first: number, from: number, v: Float64Array, tau: n
 /** `(batch, m, n, full, x, q, r, scratch)`: orthonormal columns and an upper triangle, with LAPACK's signs. */
 const qr: KernelSpec = {
   params: ["number", "number", "number", "number", "read", "write", "write", "scratch"],
-  rowCost: ([, m, n]) => 10 * m * n + m * n * Math.min(m, n),
+  rowCost: ([, m, n]) => 20 * m * n + m * n * Math.min(m, n) / 3,
   reference: (args: readonly Arg[]) => {
     const [batch, m, n, full] = args as number[];
     const [x, q, r] = args.slice(4) as Floats[];
@@ -242,7 +242,7 @@ function another(rows: readonly Float64Array[], length: number): Float64Array {
 /** `(batch, m, n, full, x, u, s, v, scratch)`, m ≥ n: singular values, descending, and their vectors. */
 const svd: KernelSpec = {
   params: ["number", "number", "number", "number", "read", "write", "write", "write", "scratch"],
-  rowCost: ([, m, n]) => 20 * m * n * (10 + n),
+  rowCost: ([, m, n]) => m * n * (200 + 4 * n),
   reference: (args: readonly Arg[]) => {
     const [batch, m, n, full] = args as number[];
     const [x, u, s, v] = args.slice(4) as Floats[];
@@ -277,12 +277,13 @@ const svd: KernelSpec = {
 /** `(batch, n, x, values, vectors, scratch)`: eigenvalues, ascending, and eigenvectors, in columns, by Jacobi's method. */
 const eigh: KernelSpec = {
   params: ["number", "number", "read", "write", "write", "scratch"],
-  rowCost: ([, n]) => 10 * n * n * (10 + n),
+  rowCost: ([, n]) => n * n * (100 + 2 * n),
   reference: (args: readonly Arg[]) => {
     const [batch, n, x, values, vectors] = args as [number, number, Floats, Floats, Floats];
     for (let b = 0; b < batch; b++) {
       const a = matrixOf(x, b, n, n);
       for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) a.set(j, i, a.at(i, j));
+      const given = new Matrix(n, n, a.data);
       const z = identity(n);
       const rotateBoth = (p: number, q: number) => {
         const theta = (a.at(q, q) - a.at(p, p)) / (2 * a.at(p, q));
@@ -301,13 +302,24 @@ const eigh: KernelSpec = {
           for (let q = p + 1; q < n; q++) if (a.at(p, q) !== 0) rotateBoth(p, q);
         }
       }
-      const order = Array.from({ length: n }, (_, i) => i).sort((i, j) => a.at(i, i) - a.at(j, j));
+      // Rayleigh's quotients, which thousands of rotations have not rounded.
+      const quotient = (k: number): number => {
+        const row = z.data.subarray(k * n, (k + 1) * n);
+        let [above, below] = [0, 0];
+        row.forEach((x, i) => {
+          below += x * x;
+          row.forEach((y, j) => above += x * given.at(i, j) * y);
+        });
+        return above / below;
+      };
+      const quotients = Array.from({ length: n }, (_, k) => quotient(k));
+      const order = quotients.map((_, i) => i).sort((i, j) => quotients[i] - quotients[j]);
       const columns = new Matrix(n, n);
       order.forEach((k, j) => {
         for (let i = 0; i < n; i++) columns.set(i, j, z.at(k, i));
       });
       const broken = a.data.some(Number.isNaN);
-      put(values, b, order.map((k) => broken ? NaN : a.at(k, k)));
+      put(values, b, order.map((k) => broken ? NaN : quotients[k]));
       put(vectors, b, columns.data.map((v) => broken ? NaN : v));
     }
   },
