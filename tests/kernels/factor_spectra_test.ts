@@ -88,7 +88,7 @@ for (
     // A lower bound of the matrix's norm.
     let scale = 0;
     for (let i = 0; i < m; i++) {
-      const row = x.data.subarray(i * n, (i + 1) * n).map(Math.abs);
+      const row = Array.from(x.data.subarray(i * n, (i + 1) * n), Math.abs);
       scale = Math.max(scale, ...row, row.reduce((sum, v) => sum + v, 0) / Math.sqrt(n));
     }
     // Results are no more precise than the smallest number.
