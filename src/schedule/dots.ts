@@ -7,9 +7,9 @@
 import { sizeOf } from "../core/aval.ts";
 import type { DotSpec } from "../core/lowering.ts";
 import type { Fusion } from "./fuse.ts";
-import { type Graph, isStorage, type Value } from "./graph.ts";
+import type { Value } from "./graph.ts";
+import { placeThroughMoves } from "./moves.ts";
 import { DotNode, type StridedOperand } from "./nodes.ts";
-import type { Term } from "./term.ts";
 
 /** Makes the step for a dot and tells its operands that they are needed. */
 export function makeDot(v: Value, fusion: Fusion): DotNode {
@@ -45,9 +45,11 @@ type Classes = readonly [
 
 /** The operand as a strided view, of a new layout where no memory will do as it is. */
 function findOperand(v: Value, classes: Classes, dot: Value, fusion: Fusion): StridedOperand {
-  const { graph } = fusion;
-  const { view, strides } = viewThroughMoves(v, classes, graph);
-  if (view !== null) return view;
+  const { origin, strides, offset } = placeThroughMoves(v, fusion.graph);
+  if (strides !== null) {
+    const view = viewOf(v, strides, classes, origin.root, offset);
+    if (view !== null) return view;
+  }
   if (v.isOutput || !v.movement) {
     const whole = viewOf(v, v.strides, classes, v.root, 0);
     if (whole !== null) return whole;
@@ -62,57 +64,6 @@ function findOperand(v: Value, classes: Classes, dot: Value, fusion: Fusion): St
   const laid = fusion.layout(v, order.flat(), dot);
   const places = classes.map((axes) => axes.map((k) => order.flat().indexOf(k)));
   return viewOf(laid, laid.strides, places as unknown as Classes, laid, 0)!;
-}
-
-/**
- * Follows moved data to what it is moved from. Gives the view of that, if there is one, and otherwise the
- * strides of the operand's axes in it, if an element's place is a sum of them.
- */
-function viewThroughMoves(
-  v: Value,
-  classes: Classes,
-  graph: Graph,
-): { view: StridedOperand | null; strides: readonly number[] | null } {
-  const { terms } = graph;
-  const axes = v.shape.map((n) => n === 1 ? terms.zero : terms.loopVar(n, 0));
-  let tuple: readonly Term[] = axes;
-  let origin = v;
-  const reader = graph.reader;
-  graph.reader = (x, at) => {
-    origin = x;
-    tuple = at.map((e) => terms.termOf(e));
-    const element = terms.load(x, x.aval.dtype, terms.zero);
-    return terms.exprOf(x.term ?? element);
-  };
-  while (!isStorage(origin.kind)) {
-    const l = origin.lowered;
-    if (l?.kind === "alias") {
-      const position = terms.linear(tuple, origin.strides);
-      origin = origin.operands[l.operand];
-      tuple = terms.delinearise(position, origin.shape, origin.strides);
-    } else if (origin.movement && l?.kind === "map") {
-      l.at(tuple.map((t) => terms.exprOf(t)));
-    } else break;
-  }
-  graph.reader = reader;
-  if (origin.kind === "literal") return { view: null, strides: null };
-  const position = terms.linear(tuple, origin.strides);
-  const strides = stridesIn(position, axes);
-  if (strides === null) return { view: null, strides: null };
-  const isSum = position.kind === "affine" || position.kind === "const";
-  const offset = isSum ? position.value as number : 0;
-  return { view: viewOf(v, strides, classes, origin.root, offset), strides };
-}
-
-/** The factor of each axis in a position that is a sum of them, or `null`. */
-function stridesIn(position: Term, axes: readonly Term[]): number[] | null {
-  const [atoms, coeffs] = position.kind === "affine"
-    ? [position.args, position.coeffs]
-    : position.kind === "const"
-    ? [[], []]
-    : [[position], [1]];
-  if (atoms.some((t) => !axes.includes(t)) || coeffs.some((c) => c < 0)) return null;
-  return axes.map((t) => coeffs[atoms.indexOf(t)] ?? 0);
 }
 
 function viewOf(

@@ -20,7 +20,8 @@
 import type { Expr } from "../loopnest/expr.ts";
 import { Barriers } from "./barriers.ts";
 import { makeDot } from "./dots.ts";
-import { type Graph, isStorage, type Value } from "./graph.ts";
+import type { Graph, Value } from "./graph.ts";
+import { isStorage } from "./moves.ts";
 import {
   CopyNode,
   dependsOn,

@@ -24,6 +24,7 @@ import { cast, constant, type Expr, forEachOperand, makeVar } from "../loopnest/
 import { reductionIdentity } from "../loopnest/identity.ts";
 import { MAX_MOVES, opCost, type Thresholds, usualThresholds } from "./cost.ts";
 import { aliasAsMap, dotAsReduce, piecesAsMap } from "./lowered.ts";
+import { isStorage, placeThroughMoves } from "./moves.ts";
 import type { Node } from "./nodes.ts";
 import { type Term, type TermRef, Terms } from "./term.ts";
 import { guardUpdates } from "./updates.ts";
@@ -201,7 +202,7 @@ export class Graph {
     const effect = hasEffect(eqn);
     const avals = outAvals.length === 0 && effect ? [shapedArray([0], "uint8")] : outAvals;
     return avals.map((aval, i) => {
-      const l = refine(lowered[i], operands, aval, this.limits);
+      const l = refine(lowered[i], operands, aval, this);
       const value = this.splitReduction(l, aval, k, primitive.name, operands) ??
         this.add(aval, k, primitive.name, l.kind);
       if (value.lowered === null) {
@@ -451,12 +452,6 @@ export class Graph {
   }
 }
 
-/** Whether a kind of value is always memory. */
-export function isStorage(kind: ValueKind): boolean {
-  return kind === "input" || kind === "dot" || kind === "kernel" || kind === "update" ||
-    kind === "pieces";
-}
-
 /** Whether a value will, in all likelihood, be memory for its consumers. */
 function isLeaf(v: Value, { cheap }: Thresholds): boolean {
   if (isStorage(v.kind) || v.kind === "reduce" || v.kind === "argReduce") return true;
@@ -469,8 +464,9 @@ function refine(
   l: Lowered,
   operands: readonly Value[],
   aval: ShapedArray,
-  limits: Thresholds,
+  graph: Graph,
 ): Lowered {
+  const { limits } = graph;
   switch (l.kind) {
     case "reduce":
       if (sizeOf(l.sizes) === 0) return identityMap(l.op, aval);
@@ -480,7 +476,7 @@ function refine(
       const k = sizeOf(l.spec.lhsContract.map((a) => lhs.shape[a]));
       if (k === 0) return identityMap("add", aval);
       const isTiny = k <= limits.shortDot || aval.size * k <= limits.tinyDot ||
-        !isFloating(aval.dtype);
+        !isFloating(aval.dtype) || readsOnce(lhs, rhs, aval.size * k, graph);
       return isTiny ? dotReduction(l.spec, lhs, rhs, k) : l;
     }
     case "alias": {
@@ -494,6 +490,20 @@ function refine(
     default:
       return l;
   }
+}
+
+/**
+ * Whether a contraction uses each element of its larger operand once, as that of a matrix and a vector does, and would have to compute
+ * that operand before, or find no neighbours in it, as in the parts of complex numbers: a reduction computes it where it reads it. Of
+ * two vectors it is faster in any case.
+ */
+function readsOnce(lhs: Value, rhs: Value, products: number, graph: Graph): boolean {
+  const [smaller, larger] = lhs.size < rhs.size ? [lhs, rhs] : [rhs, lhs];
+  if (products !== larger.size) return false;
+  if (smaller.size === products) return true;
+  if (!larger.movement) return larger.kind === "map";
+  const { strides } = placeThroughMoves(larger, graph);
+  return strides !== null && !larger.shape.some((n, k) => n > 1 && strides[k] === 1);
 }
 
 function identityMap(op: Parameters<typeof reductionIdentity>[0], aval: ShapedArray): Lowered {

@@ -172,6 +172,20 @@ Deno.test("matrix products read transposes, slices and reshapes where they are",
   assertEquals([dot.rhs.offset, dot.rhs.rowStride, dot.rhs.colStride], [150, 30, 2]);
 });
 
+Deno.test("a product with a vector computes its matrix, or the parts of one, where it reads it", () => {
+  const product = (f: (x: NDArray) => NDArray, x = f32(48, 64)) => {
+    return kinds(check(jaxprOf((x, v) => np.matmul(f(x), v), x, f32(64))));
+  };
+  assertEquals(product((x) => x.mul(2)), ["nest"]);
+  // As the parts of complex numbers lie.
+  assertEquals(product((x) => slice(x, [0, 1], [48, 128], [1, 2]), f32(48, 128)), ["nest"]);
+  // What lies as the library reads it is read there.
+  assertEquals(product((x) => x), ["dot"]);
+  assertEquals(product((x) => transpose(x, [1, 0]), f32(64, 48)), ["dot"]);
+  assertEquals(product((x) => slice(x, [2, 0], [50, 64], [1, 1]), f32(60, 64)), ["dot"]);
+  assertEquals(kinds(check(jaxprOf((x, y) => np.matmul(x, y), f32(4000), f32(4000)))), ["nest"]);
+});
+
 Deno.test("a batch axis in the middle, and broadcast operands, need no copy", () => {
   const program = check(jaxprOf(
     (x, y) => dotGeneral(x, y, [[[2], [1]], [[1], [0]]]),
