@@ -1,7 +1,7 @@
 /**
- * Builds the kernels: AssemblyScript in, two checked-in TypeScript modules out. `module.ts` holds the
+ * Builds the kernels: AssemblyScript in, checked-in TypeScript modules out. `module.ts` holds the
  * whole WASM, for direct use; `text.ts` holds each function as text, so that the runtime
- * compiler links only what a program needs.
+ * compiler links only what a program needs; `literal.ts` holds what loads that compiler.
  *
  * `deno task kernels` builds everything. `deno run -A kernels/build.ts --entry math/index.ts --out DIR`
  * builds a part elsewhere, for work in progress; `--baseline` leaves out relaxed SIMD.
@@ -26,8 +26,18 @@ interface KernelFunction {
   readonly folder: string;
 }
 
-/** Compiles the entry with asc; function names stay in the binary for the table. */
-async function compile(entry: string, relaxed: boolean): Promise<Uint8Array> {
+/** Of the library: the memory of all arrays, and function names for the table. */
+const libraryOptions = [
+  ...["--debug", "--importMemory", "--noExportMemory", "--sharedMemory"],
+  ...["--initialMemory", "1", "--maximumMemory", "65536"],
+];
+
+/** Compiles the entry with asc. */
+async function compile(
+  entry: string,
+  relaxed: boolean,
+  memory: readonly string[] = libraryOptions,
+): Promise<Uint8Array> {
   const { default: asc } = await import("assemblyscript/asc");
   const files = new Map<string, string>();
   for (const { path, text } of await kernelSources(ROOT)) files.set(path, text);
@@ -36,9 +46,8 @@ async function compile(entry: string, relaxed: boolean): Promise<Uint8Array> {
   const { error, stderr } = await asc.main(
     [
       entry,
-      ...["--outFile", "kernels.wasm", "-O3", "--debug", "--noAssert", "--runtime", "stub"],
-      ...["--enable", features, "--importMemory", "--noExportMemory", "--sharedMemory"],
-      ...["--initialMemory", "1", "--maximumMemory", "65536", "--use", "abort="],
+      ...["--outFile", "kernels.wasm", "-O3", "--noAssert", "--runtime", "stub"],
+      ...["--enable", features, "--use", "abort=", ...memory],
     ],
     {
       readFile: (name: string) => files.get(name) ?? null,
@@ -287,6 +296,19 @@ export async function build(entry: string, out: URL, relaxed: boolean): Promise<
   );
 }
 
+/** Builds the decoder of literals, a module with a memory of its own that it exports, and writes `literal.ts`. */
+async function buildLiteral(out: URL): Promise<void> {
+  const binary = await compile("literal/index.ts", false, ["--initialMemory", "1"]);
+  await Deno.writeTextFile(
+    new URL("literal.ts", out),
+    generated(
+      "The decoder of literals as a WASM module.",
+      `/** The module in base64; it imports nothing, and exports its memory. */\n` +
+        `export const LITERAL_BASE64: string =\n  "${binary.toBase64()}";\n`,
+    ),
+  );
+}
+
 if (import.meta.main) {
   const { values } = parseArgs({
     options: {
@@ -299,4 +321,5 @@ if (import.meta.main) {
     ? new URL("build/", ROOT)
     : new URL(`${values.out}/`, `file://${Deno.cwd()}/`);
   await build(values.entry, out, !values.baseline);
+  await buildLiteral(out);
 }

@@ -6,7 +6,7 @@
  * @module
  */
 /** SHA-256 of the kernel sources this was built from. */
-export const SOURCE_HASH: string = "c19f3e3d29157c44ae2df7c68d687a6be9f5713c9e540d4277848a1b4e88fc22";
+export const SOURCE_HASH: string = "b5f9f7f5396ce097d9c87b2d092d8ba71d7f0e344c096f98a92f477afadc234b";
 
 /** The module in base64; it imports `env.memory`, shared, and nothing else. */
 export const KERNELS_BASE64: string =

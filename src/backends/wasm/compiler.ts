@@ -6,12 +6,12 @@
  */
 import { endSpan, isWatched, reportSpan, timed } from "../../core/spans.ts";
 import { CompileError } from "../../errors.ts";
-import { innerPrograms, type Program, type ProgramInterface } from "../../loopnest/ir.ts";
+import type { Program, ProgramInterface } from "../../loopnest/ir.ts";
 import type { EmitOptions, Emitted } from "./emit.ts";
 import type { Sharing } from "./jobs.ts";
 import { openProgramStore, type ProgramStore } from "./program_store.ts";
 import type { Reply, Request } from "./protocol.ts";
-import { warmMatrixProduct } from "./warm_kernels.ts";
+import { warmProducts } from "./warm_kernels.ts";
 import { startWorker, workerThreads } from "./worker_threads.ts";
 
 /** A compiled program. */
@@ -30,12 +30,13 @@ export interface CompiledModule {
 /** A `Request` without its number. */
 type Question = Request extends infer R ? R extends Request ? Omit<R, "id"> : never : never;
 
+/** What is done while another thread works: it is told when that one has answered, and should end then. */
+type Meanwhile = (isOver: () => boolean) => void;
+
 /** A way to get answers. */
 interface Connection {
-  /** Whether the compiler is loaded, so that an answer will not take long. */
-  isReady(): boolean;
   /** Asks, does something else in the meantime if there is something, and waits for the answer. */
-  ask(question: Question, meanwhile?: () => void): Reply;
+  ask(question: Question, meanwhile?: Meanwhile): Reply;
   stop(): void;
 }
 
@@ -92,12 +93,11 @@ function connect(): Connection | null {
   worker.on("error", (error) => died = error);
   let nextId = 0;
   return {
-    isReady: () => Atomics.load(signal, 1) === 2,
     ask(question, meanwhile) {
       const id = nextId++;
       let seen = Atomics.load(signal, 0);
       port.postMessage({ ...question, id });
-      meanwhile?.();
+      meanwhile?.(() => Atomics.load(signal, 0) !== seen);
       const asked = performance.now();
       for (;;) {
         const received = threads.receiveMessageOnPort(port);
@@ -148,7 +148,7 @@ export async function loadCompilerHere(): Promise<void> {
   };
 }
 
-function ask(question: Question, meanwhile?: () => void): Reply {
+function ask(question: Question, meanwhile?: Meanwhile): Reply {
   startCompiler();
   if (connection === null) {
     throw new CompileError(
@@ -156,7 +156,7 @@ function ask(question: Question, meanwhile?: () => void): Reply {
         "permit reading the package (--allow-read), or call `await loadCompilerHere()` first",
     );
   }
-  const reply = connection.ask(question, connection.isReady() ? undefined : meanwhile);
+  const reply = connection.ask(question, meanwhile);
   if (reply.kind !== "error") return reply;
   const error = new CompileError(reply.message);
   error.stack = `CompileError: in the compile worker: ${reply.stack}`;
@@ -258,8 +258,8 @@ function compileAnew(program: Program, options: EmitOptions): CompiledModule {
   let emitted: Emitted;
   if (local !== null) emitted = local.emit(program, options);
   else {
-    const meanwhile = multiplies(program) ? warmMatrixProduct : undefined;
-    const reply = ask({ kind: "compile", program, options }, meanwhile);
+    const question = { kind: "compile", program, options } as const;
+    const reply = ask(question, (isOver) => warmProducts(program, isOver));
     if (reply.kind !== "compiled") throw new CompileError(`the worker answered ${reply.kind}`);
     // A module cannot be made of shared memory.
     emitted = { ...reply, bytes: new Uint8Array(reply.bytes).slice() };
@@ -282,15 +282,6 @@ function reportCompiler(name: string, start: number, timings: Emitted["timings"]
   reportSpan({ kind: "build", name, start: encoding - build, milliseconds: build, ...lane });
   reportSpan({ kind: "encode", name, start: encoding, milliseconds: encode, ...lane });
   endSpan("wait", "for the compiler", start);
-}
-
-/** Whether a program has a product of float32 matrices. */
-function multiplies(program: Program): boolean {
-  return program.steps.some((s) =>
-    s.kind === "control"
-      ? innerPrograms(s.control).some(multiplies)
-      : s.kind === "dot" && s.dtype === "float32"
-  );
 }
 
 /** A module as text. */

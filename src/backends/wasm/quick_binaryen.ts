@@ -1,14 +1,16 @@
 /**
  * Binaryen in a quarter of the time. Its one file is 180 KB of JavaScript around 14.6 MB of WASM in a template literal; importing
  * it, V8 reads that literal twice and the code in it copies it once, character by character (0.35 s in all). Here the literal is
- * cut out and decoded from the file's bytes (0.03 s), and only the rest is run.
+ * cut out and decoded from the file's bytes (0.02 s, `kernels/literal/`), and only the rest is run.
  *
  * It counts on the form of the file of one version and gives up at the first surprise; then there is the ordinary import.
  *
  * @module
  */
 import type { Binaryen } from "./binaryen.ts";
+import { LITERAL_BASE64 } from "../../../kernels/build/literal.ts";
 import { builtinModule } from "../../core/builtin_module.ts";
+import { fromBase64 } from "./base64.ts";
 import { mayRead } from "./may_read.ts";
 
 /** The part of `node:fs` that is used here. */
@@ -20,64 +22,34 @@ interface FileSystem {
 
 // Read piece by piece, because touching 15 MB of new memory takes longer than reading the file.
 const pieceBytes = 1 << 18;
+/** What the decoder reads and writes beyond what it is told. */
+const slack = 32;
+/** The most bytes that are looked for. */
+const mostBytes = 12 << 20;
 
-const backslash = 0x5c;
 const backtick = 0x60;
 
-/** What the letter after a backslash stands for; -1 for what has not been seen in this file. */
-function escapeTable(): Int16Array {
-  const table = new Int16Array(256).fill(-1);
-  for (const [letter, code] of Object.entries({ 0: 0, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13 })) {
-    table[letter.charCodeAt(0)] = code;
-  }
-  for (const itself of "\\`$") table[itself.charCodeAt(0)] = itself.charCodeAt(0);
-  return table;
+/** What the module of `kernels/literal/` exports; addresses are in its memory. */
+interface Decoder {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  decode_literal(from: number, end: number, to: number): number;
 }
 
-/** Decodes a literal piece by piece. */
-class LiteralDecoder {
-  /** Where in its piece the last call stopped: at the closing backtick, or at what is to begin the next piece. */
-  stop = 0;
-  readonly #out: Uint8Array<ArrayBuffer>;
-  readonly #escapes = escapeTable();
-  #length = 0;
+/** Where in the decoder's memory things are. The first two are fixed there. */
+const places = { escapes: 0, written: 256, piece: 1024, bytes: 1024 + pieceBytes + slack } as const;
 
-  constructor(limit: number) {
-    this.#out = new Uint8Array(limit);
+function makeDecoder(): Decoder {
+  const module = new WebAssembly.Module(fromBase64(LITERAL_BASE64));
+  const decoder = new WebAssembly.Instance(module).exports as unknown as Decoder;
+  const { memory } = decoder;
+  const pages = Math.ceil((places.bytes + mostBytes + pieceBytes + slack) / 65536);
+  memory.grow(pages - memory.buffer.byteLength / 65536);
+  const escapes = new Uint8Array(memory.buffer, places.escapes, 256).fill(255);
+  for (const [letter, code] of Object.entries({ 0: 0, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13 })) {
+    escapes[letter.charCodeAt(0)] = code;
   }
-
-  /** What the literal stands for, as far as it has been read. */
-  get bytes(): Uint8Array<ArrayBuffer> {
-    return this.#out.subarray(0, this.#length);
-  }
-
-  /** Whether the literal ends in this piece; `null` where there is something unknown in it. */
-  decode(piece: Uint8Array, from: number): boolean | null {
-    const [out, escapes] = [this.#out, this.#escapes];
-    // Of a digit the low bits are its value; a letter has bit 6, and low bits from 1.
-    const digit = (code: number) => (code & 15) + (code >> 6) * 9;
-    const end = piece.length - 3; // so that no escape, of four letters at most, is cut
-    let [i, length] = [from, this.#length];
-    while (i < end) {
-      let code = piece[i]!;
-      if (code === backtick) break;
-      if (code !== backslash) {
-        if (code > 127) return null;
-        i++;
-      } else if (piece[i + 1] === 0x78) { // x, and two digits
-        code = (digit(piece[i + 2]!) << 4) | digit(piece[i + 3]!);
-        i += 4;
-      } else {
-        code = escapes[piece[i + 1]!]!;
-        if (code < 0) return null;
-        i += 2;
-      }
-      out[length++] = code;
-    }
-    this.stop = i;
-    this.#length = length;
-    return i < end;
-  }
+  for (const itself of "\\`$") escapes[itself.charCodeAt(0)] = itself.charCodeAt(0);
+  return decoder;
 }
 
 /** The parts of binaryen's file: what is before and after the literal, and what the literal stands for. */
@@ -88,29 +60,34 @@ interface Parts {
 }
 
 function readParts(fs: FileSystem, file: number): Parts | null {
-  const buffer = new Uint8Array(pieceBytes);
-  const decoder = new TextDecoder();
-  let piece = buffer.subarray(0, fs.readSync(file, buffer));
-  const head = decoder.decode(piece);
-  const start = head.indexOf("`\\0asm");
-  if (start < 0) return null;
-  const literal = new LiteralDecoder(12 << 20);
-  for (let from = start + 1;; from = 0) {
-    const ended = literal.decode(piece, from);
-    if (ended === null) return null;
-    if (ended) break;
-    buffer.copyWithin(0, literal.stop, piece.length);
-    const kept = piece.length - literal.stop;
+  const { memory, decode_literal: decode } = makeDecoder();
+  const buffer = new Uint8Array(memory.buffer, places.piece, pieceBytes);
+  const written = new Uint32Array(memory.buffer, places.written, 1);
+  const text = new TextDecoder();
+  let length = fs.readSync(file, buffer);
+  const head = text.decode(buffer.subarray(0, length));
+  let at = head.indexOf("`\\0asm") + 1;
+  if (at === 0) return null;
+  const start = at - 1;
+  for (let to: number = places.bytes; to <= places.bytes + mostBytes; to = written[0]!) {
+    // Where something cannot be decoded, the decoder stops before the end that it is given.
+    const end = length - slack;
+    at = decode(places.piece + at, places.piece + end, to) - places.piece;
+    if (at < end) break;
+    buffer.copyWithin(0, at, length);
+    const kept = length - at;
     const read = fs.readSync(file, buffer.subarray(kept));
     if (read === 0) return null;
-    piece = buffer.subarray(0, kept + read);
+    [at, length] = [0, kept + read];
   }
+  if (buffer[at] !== backtick) return null;
   const more = { stream: true };
-  let tail = decoder.decode(piece.subarray(literal.stop + 1), more);
+  let tail = text.decode(buffer.subarray(at + 1, length), more);
   for (let read = fs.readSync(file, buffer); read > 0; read = fs.readSync(file, buffer)) {
-    tail += decoder.decode(buffer.subarray(0, read), more);
+    tail += text.decode(buffer.subarray(0, read), more);
   }
-  return { head: head.slice(0, start), bytes: literal.bytes, tail };
+  const bytes = new Uint8Array(memory.buffer, places.bytes, written[0]! - places.bytes);
+  return { head: head.slice(0, start), bytes, tail };
 }
 
 /** Loads binaryen from its file, or gives `null` where that cannot be done. */
