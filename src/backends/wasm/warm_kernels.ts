@@ -21,7 +21,7 @@ const most = { m: 96, n: 64, k: 128 };
 /** Bytes of the memory: operands, result and scratch of such a form. */
 const memoryPages = 4;
 /** Milliseconds that are spent at most: V8 changes to better code after 13 MB of instructions of a function or so. */
-const patience = 24;
+const patience = 8;
 
 /** Forms that were run. */
 const warm = new Set<string>();
