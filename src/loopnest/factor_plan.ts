@@ -77,11 +77,30 @@ function panelBytes(n: number, size: 4 | 8): number {
   return size * padded(n) * (padded(n) + 6);
 }
 
+/** Bytes that a thread needs to apply a block of reflections on `m` elements to a part's columns. */
+function reflectionBytes(m: number, size: 4 | 8): number {
+  const lengths = [Math.min(m, 15), Math.min(m, (2048 + 512) / size), m];
+  const products = [1, 15, REFLECTIONS, PART].flatMap((columns) => [
+    productBytes(m, columns, REFLECTIONS, size),
+    ...lengths.map((k) => productBytes(REFLECTIONS, columns, k, size)),
+  ]);
+  // Up to which the space for products grows with the length; a shorter one may be cut less often.
+  return 2 * size * REFLECTIONS * PART + Math.max(...products) + 4 * size * (REFLECTIONS + PART);
+}
+
 /** Bytes of `factorQr` of `kernels/factor/qr.ts`. */
 function qrWorkBytes(m: number, n: number, size: 4 | 8): number {
-  const most = Math.max(m, n);
-  const reflections = 8 * Math.min(m, n) + size * (Math.min(m, n) * m + REFLECTIONS ** 2);
-  return 8 + reflections + 2 * size * REFLECTIONS * most + anyProductBytes(most, size);
+  const steps = Math.min(m, n);
+  const blocks = REFLECTIONS * (steps + REFLECTIONS);
+  return 8 + 8 * steps + size * (steps * m + blocks + Math.max(m, n)) + reflectionBytes(m, size);
+}
+
+/** The rounds of one matrix: one for each block, and one for Q. */
+export function qrRounds([, m, n, full]: readonly number[], size: 4 | 8): Rounds | null {
+  const steps = Math.min(m, n);
+  if (Math.max(m, n) <= REFLECTIONS) return null;
+  const units = Math.ceil(Math.max(n, full ? m : steps) / PART);
+  return { count: Math.ceil(steps / REFLECTIONS) + 1, units, ownBytes: reflectionBytes(m, size) };
 }
 
 /** Bytes of scratch of `qr_<dtype>`. */

@@ -5,7 +5,7 @@
  * @module
  */
 import type { TypedArray } from "../core/dtype.ts";
-import { choleskyRounds, luRounds } from "./factor_plan.ts";
+import { choleskyRounds, luRounds, qrRounds } from "./factor_plan.ts";
 import type { KernelSpec } from "./kernels.ts";
 
 type Floats = Float32Array | Float64Array;
@@ -144,6 +144,7 @@ function reflect(a: Matrix, first: number, from: number, v: Float64Array, tau: n
 const qr: KernelSpec = {
   params: ["number", "number", "number", "number", "read", "write", "write", "scratch"],
   rowCost: ([, m, n]) => 20 * m * n + m * n * Math.min(m, n) / 3,
+  rounds: qrRounds,
   reference: (args: readonly Arg[]) => {
     const [batch, m, n, full] = args as number[];
     const [x, q, r] = args.slice(4) as Floats[];

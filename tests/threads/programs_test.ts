@@ -179,7 +179,13 @@ const samples: Readonly<Record<string, () => Sample>> = {
       const lu = (x: NDArray) => lax.linalg.lu(x) as readonly NDArray[];
       const { cholesky } = lax.linalg;
       const wide = square.astype("float64");
-      return [cholesky(square), cholesky(wide), cholesky(x), ...lu(x), ...lu(y), ...lu(z)];
+      const qr = (x: NDArray, fullMatrices = false) => lax.linalg.qr(x, { fullMatrices });
+      return [
+        ...[square, wide, x].map((x) => cholesky(x)),
+        ...[x, y, z].flatMap(lu),
+        ...[x, y, z].flatMap((x) => qr(x)),
+        ...qr(y, true),
+      ];
     },
     args: [normal(29, [301, 301]), normal(30, [500, 230], "float64"), normal(31, [190, 411])],
   }),
