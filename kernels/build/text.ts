@@ -163,7 +163,7 @@ export const KERNEL_TEXT: Record<string, KernelText> = {
   pairsLast: {"params":["i32","i32","i32","i32"],"result":"none","deps":[],"wat":""},
   pool_claim: {"params":["i32","i32"],"result":"i32","deps":[],"wat":""},
   pool_close: {"params":["i32"],"result":"i32","deps":[],"wat":""},
-  pool_enter: {"params":["i32","i32","i32"],"result":"i32","deps":[],"wat":""},
+  pool_enter: {"params":["i32","i32","i32","i32"],"result":"i32","deps":[],"wat":""},
   pool_leave: {"params":["i32","i32"],"result":"i32","deps":[],"wat":""},
   pool_open: {"params":["i32","i32","i32","i32","i32","i32"],"result":"i32","deps":[],"wat":""},
   pool_private: {"params":["i32","i32"],"result":"i32","deps":[],"wat":""},

@@ -34,6 +34,8 @@ export const SHARES = 268;
 export const RANGES = 320;
 export const RANGE_BYTES = 64;
 export const RANGE_END = 4;
+/** Beside it, how often the thread looks at the gate before it sleeps. */
+export const RANGE_SPINS = 8;
 
 /** Bits of the gate. */
 export const OPEN = 256;

@@ -5,11 +5,13 @@
 // Atomic operations here are sequentially consistent, all of them; the comments count on it.
 import {
   BROKEN, DONE, EPOCH, FAILED, FINISHED, GATE, INSIDE, JOB, LEADER_SLEEPS, LEFT_OUT, NUMBER_SHIFT, OPEN, OPENED, PRIVATE, PROGRAM,
-  RANGES, RANGE_BYTES, RANGE_END, READY, SHARES, SLEEPERS, STRIDE, TABLE, WAITING, WATCH,
+  RANGES, RANGE_BYTES, RANGE_END, RANGE_SPINS, READY, SHARES, SLEEPERS, STRIDE, TABLE, WAITING, WATCH,
 } from "./layout";
 
-/** Turns of looking at the gate before going to sleep: some 20 µs, several times what waking up takes. */
+/** Turns of looking at the gate before going to sleep: some 20 µs. */
 const SPINS: i32 = 8000;
+/** For the leader, and for threads while one job comes soon after the other: some 100 µs, about what going to sleep and waking up costs both. */
+const MORE_SPINS: i32 = 40_000;
 
 /** Whether JavaScript is to be told of this job. */
 @inline
@@ -66,28 +68,33 @@ export function pool_claim(pool: usize, thread: i32): i32 {
 export function pool_close(pool: usize): i32 {
   if (load<i32>(pool, SHARES) == 1) return FINISHED;
   atomic.and<u32>(pool, ~OPEN, GATE);
-  for (let i = 0; i < SPINS; i++) {
+  for (let i = 0; i < MORE_SPINS; i++) {
     if ((atomic.load<u32>(pool, GATE) & INSIDE) == 0) return atomic.load<i32>(pool, FAILED) ? BROKEN : FINISHED;
   }
   return WAITING;
 }
 
 /**
- * Waits for a job other than number `last`, and goes inside. Gives its number, or -1 where threads of this epoch are no longer wanted.
+ * Waits as thread `thread` for a job other than number `last`, and goes inside. Gives its number, or -1 where threads of this epoch are no longer wanted.
  */
-export function pool_enter(pool: usize, last: i32, epoch: i32): i32 {
-  let spins = 0;
+export function pool_enter(pool: usize, thread: i32, last: i32, epoch: i32): i32 {
+  const own = pool + RANGES + usize(thread) * RANGE_BYTES;
+  let hasSlept = false;
+  // More where the last job came before the thread slept.
+  let spins = load<i32>(own, RANGE_SPINS);
   while (true) {
     const gate = atomic.load<u32>(pool, GATE);
     // After the gate: the epoch changes before it opens again, so that one who sees it open sees the epoch.
     if (atomic.load<i32>(pool, EPOCH) != epoch) return -1;
     const number = i32(gate >> NUMBER_SHIFT);
     if ((gate & OPEN) != 0 && number != last) {
-      if (atomic.cmpxchg<u32>(pool, gate, gate + 1, GATE) == gate) return number;
-      continue;
+      if (atomic.cmpxchg<u32>(pool, gate, gate + 1, GATE) != gate) continue;
+      store<i32>(own, hasSlept ? SPINS : MORE_SPINS, RANGE_SPINS);
+      return number;
     }
-    if (++spins < SPINS) continue;
-    spins = 0;
+    if (--spins > 0) continue;
+    spins = SPINS;
+    hasSlept = true;
     atomic.add<i32>(pool, 1, SLEEPERS);
     const now = atomic.load<u32>(pool, GATE);
     const isNews = (now & OPEN) != 0 && i32(now >> NUMBER_SHIFT) != last;

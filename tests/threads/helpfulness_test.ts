@@ -44,6 +44,15 @@ Deno.test("threads that are not waited for are not measured", () => {
   assertEquals(leader.advice, { alone: false, watch: 0 });
 });
 
+Deno.test("a long wait now and then is no reason to measure", () => {
+  const leader = new Leader();
+  for (let turn = 0; turn < 100; turn++) {
+    leader.run(2, 1, 0.05, leader.now + 40);
+    leader.run(2, 3, 2, leader.now + 1);
+    assertEquals(leader.advice, { alone: false, watch: 0 });
+  }
+});
+
 Deno.test("threads that hinder are left out, and tried again ever more rarely", () => {
   const leader = new Leader();
   leader.run(1, 3, 2, 60);
@@ -72,11 +81,11 @@ Deno.test("threads that hindered come back when they help again", () => {
 
 Deno.test("jobs of other kinds than those timed alone end a comparison all the same", () => {
   const judge = new HelpJudge();
-  assertEquals(judge.waited(5, 0), { alone: true, watch: 1 });
-  judge.opened(0);
-  assertEquals(judge.closed(1, 20), { alone: false, watch: 1 });
+  assertEquals(judge.waited(5, 20), { alone: true, watch: 1 });
+  judge.opened(20);
+  assertEquals(judge.closed(1, 40), { alone: false, watch: 1 });
   let advice: Advice | null = null;
-  for (let kind = 2, now = 20; advice === null; kind++) {
+  for (let kind = 2, now = 40; advice === null; kind++) {
     assert(kind < 20_000, "the comparison never ends");
     judge.opened(now);
     advice = judge.closed(kind, ++now);

@@ -2,9 +2,9 @@
  * Whether threads help or hinder, found out by trying.
  *
  * On processors that others keep busy a thread may lose its own in the middle of a unit, and the leader waits for it; or it takes the
- * leader's. As long as nothing of the kind shows, nothing is measured. Once the leader has had to wait, it does the next jobs alone, then the same ones with
- * help, and what was slower is left off for a while, which doubles each time that it turns out so again. Hence help that
- * hinders costs a few percent in the long run, and so does watching over help that helps.
+ * leader's. As long as the leader waits for a small part of the time only, which is the most that it could save, nothing is measured. Else it does the
+ * next jobs alone, then the same ones with help, and what was slower is left off for a while, which doubles each time that it turns out so
+ * again. Hence help that hinders costs a few percent in the long run, and so does watching over help that helps.
  *
  * @module
  */
@@ -17,8 +17,10 @@ export interface Advice {
   readonly watch: number;
 }
 
-/** Milliseconds of waiting in one job that raise the question. */
+/** Milliseconds of waiting in one job that count, and the share of at least so many milliseconds that has to be waited to raise the question. */
 const SUSPICIOUS = 0.2;
+const SHARE = 0.1;
+const OBSERVED = 10;
 /** Milliseconds of jobs on which a verdict rests, on either side. */
 const MEASURED = 10;
 /** Milliseconds that a verdict holds at first, and at most. */
@@ -42,6 +44,9 @@ export class HelpJudge {
   #until = -Infinity;
   #period = 0;
   #lastVerdict: boolean | null = null;
+  /** Since when waiting is counted, and how many milliseconds of it there were. */
+  #since = 0;
+  #waited = 0;
   /** The times of jobs, alone. */
   readonly #alone = new Map<number, number>();
   #opened = 0;
@@ -63,7 +68,13 @@ export class HelpJudge {
   /** The leader has waited for others to finish a job that is not watched yet. `null`: go on as before. */
   waited(milliseconds: number, now: number): Advice | null {
     if (this.#state !== "trusting" || milliseconds < SUSPICIOUS || now < this.#until) return null;
-    return this.#beginAlone();
+    this.#waited += milliseconds;
+    const time = now - this.#since;
+    if (time < OBSERVED) return null;
+    const isMuch = this.#waited > SHARE * time;
+    this.#since = now - milliseconds;
+    this.#waited = milliseconds;
+    return isMuch ? this.#beginAlone() : null;
   }
 
   /** A job begins. `null`: go on as before. */

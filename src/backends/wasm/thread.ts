@@ -56,7 +56,7 @@ function take(share: (thread: number) => void): void {
 readMessages();
 if (Atomics.load(words, EPOCH >> 2) === epoch) Atomics.add(words, READY >> 2, 1);
 for (let number = -1;;) {
-  number = kernels.pool_enter(pool, number, epoch);
+  number = kernels.pool_enter(pool, thread, number, epoch);
   if (number < 0) break;
   const program = words[PROGRAM >> 2];
   const share = programs.get(program);
