@@ -320,18 +320,20 @@ function walk(def: TreeDef, node: unknown, out: unknown[], upTo: boolean): boole
       if (!Array.isArray(node) || node.length !== children.length) return false;
       if (Object.getPrototypeOf(node) !== Array.prototype) return false;
       for (let i = 0; i < children.length; i++) {
-        if (!walk(children[i]!, node[i], out, upTo)) return false;
+        const child = children[i]!;
+        const fits = child.kind === "dict"
+          ? walkDict(child, node[i], out, upTo)
+          : walk(child, node[i], out, upTo);
+        if (!fits) return false;
       }
       return true;
     }
     case "dict":
+      return walkDict(def, node, out, upTo);
     case "kwargs": {
       if (typeof node !== "object" || node === null) return false;
-      const proto = Object.getPrototypeOf(node);
-      if (def.kind === "dict") {
-        if (proto !== Object.prototype && proto !== null) return false;
-      } else if (proto !== kwargsPrototype()) return false;
-      return walkEntries(def, node, out, upTo);
+      return Object.getPrototypeOf(node) === kwargsPrototype() &&
+        walkEntries(def, node, out, upTo);
     }
     case "map": {
       if (!(node instanceof Map) || Object.getPrototypeOf(node) !== Map.prototype) return false;
@@ -358,6 +360,12 @@ function walk(def: TreeDef, node: unknown, out: unknown[], upTo: boolean): boole
       return true;
     }
   }
+}
+
+function walkDict(def: TreeDef, node: unknown, out: unknown[], upTo: boolean): boolean {
+  if (typeof node !== "object" || node === null) return false;
+  const proto = Object.getPrototypeOf(node);
+  return (proto === Object.prototype || proto === null) && walkEntries(def, node, out, upTo);
 }
 
 /**
