@@ -1,16 +1,27 @@
-// Windows of 3 x 3 that move by one, or by two, over single channels: depthwise convolutions above all. Nothing is copied or packed. A strip of one
-// vector's columns is walked from row to row: the nine elements of the kernel stay in registers, and so do three rows of sums, to which
-// each row of the operand adds when it is read, once. 15 vectors in all, which is what V8 has on x64.
+// Windows of 3 x 3 that move by one, or by two, over single channels: depthwise convolutions above all. Nothing is copied or packed. A block of
+// rows that stays in the first cache is gone through by strips of one vector's columns, from row to row: the nine elements of the kernel stay in
+// registers, and so do the sums that were begun, to which each row of the operand adds when it is read, once. Between blocks they wait in
+// scratch, so that no row is read for the next block again. 15 vectors in all, which is what V8 has on x64.
+//
+// Each row's three products are a sum of their own: multiply-adds then never wait for those of the row before, only additions do, which
+// have ports of their own on processors of today.
 import { madd } from "../math/madd";
 import {
   BATCH, field, GROUPS, NINE_BOTTOM, NINE_COLUMNS, NINE_FIRST_ROW, NINE_HEIGHT, NINE_LEFT, NINE_OUT_ROW, NINE_RIGHT, NINE_ROWS,
   NINE_STRIDE, NINE_TAP, NINE_TAP_COLUMN, NINE_TAP_ROW, NINE_TOP, NINE_X, NINE_X_ROW, OUT_BATCH, OUT_GROUP, OUT_ROW, ROWS, W_GROUP, W_ROW, X_BATCH, X_GROUP,
 } from "./spec";
 
-/** Bytes of the operand whose rows are walked down before the next: with those of the output, they stay in the first cache. */
+/** Bytes of the operand and the output whose rows are gone through before the next: they stay in the first cache. */
 const BLOCK_BYTES: i32 = 16384;
-/** Rows further apart than this are met by no prefetcher when they are walked down. */
-const FAR: usize = 128;
+/** Rows of a block that are worth the beginning of its strips, if the rows are long. */
+const LEAST_ROWS: i32 = 8;
+/** Where in the scratch space the sums wait that a block has begun; the kernel's elements are before them. */
+const SUMS: usize = 128;
+
+/** How a strip begins: with the sums that the block before has begun; with its first row; or with one that is missing, above the operand. */
+const GOES_ON: i32 = 0;
+const BEGINS: i32 = 1;
+const BEGINS_ABOVE: i32 = 2;
 
 @inline
 function splat<T>(at: usize): v128 {
@@ -39,51 +50,65 @@ export function second<T>(p: v128, r: v128): v128 {
   return sizeof<T>() == 4 ? v128.shuffle<i32>(p, r, 1, 2, 5, 6) : v128.shuffle<i64>(p, r, 1, 2);
 }
 
+/** The products of one row. */
+@inline
+function sumOf<T>(p: v128, q: v128, r: v128, u: v128, v: v128, w: v128): v128 {
+  return madd<T>(r, w, madd<T>(q, v, v128.mul<T>(p, u)));
+}
+
+/** The products of a window's first row, from zero on: no sum is -0 then, whatever the others are. */
+@inline
+function firstSumOf<T>(p: v128, q: v128, r: v128, u: v128, v: v128, w: v128): v128 {
+  return madd<T>(r, w, madd<T>(q, v, madd<T>(p, u, i32x4.splat(0))));
+}
+
 /**
- * One vector's columns of `rows` rows of the output. `x` is where the first row's window would begin, whose first row is missing at the
- * top, and so is the last row's last one at the bottom.
+ * `rows` rows of the output of `strips` vectors' columns. `x` is where the first window begins. Where the last row of the last one is missing,
+ * `bottom` says so. What is missing is zeros, and multiplied all the same: the kernel may hold infinities.
  */
 @inline
 function walk<T>(
-  edge: i32, rows: i32, top: bool, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize,
+  edge: i32, strips: i32, rows: i32, begin: i32, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize, sums: usize,
 ): void {
   const S = sizeof<T>();
   const w0 = splat<T>(w), w1 = splat<T>(w + S), w2 = splat<T>(w + 2 * S);
   const w3 = splat<T>(w + 3 * S), w4 = splat<T>(w + 4 * S), w5 = splat<T>(w + 5 * S);
   const w6 = splat<T>(w + 6 * S), w7 = splat<T>(w + 7 * S), w8 = splat<T>(w + 8 * S);
-  let a = i32x4.splat(0), b = a, p = a, q = a, r = a;
-  // What is missing is zeros, and multiplied all the same: the kernel may hold infinities.
-  if (!top) {
-    p = first<T>(edge, x);
-    r = third<T>(edge, x);
-    q = second<T>(p, r);
-  }
-  a = madd<T>(r, w2, madd<T>(q, w1, madd<T>(p, w0, a)));
-  x += xs;
-  p = first<T>(edge, x);
-  r = third<T>(edge, x);
-  q = second<T>(p, r);
-  a = madd<T>(r, w5, madd<T>(q, w4, madd<T>(p, w3, a)));
-  b = madd<T>(r, w2, madd<T>(q, w1, madd<T>(p, w0, b)));
-  for (let end = out + usize(rows - i32(bottom)) * os; out != end; out += os) {
-    x += xs;
-    p = first<T>(edge, x);
-    r = third<T>(edge, x);
-    q = second<T>(p, r);
-    let c = i32x4.splat(0);
-    a = madd<T>(p, w6, a);
-    b = madd<T>(p, w3, b);
-    c = madd<T>(p, w0, c);
-    a = madd<T>(q, w7, a);
-    b = madd<T>(q, w4, b);
-    c = madd<T>(q, w1, c);
-    v128.store(out, madd<T>(r, w8, a));
-    a = madd<T>(r, w5, b);
-    b = madd<T>(r, w2, c);
-  }
-  if (bottom) {
-    p = i32x4.splat(0);
-    v128.store(out, madd<T>(p, w8, madd<T>(p, w7, madd<T>(p, w6, a))));
+  const whole = usize(rows - i32(bottom)) * os;
+  for (; strips > 0; strips--, x += 16, out += 16, sums += 32) {
+    let a = i32x4.splat(0), b = a, p = a, q = a, r = a, from = x + xs, to = out;
+    if (begin == GOES_ON) {
+      a = v128.load(sums);
+      b = v128.load(sums, 16);
+    } else {
+      if (begin == BEGINS) {
+        p = first<T>(edge, x);
+        r = third<T>(edge, x);
+        q = second<T>(p, r);
+      }
+      a = firstSumOf<T>(p, q, r, w0, w1, w2);
+      p = first<T>(edge, from);
+      r = third<T>(edge, from);
+      q = second<T>(p, r);
+      a = v128.add<T>(a, sumOf<T>(p, q, r, w3, w4, w5));
+      b = firstSumOf<T>(p, q, r, w0, w1, w2);
+    }
+    for (const end = out + whole; to != end; to += os) {
+      from += xs;
+      p = first<T>(edge, from);
+      r = third<T>(edge, from);
+      q = second<T>(p, r);
+      v128.store(to, v128.add<T>(a, sumOf<T>(p, q, r, w6, w7, w8)));
+      a = v128.add<T>(b, sumOf<T>(p, q, r, w3, w4, w5));
+      b = firstSumOf<T>(p, q, r, w0, w1, w2);
+    }
+    if (bottom) {
+      p = i32x4.splat(0);
+      v128.store(to, v128.add<T>(a, sumOf<T>(p, p, p, w6, w7, w8)));
+    } else {
+      v128.store(sums, a);
+      v128.store(sums, b, 16);
+    }
   }
 }
 
@@ -121,175 +146,173 @@ function everyOther<T>(edge: i32, tap: i32, x: usize, a: v128, b: v128): v128 {
 /** As `walk`, of windows that move by two. */
 @inline
 function walkByTwo<T>(
-  edge: i32, rows: i32, top: bool, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize,
+  edge: i32, strips: i32, rows: i32, begin: i32, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize, sums: usize,
 ): void {
   const S = sizeof<T>();
   const w0 = splat<T>(w), w1 = splat<T>(w + S), w2 = splat<T>(w + 2 * S);
   const w3 = splat<T>(w + 3 * S), w4 = splat<T>(w + 4 * S), w5 = splat<T>(w + 5 * S);
   const w6 = splat<T>(w + 6 * S), w7 = splat<T>(w + 7 * S), w8 = splat<T>(w + 8 * S);
+  const whole = usize(rows - i32(bottom)) * os;
   // Where the first column is missing, what is read begins with the second.
   const skip: usize = edge == -1 ? S : 0;
-  let sum = i32x4.splat(0), p = sum, q = sum, r = sum, a = sum, b = sum;
-  if (!top) {
-    a = v128.load(x + skip);
-    b = v128.load(x + skip, 16);
-    p = everyOther<T>(edge, 0, x, a, b);
-    q = everyOther<T>(edge, 1, x, a, b);
-    r = everyOther<T>(edge, 2, x, a, b);
-  }
-  sum = madd<T>(r, w2, madd<T>(q, w1, madd<T>(p, w0, sum)));
-  for (; rows > 0; rows--, out += os) {
-    x += xs;
-    a = v128.load(x + skip);
-    b = v128.load(x + skip, 16);
-    p = everyOther<T>(edge, 0, x, a, b);
-    sum = madd<T>(p, w3, sum);
-    p = everyOther<T>(edge, 1, x, a, b);
-    sum = madd<T>(p, w4, sum);
-    p = everyOther<T>(edge, 2, x, a, b);
-    sum = madd<T>(p, w5, sum);
-    x += xs;
-    p = i32x4.splat(0);
-    q = p;
-    r = p;
-    if (!bottom || rows > 1) {
-      a = v128.load(x + skip);
-      b = v128.load(x + skip, 16);
-      p = everyOther<T>(edge, 0, x, a, b);
-      q = everyOther<T>(edge, 1, x, a, b);
-      r = everyOther<T>(edge, 2, x, a, b);
+  for (; strips > 0; strips--, x += 32, out += 16, sums += 32) {
+    let sum = i32x4.splat(0), p = sum, q = sum, r = sum, a = sum, b = sum, from = x, to = out;
+    if (begin == GOES_ON) {
+      sum = v128.load(sums);
+    } else {
+      if (begin == BEGINS) {
+        a = v128.load(from + skip);
+        b = v128.load(from + skip, 16);
+        p = everyOther<T>(edge, 0, from, a, b);
+        q = everyOther<T>(edge, 1, from, a, b);
+        r = everyOther<T>(edge, 2, from, a, b);
+      }
+      sum = firstSumOf<T>(p, q, r, w0, w1, w2);
     }
-    sum = madd<T>(p, w6, sum);
-    sum = madd<T>(q, w7, sum);
-    v128.store(out, madd<T>(r, w8, sum));
-    sum = madd<T>(r, w2, madd<T>(q, w1, madd<T>(p, w0, i32x4.splat(0))));
+    for (const end = out + whole; to != end; to += os) {
+      from += xs;
+      a = v128.load(from + skip);
+      b = v128.load(from + skip, 16);
+      p = everyOther<T>(edge, 0, from, a, b);
+      q = everyOther<T>(edge, 1, from, a, b);
+      r = everyOther<T>(edge, 2, from, a, b);
+      sum = v128.add<T>(sum, sumOf<T>(p, q, r, w3, w4, w5));
+      from += xs;
+      a = v128.load(from + skip);
+      b = v128.load(from + skip, 16);
+      p = everyOther<T>(edge, 0, from, a, b);
+      q = everyOther<T>(edge, 1, from, a, b);
+      r = everyOther<T>(edge, 2, from, a, b);
+      v128.store(to, v128.add<T>(sum, sumOf<T>(p, q, r, w6, w7, w8)));
+      sum = firstSumOf<T>(p, q, r, w0, w1, w2);
+    }
+    if (bottom) {
+      from += xs;
+      a = v128.load(from + skip);
+      b = v128.load(from + skip, 16);
+      p = everyOther<T>(edge, 0, from, a, b);
+      q = everyOther<T>(edge, 1, from, a, b);
+      r = everyOther<T>(edge, 2, from, a, b);
+      sum = v128.add<T>(sum, sumOf<T>(p, q, r, w3, w4, w5));
+      p = i32x4.splat(0);
+      v128.store(to, v128.add<T>(sum, sumOf<T>(p, p, p, w6, w7, w8)));
+    } else {
+      v128.store(sums, sum);
+    }
   }
 }
 
 /** The strip at the left edge. */
 function leftByOne<T>(
-  rows: i32, top: bool, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize,
+  strips: i32, rows: i32, begin: i32, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize, sums: usize,
 ): void {
-  walk<T>(-1, rows, top, bottom, x, xs, w, out, os);
-}
-
-/** A strip within. */
-function withinByOne<T>(
-  rows: i32, top: bool, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize,
-): void {
-  walk<T>(0, rows, top, bottom, x, xs, w, out, os);
-}
-
-/** The strip at the right edge. */
-function rightByOne<T>(
-  rows: i32, top: bool, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize,
-): void {
-  walk<T>(1, rows, top, bottom, x, xs, w, out, os);
+  walk<T>(-1, strips, rows, begin, bottom, x, xs, w, out, os, sums);
 }
 
 /** The strip at the left edge, by two. */
 function leftByTwo<T>(
-  rows: i32, top: bool, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize,
+  strips: i32, rows: i32, begin: i32, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize, sums: usize,
 ): void {
-  walkByTwo<T>(-1, rows, top, bottom, x, xs, w, out, os);
+  walkByTwo<T>(-1, strips, rows, begin, bottom, x, xs, w, out, os, sums);
 }
 
-/** A strip within, by two. */
-function withinByTwo<T>(
-  rows: i32, top: bool, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize,
+/** Strips within. */
+function withinByOne<T>(
+  strips: i32, rows: i32, begin: i32, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize, sums: usize,
 ): void {
-  walkByTwo<T>(0, rows, top, bottom, x, xs, w, out, os);
+  walk<T>(0, strips, rows, begin, bottom, x, xs, w, out, os, sums);
+}
+
+/** Strips within, by two. */
+function withinByTwo<T>(
+  strips: i32, rows: i32, begin: i32, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize, sums: usize,
+): void {
+  walkByTwo<T>(0, strips, rows, begin, bottom, x, xs, w, out, os, sums);
+}
+
+/** The strip at the right edge. */
+function rightByOne<T>(
+  strips: i32, rows: i32, begin: i32, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize, sums: usize,
+): void {
+  walk<T>(1, strips, rows, begin, bottom, x, xs, w, out, os, sums);
 }
 
 /** The strip at the right edge, by two. */
 function rightByTwo<T>(
-  rows: i32, top: bool, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize,
+  strips: i32, rows: i32, begin: i32, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize, sums: usize,
 ): void {
-  walkByTwo<T>(1, rows, top, bottom, x, xs, w, out, os);
+  walkByTwo<T>(1, strips, rows, begin, bottom, x, xs, w, out, os, sums);
 }
 
 @inline
 function left<T>(
-  step: i32, rows: i32, top: bool, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize,
+  by: i32, strips: i32, rows: i32, begin: i32, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize, sums: usize,
 ): void {
-  if (step == 1) leftByOne<T>(rows, top, bottom, x, xs, w, out, os);
-  else leftByTwo<T>(rows, top, bottom, x, xs, w, out, os);
+  if (by == 1) leftByOne<T>(strips, rows, begin, bottom, x, xs, w, out, os, sums);
+  else leftByTwo<T>(strips, rows, begin, bottom, x, xs, w, out, os, sums);
 }
 
 @inline
 function within<T>(
-  step: i32, rows: i32, top: bool, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize,
+  by: i32, strips: i32, rows: i32, begin: i32, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize, sums: usize,
 ): void {
-  if (step == 1) withinByOne<T>(rows, top, bottom, x, xs, w, out, os);
-  else withinByTwo<T>(rows, top, bottom, x, xs, w, out, os);
+  if (by == 1) withinByOne<T>(strips, rows, begin, bottom, x, xs, w, out, os, sums);
+  else withinByTwo<T>(strips, rows, begin, bottom, x, xs, w, out, os, sums);
 }
 
 @inline
 function right<T>(
-  step: i32, rows: i32, top: bool, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize,
+  by: i32, strips: i32, rows: i32, begin: i32, bottom: bool, x: usize, xs: usize, w: usize, out: usize, os: usize, sums: usize,
 ): void {
-  if (step == 1) rightByOne<T>(rows, top, bottom, x, xs, w, out, os);
-  else rightByTwo<T>(rows, top, bottom, x, xs, w, out, os);
-}
-
-/** Fetches what lies between two addresses, in order, as prefetchers expect it. The result only keeps the loads. */
-function fetch(at: usize, end: usize): i32 {
-  let some = 0;
-  for (; at < end; at += 64) some |= load<i32>(at);
-  return some;
-}
-
-/** One channel: rows `from` to `to` of the output. */
-function channel<T>(form: usize, from: i32, to: i32, x: usize, taps: usize, out: usize): void {
-  const S = i32(sizeof<T>()), V = 16 / S;
-  const xs = usize(field(form, NINE_X_ROW) * S), os = usize(field(form, NINE_OUT_ROW) * S);
-  const columns = field(form, NINE_COLUMNS);
-  const isLeft = field(form, NINE_LEFT) != 0, isRight = field(form, NINE_RIGHT) != 0;
-  const hasTop = field(form, NINE_TOP) != 0, hasBottom = field(form, NINE_BOTTOM) != 0;
-  const height = field(form, NINE_HEIGHT);
-  const by = field(form, NINE_STRIDE);
-  const blocks = (height * by * i32(xs) + BLOCK_BYTES - 1) / BLOCK_BYTES;
-  const step = (height + blocks - 1) / blocks;
-  for (; from < to; from += step) {
-    const rows = min(step, to - from);
-    const top = hasTop && from == 0, bottom = hasBottom && from + rows == height;
-    const at = x + usize(from * by) * xs, o = out + usize(from) * os;
-    if (xs > FAR) {
-      const begin = (top ? at + xs : at) + usize(S);
-      store<i32>(taps - 4, fetch(begin, at + usize((rows - 1) * by + 2 - i32(bottom)) * xs + usize(S)));
-    }
-    let j = 0;
-    if (isLeft) {
-      left<T>(by, rows, top, bottom, at, xs, taps, o, os);
-      j = V;
-    }
-    for (; j < columns - V; j += V) within<T>(by, rows, top, bottom, at + usize(j * by * S), xs, taps, o + usize(j * S), os);
-    // The last strip begins earlier where it would not be whole: what it computes again comes out the same.
-    const end = columns - V;
-    if (isRight) right<T>(by, rows, top, bottom, at + usize(end * by * S), xs, taps, o + usize(end * S), os);
-    else if (j < columns) within<T>(by, rows, top, bottom, at + usize(end * by * S), xs, taps, o + usize(end * S), os);
-  }
+  if (by == 1) rightByOne<T>(strips, rows, begin, bottom, x, xs, w, out, os, sums);
+  else rightByTwo<T>(strips, rows, begin, bottom, x, xs, w, out, os, sums);
 }
 
 /** All of a convolution whose description has this form. */
 export function convolveNine<T>(spec: usize, form: usize, x: usize, w: usize, out: usize, scratch: usize): void {
-  const S = i32(sizeof<T>());
+  const S = i32(sizeof<T>()), V = 16 / S;
   const groups = field(spec, GROUPS), batch = field(spec, BATCH), m = field(spec, ROWS);
+  const by = field(form, NINE_STRIDE), columns = field(form, NINE_COLUMNS);
+  // Between the edges, whole strips; the last one, if it would not be whole, begins earlier: what it computes again comes out the same.
+  const hasLeft = field(form, NINE_LEFT) != 0, hasRight = field(form, NINE_RIGHT) != 0;
+  const begun = hasLeft ? V : 0, last = columns - V;
+  const strips = max(0, hasRight ? (last - begun + V - 1) / V : (columns - begun) / V);
+  const hasPart = !hasRight && begun + strips * V < columns;
+  // Blocks of rows, about equal.
   const from = field(form, NINE_FIRST_ROW), to = from + field(form, NINE_ROWS);
-  const down = field(form, NINE_TAP_ROW), along = field(form, NINE_TAP_COLUMN);
-  const taps = scratch + 16;
+  const most = max(LEAST_ROWS, BLOCK_BYTES / ((by * by + 1) * columns * S));
+  const blocks = (to - from + most - 1) / most;
+  const step = (to - from + blocks - 1) / blocks;
+  const top = field(form, NINE_TOP) != 0 && from == 0 ? BEGINS_ABOVE : BEGINS;
+  const bottomAt = field(form, NINE_BOTTOM) != 0 ? field(form, NINE_HEIGHT) : -1;
+  const xs = usize(field(form, NINE_X_ROW) * S), os = usize(field(form, NINE_OUT_ROW) * S);
+  const firstX = usize(from * by) * xs + usize(field(form, NINE_X) * S), firstOut = usize(from) * os;
+  const down = usize(field(form, NINE_TAP_ROW) * S), along = usize(field(form, NINE_TAP_COLUMN) * S);
+  const taps = scratch, sums = scratch + SUMS, inner = sums + 32, end = inner + usize(strips) * 32;
+  const xInner = usize(begun * by * S), xEnd = usize(last * by * S), outInner = usize(begun * S), outEnd = usize(last * S);
   for (let g = 0; g < groups; g++) {
     for (let e = 0; e < batch; e++) {
-      const xe = x + usize((g * field(spec, X_GROUP) + e * field(spec, X_BATCH) + field(form, NINE_X)) * S);
-      let oe = out + usize((g * field(spec, OUT_GROUP) + e * field(spec, OUT_BATCH)) * S);
+      const xe = x + usize((g * field(spec, X_GROUP) + e * field(spec, X_BATCH)) * S) + firstX;
+      let oe = out + usize((g * field(spec, OUT_GROUP) + e * field(spec, OUT_BATCH)) * S) + firstOut;
       let wi = w + usize((g * field(spec, W_GROUP) + field(form, NINE_TAP)) * S);
       for (let i = 0; i < m; i++) {
         // The kernel's elements side by side, in the order in which the operand meets them.
-        for (let p = 0; p < 9; p++) {
-          const tap = p / 3 * down + p % 3 * along;
-          store<T>(taps + usize(p * S), load<T>(wi + usize(tap * S)));
+        for (let p: usize = 0, tap = wi; p < 9 * sizeof<T>(); p += 3 * sizeof<T>(), tap += down) {
+          store<T>(taps + p, load<T>(tap));
+          store<T>(taps + p, load<T>(tap + along), sizeof<T>());
+          store<T>(taps + p, load<T>(tap + 2 * along), 2 * sizeof<T>());
         }
-        channel<T>(form, from, to, xe, taps, oe);
+        let at = xe, o = oe, begin = top;
+        for (let row = from; row < to; row += step, begin = GOES_ON) {
+          const rows = min(step, to - row);
+          const bottom = row + rows == bottomAt;
+          if (hasLeft) left<T>(by, 1, rows, begin, bottom, at, xs, taps, o, os, sums);
+          if (strips > 0) within<T>(by, strips, rows, begin, bottom, at + xInner, xs, taps, o + outInner, os, inner);
+          if (hasRight) right<T>(by, 1, rows, begin, bottom, at + xEnd, xs, taps, o + outEnd, os, end);
+          else if (hasPart) within<T>(by, 1, rows, begin, bottom, at + xEnd, xs, taps, o + outEnd, os, end);
+          at += usize(rows * by) * xs;
+          o += usize(rows) * os;
+        }
         wi += usize(field(spec, W_ROW) * S);
         oe += usize(field(spec, OUT_ROW) * S);
       }

@@ -59,7 +59,7 @@ export function nineForm(shape: ConvShape, bytes: number): ConvForm | null {
     down.count,
     step,
   ];
-  return { list, scratchBytes: 256 };
+  return { list, scratchBytes: 128 + 32 * (Math.ceil(right.count / lanes) + 2) };
 }
 
 /** Of more output features the products of matrices take less time. */
