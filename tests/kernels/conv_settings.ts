@@ -240,6 +240,26 @@ export const SETTINGS: Record<string, Setting> = {
       { size: 37, window: 3, padding: [1, 1] },
     ],
   },
+  "one feature to one, several blocks of rows that the last does not fill": {
+    groups: 2,
+    batch: 1,
+    features: 1,
+    rows: 1,
+    axes: [
+      { size: 53, window: 3, padding: [0, 1] },
+      { size: 131, window: 3, padding: [1, 0] },
+    ],
+  },
+  "one feature to one, by two, several blocks of rows": {
+    groups: 2,
+    batch: 1,
+    features: 1,
+    rows: 1,
+    axes: [
+      { size: 64, window: 3, stride: 2, padding: [1, 1] },
+      { size: 133, window: 3, stride: 2, padding: [1, 1] },
+    ],
+  },
   "one feature to two, features last": {
     groups: 4,
     batch: 1,
