@@ -1,6 +1,6 @@
 // The LU factorisation with partial pivoting, by blocks (Golub and Van Loan, Matrix Computations, 3.4). It goes in rounds, as cholesky.ts
 // says: a block of columns, which are laid out one after the other meanwhile, and then all columns to their right, in parts.
-import { addProduct, addScaled, exchange, gather } from "./rows";
+import { addProduct, addScaled, exchange, scaleTo, transpose } from "./rows";
 
 /** Columns of a block; src/loopnest/factor_plan.ts knows it too. */
 const BLOCK: i32 = 48;
@@ -63,9 +63,8 @@ function leadLu<T>(
   }
   if (size <= 0) return;
   const corner = a + usize(first) * (row + S), panel = scratch, places = pivots + 4 * usize(first);
-  gather<T>(size, rows, <T> 1, corner, S, row, panel);
+  transpose<T>(rows, size, corner, row, panel, usize(rows) * S);
   factorColumns<T>(rows, size, panel, places);
-  gather<T>(rows, size, <T> 1, panel, S, usize(rows) * S, panel + usize(rows * size) * S);
   for (let k = 0; k < size; k++) {
     const p = load<i32>(places + 4 * usize(k)) + first;
     store<i32>(places + 4 * usize(k), p);
@@ -73,11 +72,10 @@ function leadLu<T>(
     exchange<T>(n, a + usize(first + k) * row, a + usize(p) * row);
     exchange<i32>(1, permutation + 4 * usize(first + k), permutation + 4 * usize(p));
   }
-  const factored = panel + usize(rows * size) * S;
-  for (let i = 0; i < rows; i++) {
-    memory.copy(corner + usize(i) * row, factored + usize(i * size) * S, usize(size) * S);
+  transpose<T>(size, rows, panel, usize(rows) * S, corner, row);
+  for (let i = size; i < rows; i++) {
+    scaleTo<T>(size, <T> -1, corner + usize(i) * row, panel + usize((i - size) * size) * S);
   }
-  gather<T>(rows - size, size, <T> -1, factored + usize(size * size) * S, usize(size) * S, S, panel);
 }
 
 /** A unit of a round: columns right of the block. */
@@ -104,7 +102,7 @@ function lu<T>(
   batch: i32, m: i32, n: i32, x: usize, out: usize, pivots: usize, permutation: usize, scratch: usize,
 ): void {
   const bytes = usize(m) * usize(n) * sizeof<T>(), steps = min(m, n);
-  const work = scratch + 2 * usize(m * BLOCK) * sizeof<T>(), units = (n + PART - 1) / PART;
+  const work = scratch + usize(m * BLOCK) * sizeof<T>(), units = (n + PART - 1) / PART;
   for (; batch > 0; batch--) {
     leadLu<T>(0, m, n, x, out, pivots, permutation, scratch);
     for (let round = 0; round * BLOCK < steps; round++) {

@@ -2,7 +2,7 @@
 // is laid out in rows and factored there, and its reflections are applied together to what is right of it. It goes in rounds, as cholesky.ts says:
 // one for each block, and one for the columns of Q.
 import { applyBlock, BLOCK, blockFactor, formProduct, isSmall, reflect, reflection } from "./reflections";
-import { addScaled, gather, inner } from "./rows";
+import { addScaled, inner, transpose } from "./rows";
 
 /** Columns of a unit; src/loopnest/factor_plan.ts knows it too. */
 const PART: i32 = 96;
@@ -29,10 +29,8 @@ function factorPanel<T>(k: i32, m: i32, panel: usize, row: usize, taus: usize): 
 function factorBlock<T>(m: i32, n: i32, k: i32, size: i32, a: usize, v: usize, taus: usize): void {
   const S = sizeof<T>(), row = usize(n) * S, vRow = usize(m) * S;
   const corner = a + usize(k) * (row + S), panel = v + usize(k) * (vRow + S);
-  for (let j = 0; j < size; j++) {
-    memory.fill(v + usize(k + j) * vRow, 0, usize(k) * S);
-    gather<T>(1, m - k, <T> 1, corner + usize(j) * S, 0, row, panel + usize(j) * vRow);
-  }
+  for (let j = 0; j < size; j++) memory.fill(v + usize(k + j) * vRow, 0, usize(k) * S);
+  transpose<T>(m - k, size, corner, row, panel, vRow);
   factorPanel<T>(size, m - k, panel, vRow, taus + 8 * usize(k));
   for (let j = 0; j < size; j++) {
     const vj = panel + usize(j) * vRow;

@@ -61,10 +61,51 @@ export function rotate<T>(n: i32, c: T, s: T, x: usize, y: usize): void {
 
 /** Exchanges two rows. */
 export function exchange<T>(n: i32, x: usize, y: usize): void {
-  for (const end = x + usize(n) * sizeof<T>(); x < end; x += sizeof<T>(), y += sizeof<T>()) {
+  const end = x + usize(n) * sizeof<T>();
+  for (; x + 16 <= end; x += 16, y += 16) {
+    const kept = v128.load(x);
+    v128.store(x, v128.load(y));
+    v128.store(y, kept);
+  }
+  for (; x < end; x += sizeof<T>(), y += sizeof<T>()) {
     const kept = load<T>(x);
     store<T>(x, load<T>(y));
     store<T>(y, kept);
+  }
+}
+
+/** Rows whose transposes fill whole lines of the cache. */
+const LINE: i32 = 16;
+
+/** Copies the transpose of a [rows, columns] block; rows are so many bytes apart. */
+export function transpose<T>(rows: i32, columns: i32, from: usize, fromRow: usize, to: usize, toRow: usize): void {
+  const S = sizeof<T>(), lanes = i32(16 / S);
+  const whole = columns & -lanes;
+  for (let first = 0; first < rows; first += LINE) {
+    const last = min(first + LINE, rows), inLanes = first + ((last - first) & -lanes);
+    for (let j = 0; j < whole; j += lanes) {
+      let x = from + usize(first) * fromRow + usize(j) * S, y = to + usize(j) * toRow + usize(first) * S;
+      for (let i = first; i < inLanes; i += lanes, x += usize(lanes) * fromRow, y += 16) {
+        const a = v128.load(x), b = v128.load(x + fromRow);
+        if (S == 8) {
+          v128.store(y, v128.shuffle<i64>(a, b, 0, 2));
+          v128.store(y + toRow, v128.shuffle<i64>(a, b, 1, 3));
+        } else {
+          const c = v128.load(x + 2 * fromRow), d = v128.load(x + 3 * fromRow);
+          const ab = v128.shuffle<i32>(a, b, 0, 4, 1, 5), cd = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
+          const efs = v128.shuffle<i32>(a, b, 2, 6, 3, 7), ghs = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
+          v128.store(y, v128.shuffle<i64>(ab, cd, 0, 2));
+          v128.store(y + toRow, v128.shuffle<i64>(ab, cd, 1, 3));
+          v128.store(y + 2 * toRow, v128.shuffle<i64>(efs, ghs, 0, 2));
+          v128.store(y + 3 * toRow, v128.shuffle<i64>(efs, ghs, 1, 3));
+        }
+      }
+    }
+    for (let i = first; i < last; i++) {
+      for (let j = i < inLanes ? whole : 0; j < columns; j++) {
+        store<T>(to + usize(j) * toRow + usize(i) * S, load<T>(from + usize(i) * fromRow + usize(j) * S));
+      }
+    }
   }
 }
 

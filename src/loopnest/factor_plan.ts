@@ -42,7 +42,7 @@ export function triangularScratchBytes(n: number, m: number, size: 4 | 8): numbe
 
 /** Bytes of scratch of `lu_<dtype>`. */
 export function luScratchBytes(m: number, size: 4 | 8): number {
-  return 2 * size * BLOCK * m + partBytes(m, size);
+  return size * BLOCK * m + partBytes(m, size);
 }
 
 /** The rounds of one matrix: one for each block. */
