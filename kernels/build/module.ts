@@ -6,7 +6,7 @@
  * @module
  */
 /** SHA-256 of the kernel sources this was built from. */
-export const SOURCE_HASH: string = "845c902378b58dd8067812d42cde566d2cef3d66466cb21345d7c65fa566f941";
+export const SOURCE_HASH: string = "104270db02d6c3a765db2f58732c427b9685fb02e24bb0719391c6b6cf33874d";
 
 /** The module in base64; it imports `env.memory`, shared, and nothing else. */
 export const KERNELS_BASE64: string =

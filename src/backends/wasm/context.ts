@@ -23,6 +23,7 @@ import {
   type Target,
 } from "./scalar_ops.ts";
 import {
+  kernelOp,
   kernelShape,
   type Lanes,
   splat,
@@ -301,7 +302,7 @@ export class NestContext implements Target {
       const args = Array.from({ length: block.count }, (_, u) => {
         return node.args.map((x) => fn.reuse(this.vector(x, u)));
       });
-      const results = this.linker.expandTogether(fn, node.op!, shape, args);
+      const results = this.linker.expandTogether(fn, kernelOp(node), shape, args);
       results?.forEach((ref, u) => {
         scope.memo.set(node.id * slots + 2 + u, fn.keep("v128", ref));
       });
@@ -363,7 +364,7 @@ export class NestContext implements Target {
       case "load":
         return loadVector(this, node, u);
       case "unary":
-        return vectorUnary(this, node.op as never, from, lanes, arg(0));
+        return vectorUnary(this, kernelOp(node) as never, from, lanes, arg(0));
       case "binary":
         return this.#makeVectorBinary(node, u);
       case "select":

@@ -35,6 +35,8 @@ export interface Node {
   readonly pair: Pair | null;
   /** Of a variable or an index: the whole numbers it lies between, where known. */
   readonly range: Interval | null;
+  /** Of an exponential: whether its operand is at most 0, or NaN, because a maximum has been subtracted from it. */
+  readonly isOfNonPositive: boolean;
   /** The number of places that mention it. */
   uses: number;
 }
@@ -64,6 +66,8 @@ export class Graph {
   readonly #byExpr = new Map<number, Node>();
   readonly #variables = new Map<number, Node>();
   readonly #pairs = new Map<string, Pair>();
+  /** Values that have been taken into account by the variables of maxima. */
+  readonly #maximised = new Map<Node, Node[]>();
   readonly #affine = new Map<number, Affine>();
   /** How often a buffer's memory has been written so far, in program order; absent for what the nest only reads. */
   readonly #versions = new Map<number, number>();
@@ -103,6 +107,49 @@ export class Graph {
     });
     this.#variables.set(v.id, node);
     return node;
+  }
+
+  /** Says that a variable is the maximum of a value, among others, over all loops that are inside of the variable's scope. */
+  maximised(v: Node, value: Node): void {
+    const values = this.#maximised.get(v);
+    if (values === undefined) this.#maximised.set(v, [value]);
+    else values.push(value);
+  }
+
+  /** Whether a value has had its maximum, over loops like its own, subtracted from it. */
+  #isNonPositive(node: Node): boolean {
+    if (node.op !== "sub" || node.dtype !== "float32") return false;
+    const [x, v] = node.args as [Node, Node];
+    return (this.#maximised.get(v) ?? []).some((value) => {
+      return this.#takesAll(value, x, v.level, new Map());
+    });
+  }
+
+  /** Whether `all` takes each value that `one` does, when its loops inside of a level run. */
+  #takesAll(all: Node, one: Node, level: number, loops: Map<Node, Node>): boolean {
+    if (all === one && all.level <= level) return true;
+    if (all.kind !== one.kind || all.dtype !== one.dtype || all.op !== one.op) return false;
+    if (all.impure || one.impure || all.buffer !== one.buffer || !Object.is(all.value, one.value)) {
+      return false;
+    }
+    if (all.kind === "var") {
+      if (all.level <= level || all.range === null || one.range === null) return false;
+      const known = loops.get(all);
+      loops.set(all, one);
+      return known === undefined
+        ? all.range.low <= one.range.low && one.range.high <= all.range.high
+        : known === one;
+    }
+    if (all.kind !== "load") {
+      return all.args.length === one.args.length &&
+        all.args.every((x, i) => this.#takesAll(x, one.args[i]!, level, loops));
+    }
+    const [a, b] = [this.affine(all.args[0]!), this.affine(one.args[0]!)];
+    return a.constant === b.constant && a.terms.length === b.terms.length &&
+      a.terms.every(({ node, coefficient }, i) => {
+        const other = b.terms[i]!;
+        return coefficient === other.coefficient && this.#takesAll(node, other.node, level, loops);
+      });
   }
 
   /** Makes a variable stand for a value. */
@@ -213,6 +260,7 @@ export class Graph {
       level: Math.max(...args.map((x) => x.level)),
       mask: args.reduce((mask, x) => mask | x.mask, 0),
       impure: args.some((x) => x.impure),
+      isOfNonPositive: op === "exp" && this.#isNonPositive(args[0]!),
       range: rangeOf(tag === "select" ? "select" : tag === "cast" ? "cast" : op, dtype, args),
     });
   }
@@ -281,6 +329,7 @@ const blank = {
   level: 0,
   mask: 0,
   impure: false,
+  isOfNonPositive: false,
   pair: null,
   range: null,
 } as const;

@@ -283,7 +283,9 @@ class Planner {
       }
       case "accumulate": {
         const sum = this.#sums.get(stmt.v.id)!;
-        planned.push({ kind: "accumulate", sum, value: this.#use(stmt.value) });
+        const value = this.#use(stmt.value);
+        planned.push({ kind: "accumulate", sum, value });
+        if (sum.op === "max") this.#graph.maximised(sum.v, value);
         this.#charged(sum.op === "min" || sum.op === "max" ? 4 : 1);
         this.#noteWide(sum.v);
         this.#open[this.#level]!.sums++;
