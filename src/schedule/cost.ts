@@ -28,6 +28,10 @@ export interface Thresholds {
   readonly shortBox: number;
   /** The same, where an element costs `COSTLY` or more. */
   readonly shortCostlyBox: number;
+  /** The same of a nest that stores nothing in its boxes, for the largest or smallest element: lanes are folded by many instructions. */
+  readonly shortExtremeBox: number;
+  /** The same, for the place of such an element. */
+  readonly shortSearchBox: number;
   /** Bytes of scratch that a nest may use where an output would do as well. */
   readonly smallScratch: number;
   /** Bytes of what no longer fits the second-level cache beside its neighbours. */
@@ -50,6 +54,8 @@ export const usualThresholds: Thresholds = {
   fewestRows: 8,
   shortBox: 6,
   shortCostlyBox: 16,
+  shortExtremeBox: 20,
+  shortSearchBox: 96,
   smallScratch: 2 ** 15,
   large: 2 ** 19,
   block: 8,

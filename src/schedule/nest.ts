@@ -76,7 +76,7 @@ export function nestTerms(graph: Graph, node: NestNode): NestTerms {
   const passes = makePasses(demand.accs, stores);
   const outerStores = stores.filter((s) => s.box === null);
   const byColumns = node.boxes.length > 0 &&
-    prefersColumns(node, demand.all(stores), stores, graph.limits);
+    prefersColumns(node, demand.accs, demand.all(stores), stores, graph.limits);
   const spills = spill(graph, node, passes, byColumns);
   return { node, name: demand.name, passes, outerStores, byColumns, spills };
 }
@@ -358,6 +358,7 @@ export function contiguity(v: Term, all: readonly Term[], stores: readonly Store
  */
 function prefersColumns(
   node: NestNode,
+  accs: readonly Acc[],
   all: readonly Term[],
   stores: readonly StoreItem[],
   limits: Thresholds,
@@ -374,11 +375,20 @@ function prefersColumns(
     extent = Math.max(extent, box.vars.reduce((n, v) => n * v.extent, 1));
   }
   const last = outer[outer.length - 1];
+  let short = limits.shortBox;
   const isCostly = all.some((t) =>
     (t.kind === "unary" || t.kind === "binary") && (t.mask & node.innerMask) !== 0 &&
     opCost(t.kind, t.op) >= COSTLY
   );
-  if (extent < (isCostly ? limits.shortCostlyBox : limits.shortBox) && node.independent) {
+  if (isCostly) short = Math.max(short, limits.shortCostlyBox);
+  // Lanes that each walk through a row read from many places, which is no loss beside folding; beside storing it is.
+  if (innerStores.length === 0) {
+    for (const { op } of accs) {
+      if (op === "argmax" || op === "argmin") short = Math.max(short, limits.shortSearchBox);
+      else if (op === "max" || op === "min") short = Math.max(short, limits.shortExtremeBox);
+    }
+  }
+  if (extent < short && node.independent) {
     let lane = last;
     for (const v of outer) if (lane.extent < 8 && v.extent > lane.extent) lane = v;
     if (lane.extent < 4) return false;

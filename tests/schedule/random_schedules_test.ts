@@ -41,6 +41,8 @@ const thresholds: { readonly [K in keyof Thresholds]: readonly number[] } = {
   fewestRows: [0, 2, 1000],
   shortBox: [0, 40],
   shortCostlyBox: [0, 80],
+  shortExtremeBox: [0, 80],
+  shortSearchBox: [0, 80],
   smallScratch: [0, 64],
   large: [0, 100],
   block: [2, 3, 20],

@@ -70,6 +70,21 @@ Deno.test("cross entropy and its gradient are one nest over the rows", () => {
   assertEquals(loops(program, 1).map((l) => l.extent), [16]);
 });
 
+Deno.test("largest elements of short rows, and their places, are searched with a row in each lane", () => {
+  const modes = (f: (x: NDArray) => NDArray, ...shape: number[]) =>
+    loops(check(jaxprOf(f, f32(...shape)))).map((l) => l.mode);
+  const place = (x: NDArray) => np.argmax(x, 1);
+  const largest = (x: NDArray) => np.max(x, { axis: 1 });
+  assertEquals(modes(place, 50, 10), ["vector", "serial"]);
+  assertEquals(modes(place, 50, 90), ["vector", "serial"]);
+  assertEquals(modes(place, 50, 100), ["parallel", "vector"]);
+  assertEquals(modes(largest, 50, 10), ["vector", "serial"]);
+  assertEquals(modes(largest, 50, 30), ["parallel", "vector"]);
+  // What stores rows goes along them.
+  const shifted = (x: NDArray) => x.sub(np.max(x, { axis: 1, keepdims: true }));
+  assertEquals(modes(shifted, 50, 10), ["parallel", "vector", "vector"]);
+});
+
 Deno.test("softmax over the first axis runs vectors along the columns", () => {
   const columns = (x: NDArray) => {
     const e = np.exp(x.sub(np.max(x, { axis: 0, keepdims: true })));
