@@ -20,23 +20,28 @@ import { evalClosedJaxpr } from "../transform/stage.ts";
 import { batchJaxpr } from "../transform/vmap.ts";
 import { isPresent } from "./common.ts";
 
-/** A function of vectors (lists of arrays) that takes some constants first. */
-export interface VectorFunction {
-  /** From its constants, then a vector; closes over nothing. */
-  readonly jaxpr: ClosedJaxpr;
-  readonly numConsts: number;
+/** How many constants each function of a linear solve has. */
+export interface LinearSolveConsts {
+  readonly matvec: number;
+  readonly vecmat: number;
+  readonly solve: number;
+  readonly transposeSolve: number;
 }
 
-/** Parameters of {@linkcode customLinearSolveP}: each function's constants are operands, in this order, then the right-hand side. */
+/**
+ * Parameters of {@linkcode customLinearSolveP}: functions of vectors (lists of arrays) that take their constants first and close over nothing. The
+ * constants are operands, in this order, then comes the right-hand side.
+ */
 export interface LinearSolveParams {
   /** `x` to `A x`. */
-  readonly matvec: VectorFunction;
+  readonly matvec: ClosedJaxpr;
   /** `x` to `Aᵀ x`, where reverse mode is provided for. */
-  readonly vecmat: VectorFunction | null;
+  readonly vecmat: ClosedJaxpr | null;
   /** `b` to the `x` with `A x = b`, and auxiliary outputs. */
-  readonly solve: VectorFunction;
+  readonly solve: ClosedJaxpr;
   /** `b` to the `x` with `Aᵀ x = b`, and auxiliary outputs. */
-  readonly transposeSolve: VectorFunction | null;
+  readonly transposeSolve: ClosedJaxpr | null;
+  readonly constLengths: LinearSolveConsts;
 }
 
 /** Operands by whose they are. */
@@ -48,14 +53,14 @@ interface Parts<T> {
   readonly b: T[];
 }
 
-function parts<T>(list: readonly T[], p: LinearSolveParams): Parts<T> {
+function parts<T>(list: readonly T[], { constLengths }: LinearSolveParams): Parts<T> {
   let at = 0;
-  const take = (fn: VectorFunction | null) => list.slice(at, at += fn?.numConsts ?? 0);
+  const take = (count: number) => list.slice(at, at += count);
   return {
-    matvec: take(p.matvec),
-    vecmat: take(p.vecmat),
-    solve: take(p.solve),
-    transposeSolve: take(p.transposeSolve),
+    matvec: take(constLengths.matvec),
+    vecmat: take(constLengths.vecmat),
+    solve: take(constLengths.solve),
+    transposeSolve: take(constLengths.transposeSolve),
     b: list.slice(at),
   };
 }
@@ -67,10 +72,10 @@ function joined<T>({ matvec, vecmat, solve, transposeSolve, b }: Parts<T>): T[] 
 /** `custom_linear_solve`: gives the solution, then auxiliary outputs of the solver, which have no derivative. */
 export const customLinearSolveP: Primitive<LinearSolveParams> = {
   name: "custom_linear_solve",
-  abstractEval: (_ins, { solve }) => solve.jaxpr.outAvals,
+  abstractEval: (_ins, { solve }) => solve.outAvals,
   evaluate: (operands, p) => {
     const { solve, b } = parts(operands, p);
-    return evalClosedJaxpr(p.solve.jaxpr, [...solve, ...b]);
+    return evalClosedJaxpr(p.solve, [...solve, ...b]);
   },
   jvp: (primals, tangents, p) => {
     const outs = bind(customLinearSolveP, primals, p);
@@ -79,7 +84,7 @@ export const customLinearSolveP: Primitive<LinearSolveParams> = {
     const x = outs.slice(0, db.length);
     let rhs: readonly Tangent[] = db;
     if (matvec.some(isPresent)) {
-      const apply = (inputs: readonly NDArray[]) => evalClosedJaxpr(p.matvec.jaxpr, inputs);
+      const apply = (inputs: readonly NDArray[]) => evalClosedJaxpr(p.matvec, inputs);
       const still = x.map((v) => new Zero(v.aval));
       const [, moved] = jvpFlat(apply, [...values.matvec, ...x], [...matvec, ...still]);
       rhs = db.map((t, i) => addTangents(t, isPresent(moved[i]) ? neg(moved[i]) : moved[i]));
@@ -102,6 +107,12 @@ export const customLinearSolveP: Primitive<LinearSolveParams> = {
       vecmat: p.matvec,
       solve: p.transposeSolve,
       transposeSolve: p.solve,
+      constLengths: {
+        matvec: p.constLengths.vecmat,
+        vecmat: p.constLengths.matvec,
+        solve: p.constLengths.transposeSolve,
+        transposeSolve: p.constLengths.solve,
+      },
     };
     // Only the right-hand side of a tangent's system is linear.
     const pulled = bind(
@@ -126,8 +137,8 @@ export const customLinearSolveP: Primitive<LinearSolveParams> = {
       [p.solve, mapped.solve],
       [p.transposeSolve, mapped.transposeSolve],
     ] as const;
-    const batched = (fn: VectorFunction, consts: boolean[], vector: boolean[], force: boolean[]) =>
-      batchJaxpr(fn.jaxpr, size, [...consts, ...vector], axisName, force);
+    const batched = (fn: ClosedJaxpr, consts: boolean[], vector: boolean[], force: boolean[]) =>
+      batchJaxpr(fn, size, [...consts, ...vector], axisName, force);
     // Each function takes and gives the same vectors, so that an axis in one of them is an axis in all.
     let vector = mapped.b;
     for (;;) {
@@ -141,7 +152,7 @@ export const customLinearSolveP: Primitive<LinearSolveParams> = {
       vector = grown;
     }
     const each = functions.map(([fn, consts]) =>
-      fn === null ? null : { ...fn, jaxpr: batched(fn, consts, vector, vector).closed }
+      fn === null ? null : batched(fn, consts, vector, vector).closed
     );
     const values = parts(moved, p);
     const b = values.b.map((x, i) => vector[i] && !mapped.b[i] ? batchToFront(x, null, size) : x);
@@ -150,18 +161,19 @@ export const customLinearSolveP: Primitive<LinearSolveParams> = {
       vecmat: each[1],
       solve: each[2]!,
       transposeSolve: each[3],
+      constLengths: p.constLengths,
     });
     const { mappedOuts } = batched(p.solve, mapped.solve, vector, vector);
     return [outs, mappedOuts.map((m) => m ? 0 : null)];
   },
   higherOrder: {
     inline: (p, avals) => {
-      const { constvars, invars, outvars, eqns } = p.solve.jaxpr.jaxpr;
+      const { constvars, invars, outvars, eqns } = p.solve.jaxpr;
       const all = parts(avals.map((aval) => new JaxprVar(aval)), p);
-      const n = p.solve.numConsts;
+      const n = p.constLengths.solve;
       const own = { solve: invars.slice(0, n), b: invars.slice(n) };
       const jaxpr = makeJaxprOf(constvars, joined({ ...all, ...own }), outvars, eqns);
-      return closeJaxpr(jaxpr, p.solve.jaxpr.consts);
+      return closeJaxpr(jaxpr, p.solve.consts);
     },
   },
 };

@@ -11,7 +11,7 @@ import { type Tangent, Zero } from "../core/primitive.ts";
 import { bind } from "../core/trace.ts";
 import { isPresent } from "../control/common.ts";
 import { customJvpCall } from "../control/custom_jvp_call.ts";
-import { customLinearSolveP, type VectorFunction } from "../control/linear_solve.ts";
+import { customLinearSolveP } from "../control/linear_solve.ts";
 import { neg } from "../ops/arith.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { instantiate } from "../ops/shape.ts";
@@ -80,8 +80,14 @@ function traceVector(
 }
 
 /** A jaxpr that closes over arrays as one that takes them first. */
-function separated(closed: ClosedJaxpr): VectorFunction & { readonly consts: readonly NDArray[] } {
-  return { jaxpr: hoistConsts(closed), numConsts: closed.consts.length, consts: closed.consts };
+function separated(closed: ClosedJaxpr): Separated {
+  return { jaxpr: hoistConsts(closed), consts: closed.consts };
+}
+
+interface Separated {
+  /** From its constants, then a vector. */
+  readonly jaxpr: ClosedJaxpr;
+  readonly consts: readonly NDArray[];
 }
 
 /** Options of {@linkcode customLinearSolve}. */
@@ -133,8 +139,8 @@ export function customLinearSolve<T, R = T>(
   const solver = traceVector((x) => solve(matvec, x), space, "solve", 1, hasAux);
   const parts = { matvec: separated(forward), solve: separated(solver.closed) };
   const transposeSolve = options.transposeSolve ?? (symmetric ? solve : null);
-  let vecmat: ReturnType<typeof separated> | null = null;
-  let back: ReturnType<typeof separated> | null = null;
+  let vecmat: Separated | null = null;
+  let back: Separated | null = null;
   if (transposeSolve !== null) {
     vecmat = symmetric ? parts.matvec : transposed(parts.matvec);
     const { jaxpr, consts } = vecmat;
@@ -153,27 +159,29 @@ export function customLinearSolve<T, R = T>(
       ...rhs,
     ],
     {
-      matvec: plain(parts.matvec),
-      vecmat: vecmat && plain(vecmat),
-      solve: plain(parts.solve),
-      transposeSolve: back && plain(back),
+      matvec: parts.matvec.jaxpr,
+      vecmat: vecmat && vecmat.jaxpr,
+      solve: parts.solve.jaxpr,
+      transposeSolve: back && back.jaxpr,
+      constLengths: {
+        matvec: parts.matvec.consts.length,
+        vecmat: vecmat?.consts.length ?? 0,
+        solve: parts.solve.consts.length,
+        transposeSolve: back?.consts.length ?? 0,
+      },
     },
   );
   return unflatten(solver.outDef, results) as R;
 }
 
-function plain({ jaxpr, numConsts }: VectorFunction): VectorFunction {
-  return { jaxpr, numConsts };
-}
-
 /** The transpose of a linear function of vectors. */
-function transposed(fn: ReturnType<typeof separated>): ReturnType<typeof separated> {
-  const { jaxpr, numConsts, consts } = fn;
-  const linear = jaxpr.inAvals.map((_, i) => i >= numConsts);
+function transposed(fn: Separated): Separated {
+  const { jaxpr, consts } = fn;
+  const linear = jaxpr.inAvals.map((_, i) => i >= consts.length);
   const { closed } = transposeJaxpr(jaxpr, linear, jaxpr.outAvals.map(() => true), true);
   // What the transposed jaxpr closes over comes before the constants that it shares.
   const all = [...closed.consts, ...consts];
-  return { jaxpr: hoistConsts(closed), numConsts: all.length, consts: all };
+  return { jaxpr: hoistConsts(closed), consts: all };
 }
 
 /** Options of {@linkcode customRoot}. */
@@ -231,7 +239,7 @@ export function customRoot<T, R = T>(
   };
   const tangent = separated(traceVector(solveTangent, space, "tangentSolve", 2).closed);
 
-  const count = [fn.numConsts, run.numConsts, tangent.numConsts];
+  const count = [fn, run, tangent].map(({ consts }) => consts.length);
   const params = [...fn.consts, ...run.consts, ...tangent.consts];
   const solveAt = (inputs: readonly NDArray[]) => [
     ...inputs.slice(count[0], count[0] + count[1]),

@@ -6,13 +6,16 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
 import { formatShape, sizeOf } from "../core/aval.ts";
+import { Zero } from "../core/primitive.ts";
+import { customJvpCall, type JvpFunction } from "../control/custom_jvp_call.ts";
 import { customLinearSolve } from "../lax/implicit.ts";
 import * as lax from "../lax/linalg.ts";
 import { abs, add, div, mul, sign, sub } from "../ops/arith.ts";
 import { lit, literal } from "../ops/common.ts";
 import { convertElementType, stopGradient } from "../ops/convert.ts";
+import { cumprod } from "../ops/cumulative.ts";
 import { log } from "../ops/elementary.ts";
-import { and, eq, gt, ne, select } from "../ops/logic.ts";
+import { and, eq, gt, isFinite, ne, select } from "../ops/logic.ts";
 import {
   acrossColumns,
   diagonalOf,
@@ -20,8 +23,16 @@ import {
   matmul,
   matrixTranspose,
 } from "../ops/matrices.ts";
-import { reduceMax, reduceProd } from "../ops/reduce.ts";
-import { fullLike, iota, reduceSum, reshape, squeeze, transpose } from "../ops/shape.ts";
+import { reduceAnd, reduceMax, reduceProd } from "../ops/reduce.ts";
+import {
+  broadcastInDim,
+  fullLike,
+  iota,
+  reduceSum,
+  reshape,
+  squeeze,
+  transpose,
+} from "../ops/shape.ts";
 import { argsort, takeAlongAxis } from "../ops/sort.ts";
 import { checkInteger, sliceAlong } from "./axes.ts";
 import { finfo } from "./dtype_queries.ts";
@@ -114,11 +125,16 @@ export function inv(a: ArrayLike): NDArray {
 /** The diagonal of U, and 1 or -1 for an even or odd number of exchanges, of square matrices. */
 function luDiagonal(x: NDArray): [diagonal: NDArray, parity: NDArray] {
   const [lu, pivots] = lax.lu(x);
+  return [diagonalOf(lu), parityOf(pivots, x)];
+}
+
+/** 1 or -1 for an even or odd number of exchanges, in the dtype of `like`. */
+function parityOf(pivots: NDArray, like: NDArray): NDArray {
   const axis = pivots.ndim - 1;
   const exchanged = ne(pivots, iota("int32", pivots.shape, axis));
   const count = reduceSum(convertElementType(exchanged, "int32"), [axis]);
-  const odd = convertElementType(and(count, literal(1, "int32")), x.dtype);
-  return [diagonalOf(lu), sub(fullLike(lit(x, 1), odd.shape), mul(odd, lit(x, 2)))];
+  const odd = convertElementType(and(count, literal(1, "int32")), like.dtype);
+  return sub(fullLike(lit(like, 1), odd.shape), mul(odd, lit(like, 2)));
 }
 
 /** The determinants of 2 × 2 and 3 × 3 matrices, by their elements. */
@@ -137,8 +153,52 @@ function smallDeterminant(x: NDArray): NDArray {
   return add(sub(first, second), mul(at(0, 2), minor(1, 2, 0, 1)));
 }
 
+/** The determinants by the LU factorisation. */
+function luDeterminant([x]: readonly NDArray[]): NDArray[] {
+  const [diagonal, parity] = luDiagonal(x);
+  return [mul(parity, reduceProd(diagonal, [diagonal.ndim - 1]))];
+}
+
 /**
- * The determinants of square matrices, `[...]`. Of singular matrices larger than 3 × 3 the derivative is NaN.
+ * The derivative of determinants: `tr(adj(x) · t)`, where `adj(x) · t = det(x) · x⁻¹ · t` is solved for without dividing by the last pivot, the one that
+ * is zero where a matrix is singular. Where an earlier one is zero, so is the derivative, as `jax.numpy.linalg.det` has it.
+ */
+const determinantRule: JvpFunction = ([x], [t]) => {
+  const n = x.shape[x.ndim - 1];
+  const [factors, pivots, permutation] = lax.lu(x);
+  const axis = permutation.ndim - 1;
+  const parity = parityOf(pivots, x);
+  const minors = mul(
+    cumprod(diagonalOf(factors), axis),
+    broadcastInDim(parity, permutation.shape, parity.shape.map((_, i) => i)),
+  );
+  const determinant = squeeze(sliceAlong(minors, axis, n - 1, n), [axis]);
+  if (t instanceof Zero) return [[determinant], [new Zero(determinant.aval)]];
+  const before = sliceAlong(minors, axis, n - 2, n - 1);
+  const across = (v: NDArray): NDArray =>
+    broadcastInDim(v, x.shape, [...v.shape.slice(0, -1).map((_, i) => i), x.ndim - 1]);
+  const [rows, columns] = [x.ndim - 2, x.ndim - 1].map((i) => iota("int32", x.shape, i));
+  const end = literal(n - 1, "int32");
+  const isLast = eq(rows, fullLike(end, x.shape));
+  const corner = and(isLast, eq(columns, fullLike(end, x.shape)));
+  const upper = select(corner, across(div(fullLike(lit(x, 1), before.shape), before)), factors);
+  const probe = lax.triangularSolve(upper, fullLike(lit(x, 1), [...x.shape.slice(0, -2), 1, n]));
+  const isRegular = reduceAnd(isFinite(probe), [x.ndim - 2, x.ndim - 1]);
+  const kept = broadcastInDim(isRegular, x.shape, isRegular.shape.map((_, i) => i));
+  // Not divided by what is not finite at all, because its transpose would come back as NaN.
+  const safe = select(kept, upper, identityLike(x, x.shape));
+  const left = { leftSide: true };
+  const exchanged = takeAlongAxis(t, acrossColumns(permutation, n), x.ndim - 2);
+  const inner = lax.triangularSolve(safe, exchanged, { ...left, lower: true, unitDiagonal: true });
+  const scaled = select(isLast, inner, mul(inner, across(sliceAlong(minors, axis, n - 1, n))));
+  const solved = lax.triangularSolve(safe, scaled, left);
+  const trace = reduceSum(diagonalOf(select(kept, solved, fullLike(lit(x, 0), x.shape))), [axis]);
+  return [[determinant], [trace]];
+};
+
+/**
+ * The determinants of square matrices, `[...]`. The derivative is right for regular matrices, and for singular ones whose last pivot alone is zero in
+ * the LU factorisation; of other singular matrices larger than 3 × 3 it is taken to be zero, as in JAX.
  *
  * @param a `[..., n, n]`.
  *
@@ -152,8 +212,8 @@ export function det(a: ArrayLike): NDArray {
   const x = matricesOf(a, "numpy.linalg.det", "square");
   const n = x.shape[x.ndim - 1];
   if (n === 2 || n === 3) return smallDeterminant(x);
-  const [diagonal, parity] = luDiagonal(x);
-  return mul(parity, reduceProd(diagonal, [diagonal.ndim - 1]));
+  if (n < 2) return luDeterminant([x])[0];
+  return customJvpCall(luDeterminant, determinantRule, "det", [x])[0];
 }
 
 /**

@@ -7,7 +7,13 @@ import { namesAlong, type PartitionRule } from "../core/partition.ts";
 import type { NDArray } from "../core/array.ts";
 import type { ShapedArray } from "../core/aval.ts";
 import type { Lowered } from "../core/lowering.ts";
-import { type AnyPrimitive, type Primitive, type Tangent, Zero } from "../core/primitive.ts";
+import {
+  type AnyPrimitive,
+  type Parts,
+  type Primitive,
+  type Tangent,
+  Zero,
+} from "../core/primitive.ts";
 import { bind1 } from "../core/trace.ts";
 
 import { checkAccepts, lit, literal } from "./common.ts";
@@ -151,6 +157,16 @@ function doubling(
   return [value, tangent];
 }
 
+/** The running products of complex numbers, by doubling: log₂(n) steps of elementwise work on the whole array. */
+function productsOfParts(z: Parts, p: CumulativeParams): Parts {
+  let running = z;
+  for (let by = 1; by < z.re.shape[p.axis]; by *= 2) {
+    const before = { re: shifted(running.re, p, by, 1), im: shifted(running.im, p, by, 0) };
+    running = arith.times(before, running);
+  }
+  return running;
+}
+
 function cumulativeJvp(
   primitive: AnyPrimitive,
   [x]: readonly NDArray[],
@@ -186,6 +202,7 @@ export function cumsum(x: NDArray, axis: number, reverse = false): NDArray {
 export const cumprodP: Primitive<CumulativeParams> = {
   name: "cumprod",
   partition: partitionRunning(() => cumprodP, arith.mul),
+  onParts: ([z], p) => [productsOfParts(z as Parts, p)],
   abstractEval: (ins, p) => cumulativeAval("cumprod", ins, p),
   lower: (_reads, ins, _outs, p) => cumulativeLowering("cumprod", ins, p),
   expand: (ins, p) => wrappingWidening(cumprodP, ins, p),

@@ -193,6 +193,11 @@ def write(file):
     file.add("np.linalg.norm/complex64", lambda x, m: [np.linalg.norm(x), np.linalg.norm(m, axis=0), np.linalg.norm(x, ord=1)], z4, image,
              tol=close(1e-5, 1e-5))
     file.add("np.prod/complex64", lambda x: np.prod(x), z4, tol=close(1e-5, 1e-5))
+    for reverse in (False, True):
+        file.add(f"lax.cumprod/complex64 {reverse}", lambda x, m: [lax.cumprod(x, axis=0, reverse=reverse), lax.cumprod(m, axis=1, reverse=reverse)],
+                 z4, image, tol=close(1e-5, 1e-5))
+        file.add(f"lax.cumprod/gradient complex64 {reverse}", lambda x: vn.grad(lambda x: np.sum(np.abs(lax.cumprod(x, axis=0, reverse=reverse)) ** 2))(x),
+                 z4, tol=close(1e-4, 1e-5))
     file.add("np.outer/complex64", lambda x, m: [np.outer(x, x), np.inner(x, x), np.tensordot(m, m, axes=2), np.trace(np.outer(x, x)),
                                                  np.tril(np.outer(x, x)), np.allclose(x, x), np.array_equal(x, x), np.any(x), np.count_nonzero(x)],
              z4, image, tol=close(1e-5, 1e-5))

@@ -132,6 +132,16 @@ def write(file):
     for name, (f, x) in functions.items():
         add(f"grad/{name}", lambda v: vn.grad(f)(v), x, tol=close(1e-3, 1e-3))
         add(f"jvp/{name}", lambda v, t: vn.jvp(f, (v,), (t,))[1], x, uniform(x.shape, seed=3), tol=close(1e-3, 1e-3))
+    # Of rank n - 1 (its last pivot or an earlier one is zero), and of less, where the derivative is zero.
+    singular = regular(5)
+    singular[3] = singular[2]
+    add("grad/det, singular 5", lambda v: vn.grad(lambda x: np.linalg.det(x))(v), singular, tol=close(1e-3, 1e-3))
+    add("jvp/det, singular 5", lambda v, t: vn.jvp(lambda x: np.linalg.det(x), (v,), (t,))[1], singular, uniform((5, 5), seed=3), tol=close(1e-3, 1e-3))
+    add("grad/det, singular 4", lambda v: vn.grad(lambda x: np.linalg.det(x))(v), f32([1, 0, 0, 0], [0, 2, 0, 0], [0, 0, 3, 0], [0, 0, 0, 0]))
+    add("grad/det, rank 2 of 4", lambda v: vn.grad(lambda x: np.linalg.det(x))(v), f32([1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 2, 1], [1, 1, 1, 3])[[0, 1, 0, 2]])
+    add("grad/det, zero", lambda v: vn.grad(lambda x: np.linalg.det(x))(v), onp.zeros((4, 4), "float32"))
+    add("grad/det, stack", lambda v: vn.grad(lambda x: np.sum(np.linalg.det(x) ** 2))(v), regular(4, batch=(2, 3)), tol=close(1e-3, 1e-3))
+    add("second order/det", lambda v, t: vn.jvp(vn.grad(lambda x: np.linalg.det(x)), (v,), (t,))[1], regular(4), uniform((4, 4), seed=3), tol=close(1e-2, 1e-2))
     for name in ("cholesky", "solve", "inv", "slogdet", "eigh"):
         f, x = functions[name]
         add(f"second order/{name}", lambda v, t: vn.jvp(vn.grad(f), (v,), (t,))[1], x, uniform(x.shape, seed=3), tol=close(1e-2, 1e-2))

@@ -23,6 +23,24 @@ def second(add, name, fn, x, t, tol):
     add(f"{name}/reverse over reverse", lambda x, t: vn.grad(lambda x: np.sum(vn.grad(lambda x: np.sum(np.sin(fn(x))))(x) * t))(x), x, t, tol=tol)
 
 
+def factorisations_in_loops(add):
+    """What has jaxprs of its own (solve), or is a kernel, inside of each loop and branch."""
+    tol = close(2e-4, 2e-5)
+    x, t = onp.eye(3, dtype="float32") * 2 + uniform((3, 3)) * 0.5, uniform((3, 3), seed=1)
+    of = {
+        "solve": lambda a: np.linalg.solve(a, a[0]).sum(),
+        "inv": lambda a: np.linalg.inv(a).sum(),
+        "slogdet": lambda a: np.linalg.slogdet(a)[1],
+        "cholesky": lambda a: np.linalg.cholesky(np.matmul(a, a.T)).sum(),
+        "eigh": lambda a: np.linalg.eigh(np.matmul(a, a.T))[0][0],
+    }
+    for name, f in of.items():
+        scan = lambda a, f=f: lax.scan(lambda c, _: [c + f(a + c * 0.01), c], np.zeros(()), np.zeros(3))[0]
+        modes(add, f"lax.scan/of {name}", scan, x, t, tol)
+        add(f"lax.cond/of {name}", lambda a, f=f: vn.grad(lambda a: lax.cond(a[0, 0] > 0, lambda a: f(a), lambda a: f(a * 2), a))(a), x, tol=tol)
+        add(f"lax.whileLoop/of {name}", lambda a, f=f: lax.while_loop(lambda c: c < 3, lambda c: c + np.abs(f(a)) + 0.5, np.zeros(())), x, tol=tol)
+
+
 def associative_scans(add):
     tol = close(2e-5, 2e-6)
     for n in (0, 1, 2, 3, 4, 5, 8, 13):
@@ -162,6 +180,7 @@ def scans(add):
 def write(file):
     file.tol = close(2e-5, 2e-6)
     associative_scans(file.add)
+    factorisations_in_loops(file.add)
     linear_solves(file.add)
     roots(file.add)
     while_loops(file.add)
