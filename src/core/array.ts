@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { TracerError } from "../errors.ts";
+import { ShapeError, TracerError } from "../errors.ts";
 import { arrayBrand, equalsKey } from "../tree/brands.ts";
 import type { Complex } from "./complex.ts";
 import { nbytesOf, type Shape, type ShapedArray } from "./aval.ts";
@@ -124,13 +124,13 @@ export interface ArrayMethods {
   lessEqual(x: NDArray, y: ArrayLike): NDArray;
   greater(x: NDArray, y: ArrayLike): NDArray;
   greaterEqual(x: NDArray, y: ArrayLike): NDArray;
-  sum(x: NDArray, options?: ReduceOptions | number): NDArray;
-  prod(x: NDArray, options?: ReduceOptions | number): NDArray;
-  mean(x: NDArray, options?: ReduceOptions | number): NDArray;
-  max(x: NDArray, options?: ReduceOptions | number): NDArray;
-  min(x: NDArray, options?: ReduceOptions | number): NDArray;
-  any(x: NDArray, options?: ReduceOptions | number): NDArray;
-  all(x: NDArray, options?: ReduceOptions | number): NDArray;
+  sum(x: NDArray, options?: ReduceOptions | number | readonly number[]): NDArray;
+  prod(x: NDArray, options?: ReduceOptions | number | readonly number[]): NDArray;
+  mean(x: NDArray, options?: ReduceOptions | number | readonly number[]): NDArray;
+  max(x: NDArray, options?: ReduceOptions | number | readonly number[]): NDArray;
+  min(x: NDArray, options?: ReduceOptions | number | readonly number[]): NDArray;
+  any(x: NDArray, options?: ReduceOptions | number | readonly number[]): NDArray;
+  all(x: NDArray, options?: ReduceOptions | number | readonly number[]): NDArray;
   argmax(x: NDArray, options?: { axis?: number | null; keepdims?: boolean } | number): NDArray;
   argmin(x: NDArray, options?: { axis?: number | null; keepdims?: boolean } | number): NDArray;
   reshape(x: NDArray, shape: Shape): NDArray;
@@ -322,31 +322,31 @@ export abstract class NDArray implements Disposable {
     return m().greaterEqual(this, y);
   }
   /** The sum over `axis` (all axes unless given). */
-  sum(options?: ReduceOptions | number): NDArray {
+  sum(options?: ReduceOptions | number | readonly number[]): NDArray {
     return m().sum(this, options);
   }
   /** The product over `axis`. */
-  prod(options?: ReduceOptions | number): NDArray {
+  prod(options?: ReduceOptions | number | readonly number[]): NDArray {
     return m().prod(this, options);
   }
   /** The mean over `axis`. */
-  mean(options?: ReduceOptions | number): NDArray {
+  mean(options?: ReduceOptions | number | readonly number[]): NDArray {
     return m().mean(this, options);
   }
   /** The maximum over `axis`. */
-  max(options?: ReduceOptions | number): NDArray {
+  max(options?: ReduceOptions | number | readonly number[]): NDArray {
     return m().max(this, options);
   }
   /** The minimum over `axis`. */
-  min(options?: ReduceOptions | number): NDArray {
+  min(options?: ReduceOptions | number | readonly number[]): NDArray {
     return m().min(this, options);
   }
   /** Whether any element is nonzero. */
-  any(options?: ReduceOptions | number): NDArray {
+  any(options?: ReduceOptions | number | readonly number[]): NDArray {
     return m().any(this, options);
   }
   /** Whether all elements are nonzero. */
-  all(options?: ReduceOptions | number): NDArray {
+  all(options?: ReduceOptions | number | readonly number[]): NDArray {
     return m().all(this, options);
   }
   /** The index of the first maximum. */
@@ -384,7 +384,11 @@ export abstract class NDArray implements Disposable {
   }
   /** The sub-arrays along axis 0. */
   *[Symbol.iterator](): Iterator<NDArray> {
-    if (this.ndim === 0) throw new TracerError("cannot iterate over a 0-d array");
+    if (this.ndim === 0) {
+      throw new ShapeError(
+        "cannot iterate over a 0-d array: it has no axis to go along; for its number use x.item()",
+      );
+    }
     for (let i = 0; i < this.shape[0]!; i++) yield this.get(i);
   }
 }

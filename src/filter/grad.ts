@@ -20,6 +20,8 @@ import { checkOptions, invoke, transform, type Transformation } from "./wrapper.
 export interface GradOptions extends HolomorphicOptions {
   /** Whether the function returns a pair, of which only the first is differentiated. */
   readonly hasAux?: boolean;
+  /** Taken as `jax.grad` takes it, and without effect: integers may always be there, and have the gradient `null`. */
+  readonly allowInt?: boolean;
 }
 
 interface Differentiated {
@@ -142,7 +144,7 @@ function readOptions(name: string): (options: object) => readonly unknown[] {
           "them into one array and pass that as the first argument",
       );
     }
-    checkOptions(name, options, ["hasAux", "holomorphic"]);
+    checkOptions(name, options, ["hasAux", "holomorphic", "allowInt"]);
     const { hasAux = false, holomorphic = false } = options as GradOptions;
     return [hasAux, holomorphic];
   };

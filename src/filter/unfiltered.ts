@@ -27,7 +27,7 @@ import { filterEvalShape } from "./eval_shape.ts";
 import { filterJit } from "./jit.ts";
 import type { Donate } from "./jit_program.ts";
 import { checkInputs, checkOutput, type HolomorphicOptions } from "./holomorphic.ts";
-import { isArrayLeaf } from "./leaves.ts";
+import { describeValue, isArrayLeaf } from "./leaves.ts";
 import { ShapeDtypeStruct, type Structs } from "./struct.ts";
 import { callMapped, type MapRequest } from "./vmap.ts";
 import { checkCallable } from "./wrapper.ts";
@@ -40,9 +40,7 @@ export type AnyFunction = (...args: any[]) => any;
 function leafArray(leaf: unknown, where: string): NDArray {
   if (isArrayLeaf(leaf) || isHostScalar(leaf)) return asArray(leaf as NDArray, where);
   throw new ArgumentError(
-    `${where}: expected an array or a number; got ${
-      typeof leaf === "object" ? leaf?.constructor?.name : String(leaf)
-    }. ` +
+    `${where}: expected an array or a number; got ${describeValue(leaf)}. ` +
       "The filtered transformations (filterGrad, filterVmap, …) take any leaf",
   );
 }
@@ -74,9 +72,11 @@ export interface GradArgOptions extends HolomorphicOptions {
   readonly argnums?: number | readonly number[];
   /** Whether the function returns a pair, of which only the first is differentiated. */
   readonly hasAux?: boolean;
+  /** Whether integers and booleans may be among what is differentiated; their gradients are `null`, where JAX has zeros that take no room. */
+  readonly allowInt?: boolean;
 }
 
-/** A function that gives value and gradient, as `jax.value_and_grad`. Every leaf of the differentiated arguments must be floating. */
+/** A function that gives value and gradient, as `jax.value_and_grad`. Every leaf of the differentiated arguments must be floating, but with `allowInt`. */
 export function valueAndGrad<F extends AnyFunction>(
   fun: F,
   options: GradArgOptions = {},
@@ -99,7 +99,7 @@ function differentiated(
   args: unknown[],
 ): [unknown, unknown] {
   checkCallable(fun, caller);
-  const { argnums = 0, hasAux = false, holomorphic = false } = options;
+  const { argnums = 0, hasAux = false, holomorphic = false, allowInt = false } = options;
   const list = typeof argnums === "number" ? [argnums] : argnums;
   const places = list.map((i) => i < 0 ? i + args.length : i);
   for (const i of places) {
@@ -109,19 +109,28 @@ function differentiated(
       );
     }
   }
-  const [arrays, def] = flattenArrays(places.map((i) => args[i]), "args", caller);
-  arrays.forEach((x) => {
-    if (!isInexact(x.dtype)) {
-      throw new DTypeError(
-        `${caller}: differentiated arguments must be floating; got ${x.dtype}. filterGrad leaves other leaves alone`,
-      );
-    }
-  });
+  const [given, def] = flattenArrays(places.map((i) => args[i]), "args", caller);
+  const arrays = given.filter((x) => isInexact(x.dtype));
+  if (arrays.length < given.length && !allowInt) {
+    const at = given.findIndex((x) => !isInexact(x.dtype));
+    const [head, ...rest] = leafPaths(def)[at];
+    const place = head?.kind === "index" ? places[head.index] : 0;
+    throw new DTypeError(
+      `${caller}: differentiated arguments must be floating; ${keystr(rest, `args[${place}]`)} is ${
+        formatAval(given[at].aval)
+      }. Convert it with x.astype("float32"), give it the gradient null with { allowInt: true }, or use filterGrad, which leaves other leaves alone`,
+    );
+  }
+  /** All leaves, from what is differentiated and what stands for the others. */
+  const among = (xs: readonly unknown[], others: readonly unknown[] | null): unknown[] => {
+    let next = 0;
+    return given.map((x, i) => isInexact(x.dtype) ? xs[next++] : others?.[i] ?? null);
+  };
   checkInputs(caller, arrays, holomorphic, "reverse");
   let aux: unknown;
   const lin = linearizeFlat((xs) => {
     const filled = [...args];
-    (unflatten(def, xs) as unknown[]).forEach((arg, k) => filled[places[k]] = arg);
+    (unflatten(def, among(xs, given)) as unknown[]).forEach((arg, k) => filled[places[k]] = arg);
     const out = fun(...filled);
     if (hasAux && !(Array.isArray(out) && out.length === 2)) {
       throw new ArgumentError(
@@ -141,7 +150,8 @@ function differentiated(
     return [value, ...auxArrays];
   }, arrays);
   const cts: Tangent[] = lin.outs.map((x, i) => i === 0 ? literal(1, x.dtype) : new Zero(x.aval));
-  const grads = unflatten(def, applyTranspose(lin, cts).map(instantiate)) as unknown[];
+  const found = applyTranspose(lin, cts).map(instantiate);
+  const grads = unflatten(def, among(found, null)) as unknown[];
   const value = hasAux ? [lin.outs[0], unflatten(aux as TreeDef, lin.outs.slice(1))] : lin.outs[0];
   return [value, typeof argnums === "number" ? grads[0] : grads];
 }

@@ -220,9 +220,22 @@ export function checkOptions(name: string, options: object, known: readonly stri
   }
 }
 
-/** Calls a function, a class (with `new`), or a Module. */
+/**
+ * Calls a function, a class (with `new`), or a Module.
+ *
+ * @throws {ArgumentError} Where it is asynchronous: what it would compute after its first `await` belongs to no transformation any more.
+ */
 export function invoke(fun: unknown, args: readonly unknown[]): unknown {
-  return callableOf(fun)(...args);
+  const callable = callableOf(fun);
+  const out: unknown = callable(...args);
+  if (!(out instanceof Promise)) return out;
+  out.catch(() => {}); // Because what it ends in is of no interest any more.
+  throw new ArgumentError(
+    `the function ${
+      callable.name || "(anonymous)"
+    } returned a Promise: transformed functions, and callbacks, must be synchronous. ` +
+      "Await what they need before the call, and pass it in",
+  );
 }
 
 /** Refuses what cannot be called, where it is given and not where it is called. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { ArgumentError, ShapeError } from "../errors.ts";
-import type { ArrayLike, NDArray, ReduceOptions } from "../core/array.ts";
+import { type ArrayLike, NDArray, type ReduceOptions } from "../core/array.ts";
 import {
   checkDType,
   type DType,
@@ -45,10 +45,35 @@ export interface SumOptions extends ReduceOptions {
 /** `axis` alone, or an options object. */
 export type AxisOr<T> = T | number | readonly number[] | null;
 
-function readOptions<T extends object>(options: AxisOr<T> | undefined): T {
+/** What every reduction takes. */
+const plainNames = ["axis", "keepdims"];
+const sumNames = [...plainNames, "dtype", "where", "initial"];
+const extremeNames = [...plainNames, "where", "initial"];
+const meanNames = [...plainNames, "dtype", "where"];
+const varNames = [...meanNames, "ddof", "correction"];
+const averageNames = [...plainNames, "weights"];
+
+/** Reads options; refuses those that are unknown, because one misspelt would be a sum over other axes than was meant. */
+function readOptions<T extends object>(
+  options: AxisOr<T> | undefined,
+  where: string,
+  known: readonly string[],
+): T {
   if (options === undefined || options === null) return {} as T;
   if (typeof options === "number" || Array.isArray(options)) {
     return { axis: options } as unknown as T;
+  }
+  if (typeof options !== "object" || options instanceof NDArray) {
+    throw new ArgumentError(
+      `${where}: expected an axis, a list of axes, or an object of options (${
+        known.join(", ")
+      }); got ${options instanceof NDArray ? "an array" : typeof options} ${String(options)}`,
+    );
+  }
+  for (const name in options) {
+    if (!known.includes(name)) {
+      throw new ArgumentError(`${where}: unknown option ${name}; it takes ${known.join(", ")}`);
+    }
   }
   return options as T;
 }
@@ -93,7 +118,7 @@ function sumDType(dtype: DType): DType {
  */
 export function sum(x: ArrayLike, options?: AxisOr<SumOptions>): NDArray {
   const where = "numpy.sum";
-  const o = readOptions<SumOptions>(options);
+  const o = readOptions<SumOptions>(options, where, sumNames);
   const a = asArray(x, where);
   const dtype = o.dtype === undefined
     ? sumDType(a.dtype)
@@ -117,7 +142,7 @@ export function sum(x: ArrayLike, options?: AxisOr<SumOptions>): NDArray {
 /** The product over `axis`. */
 export function prod(x: ArrayLike, options?: AxisOr<SumOptions>): NDArray {
   const where = "numpy.prod";
-  const o = readOptions<SumOptions>(options);
+  const o = readOptions<SumOptions>(options, where, sumNames);
   const a = asArray(x, where);
   const dtype = o.dtype === undefined
     ? sumDType(a.dtype)
@@ -153,7 +178,7 @@ function extreme(
   x: ArrayLike,
   options: AxisOr<ExtremeOptions> | undefined,
 ): NDArray {
-  const o = readOptions<ExtremeOptions>(options);
+  const o = readOptions<ExtremeOptions>(options, name, extremeNames);
   const a = asArray(x, name);
   const axes = normalizeAxes(o.axis, a.ndim, name);
   const initial = o.initial === undefined ? null : literal(o.initial, a.dtype);
@@ -208,7 +233,7 @@ function count(
 /** The mean over `axis`; floating, also for integers. NaN over no elements. */
 export function mean(x: ArrayLike, options?: AxisOr<MeanOptions>): NDArray {
   const name = "numpy.mean";
-  const o = readOptions<MeanOptions>(options);
+  const o = readOptions<MeanOptions>(options, name, meanNames);
   const a = asArray(x, name);
   const dtype = o.dtype === undefined
     ? inexactDType(a.dtype)
@@ -244,7 +269,7 @@ export interface VarOptions extends MeanOptions {
 /** The variance over `axis`: the mean of squared deviations from the mean. Exported as `numpy.var`. */
 export function variance(x: ArrayLike, options?: AxisOr<VarOptions>): NDArray {
   const name = "numpy.var";
-  const o = readOptions<VarOptions>(options);
+  const o = readOptions<VarOptions>(options, name, varNames);
   const a = asArray(x, name);
   const dtype: DType = o.dtype ?? inexactDType(a.dtype);
   const b = convertElementType(a, dtype, a.weakType && a.dtype === dtype);
@@ -271,7 +296,7 @@ export function std(x: ArrayLike, options?: AxisOr<VarOptions>): NDArray {
 
 /** Whether any element over `axis` is nonzero or true. */
 export function any(x: ArrayLike, options?: AxisOr<ReduceOptions>): NDArray {
-  const o = readOptions<ReduceOptions>(options);
+  const o = readOptions<ReduceOptions>(options, "numpy.any", plainNames);
   const a = asArray(x, "numpy.any");
   const b = a.dtype === "bool" ? a : logic.ne(a, lit(a, 0));
   const axes = normalizeAxes(o.axis, a.ndim, "numpy.any");
@@ -280,7 +305,7 @@ export function any(x: ArrayLike, options?: AxisOr<ReduceOptions>): NDArray {
 
 /** Whether all elements over `axis` are nonzero or true. */
 export function all(x: ArrayLike, options?: AxisOr<ReduceOptions>): NDArray {
-  const o = readOptions<ReduceOptions>(options);
+  const o = readOptions<ReduceOptions>(options, "numpy.all", plainNames);
   const a = asArray(x, "numpy.all");
   const b = a.dtype === "bool" ? a : logic.ne(a, lit(a, 0));
   const axes = normalizeAxes(o.axis, a.ndim, "numpy.all");
@@ -340,8 +365,9 @@ export interface AverageOptions extends ReduceOptions {
 
 /** The weighted mean over `axis`. */
 export function average(x: ArrayLike, options?: AxisOr<AverageOptions>): NDArray {
-  const o = readOptions<AverageOptions>(options);
-  if (o.weights === undefined) return mean(x, o);
+  const o = readOptions<AverageOptions>(options, "numpy.average", averageNames);
+  const over = { axis: o.axis ?? null, keepdims: o.keepdims ?? false };
+  if (o.weights === undefined) return mean(x, over);
   const a = asArray(x, "numpy.average");
   let weights = asArray(o.weights, "numpy.average");
   if (weights.ndim === 1 && a.ndim > 1 && typeof o.axis === "number") {
@@ -354,7 +380,7 @@ export function average(x: ArrayLike, options?: AxisOr<AverageOptions>): NDArray
     inexactDType(a.dtype),
   );
   const v = convertElementType(a, w.dtype);
-  return arith.div(sum(arith.mul(v, w), o as SumOptions), sum(w, o as SumOptions));
+  return arith.div(sum(arith.mul(v, w), over), sum(w, over));
 }
 
 /** The sum over `axis`, NaNs counted as 0. */
@@ -366,5 +392,8 @@ export function nansum(x: ArrayLike, options?: AxisOr<SumOptions>): NDArray {
 /** The mean over `axis` of what is not NaN. */
 export function nanmean(x: ArrayLike, options?: AxisOr<ReduceOptions>): NDArray {
   const a = asArray(x, "numpy.nanmean");
-  return mean(a, { ...readOptions<ReduceOptions>(options), where: logic.not(isnan(a)) });
+  return mean(a, {
+    ...readOptions<ReduceOptions>(options, "numpy.nanmean", plainNames),
+    where: logic.not(isnan(a)),
+  });
 }

@@ -26,8 +26,8 @@ import {
 } from "../numpy/ufuncs.ts";
 import * as np from "../numpy/ufuncs.ts";
 import { where } from "../numpy/where.ts";
-import { isNull } from "../tree/flatten.ts";
-import { leaves, map } from "../tree/map.ts";
+import { flatten, isNull, unflatten } from "../tree/flatten.ts";
+import { flattenUpTo, leaves, map } from "../tree/map.ts";
 
 /** A tree of parameters, gradients or states. */
 export type Tree = unknown;
@@ -53,13 +53,26 @@ export interface GradientTransformation {
 
 /** Maps over trees in which `null` stands for "leave alone": where any tree has it, the result does. */
 export function mapLive(fn: (...leaves: NDArray[]) => unknown, first: Tree, ...rest: Tree[]): Tree {
-  return map(
+  return mapAlike(
     (...xs: unknown[]) =>
       xs.every(isArrayLeaf) ? fn(...xs.map((x) => toNDArray(x as NDArray, "optim"))) : null,
     first,
     ...rest,
-    { isLeaf: isNull },
   );
+}
+
+/** Maps over updates, state or parameters, which must be trees of one structure but for `null`. */
+function mapAlike(fn: (...xs: unknown[]) => unknown, first: Tree, ...rest: Tree[]): Tree {
+  const [xs, def] = flatten(first, { isLeaf: isNull });
+  const others = rest.map((other) =>
+    flattenUpTo(
+      def,
+      other,
+      "optim: updates, state and params must be trees of one structure, that of what init was given",
+      "tree",
+    )
+  );
+  return unflatten(def, xs.map((x, i) => fn(x, ...others.map((list) => list[i]))));
 }
 
 /** As {@linkcode mapLive}, but where only the first tree has an array, that array stays. */
@@ -68,12 +81,10 @@ function mapKeeping(
   first: Tree,
   other: Tree,
 ): Tree {
-  return map(
-    (x: unknown, y: unknown) =>
-      isArrayLeaf(x) && isArrayLeaf(y) ? fn(x as NDArray, y as NDArray) : x ?? null,
+  return mapAlike(
+    (x, y) => isArrayLeaf(x) && isArrayLeaf(y) ? fn(x as NDArray, y as NDArray) : x ?? null,
     first,
     other,
-    { isLeaf: isNull },
   );
 }
 

@@ -50,6 +50,67 @@ const layers: readonly [name: string, call: (x: Any) => unknown][] = [
 ];
 
 errorTests({
+  "options of reductions": [
+    ["one misspelt", () => np.sum(x, { keepDims: true } as Any), vn.ArgumentError, [
+      "numpy.sum: unknown option keepDims; it takes axis, keepdims, dtype, where, initial",
+    ]],
+    ["one of another function", () => x.max({ dtype: "float32" } as Any), vn.ArgumentError, [
+      "numpy.max: unknown option dtype; it takes axis, keepdims, where, initial",
+    ]],
+    ["an axis by name", () => np.mean(x, "rows" as Any), vn.ArgumentError, [
+      "numpy.mean: expected an axis, a list of axes, or an object of options",
+      "string rows",
+    ]],
+    ["an array", () => np.any(yes, x as Any), vn.ArgumentError, ["numpy.any: expected an axis"]],
+  ],
+  "asynchronous functions": [
+    [
+      "jitted",
+      () =>
+        vn.filterJit(async function load(x: vn.NDArray) {
+          await null;
+          return x;
+        })(x),
+      vn.ArgumentError,
+      ["the function load returned a Promise", "Await what they need"],
+    ],
+    [
+      "mapped, and ending in an error",
+      () =>
+        vn.filterVmap(async (_x: vn.NDArray) => {
+          await null;
+          throw new Error("never seen");
+        })(x),
+      vn.ArgumentError,
+      ["returned a Promise"],
+    ],
+  ],
+  "optimisers": [
+    [
+      "gradients of another structure",
+      () => {
+        const adam = vn.optim.adam(1e-3);
+        adam.update({ a: x }, adam.init({ b: x }));
+      },
+      vn.TreeError,
+      ["optim: updates, state and params must be trees of one structure", 'key "b"'],
+    ],
+  ],
+  "plain transformations": [
+    ["a function among arrays", () => vn.jit((x: Any) => x)(Math.sin as Any), vn.ArgumentError, [
+      "jit: args[0]: expected an array or a number; got a function sin. ",
+    ]],
+    [
+      "an integer, differentiated",
+      () =>
+        vn.grad((a: Any, b: Any) => a.sum().add(b.n), { argnums: [0, 1] })(x, {
+          n: np.array(1, { dtype: "int32" }),
+        }),
+      vn.DTypeError,
+      ["args[1].n is i32[]", "allowInt"],
+    ],
+    ["a 0-d array, gone along", () => [...s], vn.ShapeError, ["no axis", "x.item()"]],
+  ],
   "custom rules": [
     ["a jvp rule that is none", () => ruledJvp(3), vn.ArgumentError, [
       "filterCustomJvp(function).defJvp: the rule must be a function; got number 3",

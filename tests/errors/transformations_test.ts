@@ -329,7 +329,7 @@ errorTests({
     ]],
     ["grad of an integer", () => t.grad((a: Any) => a.sum())(i), vn.DTypeError, [
       "grad",
-      "int32",
+      "args[0] is i32[3]",
       "filterGrad",
     ]],
     ["vmap of unlike sizes", () => t.vmap((a: Any) => a)({ p: x }, np.zeros([4])), vn.ShapeError, [

@@ -34,11 +34,13 @@ def factorisations_in_loops(add):
         "cholesky": lambda a: np.linalg.cholesky(np.matmul(a, a.T)).sum(),
         "eigh": lambda a: np.linalg.eigh(np.matmul(a, a.T))[0][0],
     }
+    branch = lambda f: lambda a: vn.grad(lambda a: lax.cond(a[0, 0] > 0, lambda a: f(a), lambda a: f(a * 2), a))(a)
+    until = lambda f: lambda a: lax.while_loop(lambda c: c < 3, lambda c: c + np.abs(f(a)) + 0.5, np.zeros(()))
     for name, f in of.items():
         scan = lambda a, f=f: lax.scan(lambda c, _: [c + f(a + c * 0.01), c], np.zeros(()), np.zeros(3))[0]
         modes(add, f"lax.scan/of {name}", scan, x, t, tol)
-        add(f"lax.cond/of {name}", lambda a, f=f: vn.grad(lambda a: lax.cond(a[0, 0] > 0, lambda a: f(a), lambda a: f(a * 2), a))(a), x, tol=tol)
-        add(f"lax.whileLoop/of {name}", lambda a, f=f: lax.while_loop(lambda c: c < 3, lambda c: c + np.abs(f(a)) + 0.5, np.zeros(())), x, tol=tol)
+        add(f"lax.cond/of {name}", branch(f), x, tol=tol)
+        add(f"lax.whileLoop/of {name}", until(f), x, tol=tol)
 
 
 def associative_scans(add):
