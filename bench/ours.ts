@@ -142,6 +142,7 @@ function prepare(work: Exclude<Work, { readonly kind: "devices" }>): Prepared {
     case "adam":
       return oursOfOptimiser(work, put);
     case "madd":
+    case "product":
     case "embedding":
       return oursOfDtypes(work, put);
     case "kernel":

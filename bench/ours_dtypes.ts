@@ -4,7 +4,13 @@
  * @module
  */
 import * as vn from "@vernal/vernal";
-import { type EmbeddingWork, type MaddWork, type Prepared, uniform } from "./work.ts";
+import {
+  type EmbeddingWork,
+  type MaddWork,
+  type Prepared,
+  type ProductWork,
+  uniform,
+} from "./work.ts";
 
 const { lax, numpy: np } = vn;
 
@@ -12,7 +18,11 @@ const { lax, numpy: np } = vn;
  *
  * @param put Puts arrays where they are to be used.
  */
-export function oursOfDtypes(work: MaddWork | EmbeddingWork, put: <T>(x: T) => T): Prepared {
+export function oursOfDtypes(
+  work: MaddWork | ProductWork | EmbeddingWork,
+  put: <T>(x: T) => T,
+): Prepared {
+  if (work.kind === "product") return product(work, put);
   return work.kind === "madd" ? madd(work, put) : embedding(work, put);
 }
 
@@ -35,6 +45,34 @@ function madd({ size, dtype }: MaddWork, put: <T>(x: T) => T): Prepared {
       for (let i = 0; i < size; i += 997) {
         const expected = (isComplex ? 2 : 1) * a[i]! * b[i]! + c[i]!;
         error = Math.max(error, Math.abs(numbers[i] as number - expected));
+      }
+      return { error };
+    },
+  };
+}
+
+function product({ n, isVector, dtype }: ProductWork, put: <T>(x: T) => T): Prepared {
+  const isComplex = dtype === "complex64";
+  const [hx, hy] = [uniform(n * n, 1), uniform(isVector ? n : n * n, 2)];
+  const [x, y] = [hx, hy].map((h) => {
+    const real = np.array(h);
+    const whole = isComplex ? lax.complex(real, real) : real.astype(dtype);
+    return put(h.length === n ? whole : whole.reshape([n, n]));
+  }) as [vn.NDArray, vn.NDArray];
+  const f = vn.filterJit((x: vn.NDArray, y: vn.NDArray) => np.matmul(x, y));
+  return {
+    run: () => f(x, y).delete(),
+    facts: async () => {
+      const out = f(x, y);
+      const numbers = await (isComplex ? np.imag(out) : out.astype("float32")).data();
+      // The first column, of some rows.
+      const columns = isVector ? 1 : n;
+      let error = 0;
+      for (let i = 0; i < n; i += 97) {
+        let sum = 0;
+        for (let k = 0; k < n; k++) sum += hx[i * n + k]! * hy[k * columns]!;
+        const expected = isComplex ? 2 * sum : sum;
+        error = Math.max(error, Math.abs(numbers[i * columns] as number - expected));
       }
       return { error };
     },

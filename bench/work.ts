@@ -17,6 +17,7 @@ export type Work =
   | AdamWork
   | MaddWork
   | EmbeddingWork
+  | ProductWork
   | { readonly kind: "train"; readonly sizes: readonly number[]; readonly batch: number }
   | GradientsWork
   | ConvWork
@@ -48,6 +49,14 @@ export interface MaddWork {
   readonly kind: "madd";
   readonly size: number;
   readonly dtype: "float16" | "bfloat16" | "complex64";
+}
+
+/** A product of two square matrices of other dtypes, or of one and a vector; of complex ones both parts are the same numbers. */
+export interface ProductWork {
+  readonly kind: "product";
+  readonly n: number;
+  readonly isVector: boolean;
+  readonly dtype: "bfloat16" | "complex64";
 }
 
 /** Rows of a table, or the gradient of half the sum of their squares. */

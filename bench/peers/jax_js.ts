@@ -323,6 +323,7 @@ async function prepare(work: Work, backend: Backend): Promise<Prepared | null> {
     }
     case "adam":
     case "madd":
+    case "product":
     case "embedding":
     case "affine":
     case "eagerAdd":

@@ -71,6 +71,17 @@ def prepare(work):
         ]
         f = jax.jit(lambda x, y, z: x * y + z)
         return lambda: f(x, y, z).block_until_ready(), lambda: {}
+    if kind == "product":
+        n, rows = work["n"], uniform(work["n"] ** 2, 1).reshape(work["n"], work["n"])
+        other = uniform(n, 2) if work["isVector"] else uniform(n * n, 2).reshape(n, n)
+        x, y = [
+            jnp.asarray(h + 1j * h).astype(jnp.complex64)
+            if work["dtype"] == "complex64"
+            else jnp.asarray(h).astype(work["dtype"])
+            for h in (rows, other)
+        ]
+        f = jax.jit(jnp.matmul)
+        return lambda: f(x, y).block_until_ready(), lambda: {}
     if kind == "embedding":
         n, width = work["rows"], work["width"]
         table = jnp.asarray(uniform(n * width, 1).reshape(n, width))

@@ -229,6 +229,7 @@ async function prepareOn(threads: number, work: Work): Promise<Prepared | null> 
     case "roundTrip":
     case "adam":
     case "madd":
+    case "product":
     case "embedding":
     case "affine":
     case "devices":

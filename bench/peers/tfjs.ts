@@ -232,6 +232,7 @@ function prepare(work: Work, backend: Backend): Prepared | null {
     case "leaves":
     case "adam":
     case "madd":
+    case "product":
     case "embedding":
     case "affine":
     case "devices":
