@@ -55,6 +55,31 @@ function thinRow<T>(
 ): void {
   const V = i32(16 / sizeof<T>());
   const end = usize(kc) << 2;
+  // The more vectors at once, the fewer loads of the tables and the kernel for each.
+  for (; n >= 8 * V; n -= 8 * V, x += 128) {
+    let c0 = i32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
+    for (let p: usize = 0; p < end; p += 4) {
+      const s = x + usize(load<i32>(kx + p));
+      const b = splat<T>(w + usize(load<i32>(kw + p)));
+      c0 = madd<T>(v128.load(s), b, c0);
+      c1 = madd<T>(v128.load(s, 16), b, c1);
+      c2 = madd<T>(v128.load(s, 32), b, c2);
+      c3 = madd<T>(v128.load(s, 48), b, c3);
+      c4 = madd<T>(v128.load(s, 64), b, c4);
+      c5 = madd<T>(v128.load(s, 80), b, c5);
+      c6 = madd<T>(v128.load(s, 96), b, c6);
+      c7 = madd<T>(v128.load(s, 112), b, c7);
+    }
+    put<T>(out, step, c0, acc);
+    put<T>((out += usize(V) * step), step, c1, acc);
+    put<T>((out += usize(V) * step), step, c2, acc);
+    put<T>((out += usize(V) * step), step, c3, acc);
+    put<T>((out += usize(V) * step), step, c4, acc);
+    put<T>((out += usize(V) * step), step, c5, acc);
+    put<T>((out += usize(V) * step), step, c6, acc);
+    put<T>((out += usize(V) * step), step, c7, acc);
+    out += usize(V) * step;
+  }
   for (; n >= 4 * V; n -= 4 * V, x += 64, out += usize(4 * V) * step) {
     let c0 = i32x4.splat(0), c1 = c0, c2 = c0, c3 = c0;
     for (let p: usize = 0; p < end; p += 4) {

@@ -260,6 +260,16 @@ export const SETTINGS: Record<string, Setting> = {
       { size: 133, window: 3, stride: 2, padding: [1, 1] },
     ],
   },
+  "one feature to one, 5 x 5 and dilated, rows of many vectors": {
+    groups: 2,
+    batch: 1,
+    features: 1,
+    rows: 1,
+    axes: [
+      { size: 12, window: 5, padding: [2, 2] },
+      { size: 87, window: 5, padding: [4, 4], dilation: 2 },
+    ],
+  },
   "one feature to two, features last": {
     groups: 4,
     batch: 1,
