@@ -10,9 +10,10 @@ import { contractPlain } from "./plain";
 import {
   AXIS_BYTES, BATCH, CHUNK, COPY_AXES, COPY_AXIS_BYTES, COPY_OFFSET, COPY_RANK, DOTS, field, fillOffsets, FORM, FORM_KIND, GROUPS, NINE, OUT_BATCH,
   OUT_GROUP, OUT_ROW, PARTS, PART_AXES, PART_BATCH, PART_COLUMN_RANK, PART_K_RANK, PART_OUT, PART_W, PART_X, points, ROWS,
-  W_GROUP, W_ROW, X_BATCH, X_GROUP,
+  WINDOWS, W_GROUP, W_ROW, X_BATCH, X_GROUP,
 } from "./spec";
 import { isThin, thinColumns, thinSteps } from "./thin";
+import { convolveWindows } from "./windows";
 import { convolveWinograd } from "./winograd";
 
 // The same numbers are in src/loopnest/conv_plan.ts, which computes the scratch space.
@@ -147,6 +148,7 @@ function convolve<T>(spec: usize, x: usize, w: usize, out: usize, scratch: usize
     const form = spec + (usize(field(spec, FORM)) << 2);
     const kind = field(form, FORM_KIND);
     if (kind == NINE) convolveNine<T>(spec, form, x, w, out, scratch);
+    else if (kind == WINDOWS) convolveWindows<T>(spec, form, x, w, out, scratch);
     else if (kind == DOTS) convolveDots<T>(spec, form, x, w, out, scratch);
     else convolveWinograd(spec, form, x, w, out, scratch);
     return;

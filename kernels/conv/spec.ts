@@ -48,13 +48,14 @@ export const AXIS_OTHER: usize = 8;
 export const AXIS_BYTES: usize = 12;
 
 /**
- * A form begins with its kind: windows of 3 x 3 over one feature (nine.ts) or over many (winograd.ts), or nine places of
- * windows over one feature (nine_dots.ts).
+ * A form begins with its kind: windows of 3 x 3 over one feature (nine.ts) or over many (winograd.ts), nine places of
+ * windows over one feature (nine_dots.ts), or any windows over one feature (windows.ts).
  */
 export const FORM_KIND: usize = 0;
 export const NINE: i32 = 1;
 export const WINOGRAD: i32 = 2;
 export const DOTS: i32 = 3;
+export const WINDOWS: i32 = 4;
 
 /** Of single features: where the first window begins in the operand, and strides of rows. */
 export const NINE_X: usize = 4;
@@ -118,6 +119,30 @@ export const DOTS_TOP: usize = 44;
 export const DOTS_BOTTOM: usize = 48;
 export const DOTS_LEFT: usize = 52;
 export const DOTS_RIGHT: usize = 56;
+
+/** Of any windows over single features: lines of the operand and their width, strides of lines, and the kernel's elements as above. */
+export const WINDOWS_LINES: usize = 4;
+export const WINDOWS_WIDTH: usize = 8;
+export const WINDOWS_X_LINE: usize = 12;
+export const WINDOWS_OUT_LINE: usize = 16;
+export const WINDOWS_TAP: usize = 20;
+export const WINDOWS_TAP_ROW: usize = 24;
+export const WINDOWS_TAP_COLUMN: usize = 28;
+/** Columns of the output, how far the first window reaches beyond, and rows of the output that are done with one copy. */
+export const WINDOWS_COLUMNS: usize = 32;
+export const WINDOWS_TOP: usize = 36;
+export const WINDOWS_LEFT: usize = 40;
+export const WINDOWS_BLOCK: usize = 44;
+/** The rows of the output that are to be computed, at the same places as those of nine.ts. */
+export const WINDOWS_FIRST_ROW: usize = 52;
+export const WINDOWS_ROWS: usize = 56;
+/** Steps, dilations and sizes of windows. */
+export const WINDOWS_LINE_STEP: usize = 60;
+export const WINDOWS_STEP: usize = 64;
+export const WINDOWS_LINE_DILATION: usize = 68;
+export const WINDOWS_DILATION: usize = 72;
+export const WINDOWS_DOWN: usize = 76;
+export const WINDOWS_RIGHT: usize = 80;
 
 @inline
 export function field(spec: usize, at: usize): i32 {

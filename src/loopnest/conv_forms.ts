@@ -1,5 +1,5 @@
 /**
- * Convolutions that the kernel has forms of their own for: windows of 3 × 3 that move by one along neighbours. A form's list follows all else
+ * Convolutions that the kernel has forms of their own for: windows of 3 × 3 that move by one along neighbours, and any over single features. A form's list follows all else
  * that describes the convolution (`kernels/conv/spec.ts`), and says the same less generally.
  *
  * @module
@@ -23,7 +23,7 @@ function high({ count, window, stride, low, size }: ConvAxis): number {
 }
 
 /** Where along this axis of the kernel the first element of a window is, and how far the next is away. */
-const firstTap = (axis: ConvAxis): number => axis.reversed ? 2 * axis.wStride : 0;
+const firstTap = (axis: ConvAxis): number => axis.reversed ? (axis.window - 1) * axis.wStride : 0;
 const tapStep = (axis: ConvAxis): number => axis.reversed ? -axis.wStride : axis.wStride;
 
 /**
@@ -98,6 +98,60 @@ export function dotsForm(shape: ConvShape, bytes: number): ConvForm | null {
     Number(high(right) === 1),
   ];
   return { list, scratchBytes: 256 };
+}
+
+/** Elements of a window that the kernel makes a table of. */
+const MOST_TAPS = 512;
+/** Bytes of the operand that are copied at a time, and at most, where so many are needed for a row or two. */
+const COPY_BYTES = 2 ** 16;
+const MOST_COPY_BYTES = 2 ** 20;
+
+/**
+ * How any windows over single features are described, whose neighbours are neighbours in the operand and the output, if that is not dilated
+ * (`kernels/conv/windows.ts`).
+ */
+export function windowsForm(shape: ConvShape, bytes: number): ConvForm | null {
+  const { features, rows, axes: [down, right] } = shape;
+  const lanes = 16 / bytes;
+  if (shape.axes.length !== 2 || features !== 1 || rows > MOST_ROWS || lanes > 4) return null;
+  if (right.xStride !== 1 || right.outStride !== 1 || right.count < lanes) return null;
+  if (shape.axes.some((a) => a.baseDilation !== 1)) return null;
+  const taps = down.window * right.window;
+  if (taps < 2 || taps > MOST_TAPS) return null;
+  const across = (axis: ConvAxis) => (axis.window - 1) * axis.windowDilation + 1;
+  const phase = Math.ceil(((right.count - 1) * right.stride + across(right)) / right.stride);
+  const lineBytes = phase * right.stride * bytes;
+  const copyBytes = (block: number) => ((block - 1) * down.stride + across(down)) * lineBytes;
+  // Blocks of so many rows that little of what they share is copied again.
+  const most = Math.floor((COPY_BYTES / lineBytes - across(down)) / down.stride) + 1;
+  const least = Math.max(8, 2 * Math.ceil(across(down) / down.stride));
+  const blocks = Math.ceil(down.count / Math.max(most, least));
+  const block = Math.ceil(Math.ceil(down.count / blocks) / 4) * 4;
+  if (copyBytes(block) > MOST_COPY_BYTES) return null;
+  const list = [
+    4,
+    down.size,
+    right.size,
+    down.xStride,
+    down.outStride,
+    firstTap(down) + firstTap(right),
+    tapStep(down),
+    tapStep(right),
+    right.count,
+    down.low,
+    right.low,
+    block,
+    0,
+    0,
+    down.count,
+    down.stride,
+    right.stride,
+    down.windowDilation,
+    right.windowDilation,
+    down.window,
+    right.window,
+  ];
+  return { list, scratchBytes: 32 * taps + copyBytes(block) };
 }
 
 /** Bytes that the packed tiles of a block and their products take, about. */

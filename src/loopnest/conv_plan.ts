@@ -12,7 +12,14 @@
  * @module
  */
 
-import { type ConvForm, dotsForm, nineForm, winogradForm, winogradGain } from "./conv_forms.ts";
+import {
+  type ConvForm,
+  dotsForm,
+  nineForm,
+  windowsForm,
+  winogradForm,
+  winogradGain,
+} from "./conv_forms.ts";
 import type { ConvAxis, ConvShape } from "./conv_shape.ts";
 
 /** What the kernel gets. */
@@ -117,7 +124,8 @@ const LEAST_GAIN = 1.35;
 
 function formOf(shape: ConvShape, bytes: number, forms: ConvForms): ConvForm | null {
   if (forms === "none") return null;
-  const exact = nineForm(shape, bytes) ?? dotsForm(shape, bytes);
+  const exact = nineForm(shape, bytes) ?? dotsForm(shape, bytes) ??
+    windowsForm(shape, bytes);
   if (exact !== null || forms === "exact") return exact;
   const form = winogradForm(shape);
   return form !== null && winogradGain(shape) >= LEAST_GAIN ? form : null;

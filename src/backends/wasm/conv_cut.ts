@@ -43,7 +43,7 @@ const [groupsAt, rowsAt, batchAt, copyRankAt, partsAt, formAt, copyAxesAt] = [
   16,
 ];
 /** The kinds of forms. */
-const [nineKind, winogradKind] = [1, 2];
+const [nineKind, winogradKind, windowsKind] = [1, 2, 4];
 /** In a form of single features: the rows of the output that are to be computed. */
 const [firstRowAt, rowCountAt] = [13, 14];
 /** In Winograd's: columns of the output; the output features and lines of tiles that are to be computed. */
@@ -80,7 +80,7 @@ export function cutConv(list: readonly number[], bytes: number, threads: number)
     };
   }
   if (form !== 0) {
-    if (list[form] !== nineKind) return null;
+    if (list[form] !== nineKind && list[form] !== windowsKind) return null;
     const extent = list[form + rowCountAt]!;
     if (extent < 2 * threads) return null;
     const starts = [{ at: form + firstRowAt, initial: 0, stride: 1 }];
