@@ -1,6 +1,6 @@
 // Windows of any size, step, dilation and padding over single features: depthwise convolutions that nine.ts has no form for. A block of rows is
-// copied with zeros around it, into the first or second cache, and every `step`-th element of a row lies beside the one before, so that
-// windows that move by two are read like others. Tiles of four rows and two vectors are then in registers while the window is gone through.
+// copied with zeros around it, into the first or second cache; where windows move by two, elements at even places and those at odd ones apart, so
+// that they are read like others. Tiles of four rows and two vectors are then in registers while the window is gone through.
 import { madd } from "../math/madd";
 import {
   BATCH, field, GROUPS, OUT_BATCH, OUT_GROUP, OUT_ROW, ROWS, WINDOWS_BLOCK, WINDOWS_COLUMNS, WINDOWS_DILATION, WINDOWS_DOWN, WINDOWS_FIRST_ROW,
@@ -98,15 +98,29 @@ function copyLine<T>(x: usize, width: i32, low: i32, padded: i32, to: usize): vo
   for (; dst != end; dst += S, src += S) store<T>(dst, load<T>(src));
 }
 
-/** The same, every `step`-th element beside the one before: `each` bytes for those that begin at each of the first `step` elements. */
-function copyApart<T>(x: usize, width: i32, low: i32, padded: i32, to: usize, step: i32, each: usize): void {
-  const S = sizeof<T>();
-  for (let first = 0; first < step; first++, to += each) {
-    let dst = to;
-    for (let i = first; i < padded; i += step, dst += S) {
-      const at = i - low;
-      store<T>(dst, at >= 0 && at < width ? load<T>(x + usize(at) * S) : 0);
+/** The same, of which elements at even places lie side by side, and `each` bytes after them begin those at odd ones. */
+function copyApart<T>(x: usize, width: i32, low: i32, padded: i32, to: usize, each: usize): void {
+  const S = sizeof<T>(), V = i32(16 / S);
+  let i = 0, dst = to;
+  for (; i < padded && i < low; i += 2, dst += S) {
+    store<T>(dst, 0);
+    store<T>(dst + each, i + 1 == low && i + 1 < padded && width > 0 ? load<T>(x) : 0);
+  }
+  let src = x + usize(i - low) * S;
+  for (const end = min(padded, width + low) - 2 * V; i <= end; i += 2 * V, src += 32, dst += 16) {
+    const a = v128.load(src), b = v128.load(src, 16);
+    if (sizeof<T>() == 4) {
+      v128.store(dst, v128.shuffle<i32>(a, b, 0, 2, 4, 6));
+      v128.store(dst + each, v128.shuffle<i32>(a, b, 1, 3, 5, 7));
+    } else {
+      v128.store(dst, v128.shuffle<i64>(a, b, 0, 2));
+      v128.store(dst + each, v128.shuffle<i64>(a, b, 1, 3));
     }
+  }
+  for (; i < padded; i += 2, src += 2 * S, dst += S) {
+    const at = i - low;
+    store<T>(dst, at < width ? load<T>(src) : 0);
+    store<T>(dst + each, at + 1 < width ? load<T>(src, sizeof<T>()) : 0);
   }
 }
 
@@ -142,7 +156,7 @@ export function convolveWindows<T>(spec: usize, form: usize, x: usize, w: usize,
           const src = xe + usize(line * field(form, WINDOWS_X_LINE) * S);
           if (line < 0 || line >= lines) clear<T>(dst, pitch);
           else if (by == 1) copyLine<T>(src, width, left, padded, dst);
-          else copyApart<T>(src, width, left, padded, dst, by, each);
+          else copyApart<T>(src, width, left, padded, dst, each);
         }
         for (let i = 0; i < m; i++) {
           let wi = w + usize((g * field(spec, W_GROUP) + i * field(spec, W_ROW) + field(form, WINDOWS_TAP)) * S);

@@ -107,7 +107,7 @@ const COPY_BYTES = 2 ** 16;
 const MOST_COPY_BYTES = 2 ** 20;
 
 /**
- * How any windows over single features are described, whose neighbours are neighbours in the operand and the output, if that is not dilated
+ * How any windows over single features are described that move by one or two along neighbours of an operand that is not dilated
  * (`kernels/conv/windows.ts`).
  */
 export function windowsForm(shape: ConvShape, bytes: number): ConvForm | null {
@@ -116,6 +116,9 @@ export function windowsForm(shape: ConvShape, bytes: number): ConvForm | null {
   if (shape.axes.length !== 2 || features !== 1 || rows > MOST_ROWS || lanes > 4) return null;
   if (right.xStride !== 1 || right.outStride !== 1 || right.count < lanes) return null;
   if (shape.axes.some((a) => a.baseDilation !== 1)) return null;
+  if (right.stride > 2) return null;
+  // Sums of products along a long window read less than vectors of few neighbours.
+  if (right.window >= 8 && right.count < 2 * right.window) return null;
   const taps = down.window * right.window;
   if (taps < 2 || taps > MOST_TAPS) return null;
   const across = (axis: ConvAxis) => (axis.window - 1) * axis.windowDilation + 1;

@@ -270,6 +270,36 @@ export const SETTINGS: Record<string, Setting> = {
       { size: 87, window: 5, padding: [4, 4], dilation: 2 },
     ],
   },
+  "one feature to one, 5 x 7 by two, unevenly padded, backwards": {
+    groups: 3,
+    batch: 2,
+    features: 1,
+    rows: 1,
+    axes: [
+      { size: 30, window: 5, stride: 2, padding: [1, 2], reversed: true },
+      { size: 41, window: 7, stride: 2, padding: [3, 2], reversed: true },
+    ],
+  },
+  "one feature to two, by two and cropped, few rows and columns": {
+    groups: 2,
+    batch: 1,
+    features: 1,
+    rows: 2,
+    axes: [
+      { size: 9, window: 3, stride: 2, padding: [-1, 0], dilation: 2 },
+      { size: 14, window: 4, stride: 2, padding: [-2, -1] },
+    ],
+  },
+  "one feature to one, windows that reach beyond by more than they are long": {
+    groups: 1,
+    batch: 1,
+    features: 1,
+    rows: 1,
+    axes: [
+      { size: 3, window: 2, padding: [5, 4] },
+      { size: 5, window: 3, stride: 2, padding: [9, 8] },
+    ],
+  },
   "one feature to two, features last": {
     groups: 4,
     batch: 1,

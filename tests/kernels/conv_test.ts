@@ -137,38 +137,57 @@ for (const kind of KINDS) {
   }
 }
 
-Deno.test("3x3 over one feature: infinities and NaN in the kernel, and any share of rows, give the same bits", () => {
-  const { shape, sizes } = shapeOf({
-    groups: 1,
-    batch: 1,
-    features: 1,
-    rows: 1,
-    axes: [{ size: 90, window: 3, padding: [1, 1] }, { size: 130, window: 3, padding: [1, 1] }],
+/** Windows over single features: those of 3 x 3 read where they lie, others from a copy. */
+const SINGLE: Record<string, Setting["axes"]> = {
+  "3x3": [{ size: 90, window: 3, padding: [1, 1] }, { size: 130, window: 3, padding: [1, 1] }],
+  "7x7 by two": [
+    { size: 180, window: 7, stride: 2, padding: [3, 2] },
+    { size: 130, window: 7, stride: 2, padding: [3, 2] },
+  ],
+  "3x3, dilated": [
+    { size: 90, window: 3, padding: [2, 2], dilation: 2 },
+    { size: 130, window: 3, padding: [2, 2], dilation: 2 },
+  ],
+};
+
+for (const [name, axes] of Object.entries(SINGLE)) {
+  Deno.test(`${name} over one feature: infinities and NaN in the kernel, and any share of rows, give the same bits`, () => {
+    const { shape, sizes } = shapeOf({ groups: 1, batch: 1, features: 1, rows: 1, axes });
+    const { list, scratchBytes } = planConv(shape, 4, "exact");
+    const form = list[15]!;
+    assert(form > 0, "this is to be a form of its own");
+    const height = shape.axes[0]!.count;
+    const random = randoms(5);
+    arena.reset();
+    const x = arena.place(Float32Array, Array.from({ length: sizes[0] }, random));
+    const inner = Array.from({ length: sizes[1] - 2 }, random);
+    const w = arena.place(Float32Array, [Infinity, ...inner, -Infinity]);
+    const whole = arena.place(Float32Array, sizes[2]);
+    const some = arena.place(Float32Array, sizes[2]);
+    const scratch = arena.place(Uint8Array, scratchBytes);
+    const spec = arena.place(Int32Array, [...list]);
+    arena.kernels.conv_float32(spec.at, x.at, w.at, whole.at, scratch.at);
+    const expected = new Float64Array(sizes[2]);
+    runConv<number>(list, x.data, w.data, expected, 0, madd);
+    assertEquals(
+      [...whole.data].map((v) => v > 0 || v < 0),
+      [...expected].map((v) => v > 0 || v < 0),
+    );
+    for (const finite of [false, true]) {
+      if (finite) {
+        w.data.set(Array.from({ length: sizes[1] }, random));
+        arena.kernels.conv_float32(spec.at, x.at, w.at, whole.at, scratch.at);
+      }
+      for (const [from, to] of [[37, height], [0, 1], [1, 37]]) {
+        spec.data.set([from!, to! - from!], form + 13);
+        arena.kernels.conv_float32(spec.at, x.at, w.at, some.at, scratch.at);
+      }
+      assertEquals(some.data, whole.data);
+      spec.data.set([0, height], form + 13);
+    }
+    arena.checkGuards("shares of rows");
   });
-  const { list, scratchBytes } = planConv(shape, 4, "exact");
-  const form = list[15]!;
-  assert(form > 0, "this is to be the form that needs no copy");
-  const random = randoms(5);
-  arena.reset();
-  const x = arena.place(Float32Array, Array.from({ length: sizes[0] }, random));
-  const w = arena.place(Float32Array, [Infinity, ...Array.from({ length: 7 }, random), -Infinity]);
-  const [whole, some] = [arena.place(Float32Array, sizes[2]), arena.place(Float32Array, sizes[2])];
-  const scratch = arena.place(Uint8Array, scratchBytes);
-  const spec = arena.place(Int32Array, [...list]);
-  arena.kernels.conv_float32(spec.at, x.at, w.at, whole.at, scratch.at);
-  const expected = new Float64Array(sizes[2]);
-  runConv<number>(list, x.data, w.data, expected, 0, madd);
-  assertEquals(
-    [...whole.data].map((v) => v > 0 || v < 0),
-    [...expected].map((v) => v > 0 || v < 0),
-  );
-  for (const [from, to] of [[37, 90], [0, 1], [1, 37]]) {
-    spec.data.set([from!, to! - from!], form + 13);
-    arena.kernels.conv_float32(spec.at, x.at, w.at, some.at, scratch.at);
-  }
-  assertEquals(some.data, whole.data);
-  arena.checkGuards("shares of rows");
-});
+}
 
 /** Convolutions that Winograd's algorithm can do, whether it pays or not. */
 const TILED: Record<string, Setting> = {
