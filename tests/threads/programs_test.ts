@@ -106,6 +106,16 @@ const samples: Readonly<Record<string, () => Sample>> = {
     ],
     args: [normal(11, [9, 16, 20, 18]), normal(12, [24, 16, 3, 3]), normal(13, [16, 1, 3, 3])],
   }),
+  "depthwise convolutions of other windows": () => ({
+    f: (x, d) => [
+      lax.convGeneralDilated(x, d, [1, 1], "SAME", { featureGroupCount: 3 }),
+      lax.convGeneralDilated(x, d, [2, 2], [[3, 1], [2, 2]], {
+        featureGroupCount: 3,
+        rhsDilation: [1, 2],
+      }),
+    ],
+    args: [normal(37, [1, 3, 140, 138]), normal(38, [3, 1, 5, 5])],
+  }),
   "gradients of a depthwise convolution": () => ({
     f: (x, d) => {
       const sum = (xs: readonly NDArray[]) =>
