@@ -112,6 +112,32 @@ Deno.test("reductions of long columns agree with the interpreter", () => {
   }
 });
 
+Deno.test("an extreme of a column with a NaN is NaN wherever it stands, in one chunk and in many", () => {
+  for (const op of ["max", "min"] as const) {
+    for (const [m, n] of [[2, 9], [5, 9], [70, 33], [1000, 6]] as const) {
+      for (const [dtype, make] of [["float32", Float32Array], ["float64", Float64Array]] as const) {
+        const x = fill(new make(m * n)) as Float32Array | Float64Array;
+        x[0] = NaN; // the first of column 0
+        x[(m >> 1) * n + 2] = NaN; // in the middle of column 2
+        x[(m - 1) * n + 5] = NaN; // the last of column 5
+        for (let r = 0; r < m; r++) x[r * n + 3] = op === "max" ? -Infinity : Infinity;
+        const p = columns(m, n, dtype, op);
+        const expected = interpret(p, [x])[0] as Float32Array;
+        assert([0, 2, 5].every((j) => Number.isNaN(expected[j])) && !Number.isNaN(expected[1]));
+        for (const chunkCost of [20, 100_000]) {
+          const actual = new Compiled(binaryen, p, { chunkCost }).call([x])[0] as Float32Array;
+          for (let j = 0; j < n; j++) {
+            assert(
+              Object.is(actual[j], expected[j]),
+              `${op} of column ${j} of [${m}, ${n}] ${dtype}: ${actual[j]}, not ${expected[j]}`,
+            );
+          }
+        }
+      }
+    }
+  }
+});
+
 function error(p: Program, x: Float32Array, exact: number): number {
   const [out] = new Compiled(binaryen, p).call([x]);
   return Math.abs(Number(out![0]) - exact) / Math.abs(exact);

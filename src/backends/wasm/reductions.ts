@@ -26,6 +26,9 @@ import {
 /** Terms that one lane adds in float32 before the result moves on to float64. */
 export const RUN = 64;
 
+/** A loop of no more turns than this is not worth the setting up and folding of what remembers NaN. */
+const FEW_TURNS = 4;
+
 /** A reduction variable during emission. */
 export interface SumState {
   readonly kind: "sum";
@@ -39,10 +42,10 @@ export interface SumState {
   /** The lanes' own, while a loop feeds it. */
   partial: readonly Value[] | null;
   /**
-   * Beside a partial extreme of floats: all ones in the lanes that have met a NaN. The instruction that hands NaN on is
-   * eight on this machine, the one that drops it is one.
+   * Beside a partial extreme of floats: all ones in the lanes that have met a NaN, one for all vectors or, if lanewise, one for
+   * each. The instruction that hands NaN on is eight on this machine, the one that drops it is one.
    */
-  sawNaN: Value | null;
+  sawNaN: readonly Value[] | null;
 }
 
 /** A search during emission. */
@@ -185,6 +188,12 @@ export function openPartials(
     const terms = perTurn * turns;
     const isSum = state.kind === "sum";
     if (state.lanewise) {
+      if (isSum && isFloatExtreme(state) && turns > FEW_TURNS) {
+        state.partial = state.home;
+        state.sawNaN = noNaNs(cx, state.home.length);
+        opened.push({ state, lanes: cx.block!.lanes });
+        continue;
+      }
       if (!isSum || !state.wide) continue;
       if (terms > RUN && !feedsByItself(loop, state.plan)) continue;
       state.partial = newPartial(cx, state, cx.block!.count);
@@ -197,9 +206,7 @@ export function openPartials(
       const vectors = countOf(inLanes);
       if (isSum) {
         state.partial = newPartial(cx, state, vectors);
-        if (isFloating(state.dtype) && (state.plan.op === "max" || state.plan.op === "min")) {
-          state.sawNaN = cx.fn.keep("v128", cx.fn.splat("i32", 0));
-        }
+        if (isFloatExtreme(state)) state.sawNaN = noNaNs(cx, 1);
       } else {
         state.partial = makePairs(cx, state.dtype, true, vectors);
         resetPairs(cx, state, state.partial, true);
@@ -210,6 +217,15 @@ export function openPartials(
     if (terms > RUN) blockTurns = Math.min(blockTurns, Math.max(1, Math.floor(RUN / perTurn)));
   }
   return { opened, blockTurns };
+}
+
+/** Whether a reduction is the largest or smallest of floats. */
+function isFloatExtreme({ dtype, plan }: SumState): boolean {
+  return isFloating(dtype) && (plan.op === "max" || plan.op === "min");
+}
+
+function noNaNs({ fn }: NestContext, count: number): Value[] {
+  return Array.from({ length: count }, () => fn.keep("v128", fn.splat("i32", 0)));
 }
 
 /** How many vectors a turn of a loop has at most. */
@@ -256,8 +272,15 @@ function fold(cx: NestContext, state: ReductionState, lanes: Lanes): void {
   else foldLanes(cx, state, lanes);
 }
 
-/** Each partial vector of float32 into its two halves of float64. */
+/** Each partial vector of float32 into its two halves of float64; of an extreme, what has met a NaN becomes one. */
 function foldLanewise(cx: NestContext, state: SumState): void {
+  const { fn } = cx;
+  if (state.sawNaN !== null) {
+    state.home.forEach((home, u) => {
+      fn.assign(home, fn.asm.op2("v128.or", fn.get(home), fn.get(state.sawNaN![u]!)));
+    });
+    return;
+  }
   state.partial!.forEach((local, u) => addWide(cx, state, u, local));
 }
 
@@ -282,7 +305,7 @@ function foldLanes(cx: NestContext, state: SumState, lanes: Lanes): void {
     vectorBinary(cx, plan.op, dtype, lanes, tree(x), tree(y));
   let vectors = state.partial!.map((local) => fn.get(local));
   if (state.sawNaN !== null) {
-    vectors[0] = asm.op2("v128.or", vectors[0]!, fn.get(state.sawNaN)); // all ones is a NaN
+    vectors[0] = asm.op2("v128.or", vectors[0]!, fn.get(state.sawNaN[0]!)); // all ones is a NaN
   }
   while (vectors.length > 1) {
     const half = Math.ceil(vectors.length / 2);
@@ -364,7 +387,8 @@ export function accumulate(cx: NestContext, state: SumState, value: Node): void 
         const shape = shapeOf(dtype, lanes);
         const isNaN = asm.op2(`${shape}.ne`, fn.get(term), fn.get(term));
         fn.assign(target, asm.op2(`${shape}.p${op}`, fn.get(target), fn.get(term)));
-        fn.assign(state.sawNaN, asm.op2("v128.or", fn.get(state.sawNaN), isNaN));
+        const saw = state.sawNaN[state.lanewise ? u : 0]!;
+        fn.assign(saw, asm.op2("v128.or", fn.get(saw), isNaN));
         fn.release(mark);
         continue;
       }
