@@ -76,7 +76,7 @@ export function nestTerms(graph: Graph, node: NestNode): NestTerms {
   const passes = makePasses(demand.accs, stores);
   const outerStores = stores.filter((s) => s.box === null);
   const byColumns = node.boxes.length > 0 &&
-    prefersColumns(node, demand.accs, demand.all(stores), stores, graph.limits);
+    prefersColumns(node, passes, demand.all(stores), stores, graph.limits);
   const spills = spill(graph, node, passes, byColumns);
   return { node, name: demand.name, passes, outerStores, byColumns, spills };
 }
@@ -358,7 +358,7 @@ export function contiguity(v: Term, all: readonly Term[], stores: readonly Store
  */
 function prefersColumns(
   node: NestNode,
-  accs: readonly Acc[],
+  passes: readonly Pass[],
   all: readonly Term[],
   stores: readonly StoreItem[],
   limits: Thresholds,
@@ -383,7 +383,7 @@ function prefersColumns(
   if (isCostly) short = Math.max(short, limits.shortCostlyBox);
   // Lanes that each walk through a row read from many places, which is no loss beside folding; beside storing it is.
   if (innerStores.length === 0) {
-    for (const { op } of accs) {
+    for (const { op } of passes.flatMap((p) => p.accs)) {
       if (op === "argmax" || op === "argmin") short = Math.max(short, limits.shortSearchBox);
       else if (op === "max" || op === "min") short = Math.max(short, limits.shortExtremeBox);
     }
@@ -395,7 +395,10 @@ function prefersColumns(
     node.loops = [...node.loops.filter((v) => v !== lane), lane];
     return true;
   }
-  return contiguity(last, inBoxes, innerStores) > rows;
+  const columns = contiguity(last, inBoxes, innerStores);
+  if (columns !== rows || passes.length > 1) return columns > rows;
+  // One operand lies along rows and another along columns: by columns, lines read across a row serve the next turns.
+  return last.extent >= 8 && inBoxes.some((t) => strideIn(t.args[0], last) === 1);
 }
 
 /**

@@ -97,6 +97,17 @@ Deno.test("softmax over the first axis runs vectors along the columns", () => {
   assertEquals(loops(program).slice(1).map((l) => l.mode), ["serial", "serial", "serial"]);
 });
 
+Deno.test("where one operand lies along rows and another along columns, a sum runs by columns", () => {
+  for (const axis of [0, 1]) {
+    const f = (x: NDArray, y: NDArray) => np.sum(x.T.mul(y), { axis });
+    const program = check(jaxprOf(f, f32(30, 40), f32(40, 30)));
+    assertEquals(loops(program).map((l) => l.mode), ["vector", "serial"]);
+  }
+  // What passes keep for later ones would be as large as the operands.
+  const twice = (x: NDArray, y: NDArray) => logsumexp(x.T.mul(y));
+  assertEquals(loops(check(jaxprOf(twice, f32(30, 40), f32(40, 30))))[0].mode, "parallel");
+});
+
 Deno.test("a reduction of a chain is one pass without temporaries", () => {
   const program = check(jaxprOf(
     (x, y, z) => np.sum(np.tanh(x.mul(y).add(z)).mul(x)),

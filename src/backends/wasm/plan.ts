@@ -110,6 +110,12 @@ interface Open {
   innerOps: number;
 }
 
+/** Bytes of a line of the first cache, and of the lines that have places of their own in it. */
+const [LINE, WAY] = [64, 4096];
+
+/** How many lines of one place rows may take: half of what common processors have, because other operands want some. */
+const WAYS_FOR_ROWS = 4;
+
 /** What a model decides unless it is said. */
 export interface LoopChoices {
   /** The most vectors that a turn of a loop computes: 1, 2, 4 or 8. */
@@ -323,11 +329,34 @@ class Planner {
     }
   }
 
-  /** How many vectors to compute side by side, of `vectors` that there are. */
-  #unroll(loop: Open, vectors: number): number {
+  /** How many vectors to compute side by side, of `vectors` that there are; unless it is said, at most `most`. */
+  #unroll(loop: Open, vectors: number, most: number): number {
     let unroll = this.#choices.unroll ?? chooseUnroll(loop);
+    while (this.#choices.unroll === undefined && unroll > 1 && unroll > most) unroll /= 2;
     while (unroll > 1 && unroll / 2 >= vectors) unroll /= 2;
     return unroll;
+  }
+
+  /**
+   * How many lanes may each walk through a row of their own, so that the lines they read stay in the first cache until they are
+   * used up: rows that lie a multiple of 4096 bytes apart, or of much of it, take each other's places.
+   */
+  #linesKept(v: Node, body: readonly Planned[]): number {
+    let kept = Infinity;
+    for (const stmt of body) {
+      if (stmt.kind === "for") kept = Math.min(kept, this.#linesKept(v, stmt.body));
+      if (stmt.kind !== "accumulate") continue;
+      forEachLoad(stmt.value, (load) => {
+        const { terms } = this.#graph.affine(load.args[0]!);
+        const step = terms.find((t) => t.node === v)?.coefficient ?? 0;
+        const stride = Math.abs(step) * bytesOf(load);
+        if (stride < LINE) return;
+        let places = WAY / LINE;
+        for (let n = stride / LINE; n % 2 === 0 && places > 1; n /= 2) places /= 2;
+        kept = Math.min(kept, places * WAYS_FOR_ROWS);
+      });
+    }
+    return kept;
   }
 
   #isTransposition(v: Node, body: readonly Planned[]): boolean {
@@ -370,7 +399,9 @@ class Planner {
     forEachStored(stmt.body, (buffer) => this.#graph.written(buffer));
 
     const lanes = vectorised ? open.wide ? 2 : 4 : 1;
-    const unroll = vectorised ? this.#unroll(open, Math.ceil(stmt.extent / lanes)) : 1;
+    const vectors = Math.ceil(stmt.extent / lanes);
+    const most = vectorised && open.loops > 0 ? this.#linesKept(v, body) / lanes : Infinity;
+    const unroll = vectorised ? this.#unroll(open, vectors, most) : 1;
     const steps = Math.ceil(stmt.extent / lanes);
     const all = new Map<SumPlan | ArgPlan, number>();
     for (const [sum, terms] of inner) {
@@ -406,18 +437,23 @@ class Planner {
   }
 }
 
-/** Calls `visit` for each index of memory that a statement uses. */
+/** Calls `visit` for each index of memory that a store uses. */
 function forEachIndex(stmt: Planned, visit: (index: Node) => void): void {
+  if (stmt.kind !== "store") return;
+  visit(stmt.index);
+  forEachLoad(stmt.value, (load) => visit(load.args[0]!));
+}
+
+/** Calls `visit` for each load that a value is made of. */
+function forEachLoad(value: Node, visit: (load: Node) => void): void {
   const seen = new Set<number>();
   const walk = (node: Node): void => {
     if (seen.has(node.id)) return;
     seen.add(node.id);
-    if (node.kind === "load") visit(node.args[0]!);
+    if (node.kind === "load") visit(node);
     node.args.forEach(walk);
   };
-  if (stmt.kind !== "store") return;
-  visit(stmt.index);
-  walk(stmt.value);
+  walk(value);
 }
 
 function openLoop(level: number): Open {
