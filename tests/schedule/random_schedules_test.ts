@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { DType, TypedArray } from "../../src/core/dtype.ts";
+import { type DType, dtypeInfo, type TypedArray } from "../../src/core/dtype.ts";
 import { inlineCalls } from "../../src/core/inline.ts";
 import { interpret } from "../../src/backends/interp/mod.ts";
 import { loadBinaryen } from "../../src/backends/wasm/binaryen.ts";
@@ -69,6 +69,7 @@ function randomChoice(dice: Dice): Choice {
     loops: {
       ...(dice.chance(0.6) ? { unroll: dice.pick([1, 2, 4, 8]) } : {}),
       ...(dice.chance(0.5) ? { tile: dice.pick([1, 3, 8, 32]) } : {}),
+      ...(dice.chance(0.5) ? { leastOwned: dice.pick([0, 64]) } : {}),
     },
   };
   return { fuse: dice.chance(0.85), thresholds: chosen, emit };
@@ -138,6 +139,13 @@ function firstDifference(e: TypedArray, a: TypedArray, dtype: DType): string | n
   return null;
 }
 
+/** What a program may take of the memory that is shared with threads; the few that take more run on one. */
+const GROUND_BYTES = 2 ** 23;
+
+function bytesOf({ buffers, scratchBytes }: Program): number {
+  return buffers.reduce((n, b) => n + b.size * dtypeInfo(b.dtype).bytes, scratchBytes);
+}
+
 /** Memory with so many threads, made once. */
 class Grounds {
   readonly #made = new Map<number, Ground>();
@@ -174,9 +182,9 @@ async function failureOf(seed: number, grounds: Grounds): Promise<string | null>
       const program = withOtherLanes(usual, dice);
       text = printProgram(program);
       verifyProgram(program);
-      const { threads = 1 } = choice.emit;
+      const threads = bytesOf(program) > GROUND_BYTES ? 1 : choice.emit.threads ?? 1;
       const ground = threads > 1 ? await grounds.of(threads) : null;
-      const compiled = new Compiled(binaryen, program, choice.emit, ground);
+      const compiled = new Compiled(binaryen, program, { ...choice.emit, threads }, ground);
       const actual = compiled.call(inputs);
       for (let i = 0; i < expected.length; i++) {
         const difference = firstDifference(expected[i]!, actual[i]!, dtypes[i]!);
