@@ -15,6 +15,7 @@ import {
   vmapMethods,
 } from "../control/callback.ts";
 import { convertElementType } from "../ops/convert.ts";
+import { callableOf, isPromise } from "../tree/callable.ts";
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
 import { type Kwargs, splitKwargs, takeOptions } from "../tree/kwargs.ts";
 import { describeDifference } from "../tree/mismatch.ts";
@@ -23,7 +24,7 @@ import type { TreeDef } from "../tree/treedef.ts";
 import { isArrayLeaf, toNDArray } from "./leaves.ts";
 import { ShapeDtypeStruct } from "./struct.ts";
 import { treeEqual } from "./tree_equal.ts";
-import { checkCallable, invoke } from "./wrapper.ts";
+import { checkCallable } from "./wrapper.ts";
 
 const name = "filterPureCallback";
 
@@ -81,11 +82,6 @@ function describe(x: unknown): string {
   return typeof x === "string" ? JSON.stringify(x) : String(x);
 }
 
-function isThenable(x: unknown): boolean {
-  return typeof x === "object" && x !== null &&
-    typeof (x as { then?: unknown }).then === "function";
-}
-
 /** The arrays of a result, held against what was announced; `outs` are the avals of this call, which may be one of a whole batch. */
 function readResult(
   result: unknown,
@@ -96,7 +92,8 @@ function readResult(
   const fail = (what: string): never => {
     throw new CallbackError(`${who}: ${what}`);
   };
-  if (isThenable(result)) {
+  if (isPromise(result)) {
+    result.then(() => {}, () => {}); // Because what it ends in is of no interest any more.
     fail(
       "returned a promise; a callback runs while the program waits for it, and must return its result at once",
     );
@@ -221,7 +218,7 @@ export function filterPureCallback(callback: unknown, ...rest: unknown[]): unkno
     places.forEach((place, i) => filled[place] = arrays[i]);
     let result: unknown;
     try {
-      result = invoke(callback, unflatten(def, filled) as unknown[]);
+      result = callableOf(callback)(...unflatten(def, filled) as unknown[]);
     } catch (cause) {
       const text = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
       throw new CallbackError(`${who} threw ${text}`, { cause });

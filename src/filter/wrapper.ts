@@ -7,7 +7,7 @@
  * @module
  */
 import { ArgumentError } from "../errors.ts";
-import { callableOf, isCallable } from "../tree/callable.ts";
+import { callableOf, isCallable, isPromise } from "../tree/callable.ts";
 import { registerPytreeNode } from "../tree/registry.ts";
 
 /** A transformation: what calling a wrapped function does. */
@@ -228,12 +228,12 @@ export function checkOptions(name: string, options: object, known: readonly stri
 export function invoke(fun: unknown, args: readonly unknown[]): unknown {
   const callable = callableOf(fun);
   const out: unknown = callable(...args);
-  if (!(out instanceof Promise)) return out;
-  out.catch(() => {}); // Because what it ends in is of no interest any more.
+  if (!isPromise(out)) return out;
+  out.then(() => {}, () => {}); // Because what it ends in is of no interest any more.
   throw new ArgumentError(
     `the function ${
       callable.name || "(anonymous)"
-    } returned a Promise: transformed functions, and callbacks, must be synchronous. ` +
+    } returned a Promise: transformed functions must be synchronous. ` +
       "Await what they need before the call, and pass it in",
   );
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Span, type SpanKind, watchSpans } from "../core/spans.ts";
+import { isPromise } from "../tree/callable.ts";
 import { graphics, type KernelWatch } from "./graphics.ts";
 import type { KernelTime } from "./webgpu/timing.ts";
 
@@ -220,10 +221,6 @@ export function profile(fn: () => unknown, { steps = false }: ProfileOptions = {
     recording.abandon();
     throw error;
   });
-}
-
-function isPromise(x: unknown): x is Promise<unknown> {
-  return typeof (x as { then?: unknown } | null | undefined)?.then === "function";
 }
 
 /** A profile in the making. */

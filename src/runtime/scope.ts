@@ -6,6 +6,7 @@
 import { builtinModule } from "../core/builtin_module.ts";
 import { isEager } from "../core/trace.ts";
 import type { Removal } from "./concrete.ts";
+import { isPromise } from "../tree/callable.ts";
 import { leaves } from "../tree/mod.ts";
 import { type OpenScope, openScope, setOpenScope, setScopeLookup } from "./scope_stack.ts";
 
@@ -105,10 +106,6 @@ function close(inner: OpenScope, outer: OpenScope | null, result: unknown): void
     } else x.release(scopeEnd);
   }
   inner.arrays.length = 0;
-}
-
-function isPromise(x: unknown): x is PromiseLike<unknown> {
-  return typeof x === "object" && x !== null && "then" in x && typeof x.then === "function";
 }
 
 /** Node's `AsyncLocalStorage`, which Deno, Bun and workerd have too; `null` in browsers. */

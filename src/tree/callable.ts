@@ -67,3 +67,8 @@ export function callableName(callable: unknown): string {
 export function markTransformed<F extends object>(fn: F, wrapped: unknown): F {
   return Object.defineProperty(fn, transformedBrand, { value: wrapped });
 }
+
+/** Whether a call gave a promise: it was of an asynchronous function. */
+export function isPromise(x: unknown): x is PromiseLike<unknown> {
+  return typeof x === "object" && x !== null && "then" in x && typeof x.then === "function";
+}
