@@ -41,9 +41,9 @@ function stepSymmetric<T>(l: i32, m: i32, d: usize, e: usize, sweep: usize): voi
   store<f64>(d + at, p);
 }
 
-/** Diagonalises a tridiagonal matrix; the rows of what lies in panels are turned alike. False where it does not come to an end. */
-function diagonaliseSymmetric<T>(n: i32, d: usize, e: usize, panels: usize, list: usize): bool {
-  const count = panelCount<T>(n), small = sizeof<T>() == 4 ? 4.656612873077393e-10 : 2.220446049250313e-16;
+/** Diagonalises a tridiagonal matrix; the rows of what lies in `count` panels are turned alike. False where it does not come to an end. */
+function diagonaliseSymmetric<T>(n: i32, d: usize, e: usize, count: i32, panels: usize, list: usize): bool {
+  const small = sizeof<T>() == 4 ? 4.656612873077393e-10 : 2.220446049250313e-16;
   clearSweeps(list);
   for (let m = n - 1, turn = 0; m > 0;) {
     let l = m;
@@ -96,8 +96,11 @@ function symmetric<T>(n: i32, x: usize, scale: f64, a: usize, width: i32): void 
   }
 }
 
+/** Vectors only where they are `wanted`: else reflections are not multiplied, and rotations turn nothing. */
 @inline
-function eigh<T>(batch: i32, n: i32, x: usize, values: usize, vectors: usize, scratch: usize): void {
+function eigh<T>(
+  batch: i32, n: i32, x: usize, values: usize, wanted: bool, vectors: usize, scratch: usize,
+): void {
   const S = sizeof<T>(), bytes = usize(n * n) * S, width = (n + 7) & ~7, row = usize(width) * S;
   const d = scratch, e = d + 8 * usize(n), taus = e + 8 * usize(n), order = taus + 8 * usize(n);
   const v = order + 8 * usize(n), t = v + usize(n) * row, list = t + usize(BLOCK * BLOCK) * S;
@@ -111,29 +114,41 @@ function eigh<T>(batch: i32, n: i32, x: usize, values: usize, vectors: usize, sc
     let isDone = largest < Infinity;
     if (isDone) {
       tridiagonalise<T>(n, width, a, v, d, e, taus, work);
-      formProduct<T>(n, n, n - 1, 1, v, width, taus, vectors, t, work);
-      layOut<T>(n, vectors, a);
-      isDone = diagonaliseSymmetric<T>(n, d, e, a, list);
+      if (wanted) {
+        formProduct<T>(n, n, n - 1, 1, v, width, taus, vectors, t, work);
+        layOut<T>(n, vectors, a);
+      }
+      isDone = diagonaliseSymmetric<T>(n, d, e, wanted ? panelCount<T>(n) : 0, a, list);
     }
     if (!isDone) {
       fillNaN<T>(n, values);
-      fillNaN<T>(n * n, vectors);
+      if (wanted) fillNaN<T>(n * n, vectors);
       continue;
     }
     ascending(n, d, order);
     for (let k = 0; k < n; k++) {
       store<T>(values + usize(k) * S, <T> (load<f64>(d + 8 * usize(load<i32>(order + 4 * usize(k)))) / scale));
     }
-    bringBack<T>(n, a, order, vectors);
+    if (wanted) bringBack<T>(n, a, order, vectors);
   }
 }
 
 /** Eigenvalues, ascending, and eigenvectors, in columns, of `batch` symmetric [n, n] matrices, of which the lower halves are read. */
 export function eigh_float32(batch: i32, n: i32, x: usize, values: usize, vectors: usize, scratch: usize): void {
-  eigh<f32>(batch, n, x, values, vectors, scratch);
+  eigh<f32>(batch, n, x, values, true, vectors, scratch);
 }
 
 /** As eigh_float32, in f64. */
 export function eigh_float64(batch: i32, n: i32, x: usize, values: usize, vectors: usize, scratch: usize): void {
-  eigh<f64>(batch, n, x, values, vectors, scratch);
+  eigh<f64>(batch, n, x, values, true, vectors, scratch);
+}
+
+/** The eigenvalues alone. */
+export function eigvalsh_float32(batch: i32, n: i32, x: usize, values: usize, scratch: usize): void {
+  eigh<f32>(batch, n, x, values, false, 0, scratch);
+}
+
+/** As eigvalsh_float32, in f64. */
+export function eigvalsh_float64(batch: i32, n: i32, x: usize, values: usize, scratch: usize): void {
+  eigh<f64>(batch, n, x, values, false, 0, scratch);
 }

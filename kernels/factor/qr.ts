@@ -116,7 +116,7 @@ function workOf<T>(m: i32, steps: i32, scratch: usize): usize {
   return factorsOf<T>(m, steps, scratch) + usize((steps + BLOCK) * BLOCK) * sizeof<T>();
 }
 
-/** One matrix `a`, [m, n], which is overwritten: Q of `columns` columns, R of `rRows` rows. */
+/** One matrix `a`, [m, n], which is overwritten: Q of `columns` columns, maybe none, R of `rRows` rows. */
 export function factorQr<T>(
   m: i32, n: i32, columns: i32, a: usize, q: usize, r: usize, rRows: i32, scratch: usize,
 ): void {
@@ -138,7 +138,7 @@ export function factorQr<T>(
     );
   }
   copyTriangle<T>(rRows, n, a, r);
-  formProduct<T>(m, columns, steps, 0, v, m, scratch, q, factorsOf<T>(m, steps, scratch), work);
+  if (columns > 0) formProduct<T>(m, columns, steps, 0, v, m, scratch, q, factorsOf<T>(m, steps, scratch), work);
 }
 
 /** Where a matrix is copied to: the beginning of the scratch; all else is after it. */

@@ -91,9 +91,11 @@ function stepFromZero<T>(l: i32, m: i32, d: usize, e: usize, left: usize, right:
   store<f64>(d + at, p * c * oldC);
 }
 
-/** Diagonalises a bidiagonal matrix; what lies in the panels is turned alike. False where it does not come to an end. */
-function diagonaliseBidiagonal<T>(n: i32, d: usize, e: usize, us: usize, vs: usize, lefts: usize, rights: usize): bool {
-  const count = panelCount<T>(n), small = sizeof<T>() == 4 ? 4.656612873077393e-10 : 2.220446049250313e-16;
+/** Diagonalises a bidiagonal matrix; what lies in `count` panels is turned alike. False where it does not come to an end. */
+function diagonaliseBidiagonal<T>(
+  n: i32, d: usize, e: usize, count: i32, us: usize, vs: usize, lefts: usize, rights: usize,
+): bool {
+  const small = sizeof<T>() == 4 ? 4.656612873077393e-10 : 2.220446049250313e-16;
   // What is less is nothing to the matrix.
   let least: f64 = 0;
   for (let i = 0; i < n; i++) {
@@ -157,9 +159,9 @@ function copyScaled<T>(m: i32, n: i32, x: usize, scale: f64, to: usize, width: i
   }
 }
 
-/** A square matrix at `a`, in rows of `width` elements, padded with zeros; false where it has no answer. */
+/** A square matrix at `a`, in rows of `width` elements, padded with zeros; vectors only where they are `wanted`. False where it has no answer. */
 function decompose<T>(
-  n: i32, width: i32, a: usize, scale: f64, u: usize, s: usize, v: usize, scratch: usize,
+  n: i32, width: i32, a: usize, scale: f64, wanted: bool, u: usize, s: usize, v: usize, scratch: usize,
 ): bool {
   const S = sizeof<T>(), row = usize(width) * S, panels = usize(panelCount<T>(n)) * panelBytes(n);
   const d = scratch, e = d + 8 * usize(n), tausV = e + 8 * usize(n), tausU = tausV + 8 * usize(n);
@@ -167,26 +169,32 @@ function decompose<T>(
   const t = uRows + max(usize(n) * row, panels), lefts = t + usize(BLOCK * BLOCK) * S;
   const rights = lefts + 80 + usize((n + 3) * 64) * S, work = rights + 80 + usize((n + 3) * 64) * S;
   bidiagonalise<T>(n, width, a, vRows, uRows, d, e, tausV, tausU, work);
-  formProduct<T>(n, n, n, 0, vRows, width, tausV, u, t, work);
-  formProduct<T>(n, n, n - 1, 1, uRows, width, tausU, v, t, work);
-  layOut<T>(n, u, vRows);
-  layOut<T>(n, v, uRows);
-  if (!diagonaliseBidiagonal<T>(n, d, e, vRows, uRows, lefts, rights)) return false;
+  if (wanted) {
+    formProduct<T>(n, n, n, 0, vRows, width, tausV, u, t, work);
+    formProduct<T>(n, n, n - 1, 1, uRows, width, tausU, v, t, work);
+    layOut<T>(n, u, vRows);
+    layOut<T>(n, v, uRows);
+  }
+  const count = wanted ? panelCount<T>(n) : 0;
+  if (!diagonaliseBidiagonal<T>(n, d, e, count, vRows, uRows, lefts, rights)) return false;
   descending(n, d, order);
   for (let k = 0; k < n; k++) {
     const value = load<f64>(d + 8 * usize(load<i32>(order + 4 * usize(k))));
     store<T>(s + usize(k) * S, <T> (abs<f64>(value) / scale));
   }
-  bringBack<T>(n, vRows, order, u);
-  bringBackRows<T>(n, uRows, order, d, v);
+  if (wanted) {
+    bringBack<T>(n, vRows, order, u);
+    bringBackRows<T>(n, uRows, order, d, v);
+  }
   return true;
 }
 
+/** u of `columns` columns and v only where they are `wanted`; else there are no columns. */
 @inline
 function svd<T>(
-  batch: i32, m: i32, n: i32, full: i32, x: usize, u: usize, s: usize, v: usize, scratch: usize,
+  batch: i32, m: i32, n: i32, columns: i32, x: usize, wanted: bool, u: usize, s: usize, v: usize, scratch: usize,
 ): void {
-  const S = sizeof<T>(), columns = full ? m : n, width = (n + 7) & ~7, square = usize(width * width) * S;
+  const S = sizeof<T>(), width = (n + 7) & ~7, square = usize(width * width) * S;
   // Of a matrix with more rows than columns: a copy, Q and R, and the singular vectors of R.
   const a = scratch, rest = a + square, copy = rest, q = copy + usize(m * n) * S, inside = q + usize(m * columns) * S;
   const more = m > n ? inside + usize(n * n) * S : rest;
@@ -197,21 +205,22 @@ function svd<T>(
       memory.fill(a, 0, square);
       if (m == n) {
         copyScaled<T>(n, n, x, scale, a, width);
-        isDone = decompose<T>(n, width, a, scale, u, s, v, (more + 7) & ~7);
+        isDone = decompose<T>(n, width, a, scale, wanted, u, s, v, (more + 7) & ~7);
       } else {
         copyScaled<T>(m, n, x, scale, copy, n);
         factorQr<T>(m, n, columns, copy, q, inside, n, (more + 7) & ~7);
         copyScaled<T>(n, n, inside, 1, a, width);
-        isDone = decompose<T>(n, width, a, scale, inside, s, v, (more + 7) & ~7);
-        if (isDone) {
+        isDone = decompose<T>(n, width, a, scale, wanted, inside, s, v, (more + 7) & ~7);
+        if (isDone && wanted) {
           memory.copy(u, q, usize(m * columns) * S);
           product<T>(m, n, n, q, columns, 1, inside, n, 1, u, columns, more, 0);
         }
       }
     }
     if (isDone) continue;
-    fillNaN<T>(m * columns, u);
     fillNaN<T>(n, s);
+    if (!wanted) continue;
+    fillNaN<T>(m * columns, u);
     fillNaN<T>(n * n, v);
   }
 }
@@ -223,12 +232,22 @@ function svd<T>(
 export function svd_float32(
   batch: i32, m: i32, n: i32, full: i32, x: usize, u: usize, s: usize, v: usize, scratch: usize,
 ): void {
-  svd<f32>(batch, m, n, full, x, u, s, v, scratch);
+  svd<f32>(batch, m, n, full ? m : n, x, true, u, s, v, scratch);
 }
 
 /** As svd_float32, in f64. */
 export function svd_float64(
   batch: i32, m: i32, n: i32, full: i32, x: usize, u: usize, s: usize, v: usize, scratch: usize,
 ): void {
-  svd<f64>(batch, m, n, full, x, u, s, v, scratch);
+  svd<f64>(batch, m, n, full ? m : n, x, true, u, s, v, scratch);
+}
+
+/** The singular values alone. */
+export function svdvals_float32(batch: i32, m: i32, n: i32, x: usize, s: usize, scratch: usize): void {
+  svd<f32>(batch, m, n, 0, x, false, 0, s, 0, scratch);
+}
+
+/** As svdvals_float32, in f64. */
+export function svdvals_float64(batch: i32, m: i32, n: i32, x: usize, s: usize, scratch: usize): void {
+  svd<f64>(batch, m, n, 0, x, false, 0, s, 0, scratch);
 }

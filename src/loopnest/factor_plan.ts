@@ -114,13 +114,13 @@ function reductionBytes(n: number, size: 4 | 8): number {
   return size * (REFLECTIONS ** 2 + rows) + anyProductBytes(padded(n), size);
 }
 
-/** Bytes of scratch of `eigh_<dtype>`. */
+/** Bytes of scratch of `eigh_<dtype>` and `eigvalsh_<dtype>`. */
 export function eighScratchBytes(n: number, size: 4 | 8): number {
   return 40 * n + size * n * padded(n) + panelBytes(n, size) + rotationBytes(n, size) +
     reductionBytes(n, size);
 }
 
-/** Bytes of scratch of `svd_<dtype>`; `columns` are those of u. */
+/** Bytes of scratch of `svd_<dtype>`; `columns` are those of u. Of `svdvals_<dtype>`, with no columns. */
 export function svdScratchBytes(m: number, n: number, columns: number, size: 4 | 8): number {
   const square = 8 + 40 * n + 2 * panelBytes(n, size) + 2 * rotationBytes(n, size) +
     reductionBytes(n, size);

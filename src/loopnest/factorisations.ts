@@ -326,12 +326,35 @@ const eigh: KernelSpec = {
   },
 };
 
+/** `(batch, n, x, values, scratch)`: the eigenvalues alone. */
+const eigvalsh: KernelSpec = {
+  params: ["number", "number", "read", "write", "scratch"],
+  rowCost: ([, n]) => n * n * (50 + n / 2),
+  reference: (args: readonly Arg[]) => {
+    const [batch, n, x, values] = args as [number, number, Floats, Floats];
+    eigh.reference([batch, n, x, values, new Float64Array(batch * n * n)]);
+  },
+};
+
+/** `(batch, m, n, x, s, scratch)`, m ≥ n: the singular values alone. */
+const svdvals: KernelSpec = {
+  params: ["number", "number", "number", "read", "write", "scratch"],
+  rowCost: ([, m, n]) => m * n * (100 + n),
+  reference: (args: readonly Arg[]) => {
+    const [batch, m, n, x, s] = args as [number, number, number, Floats, Floats];
+    const [u, v] = [new Float64Array(batch * m * n), new Float64Array(batch * n * n)];
+    svd.reference([batch, m, n, 0, x, u, s, v]);
+  },
+};
+
 /** The factorisation kernels by name. */
 export const factorisations: Readonly<Record<string, KernelSpec>> = {
   cholesky,
   eigh,
+  eigvalsh,
   lu,
   qr,
   svd,
+  svdvals,
   triangularSolve,
 };

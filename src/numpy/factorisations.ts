@@ -13,9 +13,10 @@ import { abs, add, div, mul, sub } from "../ops/arith.ts";
 import { lit } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { gt, select } from "../ops/logic.ts";
-import { acrossColumns, acrossRows, matmul, matrixTranspose } from "../ops/matrices.ts";
+import { acrossColumns, acrossRows, matmul, matrixTranspose, symmetrize } from "../ops/matrices.ts";
 import { reduceMax } from "../ops/reduce.ts";
 import { fullLike, reduceSum, reshape } from "../ops/shape.ts";
+import * as spectral from "../ops/spectral.ts";
 import { keyed } from "../tree/keyed.ts";
 import { sliceAlong } from "./axes.ts";
 import { finfo } from "./dtype_queries.ts";
@@ -123,19 +124,23 @@ export function eigh(
   a: ArrayLike,
   options: EighOptions = {},
 ): [eigenvalues: NDArray, eigenvectors: NDArray] {
-  const where = "numpy.linalg.eigh";
+  return spectral.eigh(symmetricOf(a, options, "numpy.linalg.eigh"));
+}
+
+/** Matrices whose lower halves are the symmetric matrices that `options` mean. */
+function symmetricOf(a: ArrayLike, options: EighOptions, where: string): NDArray {
   const { UPLO = "L", symmetrizeInput = true } = options;
   if (UPLO !== null && UPLO !== "L" && UPLO !== "U") {
     throw new ArgumentError(`${where}: UPLO must be "L" or "U"; got ${JSON.stringify(UPLO)}`);
   }
   const x = matricesOf(a, where, "square");
-  const [vectors, values] = lax.eigh(x, { symmetrizeInput, lower: UPLO !== "U" });
-  return [values, vectors];
+  if (symmetrizeInput) return symmetrize(x);
+  return UPLO === "U" ? matrixTranspose(x) : x;
 }
 
-/** The eigenvalues of symmetric matrices, ascending; see {@linkcode eigh}. */
+/** The eigenvalues of symmetric matrices, ascending; see {@linkcode eigh}. Eigenvectors are not computed, except for derivatives. */
 export function eigvalsh(a: ArrayLike, options: EighOptions = {}): NDArray {
-  return eigh(a, options)[0];
+  return spectral.eigvalsh(symmetricOf(a, options, "numpy.linalg.eigvalsh"));
 }
 
 /** Options of {@linkcode svd}. */
@@ -172,13 +177,18 @@ export function svd(
 ): NDArray | [NDArray, NDArray, NDArray] {
   const { fullMatrices = true, computeUv = true } = options;
   const x = matricesOf(a, "numpy.linalg.svd");
-  const all = lax.svd(x, { fullMatrices: fullMatrices && computeUv });
-  return computeUv ? all : all[1];
+  return computeUv ? lax.svd(x, { fullMatrices }) : singularValues(x);
 }
 
-/** The singular values of matrices, descending; see {@linkcode svd}. */
+/** Singular values of matrices of any shape. */
+function singularValues(x: NDArray): NDArray {
+  const [m, n] = x.shape.slice(-2);
+  return spectral.svdvals(m >= n ? x : matrixTranspose(x));
+}
+
+/** The singular values of matrices, descending; see {@linkcode svd}. Singular vectors are not computed, except for derivatives. */
 export function svdvals(x: ArrayLike): NDArray {
-  return svd(x, { computeUv: false });
+  return singularValues(matricesOf(x, "numpy.linalg.svdvals"));
 }
 
 /** Options of {@linkcode matrixRank}. */

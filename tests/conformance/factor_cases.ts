@@ -74,6 +74,12 @@ export const factorCases: readonly Case[] = [
       return np.matmul(u.mul(np.sin(s)), v);
     },
   },
+  { name: "eigh, values alone", operands: square, call: (x) => np.linalg.eigvalsh(definite(x)) },
+  {
+    name: "svd, values alone",
+    operands: [f([4, 2])],
+    call: (x) => np.linalg.svdvals(x.add(np.eye(4, { M: 2 }).mul(np.array([3, 6])))),
+  },
   {
     name: "solve",
     operands: [f([3, 3]), f([3])],

@@ -233,7 +233,11 @@ for (const { dtype, Type, size, eps } of dtypes) {
       }
       const [w, v] = [empty(batch * n), empty(batch * n * n)];
       kernels[`eigh_${dtype}`](batch, n, x.at, w.at, v.at, bytes(eighScratchBytes(n, size)).at);
+      const alone = empty(batch * n);
+      const scratch = bytes(eighScratchBytes(n, size));
+      kernels[`eigvalsh_${dtype}`](batch, n, x.at, alone.at, scratch.at);
       arena.checkGuards(`eigh ${n}`);
+      assertEquals(alone.data, w.data, `${n}, values alone`);
       const vs = entry(v.data, n, n);
       const tolerance = 8 * eps * n;
       const error = residual(
@@ -248,6 +252,9 @@ for (const { dtype, Type, size, eps } of dtypes) {
       if (n > 60) continue;
       const expected = [new Type(batch * n), new Type(batch * n * n)];
       reference("eigh", batch, n, x.data, expected[0], expected[1], 0);
+      const values = new Type(batch * n);
+      reference("eigvalsh", batch, n, x.data, values, 0);
+      assertEquals(values, expected[0]);
       w.data.forEach((value, i) => assert(Math.abs(value - expected[0][i]) <= tolerance, `${n}`));
     }
   });
@@ -281,7 +288,11 @@ for (const { dtype, Type, size, eps } of dtypes) {
         const [u, s, v] = [empty(batch * m * columns), empty(batch * n), empty(batch * n * n)];
         const scratch = bytes(svdScratchBytes(m, n, columns, size));
         kernels[`svd_${dtype}`](batch, m, n, full, x.at, u.at, s.at, v.at, scratch.at);
+        const alone = empty(batch * n);
+        const less = bytes(svdScratchBytes(m, n, 0, size));
+        kernels[`svdvals_${dtype}`](batch, m, n, x.at, alone.at, less.at);
         arena.checkGuards(`svd ${m},${n}`);
+        assertEquals(alone.data, s.data, `${m},${n}, values alone`);
         const [us, vs] = [entry(u.data, m, columns), entry(v.data, n, n)];
         const tolerance = 16 * eps * m;
         const error = residual(
@@ -304,6 +315,9 @@ for (const { dtype, Type, size, eps } of dtypes) {
           new Type(v.data.length),
         ];
         reference("svd", batch, m, n, full, x.data, ...expected, 0);
+        const values = new Type(s.data.length);
+        reference("svdvals", batch, m, n, x.data, values, 0);
+        assertEquals(values, expected[1]);
         s.data.forEach((value, i) => assert(Math.abs(value - expected[1][i]) <= tolerance));
       }
     }
