@@ -21,8 +21,8 @@ const cases: readonly (readonly [string, vn.NDArray, (x: vn.NDArray) => vn.NDArr
 ];
 
 for (const [name, x, values] of cases) {
-  const wanted = /compute(?:Vectors|Uv)=true/;
-  const alone = /compute(?:Vectors|Uv)=false/;
+  const wanted = /compute_(?:vectors|uv)=True/;
+  const alone = /compute_(?:vectors|uv)=False/;
 
   Deno.test(`${name}: no vectors are computed, except for derivatives`, () => {
     const text = String(vn.makeJaxpr(values)(x));
