@@ -50,6 +50,24 @@ Deno.test("loops and branches hand on the types of what they carry", () => {
     const scanned = vn.filterScan(step, state, xs);
     holds<Equal<(typeof scanned)[0], State>>();
     holds<Equal<(typeof scanned)[1]["tag"], "t">>();
+    // Literals that a body gives are tuples, where the carry is one or where nothing says what it is.
+    const pair = (c: [NDArray, NDArray], k: NDArray) => [[c[0].add(k), c[1]], [k, c[1]]];
+    // @ts-expect-error a function that stands alone gives arrays
+    vn.lax.scan(pair, [xs.x, xs.x], xs.x);
+    const tuples = vn.lax.scan(
+      (c: [NDArray, NDArray], k: NDArray) => [[c[0].add(k), c[1]], [k, c[1]]],
+      [xs.x, xs.x],
+      xs.x,
+    );
+    holds<Equal<typeof tuples, [[NDArray, NDArray], [NDArray, NDArray]]>>();
+    const counted = vn.lax.foriLoop(0, 3, (i, [a, b]) => [a.add(i), b], [xs.x, state]);
+    holds<Equal<typeof counted, [NDArray, State]>>();
+    const list = vn.filterScan(
+      (c: NDArray[], k: NDArray) => [c.map((x) => x.add(k)), k],
+      [xs.x],
+      xs.x,
+    );
+    holds<Equal<typeof list, [NDArray[], NDArray]>>();
     const chosen = vn.filterCond(true, (s: State, n: number) => s.h.mul(n), (s) => s.h, state, 2);
     holds<Equal<typeof chosen, NDArray>>();
     // @ts-expect-error the body must give a carry of the type that it takes

@@ -22,7 +22,7 @@ import {
 } from "./loop_carry.ts";
 import { settleWeakTypes, takeArrays, type Template } from "./loop_trees.ts";
 import { checkOptions } from "./wrapper.ts";
-import { callableOf } from "../tree/callable.ts";
+import { type AsTuples, callableOf } from "../tree/callable.ts";
 
 /** Options of {@linkcode filterScan}. */
 export interface FilterScanOptions<C = unknown> {
@@ -130,7 +130,7 @@ function traceBody(
  * hs.shape; // [5, 3]
  * ```
  */
-export function filterScan<C, X, Y>(
+export function filterScan<C extends AsTuples, X, Y extends AsTuples>(
   f: (carry: C, x: X) => readonly [C, Y],
   init: C,
   xs: X,

@@ -31,7 +31,7 @@ import {
 } from "./loop_carry.ts";
 import { settleWeakTypes } from "./loop_trees.ts";
 import { checkOptions } from "./wrapper.ts";
-import { callableOf } from "../tree/callable.ts";
+import { type AsTuples, callableOf } from "../tree/callable.ts";
 
 /** Options of {@linkcode filterWhileLoop}. */
 export interface WhileLoopOptions<C = unknown> {
@@ -190,7 +190,7 @@ function checkCount(name: string, value: unknown, least: number): void {
  * filterGrad(cubed)(np.array(2)).item(); // 12
  * ```
  */
-export function filterWhileLoop<C>(
+export function filterWhileLoop<C extends AsTuples>(
   cond: (carry: C) => NDArray | boolean,
   body: (carry: C) => C,
   init: C,

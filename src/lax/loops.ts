@@ -13,7 +13,7 @@ import { bindWhile } from "../control/while.ts";
 import { asArray } from "../numpy/promote.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { literal } from "../ops/common.ts";
-import { callableOf } from "../tree/callable.ts";
+import { type AsTuples, callableOf } from "../tree/callable.ts";
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
 import { describeDifference } from "../tree/mismatch.ts";
 import { keystr, type Path } from "../tree/path.ts";
@@ -122,7 +122,7 @@ export interface ScanOptions {
  * doubled.tolist(); // [0, 2, 6]
  * ```
  */
-export function scan<C, X, Y>(
+export function scan<C extends AsTuples, X, Y extends AsTuples>(
   f: (carry: C, x: X) => readonly [C, Y],
   init: C,
   xs: X,
@@ -219,7 +219,7 @@ function sliceAval(aval: ShapedArray): ShapedArray {
  * lax.whileLoop((x: NDArray) => x.less(100), (x: NDArray) => x.mul(3), np.array(1)).item(); // 243
  * ```
  */
-export function whileLoop<C>(
+export function whileLoop<C extends AsTuples>(
   condFun: (carry: C) => NDArray | boolean,
   bodyFun: (carry: C) => C,
   init: C,
@@ -267,7 +267,7 @@ function conditionLoop<C>(
  * lax.foriLoop(0, 5, (i: NDArray, x: NDArray) => x.add(i), np.array(0, { dtype: "int32" })).item(); // 10
  * ```
  */
-export function foriLoop<C>(
+export function foriLoop<C extends AsTuples>(
   lower: number | NDArray,
   upper: number | NDArray,
   body: (i: NDArray, value: C) => C,

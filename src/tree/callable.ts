@@ -72,3 +72,10 @@ export function markTransformed<F extends object>(fn: F, wrapped: unknown): F {
 export function isPromise(x: unknown): x is PromiseLike<unknown> {
   return typeof x === "object" && x !== null && "then" in x && typeof x.then === "function";
 }
+
+/**
+ * Any value at all, of which TypeScript takes a literal `[a, b]` for a tuple and not for a list: what loops carry.
+ *
+ * Its members say nothing that `unknown` does not, but that one of them is a tuple decides how literals are read.
+ */
+export type AsTuples = [unknown] | NonNullable<unknown> | null | undefined;

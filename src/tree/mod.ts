@@ -43,4 +43,4 @@ export { isKwargs, type Kwargs, kwargs, kwargsBrand, type KwargsBranded } from "
 export { type Field, field, type FieldOptions } from "./field.ts";
 export { checked, fieldsOf, isModule, Module } from "./module.ts";
 export { BoundMethod, method, type MethodName, Partial, Static } from "./partial.ts";
-export { type Callable, callableOf, type HasCall, isCallable } from "./callable.ts";
+export { type AsTuples, type Callable, callableOf, type HasCall, isCallable } from "./callable.ts";
