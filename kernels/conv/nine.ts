@@ -8,7 +8,7 @@
 import { madd } from "../math/madd";
 import {
   BATCH, field, GROUPS, NINE_BOTTOM, NINE_COLUMNS, NINE_FIRST_ROW, NINE_HEIGHT, NINE_LEFT, NINE_OUT_ROW, NINE_RIGHT, NINE_ROWS,
-  NINE_STRIDE, NINE_TAP, NINE_TAP_COLUMN, NINE_TAP_ROW, NINE_TOP, NINE_X, NINE_X_ROW, OUT_BATCH, OUT_GROUP, OUT_ROW, ROWS, W_GROUP, W_ROW, X_BATCH, X_GROUP,
+  NINE_STRIDE, NINE_TAP, NINE_TAP_COLUMN, NINE_TAP_ROW, NINE_TOP, NINE_X, NINE_X_ROW, OUT_BATCH, OUT_GROUP, OUT_ROW, ROWS, splat, W_GROUP, W_ROW, X_BATCH, X_GROUP,
 } from "./spec";
 
 /** Bytes of the operand and the output whose rows are gone through before the next: they stay in the first cache. */
@@ -22,11 +22,6 @@ const SUMS: usize = 128;
 const GOES_ON: i32 = 0;
 const BEGINS: i32 = 1;
 const BEGINS_ABOVE: i32 = 2;
-
-@inline
-function splat<T>(at: usize): v128 {
-  return sizeof<T>() == 4 ? v128.load32_splat(at) : v128.load64_splat(at);
-}
 
 /** The first elements under the window: `x` is where the first would be, which is missing at the left edge (-1). */
 @inline

@@ -196,3 +196,9 @@ export function fillOffsets(
     row++;
   }
 }
+
+/** An element in all lanes. */
+@inline
+export function splat<T>(at: usize): v128 {
+  return sizeof<T>() == 4 ? v128.load32_splat(at) : v128.load64_splat(at);
+}

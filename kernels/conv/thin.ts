@@ -2,7 +2,7 @@
 // kernel that packing it would cost as much as the arithmetic. It is read where it lies, and no table of columns is made.
 import { madd } from "../math/madd";
 import {
-  AXIS_BYTES, AXIS_OTHER, AXIS_SIZE, AXIS_X, field, fillOffsets, PART_AXES, PART_BATCH, PART_COLUMN_RANK, PART_K_RANK, points,
+  AXIS_BYTES, AXIS_OTHER, AXIS_SIZE, AXIS_X, field, fillOffsets, PART_AXES, PART_BATCH, PART_COLUMN_RANK, PART_K_RANK, points, splat,
 } from "./spec";
 
 /** Groups of at most this many output features are thin. */
@@ -13,11 +13,6 @@ const LONG: i32 = 8;
 const K_BLOCK: i32 = 256;
 /** Bytes of a table of k. */
 const TABLE: usize = 1024;
-
-@inline
-function splat<T>(at: usize): v128 {
-  return sizeof<T>() == 4 ? v128.load32_splat(at) : v128.load64_splat(at);
-}
 
 /** Puts (or adds) a vector to neighbours, or to elements `step` bytes apart. */
 @inline

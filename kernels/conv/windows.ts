@@ -3,18 +3,13 @@
 // that they are read like others. Tiles of four rows and two vectors are then in registers while the window is gone through.
 import { madd } from "../math/madd";
 import {
-  BATCH, field, GROUPS, OUT_BATCH, OUT_GROUP, OUT_ROW, ROWS, WINDOWS_BLOCK, WINDOWS_COLUMNS, WINDOWS_DILATION, WINDOWS_DOWN, WINDOWS_FIRST_ROW,
+  BATCH, field, GROUPS, OUT_BATCH, OUT_GROUP, OUT_ROW, ROWS, splat, WINDOWS_BLOCK, WINDOWS_COLUMNS, WINDOWS_DILATION, WINDOWS_DOWN, WINDOWS_FIRST_ROW,
   WINDOWS_LEFT, WINDOWS_LINE_DILATION, WINDOWS_LINE_STEP, WINDOWS_LINES, WINDOWS_OUT_LINE, WINDOWS_RIGHT, WINDOWS_ROWS, WINDOWS_STEP,
   WINDOWS_TAP, WINDOWS_TAP_COLUMN, WINDOWS_TAP_ROW, WINDOWS_TOP, WINDOWS_WIDTH, WINDOWS_X_LINE, W_GROUP, W_ROW, X_BATCH, X_GROUP,
 } from "./spec";
 
 /** Bytes of the table for each element of the window: where it reads, from the window's beginning, and what it is, in all lanes. */
 const ENTRY: usize = 32;
-
-@inline
-function splat<T>(at: usize): v128 {
-  return sizeof<T>() == 4 ? v128.load32_splat(at) : v128.load64_splat(at);
-}
 
 /** Two vectors of each of four rows; the second is `d` bytes after the first. */
 function tile<T>(table: usize, end: usize, x: usize, xs: usize, d: usize, out: usize, os: usize): void {

@@ -3,9 +3,9 @@
 // tridiagonal matrix is in f64 whatever T is.
 import { BLOCK, formProduct } from "./reflections";
 import {
-  bringBack, clearSweeps, keepRotation, layOut, length, nextSweep, panelBytes, panelCount, turnPanels,
+  bringBack, clearSweeps, keepRotation, layOut, length, listBytes, nextSweep, panelBytes, panelCount, turnPanels,
 } from "./rotations";
-import { fillNaN, largestSize, scaleOf } from "./rows";
+import { fillNaN, largestSize, orderOf, scaleOf } from "./rows";
 import { tridiagonalise } from "./tridiagonal";
 
 /** Turns of the QR algorithm per eigenvalue; one or two are usual. */
@@ -68,20 +68,6 @@ function diagonaliseSymmetric<T>(n: i32, d: usize, e: usize, count: i32, panels:
   return true;
 }
 
-/** The places of n numbers in ascending order, to `order`. */
-function ascending(n: i32, d: usize, order: usize): void {
-  for (let k = 0; k < n; k++) {
-    const value = load<f64>(d + 8 * usize(k));
-    let i = k;
-    for (; i > 0; i--) {
-      const before = load<i32>(order + 4 * usize(i - 1));
-      if (load<f64>(d + 8 * usize(before)) <= value) break;
-      store<i32>(order + 4 * usize(i), before);
-    }
-    store<i32>(order + 4 * usize(i), k);
-  }
-}
-
 /** Copies the lower half of x, times `scale`, to both halves of `a`, with rows of `width` elements, which are padded with zeros. */
 function symmetric<T>(n: i32, x: usize, scale: f64, a: usize, width: i32): void {
   const S = sizeof<T>(), row = usize(width) * S;
@@ -105,7 +91,7 @@ function eigh<T>(
   const d = scratch, e = d + 8 * usize(n), taus = e + 8 * usize(n), order = taus + 8 * usize(n);
   const v = order + 8 * usize(n), t = v + usize(n) * row, list = t + usize(BLOCK * BLOCK) * S;
   // Where the matrix is, and then the panels.
-  const a = list + 80 + usize((n + 3) * 64) * S;
+  const a = list + listBytes<T>(n);
   const work = a + max(usize(width) * row, usize(panelCount<T>(n)) * panelBytes(n));
   for (; batch > 0; batch--, x += bytes, values += usize(n) * S, vectors += bytes) {
     const largest = largestSize<T>(n, n, x, true), scale = scaleOf(largest);
@@ -125,7 +111,7 @@ function eigh<T>(
       if (wanted) fillNaN<T>(n * n, vectors);
       continue;
     }
-    ascending(n, d, order);
+    orderOf(n, d, false, order);
     for (let k = 0; k < n; k++) {
       store<T>(values + usize(k) * S, <T> (load<f64>(d + 8 * usize(load<i32>(order + 4 * usize(k)))) / scale));
     }

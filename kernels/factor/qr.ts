@@ -176,32 +176,45 @@ export function qr_float64(
   qr<f64>(batch, m, n, full, x, q, r, scratch);
 }
 
+/** Before a round of one matrix of more than a block's rows or columns. */
+@inline
+function lead<T>(round: i32, m: i32, n: i32, full: i32, x: usize, r: usize, scratch: usize): void {
+  if (round == 0) memory.copy(scratch, x, usize(m * n) * sizeof<T>());
+  leadQr<T>(round, m, n, full ? m : min(m, n), scratch, r, restOf<T>(m, n, scratch));
+}
+
+/** A unit of a round. */
+@inline
+function share<T>(
+  round: i32, unit: i32, m: i32, n: i32, full: i32, q: usize, scratch: usize, own: usize,
+): void {
+  shareQr<T>(round, unit, m, n, full ? m : min(m, n), scratch, q, restOf<T>(m, n, scratch), own);
+}
+
 /** What comes before a round of qr_float32 on one matrix of more than a block's rows or columns. */
 export function qr_lead_float32(
   round: i32, batch: i32, m: i32, n: i32, full: i32, x: usize, q: usize, r: usize, scratch: usize,
 ): void {
-  if (round == 0) memory.copy(scratch, x, usize(m * n) * sizeof<f32>());
-  leadQr<f32>(round, m, n, full ? m : min(m, n), scratch, r, restOf<f32>(m, n, scratch));
+  lead<f32>(round, m, n, full, x, r, scratch);
 }
 
 /** A unit of a round; `own` is a thread's memory for products. */
 export function qr_share_float32(
   round: i32, unit: i32, batch: i32, m: i32, n: i32, full: i32, x: usize, q: usize, r: usize, scratch: usize, own: usize,
 ): void {
-  shareQr<f32>(round, unit, m, n, full ? m : min(m, n), scratch, q, restOf<f32>(m, n, scratch), own);
+  share<f32>(round, unit, m, n, full, q, scratch, own);
 }
 
-/** What comes before a round of qr_float64 on one matrix of more than a block's rows or columns. */
+/** As qr_lead_float32. */
 export function qr_lead_float64(
   round: i32, batch: i32, m: i32, n: i32, full: i32, x: usize, q: usize, r: usize, scratch: usize,
 ): void {
-  if (round == 0) memory.copy(scratch, x, usize(m * n) * sizeof<f64>());
-  leadQr<f64>(round, m, n, full ? m : min(m, n), scratch, r, restOf<f64>(m, n, scratch));
+  lead<f64>(round, m, n, full, x, r, scratch);
 }
 
-/** A unit of a round; `own` is a thread's memory for products. */
+/** As qr_share_float32. */
 export function qr_share_float64(
   round: i32, unit: i32, batch: i32, m: i32, n: i32, full: i32, x: usize, q: usize, r: usize, scratch: usize, own: usize,
 ): void {
-  shareQr<f64>(round, unit, m, n, full ? m : min(m, n), scratch, q, restOf<f64>(m, n, scratch), own);
+  share<f64>(round, unit, m, n, full, q, scratch, own);
 }

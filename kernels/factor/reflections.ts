@@ -101,11 +101,7 @@ export function formProduct<T>(
   m: i32, columns: i32, steps: i32, shift: i32, v: usize, vRow: i32, taus: usize, q: usize, t: usize, work: usize,
 ): void {
   const S = sizeof<T>(), row = usize(columns) * S;
-  if (m == columns) identity<T>(m, q);
-  else {
-    memory.fill(q, 0, usize(m) * row);
-    for (let i = 0; i < columns; i++) store<T>(q + usize(i) * (row + S), <T> 1);
-  }
+  identity<T>(m, columns, q);
   if (isSmall(m, columns)) {
     for (let k = steps - 1; k >= 0; k--) {
       const first = usize(k + shift);

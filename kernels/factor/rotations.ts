@@ -27,6 +27,12 @@ function groupBytes<T>(n: i32): usize {
   return usize((n + MARGIN) * 2 * STAGES) * sizeof<T>();
 }
 
+/** Bytes of a list of sweeps on n rows. */
+@inline
+export function listBytes<T>(n: i32): usize {
+  return HEAD + GROUPS * groupBytes<T>(n);
+}
+
 /**
  * Room for a sweep over rows lo to hi: where the cosine and the sine of rotation 0 would be, `2 · STAGES` elements before those of rotation
  * 1; 0 where none is left.

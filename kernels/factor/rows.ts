@@ -43,22 +43,6 @@ export function inner<T>(n: i32, x: usize, y: usize): T {
   return out;
 }
 
-/** Turns x and y into c · x - s · y and s · x + c · y. */
-export function rotate<T>(n: i32, c: T, s: T, x: usize, y: usize): void {
-  const bytes = usize(n) * sizeof<T>(), cs = v128.splat<T>(c), sn = v128.splat<T>(s);
-  let i: usize = 0;
-  for (const end = bytes & ~15; i < end; i += 16) {
-    const a = v128.load(x + i), b = v128.load(y + i);
-    v128.store(x + i, v128.sub<T>(v128.mul<T>(cs, a), v128.mul<T>(sn, b)));
-    v128.store(y + i, madd<T>(sn, a, v128.mul<T>(cs, b)));
-  }
-  for (; i < bytes; i += sizeof<T>()) {
-    const a = load<T>(x + i), b = load<T>(y + i);
-    store<T>(x + i, c * a - s * b);
-    store<T>(y + i, s * a + c * b);
-  }
-}
-
 /** Exchanges two rows. */
 export function exchange<T>(n: i32, x: usize, y: usize): void {
   const end = x + usize(n) * sizeof<T>();
@@ -145,10 +129,30 @@ export function fillNaN<T>(n: i32, x: usize): void {
   for (const end = x + usize(n) * sizeof<T>(); x < end; x += sizeof<T>()) store<T>(x, <T> NaN);
 }
 
-/** Sets a square matrix to the identity. */
-export function identity<T>(n: i32, x: usize): void {
-  memory.fill(x, 0, usize(n) * usize(n) * sizeof<T>());
+/** Sets [m, n], m ≥ n, to the first n columns of the identity. */
+export function identity<T>(m: i32, n: i32, x: usize): void {
+  memory.fill(x, 0, usize(m) * usize(n) * sizeof<T>());
   for (let i = 0; i < n; i++, x += usize(n + 1) * sizeof<T>()) store<T>(x, <T> 1);
+}
+
+/** The places of n numbers to `order`: ascending, or `bySize`, descending by their sizes. */
+export function orderOf(n: i32, d: usize, bySize: bool, order: usize): void {
+  for (let k = 0; k < n; k++) {
+    const key = orderKey(d, k, bySize);
+    let i = k;
+    for (; i > 0; i--) {
+      const before = load<i32>(order + 4 * usize(i - 1));
+      if (orderKey(d, before, bySize) <= key) break;
+      store<i32>(order + 4 * usize(i), before);
+    }
+    store<i32>(order + 4 * usize(i), k);
+  }
+}
+
+@inline
+function orderKey(d: usize, k: i32, bySize: bool): f64 {
+  const value = load<f64>(d + 8 * usize(k));
+  return bySize ? -abs<f64>(value) : value;
 }
 
 /** C (+)= A · B of any strides, in elements, by the matrix product. */

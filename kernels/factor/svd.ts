@@ -6,9 +6,9 @@ import { bidiagonalise } from "./bidiagonal";
 import { factorQr } from "./qr";
 import { BLOCK, formProduct } from "./reflections";
 import {
-  bringBack, bringBackRows, clearSweeps, keepRotation, layOut, length, nextSweep, panelBytes, panelCount, turnPanels,
+  bringBack, bringBackRows, clearSweeps, keepRotation, layOut, length, listBytes, nextSweep, panelBytes, panelCount, turnPanels,
 } from "./rotations";
-import { fillNaN, largestSize, product, scaleOf } from "./rows";
+import { fillNaN, largestSize, orderOf, product, scaleOf } from "./rows";
 
 /** Turns of the QR algorithm per singular value; one or two are usual. */
 const TURNS: i32 = 60;
@@ -137,20 +137,6 @@ function diagonaliseBidiagonal<T>(
   return true;
 }
 
-/** The places of n numbers by their sizes, descending, to `order`. */
-function descending(n: i32, d: usize, order: usize): void {
-  for (let k = 0; k < n; k++) {
-    const size = abs<f64>(load<f64>(d + 8 * usize(k)));
-    let i = k;
-    for (; i > 0; i--) {
-      const before = load<i32>(order + 4 * usize(i - 1));
-      if (abs<f64>(load<f64>(d + 8 * usize(before))) >= size) break;
-      store<i32>(order + 4 * usize(i), before);
-    }
-    store<i32>(order + 4 * usize(i), k);
-  }
-}
-
 /** Copies [m, n], times `scale`, to rows of `width` elements. */
 function copyScaled<T>(m: i32, n: i32, x: usize, scale: f64, to: usize, width: i32): void {
   const S = sizeof<T>();
@@ -167,7 +153,7 @@ function decompose<T>(
   const d = scratch, e = d + 8 * usize(n), tausV = e + 8 * usize(n), tausU = tausV + 8 * usize(n);
   const order = tausU + 8 * usize(n), vRows = order + 8 * usize(n), uRows = vRows + max(usize(n) * row, panels);
   const t = uRows + max(usize(n) * row, panels), lefts = t + usize(BLOCK * BLOCK) * S;
-  const rights = lefts + 80 + usize((n + 3) * 64) * S, work = rights + 80 + usize((n + 3) * 64) * S;
+  const rights = lefts + listBytes<T>(n), work = rights + listBytes<T>(n);
   bidiagonalise<T>(n, width, a, vRows, uRows, d, e, tausV, tausU, work);
   if (wanted) {
     formProduct<T>(n, n, n, 0, vRows, width, tausV, u, t, work);
@@ -177,7 +163,7 @@ function decompose<T>(
   }
   const count = wanted ? panelCount<T>(n) : 0;
   if (!diagonaliseBidiagonal<T>(n, d, e, count, vRows, uRows, lefts, rights)) return false;
-  descending(n, d, order);
+  orderOf(n, d, true, order);
   for (let k = 0; k < n; k++) {
     const value = load<f64>(d + 8 * usize(load<i32>(order + 4 * usize(k))));
     store<T>(s + usize(k) * S, <T> (abs<f64>(value) / scale));

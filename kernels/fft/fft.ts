@@ -24,12 +24,18 @@ function complexRows<T>(
   }
 }
 
+/** Where the plan of the transform of half of an even length is: behind the roots of unity of all of it. */
+@inline
+export function afterRoots<T>(n: i32, table: usize): usize {
+  return table + usize(inLines(2 * (n / 4 + 1))) * sizeof<T>();
+}
+
 /** From real rows; `kind` tells how many of the frequencies. */
 function realToComplex<T>(
   rows: i32, n: i32, kind: i32, scale: T, x: usize, xApart: usize, table: usize, out: usize, outApart: usize, scratch: usize,
 ): void {
   const S = sizeof<T>(), h = n >> 1, isEven = (n & 1) == 0;
-  const plan = isEven ? table + usize(inLines(2 * (h / 2 + 1))) * S : table;
+  const plan = isEven ? afterRoots<T>(n, table) : table;
   const group = rowsAtOnce<T>(plan);
   const bytes = usize(2 * n) * S, room = usize(inLines(2 * n * group)) * S;
   const z = scratch, wide = z + room, rest = isEven ? wide : wide + room;
@@ -56,7 +62,7 @@ function complexToReal<T>(
   rows: i32, n: i32, scale: T, x: usize, xApart: usize, table: usize, out: usize, outApart: usize, scratch: usize,
 ): void {
   const S = sizeof<T>(), h = n >> 1, isEven = (n & 1) == 0;
-  const plan = isEven ? table + usize(inLines(2 * (h / 2 + 1))) * S : table;
+  const plan = isEven ? afterRoots<T>(n, table) : table;
   const group = rowsAtOnce<T>(plan);
   const bytes = usize(2 * n) * S, room = usize(inLines(2 * n * group)) * S;
   const z = scratch, wide = z + room, rest = isEven ? wide : wide + room;

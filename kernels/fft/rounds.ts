@@ -1,7 +1,7 @@
 // One transform, or those of one [n, inner], by several threads, in rounds: where neighbours lie apart all is in one round. Else columns are in the first and
 // rows in the second; what goes before and comes after of real rows, which is little, the leader does.
 import { columns, inLines, linesOf, middleBytes, rows, width } from "./complex";
-import { between } from "./fft";
+import { afterRoots, between } from "./fft";
 import { BACKWARDS, FROM_HALF, TO_ALL, TO_HALF } from "./kinds";
 import { fromPairs, mirror, toPairs } from "./real";
 
@@ -12,12 +12,6 @@ const UNITS: i32 = 8;
 @inline
 function startOf(unit: i32, count: i32): i32 {
   return i32(i64(unit) * i64(count) / UNITS);
-}
-
-/** The plan of the complex transform, behind the roots of real rows. */
-@inline
-function planOf<T>(n: i32, kind: i32, table: usize): usize {
-  return kind < TO_HALF ? table : table + usize(inLines(2 * (n / 4 + 1))) * sizeof<T>();
 }
 
 /** Behind what the leader moves in scratch. */
@@ -46,7 +40,7 @@ function share<T>(
     return between<T>(n, inner, first, last, kind, scale, x, table, out, own);
   }
   if (round > 1) return;
-  const plan = planOf<T>(n, kind, table), middle = middleOf<T>(n, kind, scratch);
+  const plan = kind < TO_HALF ? table : afterRoots<T>(n, table), middle = middleOf<T>(n, kind, scratch);
   const lines = linesOf<T>(plan, round == 1), first = startOf(unit, lines), last = startOf(unit + 1, lines);
   const isFromReal = kind == TO_HALF || kind >= TO_ALL, flip = kind == BACKWARDS || kind == FROM_HALF;
   if (round == 0) columns<T>(first, last, kind == FROM_HALF ? scratch : x, flip, plan, middle, own);
