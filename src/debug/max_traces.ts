@@ -7,7 +7,6 @@ import { ArgumentError } from "../errors.ts";
 import { callSignature, type Signature } from "../filter/jit_entry.ts";
 import { reasonOf, recordTrace } from "../filter/retraces.ts";
 import {
-  checkOptions,
   invoke,
   Opaque,
   optionsOf,
@@ -17,6 +16,7 @@ import {
   wrapped,
   wrapperOf,
 } from "../filter/wrapper.ts";
+import { checkOptions } from "../tree/kwargs.ts";
 
 /** Options of {@linkcode assertMaxTraces}. */
 export interface MaxTracesOptions {

@@ -10,7 +10,8 @@ import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
 import type { TreeDef } from "../tree/treedef.ts";
 import { callPath } from "./jit_entry.ts";
 import { isArrayLeaf, splitLeaves } from "./leaves.ts";
-import { checkOptions, invoke, transform, type Transformation } from "./wrapper.ts";
+import { invoke, transform, type Transformation } from "./wrapper.ts";
+import { checkOptions } from "../tree/kwargs.ts";
 
 /** Options of {@linkcode filterCheckpoint} and {@linkcode checkpoint}. */
 export interface CheckpointOptions {

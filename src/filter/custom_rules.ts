@@ -15,7 +15,8 @@ import { filterCustomVjp } from "./custom_vjp.ts";
 import { isArrayLeaf, isInexactLeaf, toNDArray } from "./leaves.ts";
 import { ShapeDtypeStruct } from "./struct.ts";
 import type { AnyTree } from "./types.ts";
-import { checkCallable, checkOptions, invoke } from "./wrapper.ts";
+import { checkCallable, invoke } from "./wrapper.ts";
+import { checkOptions } from "../tree/kwargs.ts";
 import { checkRule, ruledName } from "./rules.ts";
 
 /** Options of {@linkcode customJvp} and {@linkcode customVjp}. */

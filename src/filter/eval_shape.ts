@@ -11,7 +11,8 @@ import type { TreeDef } from "../tree/treedef.ts";
 import { callPath } from "./jit_entry.ts";
 import { isArrayLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import { ShapeDtypeStruct, structOf, type Structs } from "./struct.ts";
-import { checkCallable, checkOptions, invoke, transform, type Transformation } from "./wrapper.ts";
+import { checkCallable, invoke, transform, type Transformation } from "./wrapper.ts";
+import { checkOptions } from "../tree/kwargs.ts";
 
 /** Whether a leaf has shape and dtype: an array or a struct. */
 function isAbstractable(x: unknown): boolean {

@@ -10,11 +10,11 @@ import { literal } from "../ops/common.ts";
 import { instantiate } from "../ops/shape.ts";
 import { applyTranspose, linearizeFlat } from "../transform/linearize.ts";
 import { flatten, unflatten } from "../tree/flatten.ts";
-import { isKwargs } from "../tree/kwargs.ts";
+import { checkOptions, isKwargs } from "../tree/kwargs.ts";
 import { checkInputs, checkOutput, type HolomorphicOptions } from "./holomorphic.ts";
 import { describeValue, isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import type { Grad } from "./types.ts";
-import { checkOptions, invoke, transform, type Transformation } from "./wrapper.ts";
+import { invoke, transform, type Transformation } from "./wrapper.ts";
 
 /** Options of {@linkcode filterGrad} and {@linkcode filterValueAndGrad}. */
 export interface GradOptions extends HolomorphicOptions {

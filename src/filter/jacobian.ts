@@ -17,12 +17,12 @@ import {
   linearizeFlat,
 } from "../transform/linearize.ts";
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
-import { isKwargs } from "../tree/kwargs.ts";
+import { checkOptions, isKwargs } from "../tree/kwargs.ts";
 import { keystr } from "../tree/path.ts";
 import { checkInputs, checkOutput, type HolomorphicOptions } from "./holomorphic.ts";
 import { describeValue, isArrayLeaf, isInexactLeaf, splitLeaves, toNDArray } from "./leaves.ts";
 import type { AnyTree } from "./types.ts";
-import { checkCallable, checkOptions, invoke, transform, type Transformation } from "./wrapper.ts";
+import { checkCallable, invoke, transform, type Transformation } from "./wrapper.ts";
 
 /** Options of the jacobians. */
 export interface FilterJacobianOptions extends HolomorphicOptions {

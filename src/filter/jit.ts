@@ -29,7 +29,6 @@ import {
 } from "./jit_table.ts";
 import { lower, type Lowerable, type Lowered } from "./lowered.ts";
 import {
-  checkOptions,
   optionsOf,
   transform,
   type Transformation,
@@ -37,6 +36,7 @@ import {
   wrapped,
   wrapperOf,
 } from "./wrapper.ts";
+import { checkOptions } from "../tree/kwargs.ts";
 
 /** Options of {@linkcode filterJit}. */
 export interface JitOptions {

@@ -39,7 +39,7 @@ import {
 import { isArrayLeaf, toNDArray } from "./leaves.ts";
 import { describeStatic } from "./retraces.ts";
 import { ShapeDtypeStruct } from "./struct.ts";
-import { checkOptions } from "./wrapper.ts";
+import { checkOptions } from "../tree/kwargs.ts";
 
 /** Options of {@linkcode Lowered}`.compile`. */
 export interface CompileOptions {

@@ -20,7 +20,8 @@ import { nodeTypeOf } from "../tree/registry.ts";
 import { TreeDef } from "../tree/treedef.ts";
 import { describeValue, isTypedArray } from "./leaves.ts";
 import { ShapeDtypeStruct } from "./struct.ts";
-import { checkOptions, wrapped } from "./wrapper.ts";
+import { wrapped } from "./wrapper.ts";
+import { checkOptions } from "../tree/kwargs.ts";
 
 /** Options of {@linkcode treePformat} and {@linkcode treePprint}. */
 export interface PformatOptions {

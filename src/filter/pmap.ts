@@ -26,7 +26,8 @@ import {
   requestOf,
   type VmapOptions,
 } from "./vmap.ts";
-import { checkOptions, makeWrapper, transform, type Transformation } from "./wrapper.ts";
+import { makeWrapper, transform, type Transformation } from "./wrapper.ts";
+import { checkOptions } from "../tree/kwargs.ts";
 
 const caller = "filterPmap";
 

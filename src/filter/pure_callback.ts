@@ -15,7 +15,7 @@ import {
   vmapMethods,
 } from "../control/callback.ts";
 import { convertElementType } from "../ops/convert.ts";
-import { callableOf, isPromise } from "../tree/callable.ts";
+import { abandon, callableOf, isPromise } from "../tree/callable.ts";
 import { flatten, leafPaths, unflatten } from "../tree/flatten.ts";
 import { type Kwargs, splitKwargs, takeOptions } from "../tree/kwargs.ts";
 import { describeDifference } from "../tree/mismatch.ts";
@@ -93,7 +93,7 @@ function readResult(
     throw new CallbackError(`${who}: ${what}`);
   };
   if (isPromise(result)) {
-    result.then(() => {}, () => {}); // Because what it ends in is of no interest any more.
+    abandon(result);
     fail(
       "returned a promise; a callback runs while the program waits for it, and must return its result at once",
     );

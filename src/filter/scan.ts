@@ -21,7 +21,7 @@ import {
   readNext,
 } from "./loop_carry.ts";
 import { settleWeakTypes, takeArrays, type Template } from "./loop_trees.ts";
-import { checkOptions } from "./wrapper.ts";
+import { checkOptions } from "../tree/kwargs.ts";
 import { type AsTuples, callableOf } from "../tree/callable.ts";
 
 /** Options of {@linkcode filterScan}. */

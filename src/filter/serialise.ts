@@ -31,7 +31,7 @@ import {
 import { isTypedArray } from "./leaves.ts";
 import { npyHeader, readNpyHeader } from "./npy.ts";
 import { ShapeDtypeStruct, type Structs } from "./struct.ts";
-import { checkOptions } from "./wrapper.ts";
+import { checkOptions } from "../tree/kwargs.ts";
 
 /** Saves one leaf, or does nothing. */
 // deno-lint-ignore no-explicit-any -- it takes whatever leaves the tree has

@@ -15,7 +15,8 @@ import { mappedArguments, resolveAxes } from "./axes.ts";
 import { ifArray } from "./if_array.ts";
 import { isArrayLeaf, toNDArray } from "./leaves.ts";
 import type { AxesSpec, Axis } from "./types.ts";
-import { checkOptions, invoke, transform, type Transformation } from "./wrapper.ts";
+import { invoke, transform, type Transformation } from "./wrapper.ts";
+import { checkOptions } from "../tree/kwargs.ts";
 
 /** Options of {@linkcode filterVmap}. */
 export interface VmapOptions<A extends readonly unknown[] = readonly unknown[]> {

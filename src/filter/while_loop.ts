@@ -30,7 +30,7 @@ import {
   readNext,
 } from "./loop_carry.ts";
 import { settleWeakTypes } from "./loop_trees.ts";
-import { checkOptions } from "./wrapper.ts";
+import { checkOptions } from "../tree/kwargs.ts";
 import { type AsTuples, callableOf } from "../tree/callable.ts";
 
 /** Options of {@linkcode filterWhileLoop}. */

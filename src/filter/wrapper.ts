@@ -7,7 +7,7 @@
  * @module
  */
 import { ArgumentError } from "../errors.ts";
-import { callableOf, isCallable, isPromise } from "../tree/callable.ts";
+import { abandon, callableOf, isCallable, isPromise } from "../tree/callable.ts";
 import { registerPytreeNode } from "../tree/registry.ts";
 
 /** A transformation: what calling a wrapped function does. */
@@ -211,15 +211,6 @@ function decorateMethod(
   return standFor(Object.defineProperty(decorated, "name", name), wrapper);
 }
 
-/** Checks that an options object has only known keys. */
-export function checkOptions(name: string, options: object, known: readonly string[]): void {
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key)) {
-      throw new ArgumentError(`${name}: unknown option ${key}; it takes ${known.join(", ")}`);
-    }
-  }
-}
-
 /**
  * Calls a function, a class (with `new`), or a Module.
  *
@@ -229,7 +220,7 @@ export function invoke(fun: unknown, args: readonly unknown[]): unknown {
   const callable = callableOf(fun);
   const out: unknown = callable(...args);
   if (!isPromise(out)) return out;
-  out.then(() => {}, () => {}); // Because what it ends in is of no interest any more.
+  abandon(out);
   throw new ArgumentError(
     `the function ${
       callable.name || "(anonymous)"

@@ -8,7 +8,7 @@
 import type { NDArray } from "../core/array.ts";
 import { ArgumentError } from "../errors.ts";
 import * as factor from "../ops/factor.ts";
-import { matrixTranspose, symmetrize } from "../ops/matrices.ts";
+import { matrixTranspose, symmetricByLower, symmetrize } from "../ops/matrices.ts";
 import * as spectral from "../ops/spectral.ts";
 import * as triangular from "../ops/triangular.ts";
 
@@ -138,9 +138,7 @@ export function eigh(
   options: SymmetricOptions & { readonly lower?: boolean } = {},
 ): [vectors: NDArray, values: NDArray] {
   const { symmetrizeInput = true, lower = true } = options;
-  const [values, vectors] = spectral.eigh(
-    symmetrizeInput ? symmetrize(x) : lower ? x : matrixTranspose(x),
-  );
+  const [values, vectors] = spectral.eigh(symmetricByLower(x, symmetrizeInput, lower));
   return [vectors, values];
 }
 

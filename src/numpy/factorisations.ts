@@ -13,7 +13,13 @@ import { abs, add, div, mul, sub } from "../ops/arith.ts";
 import { lit } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { gt, select } from "../ops/logic.ts";
-import { acrossColumns, acrossRows, matmul, matrixTranspose, symmetrize } from "../ops/matrices.ts";
+import {
+  acrossColumns,
+  acrossRows,
+  matmul,
+  matrixTranspose,
+  symmetricByLower,
+} from "../ops/matrices.ts";
 import { reduceMax } from "../ops/reduce.ts";
 import { fullLike, reduceSum, reshape } from "../ops/shape.ts";
 import * as spectral from "../ops/spectral.ts";
@@ -133,9 +139,7 @@ function symmetricOf(a: ArrayLike, options: EighOptions, where: string): NDArray
   if (UPLO !== null && UPLO !== "L" && UPLO !== "U") {
     throw new ArgumentError(`${where}: UPLO must be "L" or "U"; got ${JSON.stringify(UPLO)}`);
   }
-  const x = matricesOf(a, where, "square");
-  if (symmetrizeInput) return symmetrize(x);
-  return UPLO === "U" ? matrixTranspose(x) : x;
+  return symmetricByLower(matricesOf(a, where, "square"), symmetrizeInput, UPLO !== "U");
 }
 
 /** The eigenvalues of symmetric matrices, ascending; see {@linkcode eigh}. Eigenvectors are not computed, except for derivatives. */

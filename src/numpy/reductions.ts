@@ -22,6 +22,7 @@ import * as logic from "../ops/logic.ts";
 import { imag, real } from "../ops/parts.ts";
 import * as ops from "../ops/reduce.ts";
 import { broadcastInDim, reduceSum, reshape } from "../ops/shape.ts";
+import { checkOptions } from "../tree/kwargs.ts";
 import {
   asArray,
   broadcastArray,
@@ -70,11 +71,7 @@ function readOptions<T extends object>(
       }); got ${options instanceof NDArray ? "an array" : typeof options} ${String(options)}`,
     );
   }
-  for (const name in options) {
-    if (!known.includes(name)) {
-      throw new ArgumentError(`${where}: unknown option ${name}; it takes ${known.join(", ")}`);
-    }
-  }
+  checkOptions(where, options, known);
   return options as T;
 }
 

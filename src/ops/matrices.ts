@@ -86,6 +86,12 @@ export function symmetrize(x: NDArray): NDArray {
   return mul(add(x, matrixTranspose(x)), lit(x, 0.5));
 }
 
+/** Matrices whose lower halves are the symmetric ones that are meant: the means of both halves, or one half as it is. */
+export function symmetricByLower(x: NDArray, symmetrizeInput: boolean, lower: boolean): NDArray {
+  if (symmetrizeInput) return symmetrize(x);
+  return lower ? x : matrixTranspose(x);
+}
+
 /** Where `column ≤ row + k`, in a shape's last two axes. */
 export function lowerMask(shape: Shape, k: number): NDArray {
   const rows = iota("int32", shape, shape.length - 2);

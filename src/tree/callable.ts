@@ -73,6 +73,11 @@ export function isPromise(x: unknown): x is PromiseLike<unknown> {
   return typeof x === "object" && x !== null && "then" in x && typeof x.then === "function";
 }
 
+/** Lets a promise go that nobody will wait for: an error that it ends in is not to be reported as unhandled. */
+export function abandon(promise: PromiseLike<unknown>): void {
+  promise.then(() => {}, () => {});
+}
+
 /**
  * Any value at all, of which TypeScript takes a literal `[a, b]` for a tuple and not for a list: what loops carry.
  *

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ArgumentError } from "../errors.ts";
 
 /** Marks the prototype of every object that {@linkcode kwargs} makes. */
 export const kwargsBrand: unique symbol = Symbol.for("vernal.kwargs") as never;
@@ -87,4 +88,13 @@ export function takeOptions<K extends string>(
     }
   }
   return [own, any ? rest : null];
+}
+
+/** Checks that an options object has only known keys. */
+export function checkOptions(name: string, options: object, known: readonly string[]): void {
+  for (const key in options) {
+    if (!known.includes(key)) {
+      throw new ArgumentError(`${name}: unknown option ${key}; it takes ${known.join(", ")}`);
+    }
+  }
 }

@@ -35,7 +35,7 @@ export interface Node {
   readonly pair: Pair | null;
   /** Of a variable or an index: the whole numbers it lies between, where known. */
   readonly range: Interval | null;
-  /** Of an exponential: whether its operand is at most 0, or NaN, because a maximum has been subtracted from it. */
+  /** Of an exponential of float32: whether its operand is at most 0, or NaN, because a maximum has been subtracted from it. */
   readonly isOfNonPositive: boolean;
   /** The number of places that mention it. */
   uses: number;

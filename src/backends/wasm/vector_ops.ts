@@ -53,7 +53,7 @@ export function kernelShape(node: Node): "f32x4" | "f64x2" | null {
 
 /** What a node's operation is called in the kernel library. */
 export function kernelOp(node: Node): string {
-  return node.isOfNonPositive && node.dtype === "float32" ? "expNonPositive" : node.op!;
+  return node.isOfNonPositive ? "expNonPositive" : node.op!;
 }
 
 /** A constant in all lanes. */
