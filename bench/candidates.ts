@@ -1,6 +1,6 @@
 /**
  * The schedules that give the same bits as the model's choice, each beside it: how many vectors a turn of a loop computes, and the
- * tiles of transpositions. What the model loses is what choosing by a clock, on users' calls, would bring.
+ * tiles of transpositions. What the model's first choice loses is what measuring (`src/runtime/trial.ts`) can bring.
  *
  * `deno run -A bench/candidates.ts [regular expression]`; the processor time of this process counts, so that others on the machine
  * matter less.
@@ -70,6 +70,21 @@ const nests: Readonly<Record<string, Nest>> = {
   "sums of columns": { f: (x) => np.sum(x, { axis: 0 }), of: [matrix] },
   "sums of rows": { f: (x) => np.sum(x, { axis: 1 }), of: [matrix] },
   "largest of rows": { f: (x) => np.max(x, { axis: 1 }), of: [matrix] },
+  "columns of 4096 × 1024": { f: (x) => np.sum(x, { axis: 0 }), of: [f32(4096, 1024)] },
+  "columns of 1024 × 4096": { f: (x) => np.sum(x, { axis: 0 }), of: [f32(1024, 4096)] },
+  "columns of 2048 × 2048": { f: (x) => np.sum(x, { axis: 0 }), of: [f32(2048, 2048)] },
+  "columns of 1000 × 1000": { f: (x) => np.sum(x, { axis: 0 }), of: [f32(1000, 1000)] },
+  "variance of columns, 1024 × 1024": { f: (x) => np.std(x, { axis: 0 }), of: [f32(1024, 1024)] },
+  "largest of columns, 2048 × 2048": { f: (x) => np.max(x, { axis: 0 }), of: [f32(2048, 2048)] },
+  "log-sum-exp of columns, 1024 × 1024": {
+    f: (x) => nn.logsumexp(x, { axis: 0 }),
+    of: [f32(1024, 1024)],
+  },
+  "softmax of columns, 1024 × 256": { f: (x) => nn.softmax(x, { axis: 0 }), of: [f32(1024, 256)] },
+  "products of columns, 512 × 512": {
+    f: (x, y) => np.sum(x.mul(y), { axis: 0 }),
+    of: [f32(512, 512), f32(512, 512)],
+  },
   "softmax": { f: (x) => nn.softmax(x), of: [matrix] },
   "transposition": { f: (x) => np.transpose(x).add(1), of: [matrix] },
   "transposition, 512 × 512": { f: (x) => np.transpose(x).mul(2), of: [f32(512, 512)] },

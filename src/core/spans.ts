@@ -27,6 +27,8 @@ export type SpanKind =
   | "encode"
   /** From bytes to something that can be called: V8's `WebAssembly.Module` and `Instance`. */
   | "instantiate"
+  /** What came of timing two choices for a nest of loops; takes no time itself. */
+  | "measure"
   /** A call of a program. */
   | "run"
   /** An operation outside of compiled functions. */

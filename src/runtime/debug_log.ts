@@ -42,6 +42,7 @@ export function compilationLog(level: number, write: (text: string) => void): (s
   return (span) => {
     // A text may be of something that is made for it.
     if (isWriting) return;
+    if (span.kind === "measure") return write(choiceText(span));
     if (span.kind !== "compile") {
       if (isStage(span)) stages.push(span);
       return;
@@ -76,6 +77,11 @@ function headline({ name, milliseconds, details = {} }: Span, trace: Span | unde
     from === "compiler" ? "by the compiler" : `from ${from}`,
   ];
   return parts.join("; ");
+}
+
+function choiceText({ name, details = {} }: Span): string {
+  const { nest, second, taken } = details;
+  return `vernal: ${name}: measured: in nest ${nest} the second choice takes ${second} times as long; ${taken} is taken`;
 }
 
 function stageText({ kind, name, milliseconds }: Span): string {

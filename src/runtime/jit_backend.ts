@@ -20,6 +20,8 @@ import { areStepsWatched, isWatched, type SpanDetails, timed } from "../core/spa
 import { type ClosedJaxpr, JaxprVar } from "../core/jaxpr.ts";
 import { closedJaxprKey, portableJaxprKey } from "../core/jaxpr_key.ts";
 import type { ShapedArray } from "../core/aval.ts";
+import type { HostCallback } from "../core/lowering.ts";
+import type { EmitOptions } from "../backends/wasm/emit.ts";
 import { NotPartitioned } from "../core/partition.ts";
 import type { SpmdProgram } from "../core/spmd.ts";
 import { printProgram } from "../loopnest/print.ts";
@@ -34,10 +36,12 @@ import {
 } from "../compile/pipeline.ts";
 import { type ProgramWork, workOf } from "../schedule/work.ts";
 import {
+  beginCompiling,
   type CompiledModule,
   compileProgram,
   disassemble,
   findProgram,
+  keepFastest,
   prepareCompiler,
 } from "../backends/wasm/compiler.ts";
 import { currentChecks } from "../core/checks.ts";
@@ -45,7 +49,7 @@ import type { ConcreteArray } from "./concrete.ts";
 import { logCompilations } from "./debug_log.ts";
 import { isOnHost, type Located, type Placement } from "../core/placement.ts";
 import { type DeviceChoice, DeviceChooser } from "./device_choice.ts";
-import { Executable } from "./executable.ts";
+import { type Callable, Executable } from "./executable.ts";
 import { type GraphicsProgram, isGraphicsInUse, loadedGraphics } from "./graphics.ts";
 import { divide, PartitionedPrograms, partitionedText, runsWhole } from "./partitioned.ts";
 import { NOT_SPLIT, ProgramPlacer } from "./placing.ts";
@@ -54,6 +58,7 @@ import { canRunByDevices, compileForDevices, deviceProgramOf } from "./spmd/jitt
 import { stepsText } from "./spmd/text.ts";
 import { ProgramCache } from "./program_cache.ts";
 import { sharingOptions, threadCount } from "./threads.ts";
+import { type Form, measuresSchedules, Trial } from "./trial.ts";
 
 /** Which inputs a jaxpr reads. */
 function usedInputs(closed: ClosedJaxpr): boolean[] {
@@ -140,10 +145,16 @@ function sourceOf(simplified: ClosedJaxpr, { name, donated = [] }: CompileOption
 interface CpuCode {
   /** Among how many threads it shares its work. */
   readonly threads: number;
-  readonly executable: Executable;
+  readonly executable: Callable;
   readonly memory: ProgramMemory;
   /** Where somebody watched. */
   readonly about: SpanDetails | null;
+}
+
+/** The same in one of the forms that are measured. */
+interface CpuForm extends Form {
+  readonly code: CpuCode;
+  readonly compiled: CompiledModule;
 }
 
 /**
@@ -227,7 +238,19 @@ class Code implements ProgramFacts {
       // Functions of the host are only in the schedule, and so are the steps' names.
       callbacks.length === 0 && !tellsSteps ? this.#source : null,
     );
-    const { module, bytes, scratchBytes, sharing, origin } = compiled;
+    const code = this.#codeOf(compiled, threads, callbacks);
+    if (tellsSteps) return this.#told = code;
+    const isMeasured = compiled.close.length > 0 && callbacks.length === 0 && measuresSchedules();
+    return this.#cpu = isMeasured
+      ? this.#measured({ executable: code.executable, code, compiled }, options)
+      : code;
+  }
+
+  #codeOf(
+    { module, bytes, scratchBytes, sharing, origin }: CompiledModule,
+    threads: number,
+    callbacks: readonly HostCallback[] = [],
+  ): CpuCode {
     // Kernels need scratch of their own, so that the compiled program may want more than the program says.
     const program = { ...this.#made?.program ?? this.#interface, scratchBytes };
     const executable = timed(
@@ -238,9 +261,29 @@ class Code implements ProgramFacts {
     const about = isWatched
       ? { details: { from: origin, bytes: bytes.length }, texts: { wat: () => disassemble(bytes) } }
       : null;
-    const memory = memoryOf(program, scratchBytes, bytes.length);
-    const code = { threads, executable, memory, about };
-    return tellsSteps ? this.#told = code : this.#cpu = code;
+    return { threads, executable, memory: memoryOf(program, scratchBytes, bytes.length), about };
+  }
+
+  /** The code of a form whose calls find out which of the choices that it leaves open is the fastest. */
+  #measured(model: CpuForm, options: EmitOptions): CpuCode {
+    const { code, compiled: { close } } = model;
+    const executable = new Trial<CpuForm>(model, close, {
+      begin: (seconds) => {
+        const arrive = beginCompiling(this.#schedule.program, { ...options, seconds });
+        return () => {
+          const compiled = arrive();
+          if (compiled === null) return null;
+          const other = this.#codeOf(compiled, code.threads);
+          return { executable: other.executable, code: other, compiled };
+        };
+      },
+      settle: (fastest, isMeasured) => {
+        if (this.#cpu === measured) this.#cpu = fastest.code;
+        if (isMeasured) keepFastest(this.#schedule.program, options, fastest.compiled);
+      },
+    });
+    const measured: CpuCode = { ...code, executable };
+    return measured;
   }
 
   /** What to tell of its compilation, as far as it is compiled. */

@@ -97,7 +97,7 @@ Deno.test("a source that was stored is found, until its file is damaged", async 
       assertEquals([...Deno.readDirSync(`${folder}/${key[0]}`)], [], `damage ${i}`);
     }
     // A program under a source's name, and the other way round.
-    store.store(key, { bytes: new Uint8Array(100), scratchBytes: 0, sharing: null });
+    store.store(key, { bytes: new Uint8Array(100), scratchBytes: 0, sharing: null, close: [] });
     assertEquals(store.findSource(key), null);
     store.storeSource(key, source);
     assertEquals(store.find(key), null);

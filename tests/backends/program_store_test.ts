@@ -26,6 +26,7 @@ function stored(length: number, seed = 1): StoredProgram {
     bytes: Uint8Array.from({ length }, () => dice.below(256)),
     scratchBytes: 64 * seed,
     sharing: seed % 2 === 0 ? null : { jobs: seed, cost: 1e12, privateBytes: 4096 },
+    close: Array.from({ length: seed % 3 }, (_, i) => 7 * i),
   };
 }
 
@@ -160,7 +161,7 @@ Deno.test("a store is bounded, and what was used last stays", async () => {
     const size = 2 ** 20;
     const keys = Array.from({ length: 24 }, (_, i) => `0${i.toString(16).padStart(31, "0")}`);
     for (const [i, key] of keys.entries()) {
-      store.store(key, { bytes: new Uint8Array(size), scratchBytes: 0, sharing: null });
+      store.store(key, { bytes: new Uint8Array(size), scratchBytes: 0, sharing: null, close: [] });
       const time = new Date(Date.UTC(2020, 0, i + 1));
       Deno.utimeSync(`${folder}/0/${key}`, time, time);
       store.find(keys[0]); // old, and in use

@@ -23,6 +23,8 @@ export interface CompiledModule {
   readonly scratchBytes: number;
   /** What it asks of the thread pool, where it shares work. */
   readonly sharing: Sharing | null;
+  /** Nests of which it is not yet known which choice is the faster (`Emitted.close`). */
+  readonly close: readonly number[];
   /** Where it is from. */
   readonly origin: "compiler" | "disk";
 }
@@ -37,6 +39,8 @@ type Meanwhile = (isOver: () => boolean) => void;
 interface Connection {
   /** Asks, does something else in the meantime if there is something, and waits for the answer. */
   ask(question: Question, meanwhile?: Meanwhile): Reply;
+  /** Asks, and gives what tells the answer once it is there. */
+  begin(question: Question): () => Reply | null;
   stop(): void;
 }
 
@@ -92,28 +96,49 @@ function connect(): Connection | null {
   let died: unknown = null;
   worker.on("error", (error) => died = error);
   let nextId = 0;
+  /** Answers that somebody may still ask for. */
+  const arrived = new Map<number, Reply>();
+  const post = (question: Question): number => {
+    const id = nextId++;
+    port.postMessage({ ...question, id });
+    return id;
+  };
+  const receive = (id: number): Reply | null => {
+    while (!arrived.has(id)) {
+      const received = threads.receiveMessageOnPort(port);
+      if (received === undefined) return null;
+      const reply = received.message as Reply;
+      arrived.set(reply.id, reply);
+    }
+    const reply = arrived.get(id)!;
+    arrived.delete(id);
+    return reply;
+  };
+  const hasDied = (): CompileError => {
+    stopCompiler();
+    return new CompileError("the compile worker does not answer", { cause: died });
+  };
   return {
     ask(question, meanwhile) {
-      const id = nextId++;
       let seen = Atomics.load(signal, 0);
-      port.postMessage({ ...question, id });
+      const id = post(question);
       meanwhile?.(() => Atomics.load(signal, 0) !== seen);
       const asked = performance.now();
       for (;;) {
-        const received = threads.receiveMessageOnPort(port);
-        if (received !== undefined) {
-          const reply = received.message as Reply;
-          if (reply.id === id) return reply;
-          continue; // of a request whose answer nobody waited for
-        }
+        const reply = receive(id);
+        if (reply !== null) return reply;
         const limit = Atomics.load(signal, 1) === 0 ? patience.start : patience.answer;
-        if (died !== null || performance.now() - asked > limit) {
-          stopCompiler();
-          throw new CompileError("the compile worker does not answer", { cause: died });
-        }
+        if (died !== null || performance.now() - asked > limit) throw hasDied();
         Atomics.wait(signal, 0, seen, 1000);
         seen = Atomics.load(signal, 0);
       }
+    },
+    begin(question) {
+      const id = post(question);
+      return () => {
+        if (died !== null) throw hasDied();
+        return receive(id);
+      };
     },
     stop() {
       port.close();
@@ -149,14 +174,19 @@ export async function loadCompilerHere(): Promise<void> {
 }
 
 function ask(question: Question, meanwhile?: Meanwhile): Reply {
+  return orError(connected().ask(question, meanwhile));
+}
+
+function connected(): Connection {
   startCompiler();
-  if (connection === null) {
-    throw new CompileError(
-      "no worker thread can be started here, and compiling needs one; " +
-        "permit reading the package (--allow-read), or call `await loadCompilerHere()` first",
-    );
-  }
-  const reply = connection.ask(question, meanwhile);
+  if (connection !== null) return connection;
+  throw new CompileError(
+    "no worker thread can be started here, and compiling needs one; " +
+      "permit reading the package (--allow-read), or call `await loadCompilerHere()` first",
+  );
+}
+
+function orError(reply: Reply): Reply {
   if (reply.kind !== "error") return reply;
   const error = new CompileError(reply.message);
   error.stack = `CompileError: in the compile worker: ${reply.stack}`;
@@ -187,6 +217,37 @@ export function compileProgram(
     programs.storeSource(programs.sourceKeyOf(source, options), { key, program });
   }
   return compiled;
+}
+
+/**
+ * Compiles a program in another form while others run; on the thread that calls where there is no worker.
+ *
+ * @returns What gives the module once it is there, `null` before.
+ * @throws {CompileError} Where there is no compiler.
+ */
+export function beginCompiling(
+  program: Program,
+  options: EmitOptions,
+): () => CompiledModule | null {
+  if (local !== null) {
+    const compiled = compileAnew(program, options);
+    return () => compiled;
+  }
+  const answer = connected().begin({ kind: "compile", program, options });
+  return () => {
+    const reply = answer();
+    return reply && compiledOf(emittedOf(orError(reply)));
+  };
+}
+
+/** Keeps a program in the form that was found to be the fastest of those that options leave open. */
+export function keepFastest(
+  program: Program,
+  options: EmitOptions,
+  fastest: CompiledModule,
+): void {
+  const programs = programStore();
+  programs?.store(programs.keyOf(program, options), { ...fastest, close: [] });
 }
 
 /** A program that need not be made anew. */
@@ -259,15 +320,22 @@ function compileAnew(program: Program, options: EmitOptions): CompiledModule {
   if (local !== null) emitted = local.emit(program, options);
   else {
     const question = { kind: "compile", program, options } as const;
-    const reply = ask(question, (isOver) => warmProducts(program, isOver));
-    if (reply.kind !== "compiled") throw new CompileError(`the worker answered ${reply.kind}`);
-    // A module cannot be made of shared memory.
-    emitted = { ...reply, bytes: new Uint8Array(reply.bytes).slice() };
+    emitted = emittedOf(ask(question, (isOver) => warmProducts(program, isOver)));
   }
   if (isWatched) reportCompiler(program.name, start, emitted.timings);
+  return compiledOf(emitted);
+}
+
+function emittedOf(reply: Reply): Emitted {
+  if (reply.kind !== "compiled") throw new CompileError(`the worker answered ${reply.kind}`);
+  // A module cannot be made of shared memory.
+  return { ...reply, bytes: new Uint8Array(reply.bytes).slice() };
+}
+
+function compiledOf(emitted: Emitted): CompiledModule {
   const bytes = emitted.bytes as Uint8Array<ArrayBuffer>;
-  const { scratchBytes, sharing } = emitted;
-  return { module: moduleOf(bytes), bytes, scratchBytes, sharing, origin: "compiler" };
+  const { scratchBytes, sharing, close } = emitted;
+  return { module: moduleOf(bytes), bytes, scratchBytes, sharing, close, origin: "compiler" };
 }
 
 function moduleOf(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {

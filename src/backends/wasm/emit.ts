@@ -34,6 +34,8 @@ export interface EmitOptions {
   readonly shareCost?: number;
   /** What a model decides otherwise: for tests, since every choice computes the same. */
   readonly loops?: LoopChoices;
+  /** The nests that take the model's second choice, by their numbers in `Emitted.close`. */
+  readonly seconds?: readonly number[];
   /** Whether the module tells the host, by `env.passed(step)`, when a step of the program has ended; -1 when the first begins. */
   readonly tellsSteps?: boolean;
   /** Where several devices run the program; each is then a unit of work, and what one does is not shared. */
@@ -56,6 +58,12 @@ const usualShareCost = 32768;
 /** A scatter is shared where that of each thread is at most so much of the whole. */
 const worthwhile = 0.8;
 
+/** Instructions, about, of the smallest nest for which it matters which of two close choices it takes: some 20 µs. */
+const leastMeasured = 65536;
+
+/** How many of them are measured in one program: each is compiled once more. */
+const mostMeasured = 4;
+
 /** Turns along each side of a tile of a transposition. */
 const usualTile = 16;
 
@@ -66,6 +74,11 @@ export interface Emitted {
   readonly scratchBytes: number;
   /** What it asks of the thread pool, where it shares work. */
   readonly sharing: Sharing | null;
+  /**
+   * The nests, by number, of which the model has a second choice that computes the same bits and may be as good: those that take long enough for
+   * it to matter, the longest first.
+   */
+  readonly close: readonly number[];
   /** Milliseconds, by stage. */
   readonly timings: Readonly<Record<string, number>>;
 }
@@ -94,7 +107,8 @@ export function emitProgram(
     const built = performance.now();
     const bytes = asm.module.emitBinary();
     const timings = { build: built - start, encode: performance.now() - built };
-    return { bytes, scratchBytes: emitter.scratchBytes, sharing: jobs.summary, timings };
+    const { scratchBytes } = emitter;
+    return { bytes, scratchBytes, sharing: jobs.summary, close: shared.close, timings };
   } finally {
     asm.module.dispose();
   }
@@ -140,17 +154,38 @@ class SharedState {
   readonly chunkCost: number;
   readonly loops: LoopChoices;
   readonly jobs: Jobs;
+  /** Nests that have a second choice, by what they cost. */
+  readonly #close = new Map<number, number>();
+  readonly #seconds: readonly number[];
+  #nests = 0;
   readonly #globals = new Set<string>();
 
   constructor(readonly linker: Linker, options: EmitOptions) {
     this.chunkCost = options.chunkCost ?? usualChunkCost;
     this.loops = options.loops ?? {};
+    this.#seconds = options.seconds ?? [];
     this.jobs = new Jobs(
       linker,
       options.threads ?? 1,
       options.shareCost ?? usualShareCost,
       options.devices !== undefined,
     );
+  }
+
+  /** Plans the next nest by the choice that it is to take; runs `repeats` times in a call. */
+  plan(repeats: number, planned: (choices: LoopChoices) => NestPlan): NestPlan {
+    const number = this.#nests++;
+    const second = this.#seconds.includes(number);
+    const plan = planned(second ? { ...this.loops, second } : this.loops);
+    const cost = plan.cost * repeats;
+    if (plan.hasSecond && cost >= leastMeasured) this.#close.set(number, cost);
+    return plan;
+  }
+
+  /** What {@linkcode Emitted} says of them. */
+  get close(): number[] {
+    const dearest = [...this.#close].sort(([, a], [, b]) => b - a);
+    return dearest.slice(0, mostMeasured).map(([nest]) => nest);
   }
 
   resultGlobal(type: TypeName, i: number): string {
@@ -293,7 +328,11 @@ class ProgramEmitter implements ModuleState, Layout, ControlHost, KernelHost {
   }
 
   #plan(nest: Nest): NestPlan {
-    const { jobs, loops } = this.#shared;
+    return this.#shared.plan(this.repeats, (choices) => this.#planBy(nest, choices));
+  }
+
+  #planBy(nest: Nest, loops: LoopChoices): NestPlan {
+    const { jobs } = this.#shared;
     const memoryOf = (b: number) => this.#memoryOf[b]!;
     const plan = planNest(nest, memoryOf, loops);
     if (!jobs.areShared || plan.cost < jobs.leastCost) return plan;

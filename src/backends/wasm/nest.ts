@@ -27,6 +27,7 @@ import {
   openPartials,
   type ReductionState,
   results,
+  runLength,
 } from "./reductions.ts";
 import {
   type LoopSharing,
@@ -247,7 +248,8 @@ class NestEmitter {
     const { chunkCost } = this.#module;
     const perTurn = loop.bodyCost * loop.unroll * width;
     const turns = Math.max(1, Math.floor(chunkCost / perTurn));
-    const whole = loop.tiled ? Math.ceil(turns / this.#module.tile) * this.#module.tile : turns;
+    const unit = loop.tiled ? this.#module.tile : runLength(this.#states.values(), loop);
+    const whole = Math.ceil(turns / unit) * unit;
     const length = whole * loop.unroll * loop.lanes;
     const around = this.#isShared;
     const mayShare = !this.#isShared && this.#cx.block === null;

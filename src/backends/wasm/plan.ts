@@ -91,6 +91,8 @@ export interface NestPlan {
   readonly graph: Graph;
   readonly body: readonly Planned[];
   readonly cost: number;
+  /** Whether there is another choice that may be as good and computes the same bits: {@linkcode LoopChoices.second}. */
+  readonly hasSecond: boolean;
 }
 
 /** A loop while its body is being planned. */
@@ -120,6 +122,8 @@ const WAYS_FOR_ROWS = 4;
 export interface LoopChoices {
   /** The most vectors that a turn of a loop computes: 1, 2, 4 or 8. */
   readonly unroll?: number;
+  /** Whether loops take the model's second choice, where it has one. */
+  readonly second?: boolean;
   /** Turns along each side of a tile of a transposition. */
   readonly tile?: number;
   /** The fewest bytes of an array whose rows threads own in a scatter. */
@@ -182,6 +186,7 @@ class Planner {
   readonly #choices: LoopChoices;
   readonly #costed = new Set<number>();
   #vectorLevel = 0;
+  #hasSecond = false;
 
   constructor(
     memoryOf: (buffer: number) => number,
@@ -198,7 +203,8 @@ class Planner {
     this.#open.push(top);
     const feeds = new Map<SumPlan | ArgPlan, number>();
     const body = this.#body(nest.body, feeds);
-    return { name: nest.name, graph: this.#graph, body, cost: top.cost };
+    const { name } = nest;
+    return { name, graph: this.#graph, body, cost: top.cost, hasSecond: this.#hasSecond };
   }
 
   #body(body: readonly Stmt[], feeds: Map<SumPlan | ArgPlan, number>): Planned[] {
@@ -329,12 +335,24 @@ class Planner {
     }
   }
 
-  /** How many vectors to compute side by side, of `vectors` that there are; unless it is said, at most `most`. */
-  #unroll(loop: Open, vectors: number, most: number): number {
-    let unroll = this.#choices.unroll ?? chooseUnroll(loop);
-    while (this.#choices.unroll === undefined && unroll > 1 && unroll > most) unroll /= 2;
-    while (unroll > 1 && unroll / 2 >= vectors) unroll /= 2;
-    return unroll;
+  /**
+   * How many vectors to compute side by side, of `vectors` that there are; unless it is said, at most `most`.
+   *
+   * @param isOrdered Whether the number decides in which order a sum takes its terms, which nothing but sizes may.
+   */
+  #unroll(loop: Open, vectors: number, most: number, isOrdered: boolean): number {
+    const { unroll, second } = this.#choices;
+    const fitting = (count: number): number => {
+      while (count > 1 && count / 2 >= vectors) count /= 2;
+      return count;
+    };
+    if (unroll !== undefined) return fitting(unroll);
+    let first = chooseUnroll(loop);
+    while (first > 1 && first > most) first /= 2;
+    first = fitting(first);
+    const other = isOrdered ? first : fitting(secondUnroll(loop, first));
+    if (other !== first) this.#hasSecond = true;
+    return second ? other : first;
   }
 
   /**
@@ -401,12 +419,14 @@ class Planner {
     const lanes = vectorised ? open.wide ? 2 : 4 : 1;
     const vectors = Math.ceil(stmt.extent / lanes);
     const most = vectorised && open.loops > 0 ? this.#linesKept(v, body) / lanes : Infinity;
-    const unroll = vectorised ? this.#unroll(open, vectors, most) : 1;
+    for (const sum of inner.keys()) {
+      const declared = sum.kind === "accumulator" ? sum.v : sum.value;
+      if (declared.level >= level) inner.delete(sum); // one for each iteration: the outside sees none of it
+    }
+    const unroll = vectorised ? this.#unroll(open, vectors, most, inner.size > 0) : 1;
     const steps = Math.ceil(stmt.extent / lanes);
     const all = new Map<SumPlan | ArgPlan, number>();
     for (const [sum, terms] of inner) {
-      const declared = sum.kind === "accumulator" ? sum.v : sum.value;
-      if (declared.level >= level) continue; // one for each iteration: the outside sees none of it
       const total = terms * Math.ceil(steps / unroll);
       all.set(sum, total);
       feeds.set(sum, (feeds.get(sum) ?? 0) + total);
@@ -491,6 +511,16 @@ function chooseUnroll(loop: Open): number {
     while (unroll > 1 && (unroll * loop.sums > 8 || unroll * loop.innerOps > 64)) unroll /= 2;
   }
   return unroll;
+}
+
+/**
+ * Another number of vectors that is about as good, as far as the model can tell; `first` where there is none. Several elementary
+ * functions may or may not fit into the registers twice as often. Columns that are added up are read a line or two of the
+ * cache in each row, and which is better depends on where rows lie: a factor of two in either direction was measured.
+ */
+function secondUnroll(loop: Open, first: number): number {
+  if (loop.loops > 0) return loop.sums > 0 ? Math.max(1, first / 2) : first;
+  return loop.dear > 0 && loop.branching === 0 ? Math.min(8, 2 * first) : first;
 }
 
 /** Bytes of an element of a node's dtype in memory. */

@@ -23,6 +23,8 @@ export interface StoredProgram {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly scratchBytes: number;
   readonly sharing: Sharing | null;
+  /** Nests of which it was not yet measured which choice is the faster (`Emitted.close`). */
+  readonly close: readonly number[];
 }
 
 /** A program that was found by what it is made from. */
@@ -33,14 +35,14 @@ export interface StoredSource {
 }
 
 /** "VNL" and the version of the files' form. */
-const magic = 0x564e4c02;
+const magic = 0x564e4c03;
 /** The same, of files that name a program: the magic, the hash of all that follows, JSON. */
 const sourceMagic = 0x564e4c12;
 /**
- * Bytes before the module: the magic, the hash of all that follows, the scratch's bytes, and of what is shared among threads the jobs, their
- * cost and each thread's bytes.
+ * Bytes before the close nests and the module: the magic, the hash of all that follows, the scratch's bytes, of what is shared among threads
+ * the jobs, their cost and each thread's bytes, and how many nests are close, of which each takes as much as one of these numbers.
  */
-const headerBytes = 40;
+const headerBytes = 48;
 /** What each of the sixteen folders may hold. */
 const shardBytes = 16 * 2 ** 20;
 /** Milliseconds, after which reading a file says anew that it is in use. */
@@ -213,12 +215,14 @@ export class ProgramStore {
   }
 }
 
-function encode({ bytes, scratchBytes, sharing }: StoredProgram): Uint8Array {
-  const file = new Uint8Array(headerBytes + bytes.length);
+function encode({ bytes, scratchBytes, sharing, close }: StoredProgram): Uint8Array {
+  const start = headerBytes + 8 * close.length;
+  const file = new Uint8Array(start + bytes.length);
   const header = new DataView(file.buffer);
-  file.set(bytes, headerBytes);
+  file.set(bytes, start);
   const { jobs, cost, privateBytes } = sharing ?? { jobs: 0, cost: 0, privateBytes: 0 };
-  [scratchBytes, jobs, cost, privateBytes].forEach((x, i) => header.setFloat64(8 + 8 * i, x, true));
+  const numbers = [scratchBytes, jobs, cost, privateBytes, close.length, ...close];
+  numbers.forEach((x, i) => header.setFloat64(8 + 8 * i, x, true));
   header.setUint32(4, bytesHash(file.subarray(8)), true);
   header.setUint32(0, magic, true);
   return file;
@@ -230,11 +234,17 @@ function decode(file: Uint8Array<ArrayBuffer>): StoredProgram | null {
   const header = new DataView(file.buffer, file.byteOffset, file.byteLength);
   if (header.getUint32(0, true) !== magic) return null;
   if (header.getUint32(4, true) !== bytesHash(file.subarray(8))) return null;
-  const [scratchBytes, jobs, cost, privateBytes] = [8, 16, 24, 32].map((at) =>
-    header.getFloat64(at, true)
-  ) as [number, number, number, number];
+  const numberAt = (i: number): number => header.getFloat64(8 + 8 * i, true);
+  const [scratchBytes, jobs, cost, privateBytes, count] = [0, 1, 2, 3, 4].map(numberAt) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const sharing = jobs === 0 ? null : { jobs, cost, privateBytes };
-  return { bytes: file.subarray(headerBytes), scratchBytes, sharing };
+  const close = Array.from({ length: count }, (_, i) => numberAt(5 + i));
+  return { bytes: file.subarray(headerBytes + 8 * count), scratchBytes, sharing, close };
 }
 
 function encodeSource({ key, program }: StoredSource): Uint8Array {

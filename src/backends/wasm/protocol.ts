@@ -36,6 +36,7 @@ export type Reply =
     readonly bytes: SharedArrayBuffer;
     readonly scratchBytes: number;
     readonly sharing: Sharing | null;
+    readonly close: readonly number[];
     readonly timings: Readonly<Record<string, number>>;
   }
   | { readonly id: number; readonly kind: "text"; readonly text: string }

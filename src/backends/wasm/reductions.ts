@@ -219,6 +219,18 @@ export function openPartials(
   return { opened, blockTurns };
 }
 
+/**
+ * Turns of a loop that are not to be parted: where each is a term of a sum that is taken in runs, chunks end where runs do, because
+ * how long chunks are depends on how many vectors are computed at once, and results should not.
+ */
+export function runLength(states: Iterable<ReductionState>, loop: LoopPlan): number {
+  for (const state of states) {
+    if (!isCascade(state) || !state.lanewise || !loop.feeds.has(state.plan)) continue;
+    if (feedsByItself(loop, state.plan)) return RUN;
+  }
+  return 1;
+}
+
 /** Whether a reduction is the largest or smallest of floats. */
 function isFloatExtreme({ dtype, plan }: SumState): boolean {
   return isFloating(dtype) && (plan.op === "max" || plan.op === "min");
