@@ -85,12 +85,22 @@ export interface IndexUpdate {
   set(value: ArrayLike, options?: UpdateOptions): NDArray;
   /** A copy with `value` added; repeated indices accumulate. */
   add(value: ArrayLike, options?: UpdateOptions): NDArray;
+  /** A copy with `value` subtracted; repeated indices accumulate. */
+  sub(value: ArrayLike, options?: UpdateOptions): NDArray;
+  /** {@linkcode IndexUpdate.sub} by JAX's name. */
+  subtract(value: ArrayLike, options?: UpdateOptions): NDArray;
   /** A copy with the indexed elements multiplied by `value`. */
   mul(value: ArrayLike, options?: UpdateOptions): NDArray;
+  /** {@linkcode IndexUpdate.mul} by JAX's name. */
+  multiply(value: ArrayLike, options?: UpdateOptions): NDArray;
   /** A copy with the indexed elements divided by `value`. */
   div(value: ArrayLike, options?: UpdateOptions): NDArray;
+  /** {@linkcode IndexUpdate.div} by JAX's name. */
+  divide(value: ArrayLike, options?: UpdateOptions): NDArray;
   /** A copy with the indexed elements raised to `value`. */
   pow(value: ArrayLike, options?: UpdateOptions): NDArray;
+  /** {@linkcode IndexUpdate.pow} by JAX's name. */
+  power(value: ArrayLike, options?: UpdateOptions): NDArray;
   /** A copy with the minimum of the old and the new elements. */
   min(value: ArrayLike, options?: UpdateOptions): NDArray;
   /** A copy with the maximum of the old and the new elements. */

@@ -9,7 +9,7 @@ import { formatShape } from "../core/aval.ts";
 import { checkDType, type DType, isFloating } from "../core/dtype.ts";
 import { type Tangent, Zero } from "../core/primitive.ts";
 import { customJvpCall, type JvpFunction } from "../control/custom_jvp_call.ts";
-import * as np from "../numpy/ufuncs.ts";
+import { logaddexp } from "../numpy/own_rules.ts";
 import { asArray, normalizeAxes, normalizeAxis, toInexact } from "../numpy/promote.ts";
 import * as red from "../numpy/reductions.ts";
 import { split } from "../numpy/shapes.ts";
@@ -78,7 +78,7 @@ export function sigmoid(x: ArrayLike): NDArray {
 
 /** `log(1 + exp(x))`, without overflow. */
 export function softplus(x: ArrayLike): NDArray {
-  return np.logaddexp(x, 0);
+  return logaddexp(x, 0);
 }
 
 /** `x / (1 + |x|)`. */
@@ -171,6 +171,26 @@ export function hardSigmoid(x: ArrayLike): NDArray {
 export function hardSilu(x: ArrayLike): NDArray {
   const a = float(x, "hardSilu");
   return arith.mul(a, hardSigmoid(a));
+}
+
+/** `x · hardSigmoid(x)`: {@linkcode hardSilu}. */
+export function hardSwish(x: ArrayLike): NDArray {
+  return hardSilu(x);
+}
+
+/** 0 up to -1, `(x + 1)² / 4` up to 1, then `x`: `softplus` with ends that are exact. */
+export function sparsePlus(x: ArrayLike): NDArray {
+  const a = float(x, "sparsePlus");
+  const middle = arith.div(arith.square(arith.add(a, 1)), lit(a, 4));
+  const upper = choose(logic.ge(a, lit(a, 1)), a, middle);
+  return choose(logic.le(a, lit(a, -1)), lit(a, 0), upper);
+}
+
+/** 0 up to -1, `(x + 1) / 2` up to 1, then 1: the derivative of {@linkcode sparsePlus}. */
+export function sparseSigmoid(x: ArrayLike): NDArray {
+  const a = float(x, "sparseSigmoid");
+  const raised = arith.add(a, 1);
+  return arith.mul(arith.min(arith.max(raised, lit(a, 0)), lit(a, 2)), lit(a, 0.5));
 }
 
 /** Options of {@linkcode gelu}. */

@@ -370,6 +370,12 @@ export function copy(x: ArrayLike): NDArray {
   return copyOp(asArray(x, "numpy.copy"));
 }
 
+/** `x` converted to a dtype: `x.astype(dtype)`. */
+export function astype(x: ArrayLike, dtype: DType): NDArray {
+  const where = "numpy.astype";
+  return convertElementType(asArray(x, where), checkDType(dtype, `${where}: dtype`));
+}
+
 /** Options of {@linkcode meshgrid}. */
 export interface MeshgridOptions {
   /** `"xy"` (the default) swaps the first two axes, `"ij"` does not. */

@@ -366,6 +366,8 @@ function scalarLookup(x: NDArray, items: readonly Item[]): NDArray | null {
   return squeeze(dynamicSlice(x, starts, sizes), dropped);
 }
 
+type Update = IndexUpdate["set"];
+
 /** `x.at[index]`: updates of the indexed elements. */
 export function at(x: NDArray, index: readonly Index[]): IndexUpdate {
   const scatterInto = (
@@ -400,18 +402,30 @@ export function at(x: NDArray, index: readonly Index[]): IndexUpdate {
       uniqueIndices: plan.unique || (options.uniqueIndices ?? false),
     });
   };
-  const update = (kind: ScatterKind) => (value: ArrayLike, options?: UpdateOptions) =>
+  const update = (kind: ScatterKind): Update => (value, options) =>
     scatterInto(x, kind, value, `at(...).${kind}`, options);
   // Where an index is repeated, divisors and exponents gather before they are applied, as in JAX.
   const gathered = (value: ArrayLike, where: string, options?: UpdateOptions) =>
     scatterInto(broadcastInDim(lit(x, 1), x.shape, []), "mul", value, where, options);
+  const sub: Update = (value, options) => {
+    const converted = toDType(value, x.dtype, false, "at(...).sub");
+    return scatterInto(x, "add", arith.neg(converted), "at(...).sub", options);
+  };
+  const mul = update("mul");
+  const div: Update = (value, options) => arith.div(x, gathered(value, "at(...).div", options));
+  const pow: Update = (value, options) => power(x, gathered(value, "at(...).pow", options));
   return {
     get: (options) => get(x, index, options),
     set: update("set"),
     add: update("add"),
-    mul: update("mul"),
-    div: (value, options) => arith.div(x, gathered(value, "at(...).div", options)),
-    pow: (value, options) => power(x, gathered(value, "at(...).pow", options)),
+    sub,
+    subtract: sub,
+    mul,
+    multiply: mul,
+    div,
+    divide: div,
+    pow,
+    power: pow,
     min: update("min"),
     max: update("max"),
     apply: (fn) => scatterInto(x, "set", fn(get(x, index)), "at(...).apply"),

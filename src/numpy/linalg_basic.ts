@@ -109,7 +109,8 @@ export function innerProduct(x: ArrayLike, y: ArrayLike): NDArray {
 export function outer(x: ArrayLike, y: ArrayLike): NDArray {
   const [a, b] = promote([x, y], "numpy.outer").map((v) => ops.reshape(v, [v.size]));
   const shape = [a.size, b.size];
-  return arith.mul(ops.broadcastInDim(a, shape, [0]), ops.broadcastInDim(b, shape, [1]));
+  const [left, right] = [ops.broadcastInDim(a, shape, [0]), ops.broadcastInDim(b, shape, [1])];
+  return a.dtype === "bool" ? and(left, right) : arith.mul(left, right);
 }
 
 /** Sums over axes: the last `axes` of `x` with the first of `y`, or the pairs that `axes` lists. */

@@ -6,6 +6,7 @@
 import { ShapeError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
 import { formatShape } from "../core/aval.ts";
+import { checkDType, type DType } from "../core/dtype.ts";
 import * as arith from "../ops/arith.ts";
 import { lit } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
@@ -152,6 +153,8 @@ export function argsort(x: ArrayLike, options: SortOptions | number = {}): NDArr
 export interface CumulativeOptions {
   /** The axis; the flattened array unless given. */
   readonly axis?: number | null;
+  /** The dtype to compute in, and of the result. */
+  readonly dtype?: DType;
 }
 
 function cumulate(
@@ -160,8 +163,12 @@ function cumulate(
   options: CumulativeOptions | number,
   where: string,
 ): NDArray {
-  const axis = typeof options === "number" ? options : options.axis ?? null;
+  const o: CumulativeOptions = typeof options === "number" ? { axis: options } : options;
+  const axis = o.axis ?? null;
   let a = asArray(x, where);
+  if (o.dtype !== undefined) {
+    a = convertElementType(a, checkDType(o.dtype, `${where}: options.dtype`));
+  }
   if (a.dtype === "bool") a = convertElementType(a, "int32");
   if (axis === null) return fn(reshape(a, [a.size]), 0);
   return fn(a, normalizeAxis(axis, a.ndim, where));

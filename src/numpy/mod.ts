@@ -6,6 +6,7 @@
 export * from "./creation.ts";
 export * from "./complex.ts";
 export * from "./ufuncs.ts";
+export * from "./own_rules.ts";
 export * from "./elementary.ts";
 export * from "./reductions.ts";
 export { variance as var } from "./reductions.ts";

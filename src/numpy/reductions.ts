@@ -127,9 +127,11 @@ export function sum(x: ArrayLike, options?: AxisOr<SumOptions>): NDArray {
     where,
   );
   const axes = normalizeAxes(o.axis, a.ndim, where);
-  const out = reduceSum(b, axes);
+  // In bools, a sum is whether any is true, and a product whether all are.
+  const [reduce, add] = dtype === "bool" ? [ops.reduceOr, logic.or] : [reduceSum, arith.add];
+  const out = reduce(b, axes);
   return keep(
-    o.initial === undefined ? out : arith.add(out, literal(o.initial, dtype)),
+    o.initial === undefined ? out : add(out, literal(o.initial, dtype)),
     a.shape,
     axes,
     o.keepdims,
@@ -151,9 +153,10 @@ export function prod(x: ArrayLike, options?: AxisOr<SumOptions>): NDArray {
     where,
   );
   const axes = normalizeAxes(o.axis, a.ndim, where);
-  const out = ops.reduceProd(b, axes);
+  const [reduce, mul] = dtype === "bool" ? [ops.reduceAnd, logic.and] : [ops.reduceProd, arith.mul];
+  const out = reduce(b, axes);
   return keep(
-    o.initial === undefined ? out : arith.mul(out, literal(o.initial, dtype)),
+    o.initial === undefined ? out : mul(out, literal(o.initial, dtype)),
     a.shape,
     axes,
     o.keepdims,

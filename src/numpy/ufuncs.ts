@@ -146,6 +146,10 @@ export function power(x: ArrayLike, y: ArrayLike): NDArray {
     const base = asArray(x, where);
     const numeric = base.dtype === "bool" ? convertElementType(base, "int32", true) : base;
     if (isInexact(numeric.dtype) || y >= 0) return arith.integerPow(numeric, y);
+    throw new DTypeError(
+      `${where}: integers have no negative powers in integers; got ${numeric.dtype} to the power of ${y}. ` +
+        `Convert first, as in x.astype("float32")`,
+    );
   }
   const [a, b] = numberPair(x, y, where);
   if (isInexact(a.dtype)) return el.pow(fullLike(a, b.shape), b);
@@ -333,21 +337,22 @@ export function bitwiseNot(x: ArrayLike): NDArray {
 /** The bitwise complement: {@linkcode bitwiseNot}. */
 export const invert = bitwiseNot;
 
-/** `x << y` for integers. */
+/** `x << y` for integers; bools count as int32. */
 export function leftShift(x: ArrayLike, y: ArrayLike): NDArray {
-  const [a, b] = pair(x, y, "numpy.leftShift");
+  const [a, b] = numberPair(x, y, "numpy.leftShift");
   return logic.shiftLeft(a, b);
 }
 
-/** `x >> y` for integers: keeps the sign of signed ones. */
+/** `x >> y` for integers: keeps the sign of signed ones; bools count as int32. */
 export function rightShift(x: ArrayLike, y: ArrayLike): NDArray {
-  const [a, b] = pair(x, y, "numpy.rightShift");
+  const [a, b] = numberPair(x, y, "numpy.rightShift");
   return isSigned(a.dtype) ? logic.shiftRightArithmetic(a, b) : logic.shiftRightLogical(a, b);
 }
 
 /** The number of one bits of the absolute value. */
 export function bitwiseCount(x: ArrayLike): NDArray {
-  const a = asArray(x, "numpy.bitwiseCount");
+  const given = asArray(x, "numpy.bitwiseCount");
+  const a = given.dtype === "bool" ? convertElementType(given, "uint8") : given;
   const positive = isSigned(a.dtype) ? arith.abs(a) : a;
   return convertElementType(logic.populationCount(positive), "uint8");
 }
@@ -498,31 +503,4 @@ export function heaviside(x: ArrayLike, y: ArrayLike): NDArray {
   const step = logic.select(logic.lt(xs, zero), fullLike(zero, shape), fullLike(lit(a, 1), shape));
   const atZero = logic.select(logic.eq(xs, zero), fullLike(b, shape), step);
   return logic.select(logic.ne(xs, xs), xs, atZero);
-}
-
-/** `log(exp(x) + exp(y))`, without overflow. */
-export function logaddexp(x: ArrayLike, y: ArrayLike): NDArray {
-  const [a, b] = floatPair(x, y, "numpy.logaddexp");
-  const largest = arith.max(a, b);
-  const delta = arith.sub(a, b);
-  const stable = arith.add(largest, el.log1p(el.exp(arith.neg(arith.abs(delta)))));
-  return logic.select(logic.ne(delta, delta), arith.add(a, b), stable);
-}
-
-/** `log2(2^x + 2^y)`, without overflow. */
-export function logaddexp2(x: ArrayLike, y: ArrayLike): NDArray {
-  const [a, b] = floatPair(x, y, "numpy.logaddexp2");
-  const largest = arith.max(a, b);
-  const delta = arith.sub(a, b);
-  const tail = arith.div(el.log1p(el.exp2(arith.neg(arith.abs(delta)))), lit(a, Math.LN2));
-  return logic.select(logic.ne(delta, delta), arith.add(a, b), arith.add(largest, tail));
-}
-
-/** `sin(πx) / (πx)`, 1 at 0. */
-export function sinc(x: ArrayLike): NDArray {
-  const a = toInexact(x, "numpy.sinc");
-  const atZero = logic.eq(a, lit(a, 0));
-  const one = fullLike(lit(a, 1), a.shape);
-  const scaled = arith.mul(lit(a, Math.PI), logic.select(atZero, one, a));
-  return logic.select(atZero, one, arith.div(el.sin(scaled), scaled));
 }

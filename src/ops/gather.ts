@@ -83,7 +83,16 @@ function gatherShape(x: ShapedArray, indices: ShapedArray, p: GatherParams): Sha
       }`,
     );
   }
+  const offsets = without(x.shape.length, d.collapsedSliceDims, d.operandBatchingDims).map((i) =>
+    p.sliceSizes[i]
+  );
+  const batch = indices.shape.slice(0, -1);
+  // An axis of size 0 has no element to take: that fits where none is asked for.
+  const nothing = batch.includes(0) || offsets.includes(0);
+  const single = (i: number) =>
+    d.collapsedSliceDims.includes(i) || d.operandBatchingDims.includes(i);
   p.sliceSizes.forEach((n, i) => {
+    if (nothing && single(i)) return;
     if (n < 0 || n > x.shape[i]) {
       throw new ShapeError(
         `lax.gather: slice sizes ${formatShape(p.sliceSizes)} do not fit in shape ${
@@ -92,10 +101,6 @@ function gatherShape(x: ShapedArray, indices: ShapedArray, p: GatherParams): Sha
       );
     }
   });
-  const offsets = without(x.shape.length, d.collapsedSliceDims, d.operandBatchingDims).map((i) =>
-    p.sliceSizes[i]
-  );
-  const batch = indices.shape.slice(0, -1);
   const rank = offsets.length + batch.length;
   let [o, b] = [0, 0];
   return Array.from(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { prepareCompiler } from "../backends/wasm/compiler.ts";
+import { readyCompiler } from "../backends/wasm/compiler.ts";
 import {
   checkPresent,
   cpuDevices,
@@ -54,8 +54,10 @@ export interface InitOptions {
 }
 
 /**
- * Opens a platform. For `"cpu"` it is never needed, but to have several logical devices: they share one memory, and
- * programs over them compute at the same time. It starts the compiler ahead of its first use.
+ * Opens a platform. For `"cpu"` it is needed for two things alone. One is to have several logical devices: they share one memory, and
+ * programs over them compute at the same time. The other is to compile where no worker thread can be started, as in a process that
+ * may not read the package's files: there it loads the compiler into the calling thread. Elsewhere it starts the compiler ahead of
+ * its first use.
  *
  * For `"webgpu"` it loads what computes there, opens the adapter, and measures, if nobody did before, how fast it and the processor are (some
  * tenths of a second, once for each machine where a file may be kept). From then on compiled programs that nothing binds to a
@@ -99,7 +101,7 @@ export async function init(
     setDeviceCount(options.devices);
   }
   if (options.threads !== undefined) setThreadCount(options.threads);
-  prepareCompiler();
+  await readyCompiler();
   return devices();
 }
 

@@ -100,6 +100,29 @@ Deno.test("compiling works in the main thread where there may be no worker", asy
   assertEquals([output, code], ["CompileError\ntrue", 0], errors);
 });
 
+Deno.test("nothing is permitted: an error says to await init, and after that everything compiles", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    await Deno.writeTextFile(
+      file,
+      `import { filterJit, init, numpy as np } from ${JSON.stringify(new URL("mod.ts", root).href)};
+      const f = filterJit((x) => np.tanh(x).sum());
+      try { f(np.zeros([100])); } catch (e) { console.log(e.name, e.message.includes("await init()")); }
+      await init();
+      console.log(f(np.zeros([100])).item(), np.ones([3]).add(1).tolist().join());`,
+    );
+    const config = new URL("deno.json", root).pathname;
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "--no-check", "--config", config, file],
+      env: { NO_COLOR: "1" },
+    }).output();
+    const [output, errors] = [stdout, stderr].map((b) => new TextDecoder().decode(b));
+    assertEquals(output, "CompileError true\n0 2,2,2\n", errors);
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
 Deno.test("compiling works in a package that comes over http", async () => {
   const server = Deno.serve({ port: 0, onListen: () => {} }, async (request) => {
     const path = new URL(request.url).pathname.slice(1);

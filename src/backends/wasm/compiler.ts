@@ -60,7 +60,7 @@ let store: ProgramStore | null | undefined;
 
 /**
  * Starts the compiler in the background, if it is not running yet, so that it loads while other work is done. It never keeps a
- * process alive. Where there are no workers it does nothing; `loadCompilerHere` is the way then.
+ * process alive. Where there are no workers it does nothing; {@linkcode loadCompilerHere} is the way then.
  */
 export function startCompiler(): void {
   if (connection === null && local === null) connection = connect();
@@ -155,6 +155,13 @@ export function importWorker(): Promise<unknown> {
   return import("./worker.ts");
 }
 
+/** As {@linkcode prepareCompiler}; where no worker can be started, the compiler is loaded into this thread. */
+export async function readyCompiler(): Promise<void> {
+  prepareCompiler();
+  if (connection !== null || programStore()?.knows(scriptName()) === true) return;
+  await loadCompilerHere();
+}
+
 /**
  * Loads the compiler into this thread, for places that have no worker threads or do not permit them.
  * After it, compiling works there too.
@@ -182,7 +189,7 @@ function connected(): Connection {
   if (connection !== null) return connection;
   throw new CompileError(
     "no worker thread can be started here, and compiling needs one; " +
-      "permit reading the package (--allow-read), or call `await loadCompilerHere()` first",
+      "permit reading the package (--allow-read), or call `await init()` first, which loads the compiler into this thread",
   );
 }
 

@@ -1,0 +1,3 @@
+import { oracleTests } from "./run.ts";
+
+oracleTests("corners");
