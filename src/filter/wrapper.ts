@@ -208,7 +208,9 @@ function decorateMethod(
   const decorated = function (this: unknown, ...args: unknown[]): unknown {
     return wrapper(this, ...args);
   };
-  return standFor(Object.defineProperty(decorated, "name", name), wrapper);
+  Object.defineProperty(decorated, "name", name);
+  transformation.finish?.(decorated, unbound, options);
+  return standFor(decorated, wrapper);
 }
 
 /**

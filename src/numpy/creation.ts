@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ArgumentError, DTypeError, ShapeError } from "../errors.ts";
+import { ArgumentError, DTypeError, ShapeError, TracerError } from "../errors.ts";
 import { type ArrayLike, NDArray } from "../core/array.ts";
 import { formatAval } from "../core/aval.ts";
 import type { Shape } from "../core/aval.ts";
@@ -21,7 +21,7 @@ import {
   type TypedArray,
   typedArrayClass,
 } from "../core/dtype.ts";
-import { getEvaluator } from "../core/trace.ts";
+import { getEvaluator, Tracer } from "../core/trace.ts";
 import { literal } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
 import { copy as copyOp } from "../ops/shape.ts";
@@ -269,18 +269,40 @@ export function fullLike(x: ArrayLike, value: ArrayLike, options: LikeOptions = 
   return full(options.shape ?? a.shape, value, { dtype: options.dtype ?? a.dtype });
 }
 
+/** A number that decides how many elements there are: traced, it is not known. */
+function knownNumber(x: unknown, where: string): number {
+  if (x instanceof Tracer) {
+    throw new TracerError(
+      `${where}: expected a number, got a traced array ${
+        formatAval(x.aval)
+      }: how many elements there are must be known when a function is traced. ` +
+        "Pass a number, which is static, or count up to a bound and mask what is beyond it",
+    );
+  }
+  const number = x instanceof NDArray && x.size === 1 ? x.item() : x;
+  if (typeof number === "number" && Number.isFinite(number)) return number;
+  const got = typeof x === "string" ? JSON.stringify(x) : String(x);
+  throw new ArgumentError(`${where}: expected a finite number, got ${got}`);
+}
+
 /**
  * Evenly spaced values: `arange(stop)`, `arange(start, stop)`, `arange(start, stop, step)`.
  *
  * int32 where all three are whole numbers, else float32, unless `dtype` says otherwise.
+ *
+ * @throws {ArgumentError} For anything but finite numbers, and a step of 0.
+ * @throws {TracerError} For traced arrays: shapes do not depend on values.
  */
 export function arange(start: number, ...rest: (number | DTypeOptions | undefined)[]): NDArray {
   const where = "numpy.arange";
-  const options = rest.find((r): r is DTypeOptions => typeof r === "object" && r !== null);
-  const numbers = rest.filter((r): r is number => typeof r === "number");
-  const [from, to, step] = numbers.length === 0
-    ? [0, start, 1]
-    : [start, numbers[0], numbers[1] ?? 1];
+  const last = rest.at(-1);
+  const isOptions = typeof last === "object" && last !== null &&
+    !(last as object instanceof NDArray);
+  const options = isOptions ? last : undefined;
+  const given = [start, ...(isOptions ? rest.slice(0, -1) : rest)].filter((x) => x !== undefined);
+  const names = given.length === 1 ? ["stop"] : ["start", "stop", "step"];
+  const numbers = given.map((x, i) => knownNumber(x, `${where}: ${names[i]}`));
+  const [from, to, step = 1] = numbers.length === 1 ? [0, numbers[0]] : numbers;
   if (step === 0) throw new ArgumentError(`${where}: step must not be 0`);
   const whole = [from, to, step].every(Number.isInteger);
   const dtype = dtypeOption(options, where) ?? (whole ? "int32" : "float32");

@@ -137,3 +137,13 @@ Deno.test("functions with rules may be Modules, whose arrays are closed over", (
   g.defBwd((_residuals, ct) => (ct as vn.NDArray).mul(20));
   assertEquals((vn.filterGrad((v: vn.NDArray) => g(v))(np.array(3)) as vn.NDArray).item(), 20);
 });
+
+Deno.test("decorators: a method's lowering takes the instance first", () => {
+  const { lower } = Scale.prototype.both as unknown as {
+    lower(m: Scale, v: vn.NDArray): vn.Lowered<(m: Scale, v: vn.NDArray) => Scale>;
+  };
+  const m = new Scale(x);
+  const lowered = lower(m, np.array([4, 5, 6]));
+  assertStringIncludes(lowered.jaxpr(), "mul");
+  assertEquals(lowered.compile()(m, np.array([4, 5, 6])).w.tolist(), [4, 5, 6]);
+});

@@ -98,3 +98,17 @@ Deno.test("questions about dtypes give what NumPy and JAX give", () => {
   refuses(() => np.finfo("int32"), DTypeError, "numpy.finfo", "iinfo");
   assertInstanceOf(assertThrows(() => np.iinfo("float32")), DTypeError);
 });
+
+Deno.test("arange names what is no number, and says what to do about a traced one", () => {
+  const any = (x: unknown) => x as number;
+  assertEquals(np.arange(any(np.array(3))).tolist(), [0, 1, 2]);
+  assertThrows(() => np.arange(NaN), vn.ArgumentError, "numpy.arange: stop: ");
+  assertThrows(
+    () => np.arange(0, any("3")),
+    vn.ArgumentError,
+    'numpy.arange: stop: expected a finite number, got "3"',
+  );
+  assertThrows(() => np.arange(any(np.ones([2])), 3), vn.ArgumentError, "numpy.arange: start: ");
+  const counted = vn.filterJit((n: vn.NDArray) => np.arange(0, any(n)));
+  assertThrows(() => counted(np.array(3)), vn.TracerError, "numpy.arange: stop: ");
+});
