@@ -23,6 +23,8 @@ export const STRIDE = 208;
 export const LEFT_OUT = 212;
 /** Jobs until the leader tells JavaScript of one; at 1 it tells of each, at 0 of none. */
 export const WATCH = 216;
+/** Written by the leader: how often a thread could have come to a job, because it was awake or was woken. */
+export const CALLED = 220;
 
 /** The job: whose it is, which of that program's, with which table, and among how many threads it is divided. */
 export const PROGRAM = 256;

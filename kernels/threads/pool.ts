@@ -4,7 +4,7 @@
 //
 // Atomic operations here are sequentially consistent, all of them; the comments count on it.
 import {
-  BROKEN, DONE, EPOCH, FAILED, FINISHED, GATE, INSIDE, JOB, LEADER_SLEEPS, LEFT_OUT, NUMBER_SHIFT, OPEN, OPENED, PRIVATE, PROGRAM,
+  BROKEN, CALLED, DONE, EPOCH, FAILED, FINISHED, GATE, INSIDE, JOB, LEADER_SLEEPS, LEFT_OUT, NUMBER_SHIFT, OPEN, OPENED, PRIVATE, PROGRAM,
   RANGES, RANGE_BYTES, RANGE_END, RANGE_SPINS, READY, SHARES, SLEEPERS, STRIDE, TABLE, WAITING, WATCH,
 } from "./layout";
 
@@ -13,19 +13,16 @@ const SPINS: i32 = 8000;
 /** For the leader, and for threads while one job comes soon after the other: some 100 µs, about what going to sleep and waking up costs both. */
 const MORE_SPINS: i32 = 40_000;
 
-/** Whether JavaScript is to be told of this job. */
-@inline
-function watched(pool: usize): i32 {
+/** `OPENED` where JavaScript is to be told of the next job before it is opened, and after: so that its time holds what waking sleepers takes. */
+export function pool_watched(pool: usize): i32 {
+  if (!atomic.load<i32>(pool, READY)) return 0;
   const left = load<i32>(pool, WATCH);
   if (left > 1) store<i32>(pool, left - 1, WATCH);
   return left == 1 ? OPENED : 0;
 }
 
-/**
- * Opens the gate to a job of `units` units. Sleepers are woken only if `wake` is not 0. Gives `OPENED` where JavaScript is to be told, before it
- * and after.
- */
-export function pool_open(pool: usize, program: i32, job: i32, table: usize, units: i32, wake: i32): i32 {
+/** Opens the gate to a job of `units` units. Sleepers are woken only if `wake` is not 0. */
+export function pool_open(pool: usize, program: i32, job: i32, table: usize, units: i32, wake: i32): void {
   const ready = atomic.load<i32>(pool, READY);
   const shares = load<i32>(pool, LEFT_OUT) ? 1 : min(units, 1 + ready);
   store<i32>(pool, shares, SHARES);
@@ -39,13 +36,15 @@ export function pool_open(pool: usize, program: i32, job: i32, table: usize, uni
   }
   store<i32>(pool, program, PROGRAM);
   store<i32>(pool, job, JOB);
-  if (shares == 1) return ready ? watched(pool) : 0;
+  if (shares == 1) return;
   store<usize>(pool, table, TABLE);
   const number = atomic.load<u32>(pool, GATE) >> NUMBER_SHIFT;
   atomic.store<u32>(pool, ((number + 1) << NUMBER_SHIFT) | OPEN, GATE);
   // Whoever goes to sleep counts itself before it looks at the gate for the last time.
-  if (wake && atomic.load<i32>(pool, SLEEPERS) > 0) atomic.notify(pool + GATE, shares - 1);
-  return watched(pool);
+  const sleepers = atomic.load<i32>(pool, SLEEPERS);
+  if (wake && sleepers > 0) atomic.notify(pool + GATE, shares - 1);
+  const called = wake ? shares - 1 : max(0, shares - 1 - sleepers);
+  store<i32>(pool, load<i32>(pool, CALLED) + called, CALLED);
 }
 
 /** The next unit for a thread inside, or -1: from its own range first, so that it finds in its caches what it wrote last. */

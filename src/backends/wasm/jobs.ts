@@ -113,18 +113,16 @@ export class Jobs {
     const wake = module.global.get("wake", asm.type("i32"));
     leader.push(module.global.set("private", this.#ownMemory(asm.i32(0))));
     const tell = (status: Ref) => module.call("told", [status], asm.none);
-    const opened = leader.keep(
-      "i32",
-      this.#linker.called("pool_open", [
-        this.#pool(),
-        module.global.get("program", asm.type("i32")),
-        asm.i32(job),
-        table(),
-        asm.i32(units),
-        wake,
-      ]),
-    );
+    const opened = leader.keep("i32", this.#linker.called("pool_watched", [this.#pool()]));
     leader.push(module.if(leader.get(opened), tell(leader.get(opened))));
+    leader.push(this.#linker.called("pool_open", [
+      this.#pool(),
+      module.global.get("program", asm.type("i32")),
+      asm.i32(job),
+      table(),
+      asm.i32(units),
+      wake,
+    ]));
     leader.push(module.call(fn.name, [table(), asm.i32(0)], asm.none));
     const status = leader.borrow("i32");
     const ask = leader.set(status, this.#linker.called("pool_close", [this.#pool()]));

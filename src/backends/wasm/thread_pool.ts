@@ -8,6 +8,7 @@
  * @module
  */
 import {
+  CALLED,
   CLOSED,
   DONE,
   EPOCH,
@@ -33,7 +34,7 @@ import {
 } from "../../../kernels/threads/layout.ts";
 import { DeviceError } from "../../errors.ts";
 import type { ProgramEnvironment } from "./bind.ts";
-import { type Advice, HelpJudge } from "./helpfulness.ts";
+import { type Advice, FIRST_ADVICE, HelpJudge, type Presence } from "./helpfulness.ts";
 import { kernelModule } from "./kernel_library.ts";
 import { mayRead } from "./may_read.ts";
 import { threadStride } from "./thread_stride.ts";
@@ -153,6 +154,7 @@ export class ThreadPool {
     this.#threads = Math.min(threads, MOST_THREADS);
     this.#control = new WebAssembly.Global({ value: "i32", mutable: true }, 0);
     this.#words = this.#placeControl();
+    this.#follow(FIRST_ADVICE);
   }
 
   /** Memory for a control block, all zeros; programs see it from here on. */
@@ -171,6 +173,10 @@ export class ThreadPool {
   /** How many threads wait for work or do some, beside the caller's. */
   get ready(): number {
     return Atomics.load(this.#words, READY >> 2);
+  }
+
+  get #presence(): Presence {
+    return { came: this.helped, called: this.#words[CALLED >> 2] };
   }
 
   /** How often threads have taken part in a job. */
@@ -231,8 +237,9 @@ export class ThreadPool {
     }
     this.#isStarted = false;
     this.#started = this.#worked = 0;
-    for (const word of [READY, FAILED, LEADER_SLEEPS, LEFT_OUT, WATCH]) this.#words[word >> 2] = 0;
+    for (const word of [READY, FAILED, LEADER_SLEEPS]) this.#words[word >> 2] = 0;
     this.#judge = new HelpJudge();
+    this.#follow(FIRST_ADVICE);
     // Whoever is still inside finds another number on the gate.
     const gate = Atomics.load(this.#words, GATE >> 2) >>> NUMBER_SHIFT;
     Atomics.store(this.#words, GATE >> 2, (gate + 1) << NUMBER_SHIFT);
@@ -309,7 +316,7 @@ export class ThreadPool {
     const now = performance.now();
     switch (status) {
       case OPENED:
-        return this.#follow(this.#judge.opened(now));
+        return this.#follow(this.#judge.opened(now, this.#presence));
       case CLOSED:
         return this.#follow(this.#judge.closed(this.#kindOfJob(), now));
       case WAITING:
@@ -379,6 +386,7 @@ export class ThreadPool {
     this.#departure = gone;
     // Never freed, because threads of earlier generations may look at it when they wake: there are few of these blocks.
     this.#words = this.#placeControl();
+    this.#follow(FIRST_ADVICE);
     const privates = this.#privates;
     this.#privates = null;
     if (privates === null) return;
