@@ -14,8 +14,8 @@ import {
   withWhole,
 } from "../core/partition.ts";
 import { makeSplit } from "../core/split.ts";
-import { add } from "./arith.ts";
-import { lit } from "./common.ts";
+import { lit, literal } from "./common.ts";
+import { eq, select } from "./logic.ts";
 import type {
   GatherDimensionNumbers,
   GatherParams,
@@ -88,7 +88,7 @@ export function partitionGather(
 
 /**
  * Axes of the operand that windows cover lie as those of the result. Where the updates are split, each device adds its own to
- * zeros, and the sums of all go to the operand.
+ * zeros, the first to the operand: the terms of a sum.
  */
 export function partitionScatterAdd(
   { mesh, ins: [x, indices, updates], operands, wanted: [wanted], params }: PartitionRequest<
@@ -131,11 +131,11 @@ export function partitionScatterAdd(
   return {
     operands: own,
     outs: [split],
-    apply: ([x, indices, updates]) => {
+    apply: ([x, indices, updates], placeAlong) => {
+      const isFirst = eq(placeAlong(over), literal(0, "int32"));
       const zeros = broadcastInDim(lit(x, 0), x.shape, []);
-      return [scatterAdd(zeros, indices, updates)];
+      return [scatterAdd(select(isFirst, x, zeros), indices, updates)];
     },
     combine: { by: "psum", over },
-    finish: ([sums], [x]) => [add(x, sums)],
   };
 }

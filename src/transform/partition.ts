@@ -111,11 +111,18 @@ function runParts(
   jaxpr.invars.forEach((v, i) => env.set(v, inputs[i]));
   const read = (atom: Atom): Part =>
     atom instanceof JaxprVar ? env.get(atom)! : whole(readAtom(noValues, atom));
-  const { equations, wantedBy } = planPartition(jaxpr, mesh, inputs.map((x) => x.split), outs);
+  const { equations, wantedBy, addedUp } = planPartition(
+    jaxpr,
+    mesh,
+    inputs.map((x) => x.split),
+    outs,
+  );
   for (const { eqn, primitive, request, op } of equations) {
     const { ins, outs, wanted } = request;
     let parts = eqn.invars.map(read);
-    if (!staysOwed(primitive, op, parts)) {
+    // What is linear in nothing but sums that are there in any case would owe another one.
+    const areThere = eqn.invars.every((atom) => addedUp.has(atom));
+    if (areThere || !staysOwed(primitive, op, parts)) {
       const isConstraint = primitive.sharding !== undefined;
       eqn.invars.forEach((atom, i) => {
         if (!(atom instanceof JaxprVar) || parts[i].owed.length === 0) return;

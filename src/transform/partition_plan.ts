@@ -28,6 +28,8 @@ export interface PartitionPlan {
   readonly equations: readonly DividedEquation[];
   /** How all who read a value want it; `null` where they differ, or want it whole. */
   readonly wantedBy: (atom: Atom) => MaybeSplit;
+  /** Sums that devices owe each other and that are added up in any case, because somebody needs them whole. */
+  readonly addedUp: ReadonlySet<Atom>;
 }
 
 /** What each device does of an operation. */
@@ -105,7 +107,12 @@ export function planPartition(
     eqn.invars.forEach((x, i) => wish(x, chosen.op.operands[i]));
     return chosen;
   });
-  return { equations: equations.reverse(), wantedBy };
+  const addedUp = new Set(jaxpr.outvars.filter((x, i) => owed.has(x) && outs[i] === null));
+  for (const { primitive, op, eqn } of equations) {
+    if (primitive.sharding !== undefined || isLinear(primitive, op)) continue;
+    for (const x of eqn.invars) if (owed.has(x)) addedUp.add(x);
+  }
+  return { equations: equations.reverse(), wantedBy, addedUp };
 }
 
 function divide(
