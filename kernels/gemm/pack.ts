@@ -163,6 +163,12 @@ export function packRows4<T>(kc: i32, src: usize, rs: usize, ks: usize, dst: usi
   }
 }
 
+/** One panel of 4 rows, `count` of them present. */
+export function packQuad<T>(kc: i32, src: usize, rs: usize, ks: usize, count: i32, dst: usize): void {
+  if (count >= 4) packRows4<T>(kc, src, rs, ks, dst);
+  else packAny<T>(kc, src, rs, ks, count, 4, dst);
+}
+
 /** How many panels of 6 rows cover `m` rows best; the rest is covered by panels of 4. */
 @inline
 export function sixes(m: i32): i32 {
@@ -189,8 +195,7 @@ export function packA<T>(mc: i32, kc: i32, src: usize, rs: usize, ks: usize, dst
     dst += 6 * sizeof<T>() * usize(kc);
   }
   for (; i < mc; i += 4) {
-    if (mc - i >= 4) packRows4<T>(kc, src, rs, ks, dst);
-    else packAny<T>(kc, src, rs, ks, mc - i, 4, dst);
+    packQuad<T>(kc, src, rs, ks, mc - i, dst);
     src += 4 * rs;
     dst += 4 * sizeof<T>() * usize(kc);
   }

@@ -1,16 +1,19 @@
 // f32 products of few rows by a B whose columns are contiguous along k (x · Wᵀ, as of a linear layer): nothing of B is
-// packed. B is walked once, in four places at a time, each of which goes on where it was, as prefetchers expect; the few
-// rows of A are packed in panels of 8 that stay in the caches. Where rows are as short as those of a layer 384 wide,
-// prefetchers see their ends more than anything else: 4 neighbours at a time take 1.6 times as long from memory.
+// packed. B is walked once, in five places at a time, each of which goes on where it was, as prefetchers expect; the few
+// rows of A are packed in panels of 4 that stay in the caches, two of which a tile takes. Where rows are as short as those of
+// a layer 384 wide, prefetchers see their ends more than anything else: neighbours at a time take 1.6 times as long from
+// memory.
 //
-// A tile has 8 sums of vectors, which hide the latency of multiply-adds by a hair; more leave no register for what
-// is read of B.
+// A tile has 10 sums of vectors: 8 hide the latency of multiply-adds by a hair, and leave nothing to make good for what
+// comes late. Of five columns of B one is read as vectors and spread by shuffles, which share a port with multiply-adds, and
+// four are broadcast by the loads, each of which takes a bounds check. Bounds are computed for each offset and compared for
+// each address, so that panels and columns are read at the same offsets from different addresses.
 //
 // Each element is the chain of multiply-adds that the blocked form computes, block of k by block of k, so that it
 // does not matter to the bits which of the two takes a product.
 import { madd } from "../math/madd";
 import { merge } from "./merge";
-import { packColumns } from "./pack";
+import { packQuad } from "./pack";
 
 /** Stores (or adds) 8 rows of a column of C. */
 @inline
@@ -38,153 +41,166 @@ function put(c: usize, cr: usize, x: v128, y: v128, acc: i32): void {
 }
 
 /**
- * A panel of 8 rows of A times 4 columns of B at b, b1, b2, b3, contiguous along k: (+)= to the columns of C at c, c + cs, …
+ * Two panels of 4 rows of A, `half` bytes apart, times 5 columns of B from b on, `bs` bytes apart and contiguous along k:
+ * (+)= to the columns of C at c, c + cs, …
  */
 export function gemm_streamed_f32(
-  kc: i32, a: usize, b: usize, b1: usize, b2: usize, b3: usize, c: usize, cr: usize, cs: usize, acc: i32,
+  kc: i32, a: usize, half: usize, b: usize, bs: usize, c: usize, cr: usize, cs: usize, acc: i32,
 ): void {
-  let c0 = f32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, d0 = c0, d1 = c0, d2 = c0, d3 = c0;
+  let c0 = f32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, d0 = c0, d1 = c0, d2 = c0, d3 = c0, d4 = c0;
   const end = b + (usize(kc & ~7) << 2);
   while (b != end) {
-    let w0 = v128.load(b), w1 = v128.load(b1), w2 = v128.load(b2), w3 = v128.load(b3);
-    let x = v128.load(a), y = v128.load(a, 16);
-    let w = v128.shuffle<i32>(w0, w0, 0, 0, 0, 0);
+    const b1 = b + bs, b2 = b1 + bs, b3 = b2 + bs, b4 = b3 + bs, a1 = a + half;
+    let s = v128.load(b), x = v128.load(a), y = v128.load(a1);
+    let w = v128.shuffle<i32>(s, s, 0, 0, 0, 0);
     c0 = madd<f32>(w, x, c0);
     d0 = madd<f32>(w, y, d0);
-    w = v128.shuffle<i32>(w1, w1, 0, 0, 0, 0);
+    w = v128.load32_splat(b1);
     c1 = madd<f32>(w, x, c1);
     d1 = madd<f32>(w, y, d1);
-    w = v128.shuffle<i32>(w2, w2, 0, 0, 0, 0);
+    w = v128.load32_splat(b2);
     c2 = madd<f32>(w, x, c2);
     d2 = madd<f32>(w, y, d2);
-    w = v128.shuffle<i32>(w3, w3, 0, 0, 0, 0);
+    w = v128.load32_splat(b3);
     c3 = madd<f32>(w, x, c3);
     d3 = madd<f32>(w, y, d3);
-    // Conditions that always hold, as in thin_f32.ts: they keep these multiply-adds apart from the next.
-    if (b) {
-      x = v128.load(a, 32);
-      y = v128.load(a, 48);
-      w = v128.shuffle<i32>(w0, w0, 1, 1, 1, 1);
-      c0 = madd<f32>(w, x, c0);
-      d0 = madd<f32>(w, y, d0);
-      w = v128.shuffle<i32>(w1, w1, 1, 1, 1, 1);
-      c1 = madd<f32>(w, x, c1);
-      d1 = madd<f32>(w, y, d1);
-      w = v128.shuffle<i32>(w2, w2, 1, 1, 1, 1);
-      c2 = madd<f32>(w, x, c2);
-      d2 = madd<f32>(w, y, d2);
-      w = v128.shuffle<i32>(w3, w3, 1, 1, 1, 1);
-      c3 = madd<f32>(w, x, c3);
-      d3 = madd<f32>(w, y, d3);
-    }
-    if (b) {
-      x = v128.load(a, 64);
-      y = v128.load(a, 80);
-      w = v128.shuffle<i32>(w0, w0, 2, 2, 2, 2);
-      c0 = madd<f32>(w, x, c0);
-      d0 = madd<f32>(w, y, d0);
-      w = v128.shuffle<i32>(w1, w1, 2, 2, 2, 2);
-      c1 = madd<f32>(w, x, c1);
-      d1 = madd<f32>(w, y, d1);
-      w = v128.shuffle<i32>(w2, w2, 2, 2, 2, 2);
-      c2 = madd<f32>(w, x, c2);
-      d2 = madd<f32>(w, y, d2);
-      w = v128.shuffle<i32>(w3, w3, 2, 2, 2, 2);
-      c3 = madd<f32>(w, x, c3);
-      d3 = madd<f32>(w, y, d3);
-    }
-    if (b) {
-      x = v128.load(a, 96);
-      y = v128.load(a, 112);
-      w = v128.shuffle<i32>(w0, w0, 3, 3, 3, 3);
-      c0 = madd<f32>(w, x, c0);
-      d0 = madd<f32>(w, y, d0);
-      w = v128.shuffle<i32>(w1, w1, 3, 3, 3, 3);
-      c1 = madd<f32>(w, x, c1);
-      d1 = madd<f32>(w, y, d1);
-      w = v128.shuffle<i32>(w2, w2, 3, 3, 3, 3);
-      c2 = madd<f32>(w, x, c2);
-      d2 = madd<f32>(w, y, d2);
-      w = v128.shuffle<i32>(w3, w3, 3, 3, 3, 3);
-      c3 = madd<f32>(w, x, c3);
-      d3 = madd<f32>(w, y, d3);
-    }
-    if (b) {
-      w0 = v128.load(b, 16);
-      w1 = v128.load(b1, 16);
-      w2 = v128.load(b2, 16);
-      w3 = v128.load(b3, 16);
-      x = v128.load(a, 128);
-      y = v128.load(a, 144);
-      w = v128.shuffle<i32>(w0, w0, 0, 0, 0, 0);
-      c0 = madd<f32>(w, x, c0);
-      d0 = madd<f32>(w, y, d0);
-      w = v128.shuffle<i32>(w1, w1, 0, 0, 0, 0);
-      c1 = madd<f32>(w, x, c1);
-      d1 = madd<f32>(w, y, d1);
-      w = v128.shuffle<i32>(w2, w2, 0, 0, 0, 0);
-      c2 = madd<f32>(w, x, c2);
-      d2 = madd<f32>(w, y, d2);
-      w = v128.shuffle<i32>(w3, w3, 0, 0, 0, 0);
-      c3 = madd<f32>(w, x, c3);
-      d3 = madd<f32>(w, y, d3);
-      if (b) {
-        x = v128.load(a, 160);
-        y = v128.load(a, 176);
-        w = v128.shuffle<i32>(w0, w0, 1, 1, 1, 1);
-        c0 = madd<f32>(w, x, c0);
-        d0 = madd<f32>(w, y, d0);
-        w = v128.shuffle<i32>(w1, w1, 1, 1, 1, 1);
-        c1 = madd<f32>(w, x, c1);
-        d1 = madd<f32>(w, y, d1);
-        w = v128.shuffle<i32>(w2, w2, 1, 1, 1, 1);
-        c2 = madd<f32>(w, x, c2);
-        d2 = madd<f32>(w, y, d2);
-        w = v128.shuffle<i32>(w3, w3, 1, 1, 1, 1);
-        c3 = madd<f32>(w, x, c3);
-        d3 = madd<f32>(w, y, d3);
-      }
-      if (b) {
-        x = v128.load(a, 192);
-        y = v128.load(a, 208);
-        w = v128.shuffle<i32>(w0, w0, 2, 2, 2, 2);
-        c0 = madd<f32>(w, x, c0);
-        d0 = madd<f32>(w, y, d0);
-        w = v128.shuffle<i32>(w1, w1, 2, 2, 2, 2);
-        c1 = madd<f32>(w, x, c1);
-        d1 = madd<f32>(w, y, d1);
-        w = v128.shuffle<i32>(w2, w2, 2, 2, 2, 2);
-        c2 = madd<f32>(w, x, c2);
-        d2 = madd<f32>(w, y, d2);
-        w = v128.shuffle<i32>(w3, w3, 2, 2, 2, 2);
-        c3 = madd<f32>(w, x, c3);
-        d3 = madd<f32>(w, y, d3);
-      }
-      if (b) {
-        x = v128.load(a, 224);
-        y = v128.load(a, 240);
-        w = v128.shuffle<i32>(w0, w0, 3, 3, 3, 3);
-        c0 = madd<f32>(w, x, c0);
-        d0 = madd<f32>(w, y, d0);
-        w = v128.shuffle<i32>(w1, w1, 3, 3, 3, 3);
-        c1 = madd<f32>(w, x, c1);
-        d1 = madd<f32>(w, y, d1);
-        w = v128.shuffle<i32>(w2, w2, 3, 3, 3, 3);
-        c2 = madd<f32>(w, x, c2);
-        d2 = madd<f32>(w, y, d2);
-        w = v128.shuffle<i32>(w3, w3, 3, 3, 3, 3);
-        c3 = madd<f32>(w, x, c3);
-        d3 = madd<f32>(w, y, d3);
-      }
-    }
-    a += 256;
+    w = v128.load32_splat(b4);
+    c4 = madd<f32>(w, x, c4);
+    d4 = madd<f32>(w, y, d4);
+    // No address is 0: these conditions only keep the optimiser from moving multiply-adds into the next ones.
+    if (!b) break;
+    x = v128.load(a, 16);
+    y = v128.load(a1, 16);
+    w = v128.shuffle<i32>(s, s, 1, 1, 1, 1);
+    c0 = madd<f32>(w, x, c0);
+    d0 = madd<f32>(w, y, d0);
+    w = v128.load32_splat(b1, 4);
+    c1 = madd<f32>(w, x, c1);
+    d1 = madd<f32>(w, y, d1);
+    w = v128.load32_splat(b2, 4);
+    c2 = madd<f32>(w, x, c2);
+    d2 = madd<f32>(w, y, d2);
+    w = v128.load32_splat(b3, 4);
+    c3 = madd<f32>(w, x, c3);
+    d3 = madd<f32>(w, y, d3);
+    w = v128.load32_splat(b4, 4);
+    c4 = madd<f32>(w, x, c4);
+    d4 = madd<f32>(w, y, d4);
+    if (!b) break;
+    x = v128.load(a, 32);
+    y = v128.load(a1, 32);
+    w = v128.shuffle<i32>(s, s, 2, 2, 2, 2);
+    c0 = madd<f32>(w, x, c0);
+    d0 = madd<f32>(w, y, d0);
+    w = v128.load32_splat(b1, 8);
+    c1 = madd<f32>(w, x, c1);
+    d1 = madd<f32>(w, y, d1);
+    w = v128.load32_splat(b2, 8);
+    c2 = madd<f32>(w, x, c2);
+    d2 = madd<f32>(w, y, d2);
+    w = v128.load32_splat(b3, 8);
+    c3 = madd<f32>(w, x, c3);
+    d3 = madd<f32>(w, y, d3);
+    w = v128.load32_splat(b4, 8);
+    c4 = madd<f32>(w, x, c4);
+    d4 = madd<f32>(w, y, d4);
+    if (!b) break;
+    x = v128.load(a, 48);
+    y = v128.load(a1, 48);
+    w = v128.shuffle<i32>(s, s, 3, 3, 3, 3);
+    c0 = madd<f32>(w, x, c0);
+    d0 = madd<f32>(w, y, d0);
+    w = v128.load32_splat(b1, 12);
+    c1 = madd<f32>(w, x, c1);
+    d1 = madd<f32>(w, y, d1);
+    w = v128.load32_splat(b2, 12);
+    c2 = madd<f32>(w, x, c2);
+    d2 = madd<f32>(w, y, d2);
+    w = v128.load32_splat(b3, 12);
+    c3 = madd<f32>(w, x, c3);
+    d3 = madd<f32>(w, y, d3);
+    w = v128.load32_splat(b4, 12);
+    c4 = madd<f32>(w, x, c4);
+    d4 = madd<f32>(w, y, d4);
+    if (!b) break;
+    s = v128.load(b, 16);
+    x = v128.load(a, 64);
+    y = v128.load(a1, 64);
+    w = v128.shuffle<i32>(s, s, 0, 0, 0, 0);
+    c0 = madd<f32>(w, x, c0);
+    d0 = madd<f32>(w, y, d0);
+    w = v128.load32_splat(b1, 16);
+    c1 = madd<f32>(w, x, c1);
+    d1 = madd<f32>(w, y, d1);
+    w = v128.load32_splat(b2, 16);
+    c2 = madd<f32>(w, x, c2);
+    d2 = madd<f32>(w, y, d2);
+    w = v128.load32_splat(b3, 16);
+    c3 = madd<f32>(w, x, c3);
+    d3 = madd<f32>(w, y, d3);
+    w = v128.load32_splat(b4, 16);
+    c4 = madd<f32>(w, x, c4);
+    d4 = madd<f32>(w, y, d4);
+    if (!b) break;
+    x = v128.load(a, 80);
+    y = v128.load(a1, 80);
+    w = v128.shuffle<i32>(s, s, 1, 1, 1, 1);
+    c0 = madd<f32>(w, x, c0);
+    d0 = madd<f32>(w, y, d0);
+    w = v128.load32_splat(b1, 20);
+    c1 = madd<f32>(w, x, c1);
+    d1 = madd<f32>(w, y, d1);
+    w = v128.load32_splat(b2, 20);
+    c2 = madd<f32>(w, x, c2);
+    d2 = madd<f32>(w, y, d2);
+    w = v128.load32_splat(b3, 20);
+    c3 = madd<f32>(w, x, c3);
+    d3 = madd<f32>(w, y, d3);
+    w = v128.load32_splat(b4, 20);
+    c4 = madd<f32>(w, x, c4);
+    d4 = madd<f32>(w, y, d4);
+    if (!b) break;
+    x = v128.load(a, 96);
+    y = v128.load(a1, 96);
+    w = v128.shuffle<i32>(s, s, 2, 2, 2, 2);
+    c0 = madd<f32>(w, x, c0);
+    d0 = madd<f32>(w, y, d0);
+    w = v128.load32_splat(b1, 24);
+    c1 = madd<f32>(w, x, c1);
+    d1 = madd<f32>(w, y, d1);
+    w = v128.load32_splat(b2, 24);
+    c2 = madd<f32>(w, x, c2);
+    d2 = madd<f32>(w, y, d2);
+    w = v128.load32_splat(b3, 24);
+    c3 = madd<f32>(w, x, c3);
+    d3 = madd<f32>(w, y, d3);
+    w = v128.load32_splat(b4, 24);
+    c4 = madd<f32>(w, x, c4);
+    d4 = madd<f32>(w, y, d4);
+    if (!b) break;
+    x = v128.load(a, 112);
+    y = v128.load(a1, 112);
+    w = v128.shuffle<i32>(s, s, 3, 3, 3, 3);
+    c0 = madd<f32>(w, x, c0);
+    d0 = madd<f32>(w, y, d0);
+    w = v128.load32_splat(b1, 28);
+    c1 = madd<f32>(w, x, c1);
+    d1 = madd<f32>(w, y, d1);
+    w = v128.load32_splat(b2, 28);
+    c2 = madd<f32>(w, x, c2);
+    d2 = madd<f32>(w, y, d2);
+    w = v128.load32_splat(b3, 28);
+    c3 = madd<f32>(w, x, c3);
+    d3 = madd<f32>(w, y, d3);
+    w = v128.load32_splat(b4, 28);
+    c4 = madd<f32>(w, x, c4);
+    d4 = madd<f32>(w, y, d4);
+    a += 128;
     b += 32;
-    b1 += 32;
-    b2 += 32;
-    b3 += 32;
   }
   for (kc &= 7; kc > 0; kc--) {
-    const x = v128.load(a), y = v128.load(a, 16);
+    const b1 = b + bs, b2 = b1 + bs, b3 = b2 + bs, b4 = b3 + bs, a1 = a + half;
+    const x = v128.load(a), y = v128.load(a1);
     let w = v128.load32_splat(b);
     c0 = madd<f32>(w, x, c0);
     d0 = madd<f32>(w, y, d0);
@@ -197,52 +213,69 @@ export function gemm_streamed_f32(
     w = v128.load32_splat(b3);
     c3 = madd<f32>(w, x, c3);
     d3 = madd<f32>(w, y, d3);
-    a += 32;
+    w = v128.load32_splat(b4);
+    c4 = madd<f32>(w, x, c4);
+    d4 = madd<f32>(w, y, d4);
+    a += 16;
     b += 4;
-    b1 += 4;
-    b2 += 4;
-    b3 += 4;
   }
   put(c, cr, c0, d0, acc);
-  put(c + cs, cr, c1, d1, acc);
-  put(c + 2 * cs, cr, c2, d2, acc);
-  put(c + 3 * cs, cr, c3, d3, acc);
+  c += cs;
+  put(c, cr, c1, d1, acc);
+  c += cs;
+  put(c, cr, c2, d2, acc);
+  c += cs;
+  put(c, cr, c3, d3, acc);
+  c += cs;
+  put(c, cr, c4, d4, acc);
 }
 
 /** Bytes for one tile at an edge. */
-const TILE: usize = 128;
+const TILE: usize = 160;
 
-/** C (+)= A · B for k > 0 in blocks of `kStep` (a multiple of 4); columns of B are `bcs` bytes apart and contiguous along k. */
+/** All panels times 5 columns of B, `bs` bytes apart, of which the last `count` are stored, the first of these at c. */
+@inline
+function columns(
+  m: i32, k: i32, kStep: i32, panels: usize, b: usize, bs: usize, count: i32, c: usize, crs: usize, cs: usize,
+  scratch: usize, acc: i32,
+): void {
+  const half = 16 * usize(k);
+  for (let pc = 0; pc < k; pc += kStep) {
+    const kc = min(kStep, k - pc);
+    const more = acc | i32(pc > 0);
+    for (let i = 0; i < m; i += 8) {
+      const panel = panels + half * usize(i >> 2) + 16 * usize(pc);
+      const bk = b + 4 * usize(pc), ci = c + usize(i) * crs;
+      if (count == 5 && i + 8 <= m) {
+        gemm_streamed_f32(kc, panel, half, bk, bs, ci, crs, cs, more);
+      } else {
+        gemm_streamed_f32(kc, panel, half, bk, bs, scratch, 4, 32, 0);
+        merge<f32>(scratch + 32 * usize(5 - count), 32, count, min(8, m - i), ci, cs, crs, more);
+      }
+    }
+  }
+}
+
+/**
+ * C (+)= A · B for k > 0 and n >= 5, in blocks of `kStep` (a multiple of 4); columns of B are `bcs` bytes apart and
+ * contiguous along k.
+ */
 export function streamed(
   m: i32, n: i32, k: i32, kStep: i32, a: usize, ars: usize, acs: usize, b: usize, bcs: usize,
   c: usize, crs: usize, ccs: usize, scratch: usize, acc: i32,
 ): void {
-  const panels = scratch + TILE;
-  for (let i = 0; i < m; i += 8) {
-    packColumns<f32>(k, a + usize(i) * ars, acs, ars, min(8, m - i), panels + 32 * usize(k) * usize(i >> 3));
+  const panels = scratch + TILE, panel = 16 * usize(k);
+  // An even number of panels, the last of which may be all zeros.
+  for (let i = 0; i < ((m + 7) & ~7); i += 4) {
+    packQuad<f32>(k, a + usize(i) * ars, ars, acs, min(4, m - i), panels + panel * usize(i >> 2));
   }
-  const quarter = (n + 3) >> 2;
-  const bs = usize(quarter) * bcs, cs = usize(quarter) * ccs;
-  for (let j = 0; j < quarter; j++) {
-    // Columns that are not there are read as the first one again, and not stored.
-    const nr = (n - j + quarter - 1) / quarter;
-    const b1 = nr > 1 ? b + bs : b, b2 = nr > 2 ? b1 + bs : b, b3 = nr > 3 ? b2 + bs : b;
-    for (let pc = 0; pc < k; pc += kStep) {
-      const kc = min(kStep, k - pc);
-      const more = acc | i32(pc > 0);
-      const at = 4 * usize(pc);
-      for (let i = 0; i < m; i += 8) {
-        const panel = panels + 32 * (usize(k) * usize(i >> 3) + usize(pc));
-        const ci = c + usize(i) * crs;
-        if (nr == 4 && i + 8 <= m) {
-          gemm_streamed_f32(kc, panel, b + at, b1 + at, b2 + at, b3 + at, ci, crs, cs, more);
-        } else {
-          gemm_streamed_f32(kc, panel, b + at, b1 + at, b2 + at, b3 + at, scratch, 4, 32, 0);
-          merge<f32>(scratch, 32, nr, min(8, m - i), ci, cs, crs, more);
-        }
-      }
-    }
-    b += bcs;
-    c += ccs;
+  const fifth = n / 5, rest = n - 5 * fifth;
+  const bs = usize(fifth) * bcs, cs = usize(fifth) * ccs;
+  for (let j = 0; j < fifth; j++) {
+    columns(m, k, kStep, panels, b + usize(j) * bcs, bs, 5, c + usize(j) * ccs, crs, cs, scratch, acc);
+  }
+  if (rest) {
+    // The last columns with those before them, whose results are dropped.
+    columns(m, k, kStep, panels, b + usize(n - 5) * bcs, bcs, rest, c + usize(n - rest) * ccs, crs, ccs, scratch, acc);
   }
 }

@@ -41,8 +41,8 @@ export function gemmScratchBytes(m: number, n: number, k: number, size: 4 | 8): 
   if (m === 1 || n === 1) return (m + n + k) * size;
   // A thin product is computed transposed, or as dot products with packed pairs of columns.
   const thin = Math.min(m, n) < 16 ? 192 + 16 * (Math.min(k, 2048 / size) + 4) * size : 0;
-  // Few rows are packed whole, in panels of 8.
+  // Few rows are packed whole, in pairs of panels of 4.
   const isStreamed = size === 4 && m <= STREAMED && m * k <= CACHED;
-  const streamed = isStreamed ? 128 + 32 * k * Math.ceil(m / 8) : 0;
+  const streamed = isStreamed ? 160 + 32 * k * Math.ceil(m / 8) : 0;
   return Math.max(blockedBytes(m, n, k, size), blockedBytes(n, m, k, size), thin, streamed);
 }
