@@ -36,7 +36,7 @@ import { rev, slice } from "../ops/slicing.ts";
 import { checkConcrete } from "./axes.ts";
 import { array } from "./creation.ts";
 import { asArray, broadcastArray, broadcastShapes, isTypedArray, toDType } from "./promote.ts";
-import { power } from "./ufuncs.ts";
+import { divide, power } from "./ufuncs.ts";
 import { dtypeInfo, isInteger, isSigned, isStored } from "../core/dtype.ts";
 
 /** One entry of an index, per axis of the array (or a new axis). */
@@ -412,7 +412,7 @@ export function at(x: NDArray, index: readonly Index[]): IndexUpdate {
     return scatterInto(x, "add", arith.neg(converted), "at(...).sub", options);
   };
   const mul = update("mul");
-  const div: Update = (value, options) => arith.div(x, gathered(value, "at(...).div", options));
+  const div: Update = (value, options) => divide(x, gathered(value, "at(...).div", options));
   const pow: Update = (value, options) => power(x, gathered(value, "at(...).pow", options));
   return {
     get: (options) => get(x, index, options),

@@ -100,27 +100,41 @@ Deno.test("compiling works in the main thread where there may be no worker", asy
   assertEquals([output, code], ["CompileError\ntrue", 0], errors);
 });
 
-Deno.test("nothing is permitted: an error says to await init, and after that everything compiles", async () => {
-  const file = await Deno.makeTempFile({ suffix: ".ts" });
-  try {
-    await Deno.writeTextFile(
-      file,
-      `import { filterJit, init, numpy as np } from ${JSON.stringify(new URL("mod.ts", root).href)};
-      const f = filterJit((x) => np.tanh(x).sum());
-      try { f(np.zeros([100])); } catch (e) { console.log(e.name, e.message.includes("await init()")); }
-      await init();
-      console.log(f(np.zeros([100])).item(), np.ones([3]).add(1).tolist().join());`,
-    );
-    const config = new URL("deno.json", root).pathname;
+/** Runs Deno in a folder with a script in it that compiles, awaits `init` and compiles again; gives what it printed. */
+async function compileAfterInit(folder: string, ...commands: string[][]): Promise<string> {
+  const script = `import { filterJit, init, numpy as np } from "${new URL("mod.ts", root).href}";
+    const f = filterJit((x) => np.tanh(x).sum());
+    try { f(np.zeros([100])); } catch (e) { console.log(e.name, e.message.includes("await init()")); }
+    await init();
+    console.log(f(np.zeros([100])).item(), np.ones([3]).add(1).tolist().join());`;
+  await Deno.writeTextFile(`${folder}/script.ts`, script);
+  let printed = "";
+  for (const args of commands) {
     const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", "--no-check", "--config", config, file],
-      env: { NO_COLOR: "1" },
+      args,
+      cwd: folder,
+      env: { NO_COLOR: "1", VERNAL_CACHE: "off" },
     }).output();
-    const [output, errors] = [stdout, stderr].map((b) => new TextDecoder().decode(b));
-    assertEquals(output, "CompileError true\n0 2,2,2\n", errors);
-  } finally {
-    await Deno.remove(file);
+    printed = new TextDecoder().decode(stdout) || new TextDecoder().decode(stderr);
   }
+  return printed;
+}
+
+const config = ["--config", new URL("deno.json", root).pathname];
+
+Deno.test("nothing is permitted: an error says to await init, and after that everything compiles", async () => {
+  const folder = await Deno.makeTempDir();
+  const run = ["run", "--no-prompt", "--no-check", ...config, "script.ts"];
+  assertEquals(await compileAfterInit(folder, run), "CompileError true\n0 2,2,2\n");
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("a bundle has no modules for workers: an error says to await init, and after that everything compiles", async () => {
+  const folder = await Deno.makeTempDir();
+  const bundle = ["bundle", "-q", ...config, "-o", "script.js", "script.ts"];
+  const run = ["run", "-A", "--no-config", "script.js"];
+  assertEquals(await compileAfterInit(folder, bundle, run), "CompileError true\n0 2,2,2\n");
+  await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("compiling works in a package that comes over http", async () => {

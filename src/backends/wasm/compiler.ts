@@ -173,7 +173,14 @@ export async function loadCompilerHere(): Promise<void> {
     import("./emit.ts"),
     import("./disassemble.ts"),
   ]);
-  const [binaryen, disassemble] = await Promise.all([loadBinaryen(), loadDisassembler()]);
+  // Only `wat()` needs a disassembler, and the one there is does not load from a bundle.
+  const absent = (cause: unknown) => (): string => {
+    throw new CompileError("the disassembler cannot be loaded here", { cause });
+  };
+  const [binaryen, disassemble] = await Promise.all([
+    loadBinaryen(),
+    loadDisassembler().catch(absent),
+  ]);
   local = {
     emit: (program, options) => emitProgram(binaryen, program, options),
     disassemble,

@@ -1,5 +1,5 @@
 /**
- * Whether a file may be read, found out without a question to the user.
+ * Whether a file may be read, found out without a question to the user, and whether it is there.
  *
  * @module
  */
@@ -11,4 +11,27 @@ export function mayRead(url: URL): boolean {
   };
   if (Deno === undefined || url.protocol !== "file:") return true;
   return Deno.permissions.querySync({ name: "read", path: url }).state === "granted";
+}
+
+/**
+ * Whether a module that may be read is missing: a bundle of one file has no others beside it. What `deno compile` makes holds
+ * its modules elsewhere, and is believed to have them.
+ */
+export function isMissing(url: URL): boolean {
+  const { Deno } = globalThis as {
+    Deno?: {
+      build: { readonly standalone?: boolean };
+      errors: { NotFound: new () => Error };
+      statSync(path: URL): unknown;
+    };
+  };
+  if (Deno === undefined || url.protocol !== "file:" || Deno.build.standalone === true) {
+    return false;
+  }
+  try {
+    Deno.statSync(url);
+    return false;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound;
+  }
 }

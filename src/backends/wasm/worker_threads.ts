@@ -4,7 +4,7 @@
  * @module
  */
 import { builtinModule } from "../../core/builtin_module.ts";
-import { mayRead } from "./may_read.ts";
+import { isMissing, mayRead } from "./may_read.ts";
 
 /** The part of `node:worker_threads` that is used here. */
 export interface WorkerThreads {
@@ -38,15 +38,15 @@ export function workerThreads(): WorkerThreads | null {
  * Starts a module of this package as a worker thread that does not keep the process alive.
  *
  * @param data What it is given as `workerData`, beside `port`: its end of a channel.
- * @returns The thread and our end, or `null` where none can be started or the module may not be read.
+ * @returns The thread and our end, or `null` where none can be started, or the module may not be read or is missing.
  */
 export function startWorker(
   url: URL,
   data: Record<string, unknown>,
 ): { readonly worker: WorkerThread; readonly port: Port } | null {
   const threads = workerThreads();
-  // Deno refuses a worker its module only later, when nobody listens.
-  if (threads === null || !mayRead(url)) return null;
+  // Deno refuses a worker its module, or does not find it, only later, when nobody listens.
+  if (threads === null || !mayRead(url) || isMissing(url)) return null;
   const { port1, port2 } = new threads.MessageChannel();
   let worker: WorkerThread;
   try {

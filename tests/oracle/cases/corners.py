@@ -66,4 +66,5 @@ def write(file):
     for name in ("subtract", "multiply", "divide", "power"):
         add(f".at.{name}", lambda x: getattr(x.at[i32(1, 1, 3)], name)(2), x, tol=T)
         add(f".at.{name}/gradient", lambda x: vn.grad(lambda x: np.sum(getattr(x.at[1:3], name)(2) * x))(x), x, tol=T)
+    add(".at.divide/integers", lambda x: x.at[1].divide(4), i32(3, 6, 8))
     add("power/negative power of integers", lambda x: np.power(x, -1), i32(2, 3), throws=True)
