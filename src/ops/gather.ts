@@ -200,7 +200,8 @@ export const gatherP: Primitive<GatherParams> = {
       return inBounds === null ? value : selectExpr(inBounds, value, fillOf(x, p.fillValue));
     },
   }],
-  partition: partitionGather,
+  partition: (request) =>
+    partitionGather(request, (x, indices, params) => bind1(gatherP, [x, indices], params)),
   split: ([split, indexSplit], [x], [out], { dimensionNumbers: d, sliceSizes }) => {
     // Axes that are taken whole keep their split; those of the indices keep theirs, and that of operand axes that pair with them.
     const { ofOperand, ofIndices } = gatherAxes(x.shape, out.shape.length, d, sliceSizes);

@@ -5,6 +5,7 @@
  */
 import type { NDArray } from "../core/array.ts";
 import type { Shape } from "../core/aval.ts";
+import { type DType, isFloating } from "../core/dtype.ts";
 import {
   type LocalOperation,
   namesAlong,
@@ -14,15 +15,17 @@ import {
   withWhole,
 } from "../core/partition.ts";
 import { makeSplit } from "../core/split.ts";
+import { clamp, sub } from "./arith.ts";
 import { lit, literal } from "./common.ts";
-import { eq, select } from "./logic.ts";
+import { convertElementType } from "./convert.ts";
+import { and, eq, ge, lt, not, select } from "./logic.ts";
 import type {
   GatherDimensionNumbers,
   GatherParams,
   ScatterDimensionNumbers,
   ScatterParams,
 } from "./gather.ts";
-import { broadcastInDim } from "./shape.ts";
+import { broadcastInDim, fullLike, reshape } from "./shape.ts";
 
 /** The size of the written window along each operand axis. */
 export function windowSizes(operand: Shape, updates: Shape, d: ScatterDimensionNumbers): Shape {
@@ -65,10 +68,15 @@ function placesIn(list: readonly (number | null)[], count: number): (number | nu
   });
 }
 
-/** Axes that are taken whole, and those of the indices, lie as those of the result; along all others every place may be asked for. */
+/**
+ * Axes that are taken whole, and those of the indices, lie as those of the result; along all others every place may be asked for. Where the axis is
+ * split along which one place is taken each time (an embedding's words), and what is taken is smaller than the operand, each device takes what it has: terms of a sum.
+ */
 export function partitionGather(
-  { ins: [x, indices], outs: [out], wanted: [wanted], params }: PartitionRequest<GatherParams>,
+  request: PartitionRequest<GatherParams>,
+  gather: Gather,
 ): LocalOperation<GatherParams> {
+  const { ins: [x, indices], outs: [out], wanted: [wanted], params } = request;
   const { dimensionNumbers, sliceSizes } = params;
   const rank = out.shape.length;
   const { ofOperand, ofIndices } = gatherAxes(x.shape, rank, dimensionNumbers, sliceSizes);
@@ -76,7 +84,7 @@ export function partitionGather(
   const split = withWhole(wanted, (i) => !isKept(i), out.shape);
   const own = splitAs(split, placesIn(ofOperand, x.shape.length), x.shape);
   const part = partShape(x.shape, own);
-  return {
+  const local: LocalOperation<GatherParams> = {
     operands: [own, splitAs(split, placesIn(ofIndices, indices.shape.length), indices.shape)],
     outs: [split],
     params: {
@@ -84,7 +92,63 @@ export function partitionGather(
       sliceSizes: sliceSizes.map((n, axis) => n === x.shape[axis] ? part[axis] : n),
     },
   };
+  return takenByOwners(request, local, gather) ?? local;
 }
+
+type Gather = (x: NDArray, indices: NDArray, params: GatherParams) => NDArray;
+
+/** A gather of which each device does what lies in its part of the one axis that is indexed; `null` where that is not split, or moves no less. */
+function takenByOwners(
+  { mesh, ins: [x, indices], operands: [given], outs: [out] }: PartitionRequest<GatherParams>,
+  { operands, outs = [], params }: LocalOperation<GatherParams>,
+  gather: Gather,
+): LocalOperation<GatherParams> | null {
+  const { dimensionNumbers: d, sliceSizes, mode } = params!;
+  const [axis, ...others] = d.startIndexMap;
+  if (axis === undefined || others.length > 0 || !d.collapsedSliceDims.includes(axis)) return null;
+  const used = new Set(outs[0]?.axes.flat());
+  const over = namesAlong(given, axis).filter((name) => mesh.sizeOf(name) > 1 && !used.has(name));
+  const shape = partShape(out.shape, outs[0]);
+  if (over.length === 0 || sizeOf(shape) >= sizeOf(partShape(x.shape, operands[0]))) return null;
+  const fill = params!.fillValue ?? (isFloating(x.dtype) ? NaN : null);
+  // Sums are of numbers, and places are counted in int32.
+  if (x.dtype === "bool" || !narrowIntegers.has(indices.dtype)) return null;
+  if (mode === "fill_or_drop" && fill === null) return null;
+  const names = x.shape.map((_, i) => i === axis ? over : namesAlong(operands[0], i));
+  const batch = shape.map((_, i) => i).filter((i) => !d.offsetDims.includes(i));
+  const int32 = (value: number): NDArray => literal(value, "int32");
+  return {
+    operands: [makeSplit(mesh, names, x.shape), operands[1]],
+    outs,
+    apply: ([part, indices], placeAlong) => {
+      const whole = int32(x.shape[axis]);
+      const count = int32(part.shape[axis]);
+      const asked = convertElementType(indices, "int32");
+      const places = mode === "clip" ? clamp(int32(0), asked, sub(whole, int32(1))) : asked;
+      const own = sub(places, fullLike(placeAlong(over, part.shape[axis]), places.shape));
+      const isWithin = (at: NDArray, count: NDArray): NDArray => {
+        const flat = reshape(at, at.shape.slice(0, -1));
+        const isOne = and(ge(flat, int32(0)), lt(flat, count));
+        return broadcastInDim(isOne, shape, batch);
+      };
+      const taken = gather(part, own, { ...params!, sliceSizes, mode: "clip", fillValue: null });
+      const value = (value: number): NDArray => broadcastInDim(literal(value, x.dtype), shape, []);
+      let elsewhere = value(0);
+      if (mode === "fill_or_drop") {
+        // The first device fills in for all.
+        const isFirst = fullLike(eq(placeAlong(over), int32(0)), shape);
+        const isFilled = and(isFirst, not(isWithin(asked, whole)));
+        elsewhere = select(isFilled, value(Number(fill)), elsewhere);
+      }
+      return [select(isWithin(own, count), taken, elsewhere)];
+    },
+    combine: { by: "psum", over },
+  };
+}
+
+const narrowIntegers: ReadonlySet<DType> = new Set(["int8", "uint8", "int16", "uint16", "int32"]);
+
+const sizeOf = (shape: Shape): number => shape.reduce((size, n) => size * n, 1);
 
 /**
  * Axes of the operand that windows cover lie as those of the result. Where the updates are split, each device adds its own to

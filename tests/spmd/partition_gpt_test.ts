@@ -10,7 +10,7 @@ const { numpy: np, nn, random, P } = vn;
 await vn.init("cpu", { devices: 4 });
 
 type X = vn.NDArray;
-const [batch, length, width, heads, size, inner, words] = [8, 16, 32, 4, 8, 64, 96];
+const [batch, length, width, heads, size, inner, words] = [8, 16, 32, 4, 8, 64, 256];
 let seed = 0;
 const normal = (...shape: number[]): X => random.normal(random.key(seed++), shape).mul(0.1);
 const norm = () => ({ scale: np.ones([width]), bias: np.zeros([width]) });
@@ -125,6 +125,16 @@ Deno.test("data parallel: one psum for each gradient, tied embeddings' too, and 
 Deno.test("tensor parallel: two sums of activations for each block forwards, and two backwards", () => {
   const mesh = vn.makeMesh([4], ["model"]);
   assertEquals(counted(mesh, byHeads(mesh)), { "psum(model)": 8 });
+});
+
+Deno.test("words split: each device looks up its own, and the loss takes a maximum and two sums", () => {
+  const mesh = vn.makeMesh([4], ["model"]);
+  const place = (model: Model) => ({
+    ...byHeads(mesh)(model),
+    embedding: placed(model.embedding, mesh, "model"),
+  });
+  // Of activations one more sum forwards, of what is looked up, and one backwards, from the words' scores.
+  assertEquals(counted(mesh, place), { "psum(model)": 8 + 2 + 2, "pmax(model)": 1 });
 });
 
 Deno.test("data and tensor parallel: the collectives of both, and no others", () => {

@@ -65,6 +65,19 @@ const cases: Record<string, readonly [fn: Program, ...inputs: vn.NDArray[]]> = {
   where: [(x) => np.where(np.less(np.arange(8), 3), x, 0), some(8, 8)],
   triangle: [(x) => np.tril(x), some(8, 8)],
   gather: [(x, i) => np.take(x, i, 0), some(8, 16), ints(8, 16)],
+  "gather of few rows": [
+    (
+      x,
+      i,
+    ) => [
+      np.take(x, i, 0),
+      np.take(x, i, { axis: 0, mode: "clip" }),
+      np.take(x.mul(9).astype("int32"), i, 0),
+    ],
+    some(32, 8),
+    random.randint(key, [8], -40, 40),
+  ],
+  "gather of few elements": [(x, i) => x.at(i).get(), some(64), ints(64, 8).astype("uint8")],
   "gather of columns": [(x, i) => np.take(x, i, 1), some(8, 16), ints(16, 8)],
   "gather along an axis": [(x, i) => np.takeAlongAxis(x, i, 1), some(8, 16), ints(16, 8, 8)],
   "scatter-add": [(x, i, u) => x.at(i).add(u), some(8, 16), ints(8, 16), some(16, 16)],
