@@ -12,7 +12,7 @@ import type { KernelTime } from "./webgpu/timing.ts";
 export interface ProfileEvent {
   /**
    * What it was: `call` (a whole call of a compiled function), `trace`, `compile` (a whole compilation) with its stages `simplify`, `schedule`,
-   * `store`, `wait`, `build`, `encode` and `instantiate`, `run` (a call of a program), `operation` (outside of compiled functions), `kernel` (a step
+   * `store`, `wait`, `build`, `encode` and `instantiate`, `measure` (which of two schedules was the faster), `run` (a call of a program), `operation` (outside of compiled functions), `kernel` (a step
    * of a program: on WebGPU, and on the processor where asked for), `transfer`, `readback`.
    */
   readonly kind: SpanKind;
