@@ -8,7 +8,9 @@ import { type ArrayLike, NDArray } from "../core/array.ts";
 import { checkDType, type DType } from "../core/dtype.ts";
 import { asArray, normalizeAxis } from "../numpy/promote.ts";
 import { dot as numpyDot } from "../numpy/linalg_basic.ts";
+import { logaddexp } from "../numpy/own_rules.ts";
 import { convertElementType } from "../ops/convert.ts";
+import { checkAccepts } from "../ops/common.ts";
 import * as cumulative from "../ops/cumulative.ts";
 import { type DimensionNumbers, dotGeneral as dotGeneralOp } from "../ops/dot.ts";
 import * as ops from "../ops/reduce.ts";
@@ -93,7 +95,12 @@ export function cummin(x: ArrayLike, options: CumulativeOptions | number = {}): 
 }
 /** Running `log(sum(exp(x)))` along an axis. */
 export function cumlogsumexp(x: ArrayLike, options: CumulativeOptions | number = {}): NDArray {
-  return cumulate(cumulative.cumlogsumexp, x, options, "lax.cumlogsumexp");
+  const where = "lax.cumlogsumexp";
+  const running = (x: NDArray, axis: number, reverse = false): NDArray => {
+    checkAccepts(where, x.dtype, "floating");
+    return cumulative.byDoubling([x], { axis, reverse }, ([a], [b]) => [logaddexp(a, b)])[0];
+  };
+  return cumulate(running, x, options, where);
 }
 
 /** Vector, matrix and mixed products of operands with one or two axes. */

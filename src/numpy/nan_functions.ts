@@ -63,8 +63,13 @@ export function nanvar(x: ArrayLike, options?: AxisOr<VarOptions>): NDArray {
     : logic.and(counts, broadcastArray(asArray(o.where, where), a.shape));
   const { ddof, correction, dtype: _, ...over } = o;
   const center = mean(a, { ...over, keepdims: true, where: given });
-  const deviation = arith.sub(a, broadcastArray(center, a.shape));
-  const total = sum(arith.square(deviation), { ...over, where: given });
+  // Masked before it is squared: the slope of what is left out would be NaN, and stay so times 0.
+  const deviation = logic.select(
+    given,
+    arith.sub(a, broadcastArray(center, a.shape)),
+    broadcastInDim(lit(a, 0), a.shape, []),
+  );
+  const total = sum(arith.square(deviation), over);
   const divisor = arith.sub(
     sum(given, { axis: o.axis ?? null, keepdims: o.keepdims ?? false, dtype: a.dtype }),
     lit(a, ddof ?? correction ?? 0),

@@ -277,11 +277,13 @@ export function variance(x: ArrayLike, options?: AxisOr<VarOptions>): NDArray {
   const part = o.where === undefined ? {} : { where: o.where };
   const center = mean(b, { axis: axes, keepdims: true, ...part });
   const kept = a.shape.map((_, i) => i);
-  const deviation = arith.sub(b, broadcastInDim(center, a.shape, kept));
+  const distance = arith.sub(b, broadcastInDim(center, a.shape, kept));
+  // Masked before it is squared: the slope of what is left out may be NaN, and stays so times 0.
+  const deviation = masked(distance, o.where, lit(distance, 0), name);
   const squares = isComplex(dtype)
     ? arith.add(arith.square(real(deviation)), arith.square(imag(deviation)))
     : arith.square(deviation);
-  const total = sum(squares, { axis: axes, ...part });
+  const total = sum(squares, { axis: axes });
   const divisor = arith.sub(
     count(a, axes, o.where, squares.dtype, name),
     lit(squares, o.ddof ?? o.correction ?? 0),

@@ -17,13 +17,12 @@ import {
 import { bind1 } from "../core/trace.ts";
 
 import { checkAccepts, lit, literal } from "./common.ts";
-import { dynamicSlice } from "./dynamic.ts";
-import { exp, log1p } from "./elementary.ts";
+import { concatenate, dynamicSlice } from "./dynamic.ts";
 import * as arith from "./arith.ts";
-import { eq, ge, le, select } from "./logic.ts";
+import { eq, ge, le, ne, or, select } from "./logic.ts";
 import { addAny } from "./rules.ts";
 import { broadcastInDim, checkAxes, fullLike, instantiate, reshape } from "./shape.ts";
-import { pad, slice } from "./slicing.ts";
+import { slice } from "./slicing.ts";
 import { orderedWidening, wrappingWidening } from "./widening.ts";
 
 /** Parameters of the cumulative operations. */
@@ -119,52 +118,43 @@ function cumulativeBatch(
   return [[bind1(primitive, [x], { axis: axis < dim! ? axis : axis + 1, reverse })], [dim]];
 }
 
-/** `x` moved by `by` places along the axis of a cumulation, `fill` coming in. */
-function shifted(
-  x: NDArray,
+/**
+ * Running results of something associative by doubling: log₂(n) steps of elementwise work on whole arrays. What has nothing before it
+ * stays as it is, so that no identity is needed, which might not be one for what is infinite or no number.
+ *
+ * @param xs Arrays of one shape, which are joined together.
+ * @param join Joins runs: the earlier ones first.
+ */
+export function byDoubling(
+  xs: readonly NDArray[],
   { axis, reverse }: CumulativeParams,
-  by: number,
-  fill: number,
-): NDArray {
-  const n = x.shape[axis];
-  const start = x.shape.map((_, i) => i === axis && reverse ? by : 0);
-  const limit = x.shape.map((size, i) => i === axis ? (reverse ? n : n - by) : size);
-  const kept = slice(x, start, limit);
-  return pad(
-    kept,
-    lit(x, fill),
-    x.shape.map((_, i) => i !== axis ? [0, 0, 0] : reverse ? [0, by, 0] : [by, 0, 0]),
-  );
-}
-
-/** Value and tangent of a cumulation by doubling: log₂(n) steps of elementwise work on the whole array. */
-function doubling(
-  x: NDArray,
-  t: NDArray,
-  p: CumulativeParams,
-  identity: number,
-  combine: (x: NDArray, t: NDArray, y: NDArray, u: NDArray) => [NDArray, NDArray],
-): [NDArray, NDArray] {
-  let [value, tangent] = [x, t];
-  for (let by = 1; by < x.shape[p.axis]; by *= 2) {
-    [value, tangent] = combine(
-      value,
-      tangent,
-      shifted(value, p, by, identity),
-      shifted(tangent, p, by, 0),
+  join: (before: readonly NDArray[], xs: readonly NDArray[]) => readonly NDArray[],
+): readonly NDArray[] {
+  const { shape } = xs[0];
+  const n = shape[axis];
+  const part = (x: NDArray, from: number, to: number): NDArray =>
+    slice(x, shape.map((_, i) => i === axis ? from : 0), shape.map((m, i) => i === axis ? to : m));
+  let running = xs;
+  for (let by = 1; by < n; by *= 2) {
+    const rest = running.map((x) => reverse ? part(x, 0, n - by) : part(x, by, n));
+    const before = running.map((x) => reverse ? part(x, by, n) : part(x, 0, n - by));
+    const joined = join(before, rest);
+    running = running.map((x, i) =>
+      reverse
+        ? concatenate([joined[i], part(x, n - by, n)], axis)
+        : concatenate([part(x, 0, by), joined[i]], axis)
     );
   }
-  return [value, tangent];
+  return running;
 }
 
-/** The running products of complex numbers, by doubling: log₂(n) steps of elementwise work on the whole array. */
-function productsOfParts(z: Parts, p: CumulativeParams): Parts {
-  let running = z;
-  for (let by = 1; by < z.re.shape[p.axis]; by *= 2) {
-    const before = { re: shifted(running.re, p, by, 1), im: shifted(running.im, p, by, 0) };
-    running = arith.times(before, running);
-  }
-  return running;
+/** The running products of complex numbers. */
+function productsOfParts({ re, im }: Parts, p: CumulativeParams): Parts {
+  const [real, imaginary] = byDoubling([re, im], p, ([br, bi], [xr, xi]) => {
+    const product = arith.times({ re: br, im: bi }, { re: xr, im: xi });
+    return [product.re, product.im];
+  });
+  return { re: real, im: imaginary };
 }
 
 function cumulativeJvp(
@@ -213,13 +203,10 @@ export const cumprodP: Primitive<CumulativeParams> = {
       ts,
       p,
       (t) =>
-        doubling(
-          xs[0],
-          t,
-          p,
-          1,
-          (a, ta, b, tb) => [arith.mul(a, b), addAny(arith.mul(ta, b), arith.mul(a, tb))],
-        )[1],
+        byDoubling([xs[0], t], p, ([b, tb], [a, ta]) => [
+          arith.mul(a, b),
+          addAny(arith.mul(ta, b), arith.mul(a, tb)),
+        ])[1],
     ),
   batch: (xs, dims, p) => cumulativeBatch(cumprodP, xs, dims, p),
 };
@@ -233,11 +220,10 @@ function extremeTangent(
   x: NDArray,
   t: NDArray,
   p: CumulativeParams,
-  identity: number,
   better: (x: NDArray, y: NDArray) => NDArray,
 ): NDArray {
-  return doubling(x, t, p, identity, (a, ta, b, tb) => {
-    const keep = better(a, b);
+  return byDoubling([x, t], p, ([b, tb], [a, ta]) => {
+    const keep = or(better(a, b), ne(a, a));
     const tie = eq(a, b);
     const mean = arith.mul(addAny(ta, tb), fullLike(lit(ta, 0.5), ta.shape));
     return [select(keep, a, b), select(tie, mean, select(keep, ta, tb))];
@@ -251,8 +237,7 @@ export const cummaxP: Primitive<CumulativeParams> = {
   abstractEval: (ins, p) => cumulativeAval("cummax", ins, p),
   lower: (_reads, ins, _outs, p) => cumulativeLowering("cummax", ins, p),
   expand: (ins, p) => orderedWidening(cummaxP, ins, p),
-  jvp: (xs, ts, p) =>
-    cumulativeJvp(cummaxP, xs, ts, p, (t) => extremeTangent(xs[0], t, p, -Infinity, ge)),
+  jvp: (xs, ts, p) => cumulativeJvp(cummaxP, xs, ts, p, (t) => extremeTangent(xs[0], t, p, ge)),
   batch: (xs, dims, p) => cumulativeBatch(cummaxP, xs, dims, p),
 };
 
@@ -268,27 +253,11 @@ export const cumminP: Primitive<CumulativeParams> = {
   abstractEval: (ins, p) => cumulativeAval("cummin", ins, p),
   lower: (_reads, ins, _outs, p) => cumulativeLowering("cummin", ins, p),
   expand: (ins, p) => orderedWidening(cumminP, ins, p),
-  jvp: (xs, ts, p) =>
-    cumulativeJvp(cumminP, xs, ts, p, (t) => extremeTangent(xs[0], t, p, Infinity, le)),
+  jvp: (xs, ts, p) => cumulativeJvp(cumminP, xs, ts, p, (t) => extremeTangent(xs[0], t, p, le)),
   batch: (xs, dims, p) => cumulativeBatch(cumminP, xs, dims, p),
 };
 
 /** Running minima along `axis`. */
 export function cummin(x: NDArray, axis: number, reverse = false): NDArray {
   return bind1(cumminP, [x], { axis, reverse });
-}
-
-/** Running `log(sum(exp(x)))` along `axis`, by doubling. */
-export function cumlogsumexp(x: NDArray, axis: number, reverse = false): NDArray {
-  checkAccepts("cumlogsumexp", x.dtype, "floating");
-  const p = { axis, reverse };
-  let value = x;
-  for (let by = 1; by < x.shape[axis]; by *= 2) {
-    const other = shifted(value, p, by, -Infinity);
-    const largest = arith.max(value, other);
-    const gap = arith.sub(arith.min(value, other), largest);
-    const both = arith.add(largest, log1p(exp(gap)));
-    value = select(eq(largest, lit(largest, -Infinity)), largest, both);
-  }
-  return value;
 }

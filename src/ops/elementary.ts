@@ -478,7 +478,7 @@ export function digamma(x: NDArray): NDArray {
   return bind1(digammaP, [x], noParams);
 }
 
-/** `pow`: `x` to the power `y`. Its tangent is `y x^(y-1) tx + log(x) x^y ty`, with the limits taken where `x` or `y` is 0. */
+/** `pow`: `x` to the power `y`. Its tangent is `y x^(y-1) tx + log(x) x^y ty`, with the limits taken where `x` is 0, where `y` is 0 too a constant 1. */
 export const powP: Primitive<NoParams> = {
   name: "pow",
   abstractEval: (ins) => elementwiseAval("pow", "inexact", ins),
@@ -491,9 +491,9 @@ export const powP: Primitive<NoParams> = {
       out,
       ts,
       (t) => {
-        const zero = eq(y, lit(y, 0));
-        const exponent = select(zero, fullLike(lit(y, 1), y.shape), sub(y, 1));
-        return mul(t, mul(y, pow(x, exponent)));
+        const one = fullLike(lit(x, 1), x.shape);
+        const base = select(eq(y, lit(y, 0)), select(eq(x, lit(x, 0)), one, x), x);
+        return mul(t, mul(y, pow(base, sub(y, 1))));
       },
       (t) => {
         const base = select(eq(x, lit(x, 0)), fullLike(lit(x, 1), x.shape), x);
