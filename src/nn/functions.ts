@@ -405,7 +405,7 @@ export interface OneHotOptions {
   readonly axis?: number;
 }
 
-/** 1 at the class that each integer names, 0 elsewhere; integers outside of the classes give zeros. */
+/** 1 at the class that each number names, 0 elsewhere; numbers that name no class give zeros. */
 export function oneHot(x: ArrayLike, numClasses: number, options: OneHotOptions = {}): NDArray {
   if (!Number.isInteger(numClasses) || numClasses < 0) {
     throw new ArgumentError(
@@ -416,7 +416,7 @@ export function oneHot(x: ArrayLike, numClasses: number, options: OneHotOptions 
   const dtype = checkDType(options.dtype ?? "float32", "nn.oneHot: options.dtype");
   const axis = normalizeAxis(options.axis ?? -1, a.ndim + 1, "nn.oneHot");
   const shape = [...a.shape.slice(0, axis), numClasses, ...a.shape.slice(axis)];
-  const integers = isFloating(a.dtype) || a.dtype === "bool" ? convertElementType(a, "int32") : a;
+  const integers = a.dtype === "bool" ? convertElementType(a, "int32") : a;
   const places = a.shape.map((_, i) => i < axis ? i : i + 1);
   const classes = iota(integers.dtype as "int32", shape, axis);
   return convertElementType(logic.eq(broadcastInDim(integers, shape, places), classes), dtype);

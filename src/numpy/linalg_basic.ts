@@ -9,17 +9,9 @@ import { formatShape } from "../core/aval.ts";
 import { convertElementType } from "../ops/convert.ts";
 import * as dots from "../ops/dot.ts";
 import * as arith from "../ops/arith.ts";
-import { lit, literal } from "../ops/common.ts";
-import { and, eq, select } from "../ops/logic.ts";
+import { and } from "../ops/logic.ts";
 import * as ops from "../ops/shape.ts";
-import {
-  type AloneOr,
-  asArray,
-  broadcastShapes,
-  normalizeAxis,
-  promote,
-  readAlone,
-} from "./promote.ts";
+import { type AloneOr, broadcastShapes, normalizeAxis, promote, readAlone } from "./promote.ts";
 import { conj } from "./complex.ts";
 
 function operands(x: ArrayLike, y: ArrayLike, where: string): [NDArray, NDArray] {
@@ -136,16 +128,4 @@ export function tensordot(
     ];
   left.forEach((i, k) => inner(where, a, i, b, right[k]));
   return dotGeneral(a, b, [[left, right], [[], []]]);
-}
-
-/** The sum of a diagonal of a matrix; `offset` counts diagonals above the main one. */
-export function trace(x: ArrayLike, options: { readonly offset?: number } = {}): NDArray {
-  const a = asArray(x, "numpy.trace");
-  if (a.ndim !== 2) {
-    throw new ShapeError(`numpy.trace: expected a matrix; got shape ${formatShape(a.shape)}`);
-  }
-  const rows = arith.add(ops.iota("int32", a.shape, 0), literal(options.offset ?? 0, "int32"));
-  const diagonal = eq(rows, ops.iota("int32", a.shape, 1));
-  const zeros = ops.broadcastInDim(lit(a, 0), a.shape, []);
-  return ops.reduceSum(select(diagonal, a, zeros), [0, 1]);
 }

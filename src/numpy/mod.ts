@@ -26,6 +26,8 @@ export {
   diagonal,
   type DiagonalIndexOptions,
   type DiagonalOptions,
+  trace,
+  type TraceOptions,
   tri,
   type TriangleIndicesOptions,
   tril,

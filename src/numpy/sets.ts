@@ -5,6 +5,7 @@
  */
 import { ArgumentError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
+import type { Shape } from "../core/aval.ts";
 import { onHost } from "../core/placement.ts";
 import { lit, literal } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
@@ -15,9 +16,10 @@ import * as sorting from "../ops/sort.ts";
 import { unravelIndex } from "./arranging.ts";
 import { checkConcrete, checkInteger, readOptions, sliceAlong } from "./axes.ts";
 import { array } from "./creation.ts";
-import { take } from "./lookup.ts";
-import { asArray, promote } from "./promote.ts";
+import { cumsum, take } from "./lookup.ts";
+import { asArray, promote, toDType } from "./promote.ts";
 import { concatenate, stack } from "./shapes.ts";
+import { subtract } from "./ufuncs.ts";
 import { where as choose } from "./where.ts";
 
 /** Options of {@linkcode select}. */
@@ -112,6 +114,10 @@ export function argwhere(x: ArrayLike, options: NonzeroOptions = {}): NDArray {
 
 /** Options of {@linkcode unique}. */
 export interface UniqueOptions {
+  /** How many elements to give, needed where the array is traced: cut there, or filled. */
+  readonly size?: number | null;
+  /** What to fill with; the smallest element unless given. */
+  readonly fillValue?: ArrayLike;
   /** Whether to give, for each element found, where it first is. */
   readonly returnIndex?: boolean;
   /** Whether to give, for each element of the array, which of those found it is. */
@@ -123,19 +129,78 @@ export interface UniqueOptions {
 /**
  * The different elements, ascending; all NaNs count as one.
  *
- * With options, an array of the elements and what was asked for: `[values, index, inverse, counts]`.
+ * With options that ask for more, an array of the elements and what was asked for: `[values, index, inverse, counts]`. Where `size`
+ * exceeds what is found, the index repeats its first entry, and counts are 0.
  *
- * @throws {ArgumentError} Where the array is traced: how many there are depends on its values.
+ * @throws {ArgumentError} Where the array is traced and no `size` given: how many there are depends on its values.
+ *
+ * @example
+ * ```ts
+ * import { filterJit, type NDArray, numpy as np } from "@vernal/vernal";
+ *
+ * np.unique(np.array([3, 1, 3])).tolist(); // [1, 3]
+ * filterJit((x: NDArray) => np.unique(x, { size: 3, fillValue: -1 }))(np.array([3, 1, 3])).tolist(); // [1, 3, -1]
+ * ```
  */
-export function unique(x: ArrayLike, options?: Record<never, never>): NDArray;
+export function unique(
+  x: ArrayLike,
+  options?: Pick<UniqueOptions, "size" | "fillValue">,
+): NDArray;
 /** As above, with what was asked for. */
 export function unique(x: ArrayLike, options: UniqueOptions): NDArray | NDArray[];
 export function unique(x: ArrayLike, options: UniqueOptions = {}): NDArray | NDArray[] {
   const where = "numpy.unique";
   const o = readOptions(options, where, "{ returnCounts: true }");
   const whole = asArray(x, where);
-  checkConcrete(whole, "x", where, "sort, and compare neighbours");
+  if (o.size !== undefined && o.size !== null) return uniqueOfSize(whole, o, o.size);
+  checkConcrete(whole, "x", where, "state options.size");
   return onHost(() => uniqueOnHost(whole, o));
+}
+
+function uniqueOfSize(whole: NDArray, o: UniqueOptions, size: number): NDArray | NDArray[] {
+  const where = "numpy.unique";
+  const n = whole.size;
+  if (n === 0 && size > 0) {
+    throw new ArgumentError(
+      `${where}: there are no elements, so options.size must be 0; got ${size}`,
+    );
+  }
+  const a = reshape(whole, [n]);
+  if (n === 0) {
+    const none = (wanted: boolean | undefined, shape: Shape) =>
+      wanted ? [broadcastInDim(literal(0, "int32"), shape, [])] : [];
+    const parts = [
+      ...none(o.returnIndex, [0]),
+      ...none(o.returnInverse, whole.shape),
+      ...none(o.returnCounts, [0]),
+    ];
+    return parts.length === 0 ? a : [a, ...parts];
+  }
+  const order = sorting.argsort(a, 0);
+  const sorted = sorting.takeAlongAxis(a, order, 0);
+  const [before, after] = [sliceAlong(sorted, 0, 0, n - 1), sliceAlong(sorted, 0, 1, n)];
+  const bothNaN = logic.and(logic.ne(before, before), logic.ne(after, after));
+  const differs = logic.and(logic.ne(before, after), logic.not(bothNaN));
+  const isStart = concatenate([array([true]), differs]);
+  // One more than asked for: where the next group starts ends the last.
+  const { positions, missing } = flatPositions(isStart, { size: size + 1 }, where);
+  const starts = choose(missing!, n, positions);
+  const [from, to] = [sliceAlong(starts, 0, 0, size), sliceAlong(starts, 0, 1, size + 1)];
+  const absent = sliceAlong(missing!, 0, 0, size);
+  const places = choose(absent, 0, from);
+  const values = take(sorted, places, { axis: 0, mode: "clip" });
+  const out = [
+    o.fillValue === undefined
+      ? values
+      : choose(absent, toDType(o.fillValue, a.dtype, false, `${where}: options.fillValue`), values),
+  ];
+  if (o.returnIndex) out.push(take(order, places, { axis: 0, mode: "clip" }));
+  if (o.returnInverse) {
+    const groups = subtract(cumsum(isStart), 1);
+    out.push(reshape(take(groups, sorting.argsort(order, 0), { axis: 0 }), whole.shape));
+  }
+  if (o.returnCounts) out.push(subtract(to, from));
+  return out.length === 1 ? out[0] : out;
 }
 
 function uniqueOnHost(whole: NDArray, o: UniqueOptions): NDArray | NDArray[] {

@@ -6,7 +6,7 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
 import type { ArrayLike, NDArray } from "../core/array.ts";
 import { formatShape } from "../core/aval.ts";
-import { checkDType } from "../core/dtype.ts";
+import { checkDType, type DType } from "../core/dtype.ts";
 import * as arith from "../ops/arith.ts";
 import { lit } from "../ops/common.ts";
 import { convertElementType } from "../ops/convert.ts";
@@ -18,6 +18,7 @@ import { pad, slice } from "../ops/slicing.ts";
 import { checkInteger, checkRank, readOptions } from "./axes.ts";
 import { array, checkShape, type DTypeOptions, zeros } from "./creation.ts";
 import { asArray, normalizeAxis } from "./promote.ts";
+import { sum } from "./reductions.ts";
 
 /** Options that choose a diagonal. */
 export interface DiagonalIndexOptions {
@@ -179,6 +180,20 @@ export function diagonal(x: ArrayLike, options: DiagonalOptions = {}): NDArray {
   const [i, j] = [normalizeAxis(axis1, a.ndim, where), normalizeAxis(axis2, a.ndim, where)];
   if (i === j) throw new ArgumentError(`${where}: axis1 and axis2 must differ; both are ${i}`);
   return diagonalOf(a, i, j, checkInteger(offset, "options.offset", where));
+}
+
+/** Options of {@linkcode trace}. */
+export interface TraceOptions extends DiagonalOptions {
+  /** The dtype to compute in, and of the result; that of `np.sum` unless given. */
+  readonly dtype?: DType;
+}
+
+/** The sum over a diagonal of two axes, the first two unless given; bools and short integers are counted as in `np.sum`. */
+export function trace(x: ArrayLike, options: TraceOptions = {}): NDArray {
+  const where = "numpy.trace";
+  const { dtype, ...which } = readOptions(options, where, "{ offset: 1 }");
+  checkRank(asArray(x, where), 2, where);
+  return sum(diagonal(x, which), { axis: -1, ...(dtype === undefined ? {} : { dtype }) });
 }
 
 /** A square matrix of zeros but for a diagonal; the inverse of {@linkcode diagonalOf}. */

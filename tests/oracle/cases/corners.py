@@ -61,6 +61,24 @@ def write(file):
         add(f"nancumsum in {dtype}", lambda x: np.nancumsum(x, dtype=dtype), f32(1, onp.nan, 3) if "float" in dtype else i32(1, 2, 3))
     add("astype", lambda x: np.astype(x, "int8"), f32(1.5, -2.5, 100))
 
+    # Different elements, as many as are asked for; traces of stacks, and of short integers.
+    few, nan = i32(3, 1, 3, 2, 1, 5), f32(onp.nan, 1, onp.nan, -onp.inf)
+    everything = dict(return_index=True, return_inverse=True, return_counts=True)
+    for size in (1, 2, 4, 6, 9):
+        add(f"unique/{size}", lambda x: np.unique(x, size=size, **everything), few)
+        add(f"unique, filled/{size}", lambda x: np.unique(x, size=size, fill_value=-7), few)
+        add(f"unique, NaN/{size}", lambda x: np.unique(x, size=size, return_counts=True), nan)
+    add("unique/of a matrix", lambda x: np.unique(x, size=5, fill_value=0, **everything), uniform((2, 3), "int32"))
+    add("unique/nothing of nothing", lambda x: np.unique(x, size=0), f32())
+    add("unique/gradient", lambda x: vn.grad(lambda x: np.sum(np.unique(x, size=4) ** 2))(x), f32(3, 1, 3, 2))
+    add("unique/mapped", lambda x: vn.vmap(lambda y: np.unique(y, size=3, fill_value=9))(x), i32(2, 1, 2, 5, 5, 5).reshape(2, 3))
+    add("trace/stacks", lambda x: np.trace(x), uniform((3, 4, 2)))
+    add("trace/axes", lambda x: np.trace(x, offset=1, axis1=2, axis2=0), uniform((3, 4, 2)))
+    for dtype in ("bool", "uint8", "int16", "bfloat16"):
+        add(f"trace/{dtype}", lambda x: np.trace(x, offset=-1), uniform((3, 3), dtype))
+    add("trace/dtype", lambda x: np.trace(x, dtype="float32"), uniform((3, 3), "int32"))
+    add("one_hot/of floats", lambda x: nn.one_hot(x, 3), f32(0, 1, 1.5, 2, -1, onp.nan))
+
     # Updates by JAX's names.
     x = uniform(4)
     for name in ("subtract", "multiply", "divide", "power"):
