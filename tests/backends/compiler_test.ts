@@ -8,6 +8,7 @@ import { CompileError } from "../../src/errors.ts";
 import type { Program } from "../../src/loopnest/ir.ts";
 import { compileProgram, disassemble } from "../../src/backends/wasm/compiler.ts";
 import { emitProgram } from "../../src/backends/wasm/emit.ts";
+import { type Binaryen, withAllIfNeeded } from "../../src/backends/wasm/binaryen.ts";
 import { loadQuickly } from "../../src/backends/wasm/quick_binaryen.ts";
 import { warmUpProgram } from "../../src/backends/wasm/warm_up.ts";
 
@@ -164,4 +165,45 @@ Deno.test("binaryen is loaded the quick way, and that gives the same modules", a
     emitProgram(quick, program).bytes,
     emitProgram(usual as unknown as typeof quick, program).bytes,
   );
+});
+
+Deno.test("a tenth of binaryen is enough for programs, and gives the same modules", async () => {
+  const [part, whole] = [await loadQuickly("part"), await loadQuickly()];
+  assert(part !== null && whole !== null, "binaryen's file is not the one that the part is of");
+  const program = warmUpProgram();
+  for (const options of [{}, { deterministic: true }, { threads: 2, shareCost: 1 }]) {
+    assertEquals(
+      emitProgram(part, program, options).bytes,
+      emitProgram(whole, program, options).bytes,
+    );
+  }
+});
+
+Deno.test("where the part of binaryen lacks a function, all of it takes over", async () => {
+  const [part, whole] = [await loadQuickly("part"), await loadQuickly()];
+  assert(part !== null && whole !== null);
+  // Nobody but people reads modules as text, so the part cannot write them so.
+  const asText = (binaryen: Binaryen): string => {
+    const module = new binaryen.Module();
+    try {
+      module.addFunction(
+        "f",
+        binaryen.none,
+        binaryen.i32,
+        [],
+        (module["i32"] as { const(x: number): number }).const(1),
+      );
+      return module.emitText();
+    } finally {
+      module.dispose();
+    }
+  };
+  assertThrows(() => asText(part), WebAssembly.RuntimeError, "unreachable");
+  const text = await withAllIfNeeded(part, () => Promise.resolve(whole), asText);
+  assertStringIncludes(text, "i32.const 1");
+  const other = new TypeError("not of a missing function");
+  const failed = withAllIfNeeded(part, () => Promise.resolve(whole), () => {
+    throw other;
+  });
+  assertEquals(await failed.catch((error) => error), other);
 });

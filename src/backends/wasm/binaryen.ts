@@ -147,3 +147,26 @@ export async function loadBinaryen(): Promise<Binaryen> {
   const { default: binaryen } = await import("binaryen");
   return binaryen as unknown as Binaryen;
 }
+
+/** Loads the part of binaryen that is known to be called, in half the time; all of it where that cannot be done. Other functions trap. */
+export async function loadUsedPart(): Promise<Binaryen> {
+  return await loadQuickly("part").catch(() => null) ?? await loadBinaryen();
+}
+
+/**
+ * Does something with a part of binaryen, and, where that traps because a function is missing, does it again with all of it.
+ *
+ * @param all Gives all of it; what it gives is to be used from then on.
+ */
+export async function withAllIfNeeded<T>(
+  part: Binaryen,
+  all: () => Promise<Binaryen>,
+  use: (binaryen: Binaryen) => T,
+): Promise<T> {
+  try {
+    return use(part);
+  } catch (error) {
+    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+    return use(await all());
+  }
+}

@@ -5,7 +5,7 @@
  * @module
  */
 import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
-import { loadBinaryen } from "./binaryen.ts";
+import { type Binaryen, loadBinaryen, loadUsedPart, withAllIfNeeded } from "./binaryen.ts";
 import { loadDisassembler } from "./disassemble.ts";
 import { emitProgram } from "./emit.ts";
 import type { Reply, Request, WorkerData } from "./protocol.ts";
@@ -13,7 +13,7 @@ import { warmUp } from "./warm_up.ts";
 
 const { port, signal } = workerData as WorkerData<MessagePort>;
 Atomics.store(signal, 1, 1);
-const loading = loadBinaryen();
+let loading = loadUsedPart();
 let disassembler: Promise<(bytes: Uint8Array) => string> | null = null;
 
 /** Sends a reply and wakes the main thread. */
@@ -30,13 +30,20 @@ function share(bytes: Uint8Array): SharedArrayBuffer {
   return shared;
 }
 
+/** All of binaryen, from now on. */
+function loadAll(): Promise<Binaryen> {
+  return loading = loadBinaryen();
+}
+
 async function answer(request: Request): Promise<void> {
   const { id } = request;
   try {
     const binaryen = await loading;
     switch (request.kind) {
       case "compile": {
-        const emitted = emitProgram(binaryen, request.program, request.options);
+        const { program, options } = request;
+        const emit = (binaryen: Binaryen) => emitProgram(binaryen, program, options);
+        const emitted = await withAllIfNeeded(binaryen, loadAll, emit);
         send({ ...emitted, id, kind: "compiled", bytes: share(emitted.bytes) });
         break;
       }
@@ -61,6 +68,6 @@ await loading;
 Atomics.store(signal, 1, 2);
 // Unless somebody is waiting already, the first compilation is one that nobody waits for.
 const first = receiveMessageOnPort(port) as { message: Request } | undefined;
-if (first === undefined) warmUp(await loading);
+if (first === undefined) await withAllIfNeeded(await loading, loadAll, warmUp);
 else await answer(first.message);
 port.on("message", answer);
