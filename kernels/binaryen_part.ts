@@ -100,12 +100,13 @@ for (const name of Deno.args) {
     .matchAll(/Compiled function (\w+)#(\d+) using Liftoff.*?bodysize (\d+)/g);
   const modules = Map.groupBy(traced, ([, module]) => module);
   for (const compiled of modules.values()) {
-    // Binaryen's module is the one whose functions have the sizes that binaryen's have.
-    const isOurs = compiled.length > 100 && compiled.every(([, , index, size]) => {
+    // Binaryen's module is the one whose functions have the sizes that binaryen's have; an address may have been another module's before.
+    const ours = compiled.filter(([, , index, size]) => {
       const body = bodies[Number(index) - imports];
       return body !== undefined && Math.abs(body.to - body.from - Number(size)) < 8;
     });
-    if (isOurs) for (const [, , index] of compiled) used.add(Number(index) - imports);
+    if (ours.length < 100 || ours.length < 0.8 * compiled.length) continue;
+    for (const [, , index] of ours) used.add(Number(index) - imports);
   }
 }
 if (used.size < 400) throw new Error(`${used.size} functions: is that a trace?`);
@@ -166,4 +167,6 @@ export const BINARYEN_PART = {
 } as const;
 `,
 );
-console.log(`${used.size} of ${bodies.length} functions, ${pieces.length} pieces, ${kept} of ${bytes.length} bytes`);
+console.log(
+  `${used.size} of ${bodies.length} functions, ${pieces.length} pieces, ${kept} of ${bytes.length} bytes`,
+);
