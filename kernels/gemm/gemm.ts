@@ -8,7 +8,7 @@ import { streamed } from "./streamed_f32";
 const THIN: i32 = 16;
 
 /** Up to this many rows, a B whose columns are contiguous is not packed. */
-const STREAMED: i32 = 48;
+const STREAMED: i32 = 80;
 /** Elements of A up to which its panels stay in half of the second cache, and of B beyond which B does not. */
 const CACHED: i32 = 131072;
 

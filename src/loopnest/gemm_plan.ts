@@ -14,7 +14,7 @@ const N_BLOCK = 1024;
 /** Bytes that one register tile takes at the edge of C. */
 const TILE_BYTES = 192;
 /** Rows up to which a B whose columns are contiguous may be read where it lies, */
-const STREAMED = 48;
+const STREAMED = 80;
 /** and elements of A up to which. */
 const CACHED = 131072;
 

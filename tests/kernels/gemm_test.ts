@@ -139,7 +139,10 @@ for (const kind of KINDS) {
       }
     }
     for (
-      const [m, n, k] of [[17, 260, 519], [16, 50, 1301], [30, 47, 650], [48, 70, 80]] as const
+      const [m, n, k] of [
+        ...[[17, 260, 519], [16, 50, 1301], [30, 47, 650], [48, 70, 80]] as const,
+        ...[[21, 58, 90], [16, 49, 1301], [64, 84, 650], [80, 83, 90], [81, 83, 90]] as const,
+      ]
     ) {
       check(kind, m, n, k, "nt", false);
       check(kind, m, n, k, "tt", true);
@@ -148,7 +151,7 @@ for (const kind of KINDS) {
 
   Deno.test(`${kind.name} makes the same bits of a range of columns as of all`, () => {
     const size = kind.type.BYTES_PER_ELEMENT;
-    for (const m of [1, 2, 5, 8, 9, 10, 13, 16, 17, 20, 31, 33, 48, 49]) {
+    for (const m of [1, 2, 5, 8, 9, 10, 13, 16, 17, 20, 31, 33, 48, 49, 64, 80, 81]) {
       for (const [n, k] of [[96, 384], [131, 1030], [400, 411]] as const) {
         arena.reset();
         const random = randoms(m + n);
