@@ -6,7 +6,12 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { CompileError } from "../../src/errors.ts";
 import type { Program } from "../../src/loopnest/ir.ts";
-import { compileProgram, disassemble } from "../../src/backends/wasm/compiler.ts";
+import {
+  beginCompiling,
+  compileProgram,
+  disassemble,
+  stopCompiler,
+} from "../../src/backends/wasm/compiler.ts";
 import { emitProgram } from "../../src/backends/wasm/emit.ts";
 import { type Binaryen, withAllIfNeeded } from "../../src/backends/wasm/binaryen.ts";
 import { loadQuickly } from "../../src/backends/wasm/quick_binaryen.ts";
@@ -37,6 +42,37 @@ Deno.test("what the worker refuses is a CompileError with the worker's stack", (
   assertStringIncludes(error.stack ?? "", "in the compile worker");
   assertStringIncludes(error.stack ?? "", "emit.ts");
   assert(WebAssembly.validate(compileProgram(warmUpProgram()).bytes), "the worker is gone");
+});
+
+type Arrive = ReturnType<typeof beginCompiling>;
+
+/** What a compilation in the background comes to. */
+async function arrived<T>(arrive: () => T | null): Promise<T> {
+  for (let turns = 0; turns < 6000; turns++) {
+    const found = arrive();
+    if (found !== null) return found;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error("it does not arrive");
+}
+
+Deno.test("what is compiled in the background comes to whoever asked for it, in any order", async () => {
+  const program = warmUpProgram();
+  const [fused, plain] = [false, true].map((deterministic) =>
+    beginCompiling(program, { deterministic })
+  ) as [Arrive, Arrive];
+  beginCompiling(program, {}); // nobody waits for it
+  const now = compileProgram(program, { deterministic: true });
+  assertEquals((await arrived(plain)).bytes, now.bytes);
+  assertEquals((await arrived(fused)).bytes, compileProgram(program).bytes);
+});
+
+Deno.test("what is compiled in the background ends with the worker, and not with another", async () => {
+  const lost = beginCompiling(warmUpProgram(), {});
+  stopCompiler();
+  const other = beginCompiling(warmUpProgram(), {});
+  assertThrows(lost, CompileError, "does not answer");
+  assert(WebAssembly.validate((await arrived(other)).bytes));
 });
 
 /** Runs a script in a process of its own and tells what it printed. */

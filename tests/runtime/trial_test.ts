@@ -4,9 +4,9 @@
  * @module
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { filterJit, type NDArray, numpy as np } from "../../mod.ts";
+import { filterJit, init, type NDArray, numpy as np } from "../../mod.ts";
 import { watchSpans } from "../../src/core/spans.ts";
-import { CompileError, DonatedError } from "../../src/errors.ts";
+import { CompileError, DeviceError, DonatedError } from "../../src/errors.ts";
 import type { ConcreteArray } from "../../src/runtime/concrete.ts";
 import type { Callable } from "../../src/runtime/executable.ts";
 import { measureWith, Trial } from "../../src/runtime/trial.ts";
@@ -14,14 +14,19 @@ import { makeRandom } from "../schedule/helpers.ts";
 
 const root = new URL("../../", import.meta.url);
 
-/** A form whose calls take as long as the test says. */
+/** A form whose calls take as long as the test says, or throw. */
 interface Timed {
   readonly name: string;
   readonly executable: Callable;
 }
 
 /** A trial of programs that take the milliseconds of `costs`, by the nests that take the second choice. */
-function trialOf(costs: Readonly<Record<string, number>>, close: readonly number[]) {
+function trialOf(
+  costs: Readonly<Record<string, number>>,
+  close: readonly number[],
+  /** Before which calls, by their numbers, threads die. */
+  deaths: ReadonlySet<number> = new Set(),
+) {
   let time = 0;
   const before = measureWith({ after: 100, warming: 20, calls: 4, now: () => time });
   const calls: string[] = [];
@@ -35,6 +40,7 @@ function trialOf(costs: Readonly<Record<string, number>>, close: readonly number
       program: { name: "f", buffers: [], scratchBytes: 0 },
       run() {
         calls.push(name);
+        if (deaths.has(calls.length)) throw new DeviceError("a thread died");
         time += costs[name];
         return [];
       },
@@ -46,7 +52,11 @@ function trialOf(costs: Readonly<Record<string, number>>, close: readonly number
       begun.push(name);
       if (costs[name] === undefined) throw new CompileError("no such form");
       delay = 2;
-      return () => delay-- > 0 ? null : form(name);
+      return () => {
+        if (delay-- > 0) return null;
+        if (costs[name] < 0) throw new CompileError("the compile worker does not answer");
+        return form(name);
+      };
     },
     settle: ({ name }, isMeasured) => settled.push([name, isMeasured]),
   });
@@ -96,6 +106,24 @@ Deno.test("a form that cannot be compiled ends the trial, and nothing is known",
   assertEquals(settled, [["model", false]]);
 });
 
+Deno.test("a form that does not come ends the trial, and what was found of other nests stays", () => {
+  const { call, begun, settled } = trialOf({ model: 10, "3": 8, "3+1": -1 }, [3, 1, 4]);
+  call(200);
+  assertEquals(begun, ["3", "3+1"]);
+  assertEquals(settled, [["3", false]]);
+});
+
+Deno.test("a call that threads die in counts for neither form, and the caller learns of it", () => {
+  const deaths = new Set([5, 15, 16, 19]);
+  const { call, calls, settled } = trialOf({ model: 10, "0": 5 }, [0], deaths);
+  for (let i = 1; i <= 60; i++) {
+    if (deaths.has(i)) assertThrows(() => call(1), DeviceError);
+    else call(1);
+  }
+  assertEquals([calls[14], calls[15], calls[16]], [calls[14], calls[14], calls[14]]);
+  assertEquals(settled, [["0", true]]);
+});
+
 /** Calls a function until its choices are measured, and some times more, by a clock for which it is random how long a call takes. */
 function measured(run: () => void): number {
   const random = makeRandom(3);
@@ -137,6 +165,26 @@ Deno.test("what was donated is gone once, whichever form took it", () => {
   });
 });
 
+Deno.test("threads that come and go while a function is measured change no bits", async () => {
+  const before = measureWith({ after: 0, warming: 0, calls: 5, now: () => 0 });
+  try {
+    const f = filterJit((x: NDArray) => np.sum(np.cos(x), { axis: 0 }));
+    const x = np.sin(np.arange(200_000)).reshape([2000, 100]);
+    const results = new Set<string>();
+    for (const threads of [1, 2, 1, 3, 2, 1]) {
+      await init("cpu", { threads });
+      for (let i = 0; i < 12; i++) {
+        results.add(JSON.stringify(f(x).tolist()));
+        await new Promise((resolve) => setTimeout(resolve, 2)); // the other form may arrive
+      }
+    }
+    assertEquals(results.size, 1);
+  } finally {
+    measureWith(before);
+    await init("cpu", { threads: 1 });
+  }
+});
+
 /** What a script prints that calls a function until it is measured, or as often as said. */
 async function measuredByScript(
   folder: string,
@@ -175,6 +223,53 @@ Deno.test("what was measured is kept with the program, and not measured again", 
     const [second, two] = await measuredByScript(folder, 300);
     assertEquals([none, first, second], [0, 1, 0]);
     assertEquals([one, two], [off, off]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+/** Damages each program in a folder, as a disk may. */
+async function damage(folder: string, how: (file: Uint8Array) => Uint8Array): Promise<number> {
+  let count = 0;
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) count += await damage(path, how);
+    else if (!folder.endsWith("/scripts")) {
+      await Deno.writeFile(path, how(await Deno.readFile(path)));
+      count++;
+    }
+  }
+  return count;
+}
+
+Deno.test("what was measured and is damaged on disk is measured again", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [count, sum] = await measuredByScript(folder, 100_000);
+    assertEquals(count, 1);
+    const ways: ((file: Uint8Array) => Uint8Array)[] = [
+      (file) => file.slice(0, 44), // in the midst of how many nests are close
+      (file) => file.with(43, file[43] ^ 1), // how many of them there are
+    ];
+    for (const way of ways) {
+      assert(await damage(`${folder}/programs`, way) > 0);
+      assertEquals(await measuredByScript(folder, 100_000), [1, sum]);
+      assertEquals(await measuredByScript(folder, 300), [0, sum]);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("two processes that measure the same program at once", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [[, one], [, other]] = await Promise.all([
+      measuredByScript(folder, 100_000),
+      measuredByScript(folder, 100_000),
+    ]);
+    const [third, sum] = await measuredByScript(folder, 300);
+    assertEquals([third, one, other], [0, sum, sum]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

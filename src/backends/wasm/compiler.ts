@@ -35,6 +35,11 @@ type Question = Request extends infer R ? R extends Request ? Omit<R, "id"> : ne
 /** What is done while another thread works: it is told when that one has answered, and should end then. */
 type Meanwhile = (isOver: () => boolean) => void;
 
+/** Who waits for an answer. */
+interface Asker {
+  reply: Reply | null;
+}
+
 /** A way to get answers. */
 interface Connection {
   /** Asks, does something else in the meantime if there is something, and waits for the answer. */
@@ -95,37 +100,40 @@ function connect(): Connection | null {
   const { worker, port } = started;
   let died: unknown = null;
   worker.on("error", (error) => died = error);
+  let isStopped = false;
   let nextId = 0;
-  /** Answers that somebody may still ask for. */
-  const arrived = new Map<number, Reply>();
-  const post = (question: Question): number => {
+  /** Who asked. Answers to what nobody waits for any more go with who did. */
+  const askers = new Map<number, WeakRef<Asker>>();
+  const post = (question: Question): Asker => {
+    const asker: Asker = { reply: null };
     const id = nextId++;
+    askers.set(id, new WeakRef(asker));
     port.postMessage({ ...question, id });
-    return id;
+    return asker;
   };
-  const receive = (id: number): Reply | null => {
-    while (!arrived.has(id)) {
+  const receive = (asker: Asker): Reply | null => {
+    while (asker.reply === null) {
       const received = threads.receiveMessageOnPort(port);
       if (received === undefined) return null;
       const reply = received.message as Reply;
-      arrived.set(reply.id, reply);
+      const other = askers.get(reply.id)?.deref();
+      if (other !== undefined) other.reply = reply;
+      askers.delete(reply.id);
     }
-    const reply = arrived.get(id)!;
-    arrived.delete(id);
-    return reply;
+    return asker.reply;
   };
   const hasDied = (): CompileError => {
-    stopCompiler();
+    if (connection === self) stopCompiler();
     return new CompileError("the compile worker does not answer", { cause: died });
   };
-  return {
+  const self: Connection = {
     ask(question, meanwhile) {
       let seen = Atomics.load(signal, 0);
-      const id = post(question);
+      const asker = post(question);
       meanwhile?.(() => Atomics.load(signal, 0) !== seen);
       const asked = performance.now();
       for (;;) {
-        const reply = receive(id);
+        const reply = receive(asker);
         if (reply !== null) return reply;
         const limit = Atomics.load(signal, 1) === 0 ? patience.start : patience.answer;
         if (died !== null || performance.now() - asked > limit) throw hasDied();
@@ -134,17 +142,19 @@ function connect(): Connection | null {
       }
     },
     begin(question) {
-      const id = post(question);
+      const asker = post(question);
       return () => {
-        if (died !== null) throw hasDied();
-        return receive(id);
+        if (asker.reply === null && (died !== null || isStopped)) throw hasDied();
+        return receive(asker);
       };
     },
     stop() {
+      isStopped = true;
       port.close();
       void worker.terminate();
     },
   };
+  return self;
 }
 
 /**
