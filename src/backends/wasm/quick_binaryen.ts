@@ -182,11 +182,18 @@ export async function loadQuickly(part: "whole" | "part" = "whole"): Promise<Bin
   if (parts === null) return null;
   // `decode(`…`)` becomes a name that is bound to the compiled module, and the module a function's body: a
   // function is there at once, where Deno looks over a module for as long as all the rest takes.
-  const code = parts.head.replace(/[\w$]+\($/, "wasmModule") + parts.tail.slice(1);
+  // Searched from the ends: a regular expression over all of it takes as long as the rest of this.
+  const { head, tail } = parts;
+  let cut = head.length - 1;
+  while (/[\w$]/.test(head[cut - 1] ?? "")) cut--;
+  const exportAt = tail.lastIndexOf("export");
+  const exported = /^export\s*\{\s*([\w$]+) as default\s*\};?\s*$/.exec(tail.slice(exportAt));
+  if (!head.endsWith("(") || exported === null) return null;
+  const code = `${head.slice(0, cut)}wasmModule${tail.slice(1, exportAt)}`;
   const instantiate = "WebAssembly.instantiate(";
-  const exported = /\bexport\s*\{\s*([\w$]+) as default\s*\};?\s*$/;
-  if (code.split(instantiate).length !== 2 || !exported.test(code)) return null;
-  const body = code.replace(exported, "return $1;")
+  const at = code.indexOf(instantiate);
+  if (at < 0 || code.includes(instantiate, at + 1)) return null;
+  const body = `${code}return ${exported[1]};`
     .replace(instantiate, "instantiate(")
     .replaceAll("import.meta.url", JSON.stringify(address.href));
   const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor as new (
