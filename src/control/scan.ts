@@ -15,12 +15,13 @@ import { type Primitive, type Tangent, UndefinedPrimal, Zero } from "../core/pri
 import { type MaybeSplit, takeAxes } from "../core/split.ts";
 import { bind } from "../core/trace.ts";
 import { addTangents } from "../ops/rules.ts";
-import { axisToFront } from "../ops/common.ts";
-import { axisTools, batchToFront, instantiate, moveAxis } from "../ops/shape.ts";
+import { axisToFront, lit, literal } from "../ops/common.ts";
+import { eq, select } from "../ops/logic.ts";
+import { axisTools, batchToFront, broadcastInDim, instantiate, moveAxis } from "../ops/shape.ts";
 import { jvpJaxpr } from "../transform/jvp.ts";
 import { backwardPass, splitJaxpr } from "../transform/linearize.ts";
 import { stage } from "../transform/stage.ts";
-import { partitionJaxpr } from "../transform/partition.ts";
+import { partitionBody } from "../transform/partition_loop.ts";
 import { batchJaxpr } from "../transform/vmap.ts";
 import { propagateSplits, splitFixedPoint } from "../transform/split.ts";
 import { controlArgs, fixedPoint, isPresent } from "./common.ts";
@@ -97,15 +98,27 @@ export const scanP: Primitive<ScanParams> = {
     const xs = given.map((x) => x === null ? null : { mesh, axes: [[], ...x.axes.slice(1)] });
     const slice = (x: MaybeSplit) => x === null ? null : { mesh, axes: x.axes.slice(1) };
     const carry = wanted.slice(0, numCarry);
-    const jaxpr = partitionJaxpr(
+    const { jaxpr, owed } = partitionBody(
       params.jaxpr,
+      numConsts,
+      numCarry,
       mesh,
       [...consts, ...carry, ...xs.map(slice)],
       [...carry, ...wanted.slice(numCarry).map(slice)],
     );
     return {
       operands: [...consts, ...carry, ...xs],
-      apply: (values) => bindScan(values, { ...params, jaxpr }),
+      owed,
+      apply: (values, placeAlong) => {
+        // Of a sum of terms the first device has what it begins with.
+        const begun = values.map((x, i) => {
+          const over = i < numConsts + numCarry ? owed[i - numConsts] ?? [] : [];
+          if (over.length === 0) return x;
+          const isFirst = eq(placeAlong(over), literal(0, "int32"));
+          return select(isFirst, x, broadcastInDim(lit(x, 0), x.shape, []));
+        });
+        return bindScan(begun, { ...params, jaxpr });
+      },
     };
   },
   split: (operands, ins, outs, { jaxpr, numConsts, numCarry }) => {

@@ -40,6 +40,8 @@ export interface LocalOperation<P> {
     /** Of which results, by number; of all unless given. */
     readonly of?: readonly number[];
   };
+  /** Of each result the mesh axes along which it is the sum of what devices have; none unless given. */
+  readonly owed?: readonly (readonly string[])[];
   /** What is computed of the parts, where that is not the operation itself. */
   readonly apply?: (parts: readonly NDArray[], place: PlaceAlong) => readonly NDArray[];
   /** What becomes of that when it is put together. */

@@ -58,7 +58,7 @@ export function partitionJaxpr(
 }
 
 /** One device's part of a value. */
-interface Part {
+export interface Part {
   readonly x: NDArray;
   readonly split: MaybeSplit;
   /**
@@ -71,7 +71,7 @@ interface Part {
 }
 
 /** A part whose terms are added up; where it is wanted split along an axis of which sums are owed, each device gets just its part of the sum. */
-function settled(part: Part, to: MaybeSplit = part.split): Part {
+export function settled(part: Part, to: MaybeSplit = part.split): Part {
   if (part.owed.length === 0) return part;
   let { x } = part;
   const axes = x.shape.map((_, axis) => [...part.split?.axes[axis] ?? []]);
@@ -99,7 +99,8 @@ function settled(part: Part, to: MaybeSplit = part.split): Part {
   };
 }
 
-function runParts(
+/** Divides the equations of a program, and gives its results, as they come: split otherwise than they are to be, and as sums that are still owed. */
+export function runParts(
   { jaxpr, consts }: ClosedJaxpr,
   mesh: Mesh,
   inputs: readonly Part[],
@@ -215,8 +216,9 @@ function divided(
   }
   results = op.finish?.(results, moved, place) ?? results;
   return results.map((x, i): Part => {
-    if (sameSplit(outs[i], wanted[i])) return { x, split: wanted[i], owed };
-    const part = settled({ x, split: outs[i], owed });
+    const own = op.owed?.[i] ?? owed;
+    if (sameSplit(outs[i], wanted[i])) return { x, split: wanted[i], owed: own };
+    const part = settled({ x, split: outs[i], owed: own });
     return { x: reshard(part, wanted[i], mesh), split: wanted[i], owed: [] };
   });
 }
@@ -249,7 +251,7 @@ const int32 = (value: number): NDArray => literal(value, "int32");
  * A mesh axis that goes from one axis of the array to another is an exchange of parts (`all_to_all`), one that goes is an `all_gather`, and one that
  * is new costs nothing.
  */
-function reshard({ x, split: from, remake }: Part, to: MaybeSplit, mesh: Mesh): NDArray {
+export function reshard({ x, split: from, remake }: Part, to: MaybeSplit, mesh: Mesh): NDArray {
   if (sameSplit(from, to)) return x;
   if (remake !== undefined) return remake(to);
   const none = x.shape.map((): readonly string[] => []);

@@ -89,7 +89,10 @@ export function planPartition(
     const wanted = splitsOf(eqn, operands);
     eqn.outvars.forEach((v, i) => splits.set(v, wanted[i]));
     const divided = divide(eqn, primitive, mesh, operands, wanted);
-    if (isOwed(divided, owed)) { for (const v of eqn.outvars) owed.add(v); }
+    const areOwed = isOwed(divided, owed);
+    eqn.outvars.forEach((v, i) => {
+      if (areOwed || (divided.op.owed?.[i] ?? []).length > 0) owed.add(v);
+    });
     return divided;
   });
   const wishes = new Map<JaxprVar, MaybeSplit>();
