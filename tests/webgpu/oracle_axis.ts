@@ -19,6 +19,7 @@ const files = [
   "complex",
   "complex_layers",
   "conv",
+  "corners",
   "dtypes",
   "elementwise",
   "fft",
