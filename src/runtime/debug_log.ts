@@ -80,7 +80,10 @@ function headline({ name, milliseconds, details = {} }: Span, trace: Span | unde
 }
 
 function choiceText({ name, details = {} }: Span): string {
-  const { nest, second, taken } = details;
+  const { nest, second, taken, failed } = details;
+  if (failed !== undefined) {
+    return `vernal: ${name}: not measured: the second choice for nest ${nest} cannot be had: ${failed}`;
+  }
   return `vernal: ${name}: measured: in nest ${nest} the second choice takes ${second} times as long; ${taken} is taken`;
 }
 

@@ -9,7 +9,7 @@
  */
 import { environmentVariable } from "../core/environment.ts";
 import { reportSpan } from "../core/spans.ts";
-import { ArgumentError, CompileError } from "../errors.ts";
+import { ArgumentError } from "../errors.ts";
 import type { ProgramInterface } from "../loopnest/ir.ts";
 import type { ConcreteArray } from "./concrete.ts";
 import type { Callable } from "./executable.ts";
@@ -128,10 +128,16 @@ export class Trial<F extends Form> implements Callable {
       const rival = this.#arriving();
       if (rival !== null) this.#duel = new Duel(this.#fastest, rival, this.#patience);
     } catch (error) {
-      if (!(error instanceof CompileError)) throw error;
+      // Too little memory, a worker that died: the call that the user made has its results, and nobody asked for another form.
+      this.#report({ nest: this.#open[0], failed: String(error) });
       this.#open.length = 0;
-      this.#host.settle(this.#fastest, false); // it runs, and nobody asked for another
+      this.#host.settle(this.#fastest, false);
     }
+  }
+
+  #report(details: Record<string, string | number>): void {
+    const start = this.#patience.now();
+    reportSpan({ kind: "measure", name: this.program.name, start, milliseconds: 0, details });
   }
 
   #decide({ rival, ratio }: Duel<F>): void {
@@ -141,19 +147,8 @@ export class Trial<F extends Form> implements Callable {
       this.#fastest = rival;
       this.#seconds = [...this.#seconds, nest];
     }
-    const { now } = this.#patience;
-    const details = {
-      nest,
-      second: ratio.toFixed(2),
-      taken: isFaster ? "the second" : "the first",
-    };
-    reportSpan({
-      kind: "measure",
-      name: this.program.name,
-      start: now(),
-      milliseconds: 0,
-      details,
-    });
+    const taken = isFaster ? "the second" : "the first";
+    this.#report({ nest, second: ratio.toFixed(2), taken });
     [this.#duel, this.#arriving] = [null, null];
     if (this.#open.length === 0) this.#host.settle(this.#fastest, true);
   }

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { filterJit, init, type NDArray, numpy as np } from "../../mod.ts";
 import { watchSpans } from "../../src/core/spans.ts";
-import { CompileError, DeviceError, DonatedError } from "../../src/errors.ts";
+import { CompileError, DeviceError, DonatedError, OutOfMemoryError } from "../../src/errors.ts";
 import type { ConcreteArray } from "../../src/runtime/concrete.ts";
 import type { Callable } from "../../src/runtime/executable.ts";
 import { measureWith, Trial } from "../../src/runtime/trial.ts";
@@ -51,6 +51,7 @@ function trialOf(
       const name = seconds.join("+");
       begun.push(name);
       if (costs[name] === undefined) throw new CompileError("no such form");
+      if (costs[name] === Infinity) throw new OutOfMemoryError("no memory for it");
       delay = 2;
       return () => {
         if (delay-- > 0) return null;
@@ -103,6 +104,12 @@ Deno.test("a form that cannot be compiled ends the trial, and nothing is known",
   const { call, begun, settled } = trialOf({ model: 10 }, [0, 1]);
   call(10);
   assertEquals(begun, ["0"]);
+  assertEquals(settled, [["model", false]]);
+});
+
+Deno.test("a lack of memory for another form does not reach the call", () => {
+  const { call, settled } = trialOf({ model: 10, "0": Infinity }, [0]);
+  call(12);
   assertEquals(settled, [["model", false]]);
 });
 
