@@ -7,7 +7,7 @@
  * @module
  */
 import { ArgumentError } from "../errors.ts";
-import { abandon, callableOf, isCallable, isPromise } from "../tree/callable.ts";
+import { abandon, callableOf, isCallable, isGenerator, isPromise } from "../tree/callable.ts";
 import { registerPytreeNode } from "../tree/registry.ts";
 
 /** A transformation: what calling a wrapped function does. */
@@ -216,18 +216,20 @@ function decorateMethod(
 /**
  * Calls a function, a class (with `new`), or a Module.
  *
- * @throws {ArgumentError} Where it is asynchronous: what it would compute after its first `await` belongs to no transformation any more.
+ * @throws {ArgumentError} Where it is asynchronous, or a generator: what it would compute later belongs to no transformation any more.
  */
 export function invoke(fun: unknown, args: readonly unknown[]): unknown {
   const callable = callableOf(fun);
   const out: unknown = callable(...args);
-  if (!isPromise(out)) return out;
-  abandon(out);
+  const isLater = isPromise(out);
+  if (!isLater && !isGenerator(out)) return out;
+  if (isLater) abandon(out);
   throw new ArgumentError(
-    `the function ${
-      callable.name || "(anonymous)"
-    } returned a Promise: transformed functions must be synchronous. ` +
-      "Await what they need before the call, and pass it in",
+    `the function ${callable.name || "(anonymous)"} returned a ${
+      isLater ? "Promise" : "generator"
+    }: transformed functions must be synchronous. ` + (isLater
+      ? "Await what they need before the call, and pass it in"
+      : "Return an array of what it yields"),
   );
 }
 

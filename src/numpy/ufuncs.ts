@@ -187,28 +187,27 @@ export function minimum(x: ArrayLike, y: ArrayLike): NDArray {
   return arith.min(a, b);
 }
 
-/** The larger of `x` and `y`, elementwise; of a number and NaN, the number. */
-export function fmax(x: ArrayLike, y: ArrayLike): NDArray {
-  const [a, b] = pair(x, y, "numpy.fmax");
-  const best = arith.max(a, b);
-  if (!isFloating(a.dtype)) return best;
-  const shape = best.shape;
-  const keepA = logic.ne(b, b);
-  const keepB = logic.ne(a, a);
-  const pickA = logic.select(fullLike(keepA, shape), fullLike(a, shape), best);
-  return logic.select(fullLike(keepB, shape), fullLike(b, shape), pickA);
+/** `x` where it is better than `y`, or `y` is NaN; else `y`. */
+function preferred(
+  x: ArrayLike,
+  y: ArrayLike,
+  better: (x: NDArray, y: NDArray) => NDArray,
+  where: string,
+): NDArray {
+  const [a, b] = pair(x, y, where);
+  const shape = a.ndim >= b.ndim ? a.shape : b.shape;
+  const [wholeA, wholeB] = [fullLike(a, shape), fullLike(b, shape)];
+  return logic.select(logic.or(better(wholeA, wholeB), logic.ne(wholeB, wholeB)), wholeA, wholeB);
 }
 
-/** The smaller of `x` and `y`, elementwise; of a number and NaN, the number. */
+/** The larger of `x` and `y`, elementwise; of a number and NaN, the number. Of two equal ones `y` has the gradient, as in JAX. */
+export function fmax(x: ArrayLike, y: ArrayLike): NDArray {
+  return preferred(x, y, logic.gt, "numpy.fmax");
+}
+
+/** The smaller of `x` and `y`, elementwise; of a number and NaN, the number. Of two equal ones `y` has the gradient, as in JAX. */
 export function fmin(x: ArrayLike, y: ArrayLike): NDArray {
-  const [a, b] = pair(x, y, "numpy.fmin");
-  const best = arith.min(a, b);
-  if (!isFloating(a.dtype)) return best;
-  const shape = best.shape;
-  const keepA = logic.ne(b, b);
-  const keepB = logic.ne(a, a);
-  const pickA = logic.select(fullLike(keepA, shape), fullLike(a, shape), best);
-  return logic.select(fullLike(keepB, shape), fullLike(b, shape), pickA);
+  return preferred(x, y, logic.lt, "numpy.fmin");
 }
 
 /** The angle of the point `(y, x)`, in (-π, π]. */

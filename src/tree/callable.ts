@@ -73,6 +73,12 @@ export function isPromise(x: unknown): x is PromiseLike<unknown> {
   return typeof x === "object" && x !== null && "then" in x && typeof x.then === "function";
 }
 
+/** Whether something is what a generator function, or an asynchronous one, returns: it runs when it is asked for a value. */
+export function isGenerator(x: unknown): boolean {
+  const tag = Object.prototype.toString.call(x);
+  return tag === "[object Generator]" || tag === "[object AsyncGenerator]";
+}
+
 /** Lets a promise go that nobody will wait for: an error that it ends in is not to be reported as unhandled. */
 export function abandon(promise: PromiseLike<unknown>): void {
   promise.then(() => {}, () => {});

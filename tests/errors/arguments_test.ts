@@ -84,6 +84,15 @@ errorTests({
       vn.ArgumentError,
       ["returned a Promise"],
     ],
+    [
+      "a generator",
+      () =>
+        vn.filterJit(function* rows(x: vn.NDArray) {
+          yield x;
+        })(x),
+      vn.ArgumentError,
+      ["the function rows returned a generator", "Return an array"],
+    ],
   ],
   "optimisers": [
     [

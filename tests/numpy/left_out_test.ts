@@ -8,7 +8,7 @@ import { grad, jvp, lax, type NDArray, numpy as np } from "../../mod.ts";
 
 const inf = Infinity;
 const gradOf = (f: (x: NDArray) => NDArray, x: number[]) =>
-  (grad(f) as (x: NDArray) => NDArray)(np.array(x)).tolist();
+  (grad((x: NDArray) => f(x).sum()) as (x: NDArray) => NDArray)(np.array(x)).tolist();
 
 /** The tangents of running results where each element moves by its place, from 1. */
 const moved = (f: (x: NDArray) => NDArray, x: number[]) =>
@@ -56,4 +56,16 @@ Deno.test("running sums of exponentials take infinities as numbers", () => {
   // At equal numbers, too, the second derivative is the logistic function's.
   const curve = (x: NDArray) => grad((x: NDArray) => run(x).at(1).get())(x).at(0).get();
   assertEquals(gradOf(curve, [0, 0]), [0.25, -0.25]);
+});
+
+Deno.test("of equal ones the second has the gradient of fmax and fmin, and what is no number has none", () => {
+  for (const f of [np.fmax, np.fmin]) {
+    const x = np.array([1, NaN, 2]);
+    const y = np.array([1, 3, NaN]);
+    assertEquals(f(x, y).tolist(), [1, 3, 2]);
+    assertEquals(gradOf((x) => f(x, y), [1, NaN, 2]), [0, 0, 1]);
+    assertEquals(gradOf((y) => f(x, y), [1, 3, NaN]), [1, 1, 0]);
+    assertEquals(f(2, np.array([1, 2, 3])).dtype, "float32");
+  }
+  assertEquals(np.fmax(np.array([NaN, NaN]), 0).tolist(), [0, 0]);
 });
