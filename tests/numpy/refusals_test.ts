@@ -101,7 +101,8 @@ Deno.test("questions about dtypes give what NumPy and JAX give", () => {
 
 Deno.test("arange names what is no number, and says what to do about a traced one", () => {
   const any = (x: unknown) => x as number;
-  assertEquals(np.arange(any(np.array(3))).tolist(), [0, 1, 2]);
+  const three = vn.devicePut(np.array(3), vn.devices("cpu")[0]);
+  assertEquals(np.arange(any(three)).size, 3);
   assertThrows(() => np.arange(NaN), vn.ArgumentError, "numpy.arange: stop: ");
   assertThrows(
     () => np.arange(0, any("3")),
