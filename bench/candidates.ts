@@ -74,7 +74,10 @@ const nests: Readonly<Record<string, Nest>> = {
   "columns of 1024 × 4096": { f: (x) => np.sum(x, { axis: 0 }), of: [f32(1024, 4096)] },
   "columns of 2048 × 2048": { f: (x) => np.sum(x, { axis: 0 }), of: [f32(2048, 2048)] },
   "columns of 1000 × 1000": { f: (x) => np.sum(x, { axis: 0 }), of: [f32(1000, 1000)] },
-  "variance of columns, 1024 × 1024": { f: (x) => np.std(x, { axis: 0 }), of: [f32(1024, 1024)] },
+  "standard deviation of columns, 1024 × 1024": {
+    f: (x) => np.std(x, { axis: 0 }),
+    of: [f32(1024, 1024)],
+  },
   "largest of columns, 2048 × 2048": { f: (x) => np.max(x, { axis: 0 }), of: [f32(2048, 2048)] },
   "log-sum-exp of columns, 1024 × 1024": {
     f: (x) => nn.logsumexp(x, { axis: 0 }),

@@ -5,7 +5,6 @@
  */
 import type { ArrayLike, NDArray, ReduceOptions } from "../core/array.ts";
 import { isFloating } from "../core/dtype.ts";
-import * as arith from "../ops/arith.ts";
 import { lit } from "../ops/common.ts";
 import { sqrt } from "../ops/elementary.ts";
 import * as logic from "../ops/logic.ts";
@@ -20,11 +19,11 @@ import {
   type AxisOr,
   type ExtremeOptions,
   max,
-  mean,
   min,
   prod,
   sum,
   type SumOptions,
+  variance,
   type VarOptions,
 } from "./reductions.ts";
 
@@ -61,26 +60,19 @@ export function nanvar(x: ArrayLike, options?: AxisOr<VarOptions>): NDArray {
   const given = o.where === undefined
     ? counts
     : logic.and(counts, broadcastArray(asArray(o.where, where), a.shape));
-  const { ddof, correction, dtype: _, ...over } = o;
-  const center = mean(a, { ...over, keepdims: true, where: given });
-  // Masked before it is squared: the slope of what is left out would be NaN, and stay so times 0.
-  const deviation = logic.select(
-    given,
-    arith.sub(a, broadcastArray(center, a.shape)),
-    broadcastInDim(lit(a, 0), a.shape, []),
-  );
-  const total = sum(arith.square(deviation), over);
-  const divisor = arith.sub(
-    sum(given, { axis: o.axis ?? null, keepdims: o.keepdims ?? false, dtype: a.dtype }),
-    lit(a, ddof ?? correction ?? 0),
-  );
-  const none = logic.le(divisor, lit(a, 0));
+  const { dtype, ...over } = o;
+  const spread = variance(a, { ...over, where: given });
+  const counted = sum(given, {
+    axis: o.axis ?? null,
+    keepdims: o.keepdims ?? false,
+    dtype: a.dtype,
+  });
   const out = logic.select(
-    none,
-    broadcastInDim(lit(a, NaN), total.shape, []),
-    arith.div(total, divisor),
+    logic.le(counted, lit(a, o.ddof ?? o.correction ?? 0)),
+    broadcastInDim(lit(a, NaN), spread.shape, []),
+    spread,
   );
-  return o.dtype === undefined ? out : out.astype(o.dtype);
+  return dtype === undefined ? out : out.astype(dtype);
 }
 
 /** The standard deviation over `axis` of what is not NaN. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { NDArray } from "../core/array.ts";
-import type { Shape } from "../core/aval.ts";
+import { type Shape, sizeOf } from "../core/aval.ts";
 import { type DType, isFloating } from "../core/dtype.ts";
 import {
   type LocalOperation,
@@ -147,8 +147,6 @@ function takenByOwners(
 }
 
 const narrowIntegers: ReadonlySet<DType> = new Set(["int8", "uint8", "int16", "uint16", "int32"]);
-
-const sizeOf = (shape: Shape): number => shape.reduce((size, n) => size * n, 1);
 
 /**
  * Axes of the operand that windows cover lie as those of the result. Where the updates are split, each device adds its own to

@@ -58,7 +58,7 @@ import { canRunByDevices, compileForDevices, deviceProgramOf } from "./spmd/jitt
 import { stepsText } from "./spmd/text.ts";
 import { ProgramCache } from "./program_cache.ts";
 import { sharingOptions, threadCount } from "./threads.ts";
-import { type Form, measuresSchedules, Trial } from "./trial.ts";
+import { measuresSchedules, Trial } from "./trial.ts";
 
 /** Which inputs a jaxpr reads. */
 function usedInputs(closed: ClosedJaxpr): boolean[] {
@@ -151,9 +151,8 @@ interface CpuCode {
   readonly about: SpanDetails | null;
 }
 
-/** The same in one of the forms that are measured. */
-interface CpuForm extends Form {
-  readonly code: CpuCode;
+/** The same in one of the forms that are measured, with what it was made of. */
+interface CpuForm extends CpuCode {
   readonly compiled: CompiledModule;
 }
 
@@ -241,9 +240,7 @@ class Code implements ProgramFacts {
     const code = this.#codeOf(compiled, threads, callbacks);
     if (tellsSteps) return this.#told = code;
     const isMeasured = compiled.close.length > 0 && callbacks.length === 0 && measuresSchedules();
-    return this.#cpu = isMeasured
-      ? this.#measured({ executable: code.executable, code, compiled }, options)
-      : code;
+    return this.#cpu = isMeasured ? this.#measured({ ...code, compiled }, options) : code;
   }
 
   #codeOf(
@@ -266,23 +263,20 @@ class Code implements ProgramFacts {
 
   /** The code of a form whose calls find out which of the choices that it leaves open is the fastest. */
   #measured(model: CpuForm, options: EmitOptions): CpuCode {
-    const { code, compiled: { close } } = model;
-    const executable = new Trial<CpuForm>(model, close, {
+    const executable = new Trial<CpuForm>(model, model.compiled.close, {
       begin: (seconds) => {
         const arrive = beginCompiling(this.#schedule.program, { ...options, seconds });
         return () => {
           const compiled = arrive();
-          if (compiled === null) return null;
-          const other = this.#codeOf(compiled, code.threads);
-          return { executable: other.executable, code: other, compiled };
+          return compiled && { ...this.#codeOf(compiled, model.threads), compiled };
         };
       },
-      settle: (fastest, isMeasured) => {
-        if (this.#cpu === measured) this.#cpu = fastest.code;
-        if (isMeasured) keepFastest(this.#schedule.program, options, fastest.compiled);
+      settle: ({ compiled, ...fastest }, isMeasured) => {
+        if (this.#cpu === measured) this.#cpu = fastest;
+        if (isMeasured) keepFastest(this.#schedule.program, options, compiled);
       },
     });
-    const measured: CpuCode = { ...code, executable };
+    const measured: CpuCode = { ...model, executable };
     return measured;
   }
 

@@ -2,7 +2,8 @@
  * The body of a loop, divided among the devices of a mesh.
  *
  * A sum that the loop carries and that each turn adds to, such as the gradient of what all turns read, is added up once, after the loop:
- * until then each device carries its terms. What turns give besides, such as gradients of each layer, is added up for all of them at once. So a recurrent network in data parallel takes one collective for each gradient, not one for each turn.
+ * until then each device carries its terms. What turns give besides, such as gradients of each layer, is added up for all of them at once.
+ * So a recurrent network in data parallel takes one collective for each gradient, not one for each turn.
  *
  * @module
  */

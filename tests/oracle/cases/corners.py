@@ -2,19 +2,11 @@
 
 import numpy as onp
 
-from cases.inputs import uniform
+from cases.inputs import f32, i32, uniform
 from record import close, lax, nn, np, vn
 
 T = close(2e-6, 2e-6)
 T2 = close(1e-5, 1e-5)
-
-
-def f32(*v):
-    return onp.array(v, "float32")
-
-
-def i32(*v):
-    return onp.array(v, "int32")
 
 
 def write(file):

@@ -2,14 +2,10 @@
 
 import numpy as onp
 
-from cases.inputs import ALL, uniform
+from cases.inputs import ALL, i32, uniform
 from record import close, lax, np, ulp
 
 S = slice
-
-
-def i32(*v):
-    return onp.array(v, "int32")
 
 
 def write(file):

@@ -7,6 +7,14 @@ INTS = ["int32", "int64", "uint32", "uint8"]
 ALL = FLOATS + INTS + ["bool"]
 
 
+def f32(*v):
+    return onp.array(v, "float32")
+
+
+def i32(*v):
+    return onp.array(v, "int32")
+
+
 def specials(dtype):
     """The values of a dtype at which functions go wrong."""
     if dtype == "bool":

@@ -3,12 +3,8 @@
 import numpy as onp
 
 from cases.elementwise import fn_of
-from cases.inputs import ALL, FLOATS, INTS, distinct, specials, uniform
+from cases.inputs import ALL, FLOATS, INTS, distinct, i32, specials, uniform
 from record import close, lax, np, ulp
-
-
-def i32(*v):
-    return onp.array(v, "int32")
 
 
 def write(file):

@@ -2,18 +2,10 @@
 
 import numpy as onp
 
-from cases.inputs import distinct, specials, uniform
+from cases.inputs import distinct, f32, i32, specials, uniform
 from record import close, np, ulp, vn
 
 T = close(2e-6, 2e-6)
-
-
-def i32(*v):
-    return onp.array(v, "int32")
-
-
-def f32(*v):
-    return onp.array(v, "float32")
 
 
 def write(file):

@@ -2,12 +2,8 @@
 
 import numpy as onp
 
-from cases.inputs import uniform
+from cases.inputs import i32, uniform
 from record import close, lax, nn, np, random, tree, ulp, vn
-
-
-def i32(*v):
-    return onp.array(v, "int32")
 
 
 def write(file):
